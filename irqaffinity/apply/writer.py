@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one writer of smp_affinity_list: it writes, reads back, and says in a verdict what the kernel did."""
+
+import errno
+import os
+from typing import NamedTuple, Protocol
+
+from irqaffinity.model.action import Action, Result, settled
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.verdict import IrqReason, Verdict
+from irqaffinity.observe.procfs import read_effective, read_smp
+from irqaffinity.observe.root import VANISHED, HostRoot
+from irqaffinity.observe.sysfs import lists_interrupt
+
+_WRITE = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
+_NO_VECTOR = frozenset({errno.ENOSPC})
+_OFFLINE = frozenset({errno.EINVAL, errno.ERANGE, errno.EOVERFLOW})
+_KERNEL_OWNED = frozenset({errno.EIO, errno.EPERM})
+
+
+class Writer(Protocol):
+    """Moves one interrupt, or only tells that it would."""
+
+    def place(self, action: Action) -> Result:
+        """Bring the interrupt to its target; never raises for what the host answers."""
+        ...
+
+
+class AffinityWriter:
+    """Writes for real."""
+
+    def __init__(self, root: HostRoot) -> None:
+        self._root = root
+
+    def place(self, action: Action) -> Result:
+        """Write the target, or the next spare CPU while the kernel has no vector free, and read back what holds now."""
+        refusal = self._write(action, action.target)
+        if refusal is None:
+            return self._read_back(action, action.target, None)
+        if refusal.verdict is Verdict.NO_VECTOR:
+            for spare in action.spares:
+                if self._write(action, spare) is None:
+                    return self._read_back(action, spare, IrqReason.NEXT_CPU)
+        return Result(action, refusal.verdict, action.target, action.current, action.effective, None, refusal.message)
+
+    def _read_back(self, action: Action, asked: CpuSet, reason: IrqReason | None) -> Result:
+        number = action.number
+        smp, effective = read_smp(self._root, number), read_effective(self._root, number)
+        if smp is None:
+            return Result(action, Verdict.GONE, asked, None, None, reason, Verdict.GONE.sentence)
+        if smp != asked:
+            message = f"{asked} was written, and the file says {smp}: another program moves it too, or the kernel did"
+            return Result(action, Verdict.PENDING, asked, smp, effective, reason, message)
+        if settled(asked, effective):
+            return Result(action, Verdict.SET, asked, smp, effective, reason, reason.sentence if reason else None)
+        return Result(action, Verdict.PENDING, asked, smp, effective, reason, Verdict.PENDING.sentence)
+
+    def _write(self, action: Action, cpus: CpuSet) -> "_Refusal | None":
+        """Write once, through a descriptor that was open when the device still listed the number.
+
+        A number that is reused after the check gives EIO through it, and never a foreign write. Returns None when the
+        kernel accepted.
+        """
+        calls = self._root.calls
+        try:
+            fd = calls.open(self._root.affinity_file(action.number), _WRITE)
+            try:
+                if not lists_interrupt(self._root, action.device, action.number):
+                    return _Refusal(Verdict.GONE, "its device no longer lists this number")
+                calls.write(fd, str(cpus).encode("ascii"))
+            finally:
+                calls.close(fd)
+        except OSError as error:
+            return self._explain(action, error)
+        return None
+
+    def _explain(self, action: Action, error: OSError) -> "_Refusal":
+        """Turn an errno into a verdict: here, and nowhere else."""
+        code = error.errno or 0
+        if code in _KERNEL_OWNED and self._is_there(action):
+            return _refusal(Verdict.MANAGED, error)
+        if code in VANISHED:
+            return _refusal(Verdict.GONE, error)
+        if code in _NO_VECTOR:
+            return _refusal(Verdict.NO_VECTOR, error)
+        return _refusal(Verdict.OFFLINE if code in _OFFLINE else Verdict.DENIED, error)
+
+    def _is_there(self, action: Action) -> bool:
+        """Tell whether the device still lists the number and its file opens again: only then the kernel meant this one."""
+        return self.probe(action.number) is None and lists_interrupt(self._root, action.device, action.number)
+
+    def probe(self, number: int) -> OSError | None:
+        """Return why the affinity of an interrupt could not be written, without writing it; None when it could."""
+        try:
+            self._root.calls.close(self._root.calls.open(self._root.affinity_file(number), os.O_WRONLY | os.O_CLOEXEC))
+        except OSError as error:
+            return error
+        return None
+
+
+class DryRunWriter:
+    """Tells what would be written."""
+
+    def place(self, action: Action) -> Result:
+        """Return `would_set`, whatever the action."""
+        return Result(
+            action, Verdict.WOULD_SET, action.target, action.current, action.effective, None, Verdict.WOULD_SET.sentence
+        )
+
+
+class _Refusal(NamedTuple):
+    verdict: Verdict
+    message: str
+
+
+def _refusal(verdict: Verdict, error: OSError) -> _Refusal:
+    return _Refusal(verdict, f"{verdict.sentence} ({error.strerror})")

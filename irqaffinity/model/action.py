@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is to be done with one interrupt, and what was done."""
+
+from typing import NamedTuple
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import IrqReason, Verdict
+
+
+class Action(NamedTuple):
+    """An interrupt and the CPUs it belongs on; also when it is there already.
+
+    `owner` is the guest whose interrupt it is, or was when it is released. `spares` are single CPUs to try in this order when the target
+    has no free vector, all of them out of `spread_over`, the target of the whole device. `is_managed` tells that the
+    kernel is known to refuse the write.
+    """
+
+    number: int
+    device: PciAddress
+    owner: GuestId
+    current: CpuSet | None
+    effective: CpuSet | None
+    target: CpuSet
+    is_release: bool = False
+    is_managed: bool = False
+    spares: tuple[CpuSet, ...] = ()
+    spread_over: CpuSet | None = None
+
+    @property
+    def irq(self) -> IrqId:
+        """The identity of the interrupt."""
+        return IrqId(self.device, self.number)
+
+
+class Result(NamedTuple):
+    """What became of an action: `asked` was written or would be, `smp` and `effective` are what was read last."""
+
+    action: Action
+    verdict: Verdict
+    asked: CpuSet
+    smp: CpuSet | None
+    effective: CpuSet | None
+    reason: IrqReason | None = None
+    message: str | None = None
+
+
+def settled(target: CpuSet, effective: CpuSet | None) -> bool:
+    """Tell whether the hardware follows `target`: true as well where the kernel does not show what it does."""
+    return effective is None or effective <= target

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A host at one moment, as far as the rules of placement look at it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import ClaimKind, Guest, GuestId, UnreadableGuest
+from irqaffinity.model.irq import Interrupt
+from irqaffinity.model.pci import PciAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A PCI function as sysfs shows it.
+
+    `interrupts` are its message-signalled interrupts, or its INTx line where that is the guest's alone;
+    `shares_line` tells that the line serves others too. `numa_node` is what the file says, None without one.
+    `vendor`, `product` and the netdevs (its own, and those of its physical function `parent`) are read only when a
+    device_spec is configured, `parent` also for the devices of host drivers.
+    """
+
+    address: PciAddress
+    present: bool = True
+    driver: str | None = None
+    numa_node: int | None = None
+    interrupts: tuple[Interrupt, ...] = ()
+    shares_line: bool = False
+    parent: PciAddress | None = None
+    vendor: str = ""
+    product: str = ""
+    netdevs: tuple[str, ...] = ()
+    parent_netdevs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceClaim:
+    """A device of a guest, by address, once it was looked up."""
+
+    address: PciAddress
+    kind: ClaimKind
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Which CPUs are online, and which belong to which NUMA node (empty where the host has no node folders)."""
+
+    online: CpuSet
+    nodes: Mapping[int, CpuSet] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What holds for the whole host. `posted_interrupts`: host affinity matters only while the vCPU is not running."""
+
+    posted_interrupts: bool = False
+    msi_source: str = "poll"
+
+
+@dataclass(frozen=True, slots=True)
+class HostSnapshot:
+    """All that one plan is made from.
+
+    `claims` are the PCI devices of each readable guest by uuid; `devices` holds each of these and each device that
+    the records of the state name. `default_affinity` is where an interrupt goes back to whose origin is not known.
+    """
+
+    topology: Topology
+    guests: tuple[Guest, ...] = ()
+    unreadable: tuple[UnreadableGuest, ...] = ()
+    claims: Mapping[GuestId, tuple[DeviceClaim, ...]] = field(default_factory=dict)
+    devices: Mapping[PciAddress, Device] = field(default_factory=dict)
+    default_affinity: CpuSet | None = None
+    facts: HostFacts = HostFacts()

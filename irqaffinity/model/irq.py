@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One interrupt: who it is, and what was read of it."""
+
+import re
+from typing import NamedTuple
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.pci import PciAddress
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+class IrqId(NamedTuple):
+    """Device and number. A number alone is no identity: the kernel gives it to another device as soon as it is free."""
+
+    device: PciAddress
+    number: int
+
+
+class Interrupt(NamedTuple):
+    """What was read of an interrupt.
+
+    `smp` is None where the file could not be read, `effective` where the kernel has no such file. `writable` is
+    the owner's write permission: the kernel withholds it from the interrupts it manages itself. `action` (its name
+    in /sys/kernel/irq, such as `vfio-msix[0](0000:41:00.2)`) and `hwirq` are read only for those who ask.
+    """
+
+    number: int
+    smp: CpuSet | None
+    effective: CpuSet | None
+    writable: bool = True
+    action: str | None = None
+    hwirq: int | None = None
+
+
+def parse_irq_number(text: str) -> int:
+    """Return the interrupt number that `text` is; raise ValueError for anything but up to nine decimal digits."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not an interrupt number")
+    return int(text)

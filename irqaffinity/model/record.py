@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must survive a restart: which interrupts were moved, from where, and what was learned of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One interrupt that was moved, or found in place.
+
+    `original` is what it had before, None where that is not known. `written` is the last value that was meant to be
+    written; `previous` the one before it, for a write that the kernel refused or a crash prevented leaves that in
+    place. `spread_over` is set when a full CPU made the interrupt take another CPU of that target than its own.
+    """
+
+    owner: GuestId
+    driver: str | None
+    original: CpuSet | None
+    written: CpuSet
+    previous: CpuSet | None = None
+    spread_over: CpuSet | None = None
+
+    def accounts_for(self, smp: CpuSet | None) -> bool:
+        """Tell whether `smp` is a value that we wrote."""
+        return smp is not None and smp in (self.written, self.previous)
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedSpecs:
+    """The mask of a versioned notification (None when its flavor has none), and that payload's timestamp."""
+
+    mask: str | None
+    timestamp: str
+
+
+Records = Mapping[PciAddress, Mapping[int, Record]]
+"""Records by device, then by interrupt number."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that is stored. `managed` maps interrupts that turned out to be the kernel's own to their action names."""
+
+    records: Records = field(default_factory=dict)
+    managed: Mapping[IrqId, str] = field(default_factory=dict)
+    extra_specs: Mapping[GuestId, RememberedSpecs] = field(default_factory=dict)

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one function that text from outside passes before it is kept, logged or shown."""
+
+LONGEST = 255
+_CUT = "…"
+
+
+def clean(text: str) -> str:
+    """Return `text` on one printable line of at most 255 characters.
+
+    Control, bidirectional and other non-printing characters become `\\xNN`, so that no log line, table row or
+    metric label can be forged by a guest, flavor or host name. What had to be cut ends in an ellipsis, which no
+    grammar of ours accepts: a value that lost its tail is refused and never mistaken for a shorter one.
+    """
+    if text.isprintable():
+        shown = text
+    else:
+        shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[: LONGEST + 1])
+    return shown if len(shown) <= LONGEST else shown[: LONGEST - len(_CUT)] + _CUT

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asks libvirt for the active domains and their XML; every call has a deadline."""
+
+import functools
+import queue
+import re
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import libvirt
+
+from irqaffinity.model.text import clean
+from irqaffinity.observe.domain import Domain
+
+T = TypeVar("T")
+
+DEADLINE = 10.0
+"""Seconds that one call may take; a daemon stuck on one guest answers keepalives and would never be cut."""
+
+_ABANDONED_AT_MOST = 2
+_CREDENTIALS = re.compile(r"//[^/@]*@")
+
+
+class LibvirtUnreachable(Exception):
+    """libvirt does not answer; str() names the URI, why, and the next step."""
+
+
+class Hypervisor:
+    """One read-only connection, opened when it is first needed and again after it broke."""
+
+    def __init__(self, uri: str, deadline: float = DEADLINE) -> None:
+        self._uri = uri
+        self._deadline = deadline
+        self._connection: Any = None
+        self._thread: _CallThread | None = None
+        self._abandoned = 0
+
+    @property
+    def shown_uri(self) -> str:
+        """The URI without credentials."""
+        return clean(_CREDENTIALS.sub("//", self._uri))
+
+    def active_domains(self) -> list[Domain]:
+        """Return every active domain; raise LibvirtUnreachable when they cannot even be listed.
+
+        A domain that ends between the listing and its XML is left out (VIR_ERR_NO_DOMAIN). One whose XML libvirt
+        refuses or does not give in time is returned with the error: it is there, and unknown.
+        """
+        handles = self._list_active()
+        domains = []
+        for uuid in tuple(handles):
+            name, handle = handles[uuid]
+            try:
+                xml = self._ask(functools.partial(_read_xml, handle))
+            except LibvirtUnreachable as error:
+                domains.append(Domain(uuid, name, error=str(error)))
+                handles |= self._list_again()
+            except libvirt.libvirtError as error:
+                domains.append(Domain(uuid, name, error=clean(str(error))))
+            else:
+                if xml is not None:
+                    domains.append(Domain(uuid, name, xml=xml))
+        return domains
+
+    def version(self) -> str:
+        """Return the version of the libvirt that answers, such as `9.0.0`; raise LibvirtUnreachable."""
+        number = self._on_connection(lambda connection: connection.getLibVersion())
+        return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+    def close(self) -> None:
+        """Close the connection, if there is one that still answers."""
+        connection, self._connection = self._connection, None
+        if connection is not None and self._thread is not None:
+            self._thread.call(connection.close, self._deadline)
+
+    def _list_active(self) -> dict[str, tuple[str, Any]]:
+        domains = self._on_connection(
+            lambda connection: [
+                (domain.UUIDString(), domain.name(), domain)
+                for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+            ]
+        )
+        return {uuid: (name, domain) for uuid, name, domain in domains}
+
+    def _list_again(self) -> dict[str, tuple[str, Any]]:
+        """Return handles of a new connection; none when that is stuck too, and what is left fails at once."""
+        try:
+            return self._list_active()
+        except LibvirtUnreachable:
+            return {}
+
+    def _on_connection(self, call: Callable[[Any], T]) -> T:
+        try:
+            if self._connection is None or not self._ask(self._connection.isAlive):
+                self._connection = self._ask(functools.partial(_open, self._uri))
+            return self._ask(functools.partial(call, self._connection))
+        except libvirt.libvirtError as error:
+            self._connection = None
+            raise LibvirtUnreachable(
+                f"libvirt at {self.shown_uri} is not reachable: {clean(str(error))}; "
+                "start its daemon, or name another one with --libvirt-uri or [libvirt] uri"
+            ) from error
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        """Return what `call` returns on the thread that talks to libvirt; give up thread and connection when it is stuck."""
+        if self._abandoned >= _ABANDONED_AT_MOST:
+            raise LibvirtUnreachable(f"libvirt at {self.shown_uri} has stopped answering; restart its daemon")
+        if self._thread is None:
+            self._thread = _CallThread()
+        try:
+            return self._thread.call(call, self._deadline)
+        except TimeoutError as error:
+            self._thread = self._connection = None
+            self._abandoned += 1
+            raise LibvirtUnreachable(
+                f"libvirt at {self.shown_uri} did not answer within {self._deadline:g} s; "
+                "look at its daemon's log, and restart the daemon if it is stuck"
+            ) from error
+
+
+class _CallThread:
+    """A thread that makes one call after the other; the only one that ever enters libvirt."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Callable[[], Any]]]]
+        self._calls = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="libvirt", daemon=True).start()
+
+    def call(self, function: Callable[[], T], deadline: float) -> T:
+        """Return or raise what `function` does there; raise TimeoutError after `deadline` seconds."""
+        answers: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
+        self._calls.put((function, answers))
+        try:
+            answer = answers.get(timeout=deadline)
+        except queue.Empty:
+            raise TimeoutError from None
+        result: T = answer()
+        return result
+
+    def _run(self) -> None:
+        while True:
+            function, answers = self._calls.get()
+            try:
+                result = function()
+            except Exception as error:
+                answers.put(functools.partial(_raise, error))
+            else:
+                answers.put(functools.partial(_identity, result))
+            del function, answers
+
+
+def _identity(value: T) -> T:
+    return value
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def _open(uri: str) -> Any:
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)
+    return libvirt.openReadOnly(uri)
+
+
+def _read_xml(domain: Any) -> str | None:
+    try:
+        xml: str = domain.XMLDesc(0)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
+    return xml

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where /proc and /sys are, and the system calls that reach them."""
+
+import errno
+import os
+from dataclasses import dataclass
+from typing import Protocol
+
+VANISHED = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO})
+"""What the kernel answers for an interrupt or device that went away, also through a file that was open before."""
+
+_LARGEST = 65536
+
+
+class SystemCalls(Protocol):
+    """The part of the module `os` that the host is read and written with; tests count and refuse calls here."""
+
+    def open(self, path: str, flags: int) -> int: ...
+    def read(self, fd: int, length: int) -> bytes: ...
+    def write(self, fd: int, data: bytes) -> int: ...
+    def close(self, fd: int) -> None: ...
+    def stat(self, path: str) -> os.stat_result: ...
+    def fstat(self, fd: int) -> os.stat_result: ...
+    def listdir(self, path: str) -> list[str]: ...
+    def readlink(self, path: str) -> str: ...
+
+
+class HostUnreadable(Exception):
+    """A part of /proc or /sys without which nothing can be decided cannot be read; str() names it and the next step."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostRoot:
+    """The folders that stand for /proc and /sys. Paths below them are built from checked types alone."""
+
+    proc: str = "/proc"
+    sys: str = "/sys"
+    calls: SystemCalls = os
+
+    def irq_folder(self, number: int) -> str:
+        """Return the folder of an interrupt's affinity files."""
+        return f"{self.proc}/irq/{number}"
+
+    def affinity_file(self, number: int) -> str:
+        """Return the file that is written to move an interrupt."""
+        return f"{self.proc}/irq/{number}/smp_affinity_list"
+
+    def read(self, path: str) -> str:
+        """Return the text of a small file without surrounding space; raise OSError."""
+        fd = self.calls.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return self.calls.read(fd, _LARGEST).decode("utf-8", "replace").strip()
+        finally:
+            self.calls.close(fd)
+
+    def read_if_there(self, path: str) -> str | None:
+        """Return what `read` does, or None when the file is missing, vanished or has no value (EINVAL)."""
+        try:
+            return self.read(path)
+        except OSError as error:
+            if error.errno in VANISHED or error.errno == errno.EINVAL:
+                return None
+            raise
+
+    def list_if_there(self, path: str) -> list[str]:
+        """Return the names in a folder, sorted; none when it is missing."""
+        try:
+            return sorted(self.calls.listdir(path))
+        except OSError as error:
+            if error.errno in VANISHED or error.errno == errno.ENOTDIR:
+                return []
+            raise
+
+    def link_name(self, path: str) -> str | None:
+        """Return the last part of what a link points to, None when there is no link."""
+        try:
+            return os.path.basename(self.calls.readlink(path))
+        except OSError as error:
+            if error.errno in VANISHED or error.errno == errno.EINVAL:
+                return None
+            raise
+
+    def exists(self, path: str) -> bool:
+        """Tell whether `path` is there."""
+        try:
+            self.calls.stat(path)
+        except OSError:
+            return False
+        return True

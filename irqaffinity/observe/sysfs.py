@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads PCI devices from sysfs: their interrupts, node and driver, and which device a netdev or mdev stands on."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from irqaffinity.model.host import Device
+from irqaffinity.model.irq import Interrupt, parse_irq_number
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.text import clean
+from irqaffinity.observe.procfs import read_interrupt
+from irqaffinity.observe.root import HostRoot
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is read of devices beyond the necessary: `identity` for device_spec, `vectors` for distribution spread."""
+
+    identity: bool = False
+    vectors: bool = False
+
+
+def read_device(root: HostRoot, address: PciAddress, details: Details, named: Collection[int] = ()) -> Device:
+    """Return a PCI function and its interrupts; of the numbers in `named` the action name is read too."""
+    folder = device_folder(root, address)
+    if not root.exists(folder):
+        return Device(address, present=False)
+    interrupts = [
+        _with_names(root, interrupt) if details.vectors or interrupt.number in named else interrupt
+        for number in msi_numbers(root, address)
+        if (interrupt := read_interrupt(root, number)) is not None
+    ]
+    shares_line = False
+    if not interrupts:
+        interrupts, shares_line = _read_line(root, address)
+    parent = physical_function(root, address)
+    identity = details.identity
+    return Device(
+        address,
+        driver=root.link_name(f"{folder}/driver"),
+        numa_node=_integer(root.read_if_there(f"{folder}/numa_node")),
+        interrupts=tuple(interrupts),
+        shares_line=shares_line,
+        parent=parent,
+        vendor=_identifier(root, f"{folder}/vendor") if identity else "",
+        product=_identifier(root, f"{folder}/device") if identity else "",
+        netdevs=_netdevs(root, address) if identity else (),
+        parent_netdevs=_netdevs(root, parent) if identity and parent is not None else (),
+    )
+
+
+def device_folder(root: HostRoot, address: PciAddress) -> str:
+    """Return the folder of a PCI function."""
+    return f"{root.sys}/bus/pci/devices/{address}"
+
+
+def msi_numbers(root: HostRoot, address: PciAddress) -> list[int]:
+    """Return the numbers of a device's message-signalled interrupts, sorted; names that are no numbers are passed over."""
+    names = root.list_if_there(f"{device_folder(root, address)}/msi_irqs")
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+
+def lists_interrupt(root: HostRoot, address: PciAddress, number: int) -> bool:
+    """Tell whether the interrupt `number` is the device's at this moment."""
+    if root.exists(f"{device_folder(root, address)}/msi_irqs/{number}"):
+        return True
+    return _line_number(root, address) == number and line_actions(root, number) == [f"vfio-intx({address})"]
+
+
+def line_actions(root: HostRoot, number: int) -> list[str]:
+    """Return the names of all handlers of an interrupt."""
+    names = action_name(root, number)
+    return names.split(",") if names else []
+
+
+def action_name(root: HostRoot, number: int) -> str:
+    """Return the names of all handlers of an interrupt, as the kernel writes them; empty when it has none."""
+    return clean(root.read_if_there(f"{root.sys}/kernel/irq/{number}/actions") or "")
+
+
+def physical_function(root: HostRoot, address: PciAddress) -> PciAddress | None:
+    """Return the SR-IOV physical function of a virtual one, None for a device that is not virtual."""
+    name = root.link_name(f"{device_folder(root, address)}/physfn")
+    return PciAddress.parse(name) if name else None
+
+
+def device_of_netdev(root: HostRoot, name: str) -> PciAddress | None:
+    """Return the PCI device that a network interface stands on, None when it stands on none."""
+    return _deepest_device(f"{root.sys}/class/net/{name}/device")
+
+
+def device_of_vdpa(root: HostRoot, vhost: str) -> PciAddress | None:
+    """Return the PCI device behind the character device `vhost`, such as `vhost-vdpa-0`; None when there is none."""
+    folder = f"{root.sys}/bus/vdpa/devices"
+    for name in root.list_if_there(folder):
+        if root.exists(f"{folder}/{name}/{vhost}"):
+            return _deepest_device(f"{folder}/{name}")
+    return None
+
+
+def device_of_mdev(root: HostRoot, uuid: str) -> PciAddress | None:
+    """Return the parent of a mediated device, None when it is not a PCI device."""
+    return _deepest_device(f"{root.sys}/bus/mdev/devices/{uuid}")
+
+
+def owner_of_interrupt(root: HostRoot, number: int) -> PciAddress | None:
+    """Return the PCI device that lists an interrupt, None when no device does."""
+    for name in root.list_if_there(f"{root.sys}/bus/pci/devices"):
+        if root.exists(f"{root.sys}/bus/pci/devices/{name}/msi_irqs/{number}"):
+            return PciAddress.parse(name)
+    return None
+
+
+def _read_line(root: HostRoot, address: PciAddress) -> tuple[list[Interrupt], bool]:
+    """Return the INTx interrupt if it is the guest's alone, and whether others share it."""
+    number = _line_number(root, address)
+    if number is None:
+        return [], False
+    actions = line_actions(root, number)
+    if actions != [f"vfio-intx({address})"]:
+        return [], len(actions) > 1
+    interrupt = read_interrupt(root, number)
+    return ([interrupt] if interrupt is not None else []), False
+
+
+def _line_number(root: HostRoot, address: PciAddress) -> int | None:
+    """Return the number of the INTx line; 0 in the file means none."""
+    text = root.read_if_there(f"{device_folder(root, address)}/irq")
+    try:
+        return parse_irq_number(text or "") or None
+    except ValueError:
+        return None
+
+
+def _with_names(root: HostRoot, interrupt: Interrupt) -> Interrupt:
+    hwirq = root.read_if_there(f"{root.sys}/kernel/irq/{interrupt.number}/hwirq")
+    return interrupt._replace(action=action_name(root, interrupt.number), hwirq=_integer(hwirq))
+
+
+def _netdevs(root: HostRoot, address: PciAddress) -> tuple[str, ...]:
+    return tuple(root.list_if_there(f"{device_folder(root, address)}/net"))
+
+
+def _identifier(root: HostRoot, path: str) -> str:
+    return (root.read_if_there(path) or "").removeprefix("0x")
+
+
+def _integer(text: str | None) -> int | None:
+    try:
+        return int(text) if text else None
+    except ValueError:
+        return None
+
+
+def _deepest_device(path: str) -> PciAddress | None:
+    """Return the last PCI address in the real path of a device: that of its parent where a bus of drivers lies between."""
+    for name in reversed(os.path.realpath(path).split("/")):
+        try:
+            return PciAddress.parse(name)
+        except ValueError:
+            continue
+    return None

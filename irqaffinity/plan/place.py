@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interrupts of a device that has a target, and what the state has to know of them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from irqaffinity.model.action import Action
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.host import Device
+from irqaffinity.model.irq import Interrupt, IrqId
+from irqaffinity.model.record import Record
+from irqaffinity.plan.distribute import Share
+
+
+class Handled(NamedTuple):
+    """The records of one device as they have to be before the first write, and what is to be done with its interrupts."""
+
+    records: dict[int, Record]
+    actions: list[Action]
+
+
+def place_device(
+    device: Device,
+    owner: GuestId,
+    target: CpuSet,
+    shares: Mapping[int, Share],
+    records: Mapping[int, Record],
+    managed: Mapping[IrqId, str],
+) -> Handled:
+    """Return one action for each interrupt of `device`: its share where it has one, else the whole `target`.
+
+    An interrupt of the kernel's own gets no record, for it is never moved.
+    """
+    handled = Handled({}, [])
+    for interrupt in device.interrupts:
+        number = interrupt.number
+        share = shares.get(number)
+        wanted, spares = (target, ()) if share is None else share
+        is_managed = not interrupt.writable or _is_known_managed(device, interrupt, managed)
+        if not is_managed:
+            handled.records[number] = _record(interrupt, wanted, owner, device.driver, records.get(number))
+        handled.actions.append(
+            Action(
+                number,
+                device.address,
+                owner,
+                interrupt.smp,
+                interrupt.effective,
+                wanted,
+                is_managed=is_managed,
+                spares=spares,
+                spread_over=None if share is None else target,
+            )
+        )
+    return handled
+
+
+def _is_known_managed(device: Device, interrupt: Interrupt, managed: Mapping[IrqId, str]) -> bool:
+    return bool(managed) and managed.get(IrqId(device.address, interrupt.number)) == (interrupt.action or "")
+
+
+def _record(interrupt: Interrupt, wanted: CpuSet, owner: GuestId, driver: str | None, known: Record | None) -> Record:
+    """Return the record of an interrupt that belongs on `wanted`: the known one itself when nothing in it changes.
+
+    An interrupt that is in place already, without a record, was moved by somebody whose notes are lost: its original is
+    not known. Under another driver the number is another interrupt.
+    """
+    if known is None or known.driver != driver:
+        return Record(owner, driver, None if interrupt.smp == wanted else interrupt.smp, wanted)
+    if known.written == wanted:
+        return known if known.owner == owner else replace(known, owner=owner)
+    return replace(known, owner=owner, written=wanted, previous=known.written, spread_over=None)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a snapshot of the host to a sorted list of actions."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
+
+from irqaffinity.model.action import Action
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.host import HostSnapshot
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Record, State
+from irqaffinity.plan.dedicated import count_single_pins, dedicated_pins
+from irqaffinity.plan.distribute import share_out
+from irqaffinity.plan.guests import GuestPlan, plan_guest, plan_unreadable
+from irqaffinity.plan.place import Handled, place_device
+from irqaffinity.plan.policy import Distribution, Policy, Scope
+from irqaffinity.plan.release import release_device
+from irqaffinity.plan.targets import EXCLUDED_BY_CONFIGURATION, DevicePlan, plan_device
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Guests by uuid, devices by address, actions by number; and the state as it has to be before the first write."""
+
+    guests: tuple[GuestPlan, ...]
+    devices: tuple[DevicePlan, ...]
+    actions: tuple[Action, ...]
+    state: State
+
+
+def make_plan(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope = Scope()) -> Plan:
+    """Decide the place of every interrupt; of what is outside `scope`, nothing is written, given back or reported.
+
+    The same arguments always give the same plan. `snapshot` has to hold each device that `state` has records of.
+    """
+    guests = {plan.uuid: plan for plan in _plan_guests(snapshot, policy, state)}
+    plans = _plan_devices(snapshot, policy, guests)
+    plans_of = defaultdict(list)
+    for plan in plans:
+        plans_of[plan.address].append(plan)
+    ranks = _rank_devices(plans)
+    unreadable = frozenset(guest.uuid for guest in snapshot.unreadable)
+
+    def handle(address: PciAddress) -> Handled:
+        device, records, claims = snapshot.devices[address], state.records.get(address, {}), plans_of[address]
+        for plan in claims:
+            if plan.target is not None and plan.guest is not None and scope.covers(plan.guest, address):
+                spread = policy.distribution is Distribution.SPREAD
+                shares = share_out(device.interrupts, plan.order, ranks[address], records) if spread else {}
+                return place_device(device, plan.guest, plan.target, shares, records, state.managed)
+
+        def is_due(record: Record) -> bool:
+            return scope.covers(record.owner, address) and (
+                all(_gives_back(plan, guests) for plan in claims) if claims else record.owner not in unreadable
+            )
+
+        return release_device(device, records, is_due, snapshot.default_affinity)
+
+    return _assemble(
+        snapshot,
+        {address: handle(address) for address in sorted(plans_of.keys() | state.records.keys())},
+        [plan for plan in plans if scope.covers(plan.guest, plan.address)],
+        [plan for plan in guests.values() if _is_reported(plan, plans, scope)],
+        state,
+    )
+
+
+def plan_reset(snapshot: HostSnapshot, state: State) -> Plan:
+    """Give back every interrupt that `state` says was moved, whoever owns it now."""
+
+    def handle(address: PciAddress) -> Handled:
+        device, records = snapshot.devices[address], state.records[address]
+        return release_device(device, records, lambda record: True, snapshot.default_affinity)
+
+    return _assemble(snapshot, {address: handle(address) for address in sorted(state.records)}, [], [], state)
+
+
+def _plan_guests(snapshot: HostSnapshot, policy: Policy, state: State) -> Iterable[GuestPlan]:
+    single_pins = count_single_pins(snapshot.guests)
+    readable = (
+        plan_guest(guest, dedicated_pins(guest, single_pins, policy.dedicated_cpus), policy, state.extra_specs)
+        for guest in snapshot.guests
+    )
+    return sorted([*readable, *map(plan_unreadable, snapshot.unreadable)], key=lambda plan: plan.uuid)
+
+
+def _plan_devices(snapshot: HostSnapshot, policy: Policy, guests: Mapping[GuestId, GuestPlan]) -> Sequence[DevicePlan]:
+    claimants: dict[PciAddress, list[GuestId]] = defaultdict(list)
+    for guest in snapshot.guests:
+        for claim in snapshot.claims[guest.uuid]:
+            claimants[claim.address].append(guest.uuid)
+    plans = [
+        plan_device(
+            claim,
+            snapshot.devices[claim.address],
+            guest,
+            guests[guest.uuid],
+            claimants[claim.address],
+            snapshot.topology,
+            policy,
+        )
+        for guest in snapshot.guests
+        for claim in snapshot.claims[guest.uuid]
+    ]
+    return sorted(plans, key=lambda plan: (plan.address, plan.guest or ""))
+
+
+def _rank_devices(plans: Iterable[DevicePlan]) -> Mapping[PciAddress, int]:
+    """Return the rank by address of each placed device among those of its guest with the same target."""
+    seen: Counter[tuple[object, object]] = Counter()
+    ranks = {}
+    for plan in plans:
+        if plan.target is not None:
+            ranks[plan.address] = seen[plan.guest, plan.target]
+            seen[plan.guest, plan.target] += 1
+    return ranks
+
+
+def _gives_back(plan: DevicePlan, guests: Mapping[GuestId, GuestPlan]) -> bool:
+    """Tell whether a device that a guest still has is no longer to be served."""
+    is_skipped = plan.guest is not None and guests[plan.guest].status.is_skipped
+    return is_skipped or plan.reason in EXCLUDED_BY_CONFIGURATION
+
+
+def _is_reported(guest: GuestPlan, devices: Iterable[DevicePlan], scope: Scope) -> bool:
+    if scope.device is None:
+        return scope.guest in (None, guest.uuid)
+    return any(plan.guest == guest.uuid and scope.covers(plan.guest, plan.address) for plan in devices)
+
+
+def _assemble(
+    snapshot: HostSnapshot,
+    handled: Mapping[PciAddress, Handled],
+    devices: Sequence[DevicePlan],
+    guests: Sequence[GuestPlan],
+    state: State,
+) -> Plan:
+    listed = {plan.address for plan in devices}
+    released = [
+        DevicePlan(address, None, snapshot.devices[address].numa_node, snapshot.devices[address].driver)
+        for address, device in handled.items()
+        if device.actions and address not in listed
+    ]
+    actions = [action for device in handled.values() for action in device.actions]
+    actions.sort(key=itemgetter(0))
+    after = replace(
+        state,
+        records={address: device.records for address, device in handled.items() if device.records},
+        managed=_still_managed(snapshot, state.managed),
+    )
+    return Plan(
+        guests=tuple(guests),
+        devices=tuple(sorted([*devices, *released], key=lambda plan: plan.address)),
+        actions=tuple(actions),
+        state=after,
+    )
+
+
+def _still_managed(snapshot: HostSnapshot, managed: Mapping[IrqId, str]) -> Mapping[IrqId, str]:
+    """Return what is still true of the memory of managed interrupts: same device, same number, same name."""
+    return {
+        irq: name
+        for irq, name in managed.items()
+        if irq.device in snapshot.devices
+        and any(
+            seen.number == irq.number and (seen.action or "") == name
+            for seen in snapshot.devices[irq.device].interrupts
+        )
+    }

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the operator decides, as plain values."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.spec.device_spec import DeviceSpec
+
+
+class Numa(enum.Enum):
+    """What to do for a device on whose NUMA node the guest has no chosen CPU."""
+
+    PREFERRED = "preferred"
+    STRICT = "strict"
+
+
+class Distribution(enum.Enum):
+    """How the vectors of a device share its target: each has all of it, or each has one CPU of it."""
+
+    MASK = "mask"
+    SPREAD = "spread"
+
+
+class WithoutMask(enum.Enum):
+    """What serves a guest without a mask: all its dedicated vCPUs, or nothing."""
+
+    ALL = "all"
+    SKIP = "skip"
+
+
+class HostDriver(enum.Enum):
+    """Where the interrupts of a device go that a driver of the host serves (macvtap, vdpa)."""
+
+    SKIP = "skip"
+    EMULATOR = "emulator"
+    VCPU = "vcpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The options of `[placement]` and `[pci]`. `flavor_masks` maps flavor names to masks; None and () mean no limit."""
+
+    numa: Numa = Numa.PREFERRED
+    distribution: Distribution = Distribution.MASK
+    without_mask: WithoutMask = WithoutMask.ALL
+    host_driver: HostDriver = HostDriver.SKIP
+    dedicated_cpus: CpuSet | None = None
+    flavor_masks: Mapping[str, str] = field(default_factory=dict)
+    device_specs: tuple[DeviceSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The guest and the device that a pass is narrowed to; None means all of them."""
+
+    guest: GuestId | None = None
+    device: PciAddress | None = None
+
+    def covers(self, guest: GuestId | None, device: PciAddress) -> bool:
+        """Tell whether `device`, as a device of `guest`, is written to and reported."""
+        return self.guest in (None, guest) and self.device in (None, device)

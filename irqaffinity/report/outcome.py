@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one pass found and did, its counts, and the exit status that follows."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from irqaffinity.model.action import Result
+from irqaffinity.model.host import HostFacts
+from irqaffinity.model.verdict import FAILED, Verdict
+from irqaffinity.plan.guests import GuestPlan
+from irqaffinity.plan.targets import DevicePlan
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_WOULD_CHANGE = 2
+
+_COUNTED = (Verdict.OK, Verdict.SET, Verdict.WOULD_SET, Verdict.PENDING, Verdict.MANAGED, Verdict.GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One pass: `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so."""
+
+    host: str
+    time: datetime
+    dry_run: bool
+    facts: HostFacts
+    guests: Sequence[GuestPlan]
+    devices: Sequence[DevicePlan]
+    results: Sequence[Result]
+    unsaved: str | None = None
+
+    def summary(self) -> Mapping[str, int]:
+        """Return the counts of the report: `failed` is no_vector, offline and denied; `skipped` counts guests."""
+        verdicts = Counter(result.verdict for result in self.results)
+        return {
+            "guests": len(self.guests),
+            "devices": len(self.devices),
+            "irqs": len(self.results),
+            **{verdict.value: verdicts[verdict] for verdict in _COUNTED},
+            "failed": sum(verdicts[verdict] for verdict in FAILED),
+            "skipped": sum(guest.status.is_skipped for guest in self.guests),
+        }
+
+    def exit_status(self) -> int:
+        """Return 1 when not all the work could be done, 2 when a dry run would change something, else 0."""
+        summary = self.summary()
+        if summary["failed"] or self.unsaved or any(guest.status.is_error for guest in self.guests):
+            return EXIT_FAILED
+        return EXIT_WOULD_CHANGE if summary[Verdict.WOULD_SET.value] else EXIT_DONE

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The grammar of `hw:pci_irq_affinity_mask`: which vCPUs of a guest serve its interrupts.
+
+It is the language of Nova's `parse_cpu_spec` (nova/virt/hardware.py) for ASCII decimal digits: elements `N`, `N-M`, `^N`
+and `^N-M`, separated by commas; spaces around tokens and empty elements are allowed; exclusions apply wherever they stand.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.text import clean
+from irqaffinity.model.verdict import Status
+
+_DIGITS = frozenset("0123456789")
+_LONGEST_NUMBER = 18
+
+
+class MaskError(ValueError):
+    """A mask that is refused: `status` says by which rule, `position` (from 0) where, str() why."""
+
+    def __init__(self, status: Status, text: str, position: int, sentence: str) -> None:
+        super().__init__(f"{sentence} (at character {position + 1})" if text.strip() else sentence)
+        self.status = status
+        self.text = text
+        self.position = position
+
+    def pointed(self) -> str:
+        """Return two lines: the mask, and a caret under the place."""
+        return f"{clean(self.text)}\n{' ' * len(clean(self.text[: self.position]))}^"
+
+
+class _Element(NamedTuple):
+    """`first` to `last`, and where each stands in the text; a single number is a range of one."""
+
+    excludes: bool
+    first: int
+    first_at: int
+    last: int
+    last_at: int
+
+
+def parse_mask(text: str, vcpus: int) -> CpuSet:
+    """Return the vCPU indexes that `text` chooses in a guest of `vcpus` vCPUs.
+
+    Raises MaskError, in this order: for bad grammar anywhere, for an index that the guest does not have (in an
+    exclusion too, and before any range is expanded), for an empty result.
+    """
+    elements = _read_elements(text)
+    for element in elements:
+        for index, position in ((element.first, element.first_at), (element.last, element.last_at)):
+            if index >= vcpus:
+                raise MaskError(
+                    Status.MASK_OUT_OF_RANGE,
+                    text,
+                    position,
+                    f"vCPU {clean(_number_at(text, position))} does not exist: the guest has vCPUs {CpuSet(range(vcpus))}",
+                )
+    included = _union(element for element in elements if not element.excludes)
+    chosen = included - _union(element for element in elements if element.excludes)
+    if not chosen:
+        raise MaskError(Status.MASK_EMPTY, text, 0, "the mask leaves no vCPU" if elements else "the mask is empty")
+    return chosen
+
+
+def check_grammar(text: str) -> None:
+    """Raise MaskError if no guest, however large, could have this mask."""
+    if not _read_elements(text):
+        raise MaskError(Status.MASK_EMPTY, text, 0, "the mask is empty")
+
+
+def _union(elements: Iterable[_Element]) -> CpuSet:
+    return CpuSet(cpu for element in elements for cpu in range(element.first, element.last + 1))
+
+
+def _read_elements(text: str) -> list[_Element]:
+    reader = _Reader(text)
+    elements = []
+    while not reader.at_end():
+        if not reader.take(","):
+            elements.append(_read_element(reader))
+            if not reader.at_end() and not reader.take(","):
+                raise reader.error(f"{reader.here()} is not expected here: elements are separated by commas")
+    return elements
+
+
+def _read_element(reader: "_Reader") -> _Element:
+    excludes = reader.take("^")
+    first, first_at = reader.number()
+    if not reader.take("-"):
+        return _Element(excludes, first, first_at, first, first_at)
+    last, last_at = reader.number()
+    if last < first:
+        raise reader.error(f"the range {first}-{last} runs backwards", first_at)
+    return _Element(excludes, first, first_at, last, last_at)
+
+
+class _Reader:
+    """Walks over a text from token to token, passing over space."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._position = 0
+
+    def at_end(self) -> bool:
+        while self._position < len(self._text) and self._text[self._position].isspace():
+            self._position += 1
+        return self._position == len(self._text)
+
+    def here(self) -> str:
+        return "the end of the mask" if self.at_end() else f"'{clean(self._text[self._position])}'"
+
+    def take(self, token: str) -> bool:
+        if self.at_end() or self._text[self._position] != token:
+            return False
+        self._position += 1
+        return True
+
+    def number(self) -> tuple[int, int]:
+        """Return the number that stands here and its position; the value of a very long one is only a large one."""
+        if self.at_end() or self._text[self._position] not in _DIGITS:
+            raise self.error(f"{self.here()} stands where a vCPU number is expected")
+        start = self._position
+        digits = _number_at(self._text, start)
+        self._position += len(digits)
+        return int(digits.lstrip("0")[:_LONGEST_NUMBER] or "0"), start
+
+    def error(self, sentence: str, position: int | None = None) -> MaskError:
+        at = self._position if position is None else position
+        return MaskError(Status.MASK_INVALID, self._text, at, sentence)
+
+
+def _number_at(text: str, start: int) -> str:
+    end = start
+    while end < len(text) and text[end] in _DIGITS:
+        end += 1
+    return text[start:end]

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder of the state: private, ours, and never reached through a link."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+_FOLDER_MODE = 0o700
+_FILE_MODE = 0o600
+_NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class StateError(Exception):
+    """The state cannot be kept; str() names the path, the fact and the next step."""
+
+
+class StateFolder:
+    """Files in one folder, opened relative to it, so that nobody can put another folder in its place meanwhile."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def make(self) -> None:
+        """Make the folder if it is missing; raise StateError."""
+        try:
+            os.mkdir(self.path, _FOLDER_MODE)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[int]:
+        """Give a descriptor of the folder; raise StateError when it is missing, a link, another's, or open to others."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            self._check(os.fstat(fd), self.path, _FOLDER_MODE)
+            yield fd
+        finally:
+            os.close(fd)
+
+    def open_file(self, folder: int, name: str, flags: int) -> int:
+        """Open a file of the folder; raise OSError, or StateError for a link and a file that others own or can read."""
+        try:
+            fd = os.open(name, flags | _NO_LINK, _FILE_MODE, dir_fd=folder)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise self._unusable(error, name) from error
+        try:
+            self._check(os.fstat(fd), f"{self.path}/{name}", _FILE_MODE)
+        except StateError:
+            os.close(fd)
+            raise
+        return fd
+
+    def _check(self, found: os.stat_result, path: str, mode: int) -> None:
+        if found.st_uid != os.geteuid():
+            raise StateError(f"{path} belongs to uid {found.st_uid} and not to uid {os.geteuid()}: chown it")
+        if stat.S_IMODE(found.st_mode) & ~mode:
+            raise StateError(f"{path} has mode {stat.S_IMODE(found.st_mode):04o}: chmod it to {mode:04o}")
+
+    def _unusable(self, error: OSError, name: str = "") -> StateError:
+        path = f"{self.path}/{name}".rstrip("/")
+        if os.path.islink(path):
+            return StateError(f"{path} is a link, and links are not followed: name the real folder in [state] path")
+        return StateError(f"{path}: {error.strerror}; name a folder that can be written with --state or [state] path")

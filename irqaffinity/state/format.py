@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state as JSON: schema 1.
+
+{"schema": 1, "boot_id": "...",
+ "records": [{"device": "0000:81:00.2", "irq": 142, "owner": "<uuid>", "driver": "vfio-pci", "original": "0-31",
+              "written": "21,23", "previous": null, "spread_over": null}],
+ "managed": [{"device": "0000:01:00.0", "irq": 36, "action": "nvme0q1"}],
+ "extra_specs": {"<uuid>": {"mask": "1-4,^3", "timestamp": "2026-11-20 12:00:00"}}}
+"""
+
+import logging
+from collections import defaultdict
+from typing import Any
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId, parse_guest_id
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Record, RememberedSpecs, State
+from irqaffinity.model.text import clean
+
+LOG = logging.getLogger(__name__)
+
+SCHEMA = 1
+
+
+class BadState(Exception):
+    """A state file that is not one of ours, or of a newer program."""
+
+
+def encode(state: State, boot_id: str) -> dict[str, Any]:
+    """Return `state` as it stands in the file."""
+    return {
+        "schema": SCHEMA,
+        "boot_id": boot_id,
+        "records": [
+            {
+                "device": str(device),
+                "irq": number,
+                "owner": record.owner,
+                "driver": record.driver,
+                "original": _text(record.original),
+                "written": str(record.written),
+                "previous": _text(record.previous),
+                "spread_over": _text(record.spread_over),
+            }
+            for device, records in sorted(state.records.items())
+            for number, record in sorted(records.items())
+        ],
+        "managed": [
+            {"device": str(irq.device), "irq": irq.number, "action": action}
+            for irq, action in sorted(state.managed.items())
+        ],
+        "extra_specs": {
+            uuid: {"mask": specs.mask, "timestamp": specs.timestamp}
+            for uuid, specs in sorted(state.extra_specs.items())
+        },
+    }
+
+
+def decode(document: Any, boot_id: str) -> State:
+    """Return the state in `document`, of which only the extra specs outlive a boot; raise BadState."""
+    try:
+        if document["schema"] != SCHEMA:
+            raise BadState(f"its schema is {clean(str(document['schema']))}, and this program knows {SCHEMA}")
+        extra_specs = {
+            parse_guest_id(uuid): RememberedSpecs(_optional_text(specs["mask"]), clean(specs["timestamp"]))
+            for uuid, specs in document["extra_specs"].items()
+        }
+        if document["boot_id"] != boot_id:
+            LOG.info("the state is of another boot: its interrupts are forgotten")
+            return State(extra_specs=extra_specs)
+        return State(_records(document["records"]), _managed(document["managed"]), extra_specs)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BadState(f"it is not whole: {clean(str(error))}") from error
+
+
+def _records(rows: Any) -> dict[PciAddress, dict[int, Record]]:
+    records: dict[PciAddress, dict[int, Record]] = defaultdict(dict)
+    owners: dict[str, GuestId] = {}
+    for row in rows:
+        if row["owner"] not in owners:
+            owners[row["owner"]] = parse_guest_id(row["owner"])
+        records[PciAddress.parse(row["device"])][_number(row["irq"])] = Record(
+            owner=owners[row["owner"]],
+            driver=_optional_text(row["driver"]),
+            original=_cpus(row["original"]),
+            written=CpuSet.parse(row["written"]),
+            previous=_cpus(row["previous"]),
+            spread_over=_cpus(row["spread_over"]),
+        )
+    return dict(records)
+
+
+def _managed(rows: Any) -> dict[IrqId, str]:
+    return {IrqId(PciAddress.parse(row["device"]), _number(row["irq"])): clean(row["action"]) for row in rows}
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is not an interrupt number")
+    return value
+
+
+def _cpus(value: Any) -> CpuSet | None:
+    return None if value is None else CpuSet.parse(value)
+
+
+def _text(cpus: CpuSet | None) -> str | None:
+    return None if cpus is None else str(cpus)
+
+
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else clean(value)

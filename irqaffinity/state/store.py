@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state file: read with suspicion, replaced as a whole."""
+
+import contextlib
+import json
+import logging
+import os
+from typing import Protocol
+
+from irqaffinity.model.record import State
+from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.format import BadState, decode, encode
+from irqaffinity.state.lock import PASS_LOCK, PASS_WAIT, hold
+
+LOG = logging.getLogger(__name__)
+
+_FILE = "state.json"
+_NEW = "state.json.new"
+_CORRUPT = "state.json.corrupt"
+_Signature = tuple[int, int, int]
+
+
+class Keeper(Protocol):
+    """Where a pass finds the state, leaves it, and is kept from running beside another one."""
+
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        """Hold off other passes; raise StateError."""
+
+    def load(self) -> State:
+        """Return the state; raise StateError."""
+
+    def peek(self) -> State:
+        """Return the state for a dry run, empty where it cannot be read."""
+
+    def save(self, state: State) -> None:
+        """Keep `state`; raise StateError."""
+
+
+class MemoryStore:
+    """Keeps the state for the life of the object, and no other pass away: for a host that nobody else can see."""
+
+    def __init__(self) -> None:
+        self._state = State()
+
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        """Hold off nobody."""
+        return contextlib.nullcontext()
+
+    def load(self) -> State:
+        """Return what was saved last."""
+        return self._state
+
+    peek = load
+
+    def save(self, state: State) -> None:
+        """Keep `state`."""
+        self._state = state
+
+
+class Store:
+    """The state of one boot in one folder; read again only when another process has replaced the file."""
+
+    def __init__(self, folder: StateFolder, boot_id: str) -> None:
+        self._folder = folder
+        self._boot_id = boot_id
+        self._signature: _Signature | None = None
+        self._state = State()
+
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        """Hold pass.lock, for which another pass is waited 5 s; raise LockTaken or StateError."""
+        return hold(self._folder, PASS_LOCK, PASS_WAIT)
+
+    def load(self) -> State:
+        """Return what is stored for this boot, empty where nothing is; raise StateError.
+
+        A file that is cut short or of a newer schema is set aside as state.json.corrupt. Of another boot only the extra
+        specs hold still: its interrupt numbers mean nothing now.
+        """
+        with self._folder.opened() as folder:
+            try:
+                fd = self._folder.open_file(folder, _FILE, os.O_RDONLY)
+            except FileNotFoundError:
+                self._signature, self._state = None, State()
+                return self._state
+            with os.fdopen(fd, "rb") as file:
+                signature = _signature(file.fileno())
+                if signature != self._signature:
+                    self._state = self._decode(folder, file.read())
+                    self._signature = signature
+        return self._state
+
+    def peek(self) -> State:
+        """Return what `load` does without changing anything: what cannot be read counts as empty, and is said."""
+        try:
+            with self._folder.opened() as folder:
+                fd = self._folder.open_file(folder, _FILE, os.O_RDONLY)
+                with os.fdopen(fd, "rb") as file:
+                    return decode(json.loads(file.read()), self._boot_id)
+        except FileNotFoundError:
+            return State()
+        except StateError as error:
+            if os.path.lexists(self._folder.path):
+                LOG.warning("the state is taken as empty: %s", error)
+            return State()
+        except (BadState, ValueError, RecursionError) as error:
+            LOG.warning("the state is taken as empty: %s/%s: %s", self._folder.path, _FILE, error)
+            return State()
+
+    def save(self, state: State) -> None:
+        """Replace the file by `state`, durably; raise StateError, and the old file is whole still."""
+        data = json.dumps(encode(state, self._boot_id), separators=(",", ":")).encode()
+        try:
+            with self._folder.opened() as folder:
+                fd = self._folder.open_file(folder, _NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+                with os.fdopen(fd, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    signature = _signature(file.fileno())
+                os.replace(_NEW, _FILE, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
+        except OSError as error:
+            path = f"{self._folder.path}/{_FILE}"
+            raise StateError(f"{path} cannot be written: {error.strerror}; free or mend its file system") from error
+        self._signature, self._state = signature, state
+
+    def _decode(self, folder: int, data: bytes) -> State:
+        try:
+            return decode(json.loads(data), self._boot_id)
+        except (BadState, ValueError, RecursionError) as error:
+            LOG.warning("%s/%s is set aside as %s: %s", self._folder.path, _FILE, _CORRUPT, error)
+            os.replace(_FILE, _CORRUPT, src_dir_fd=folder, dst_dir_fd=folder)
+            return State()
+
+
+def _signature(fd: int) -> _Signature:
+    found = os.fstat(fd)
+    return found.st_ino, found.st_mtime_ns, found.st_size

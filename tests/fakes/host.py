@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A host in a temporary folder that counts what is asked of it and answers writes as the kernel does."""
+
+import errno
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from irqaffinity.demo.tree import HostTree
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.observe.root import HostRoot
+
+_AFFINITY = re.compile(r".*/irq/(\d+)/smp_affinity_list")
+
+
+class FakeHost(HostTree):
+    """A HostTree whose `root` goes through this object.
+
+    `opens`, `reads` and `writes` count; `written` lists (interrupt, CPUs) in their order. `refuse` makes the kernel refuse
+    an interrupt; `quiet` interrupts keep their effective affinity until they fire, as without interrupt remapping.
+    """
+
+    def __init__(self, folder: Path, nodes: dict[int, str] | None = None, online: str = "0-15") -> None:
+        super().__init__(folder, {0: "0-7", 1: "8-15"} if nodes is None else nodes, online)
+        self.opens = self.reads = self.writes = 0
+        self.written: list[tuple[int, str]] = []
+        self.quiet: set[int] = set()
+        self.on_open_for_write: Callable[[int], None] = lambda number: None
+        self._refused_opens: dict[int, int] = {}
+        self._refused_writes: dict[int, Callable[[str], int]] = {}
+        self._open_for_write: dict[int, int] = {}
+
+    @property
+    def root(self) -> HostRoot:
+        """The tree, reached through this object."""
+        return HostRoot(str(self.proc), str(self.sys), self)
+
+    def refuse_open(self, number: int, code: int) -> None:
+        """Make opening the interrupt's affinity for writing fail with this errno."""
+        self._refused_opens[number] = code
+
+    def refuse(self, number: int, code: int, when: Callable[[str], bool] = lambda cpus: True) -> None:
+        """Make writing the interrupt's affinity fail with this errno, for CPUs that `when` is true of."""
+        self._refused_writes[number] = lambda cpus: code if when(cpus) else 0
+
+    def accept(self, number: int) -> None:
+        """Take back what `refuse` and `refuse_open` said."""
+        self._refused_writes.pop(number, None)
+        self._refused_opens.pop(number, None)
+
+    def smp(self, number: int) -> str:
+        """Return what an interrupt's smp_affinity_list says now."""
+        return (self.proc / f"irq/{number}/smp_affinity_list").read_text().strip()
+
+    def remove_interrupt(self, number: int) -> None:
+        """Free an interrupt: /proc/irq and every device that lists it forget it."""
+        for path in (self.proc / f"irq/{number}").iterdir():
+            path.unlink()
+        (self.proc / f"irq/{number}").rmdir()
+        for path in self.sys.glob(f"devices/pci0000:00/*/msi_irqs/{number}"):
+            path.unlink()
+
+    def open(self, path: str, flags: int) -> int:
+        self.opens += 1
+        found = _AFFINITY.fullmatch(path)
+        if found is None or not flags & (os.O_WRONLY | os.O_RDWR):
+            return os.open(path, flags)
+        number = int(found[1])
+        if number in self._refused_opens:
+            raise OSError(self._refused_opens[number], os.strerror(self._refused_opens[number]), path)
+        fd = os.open(path, flags & ~os.O_TRUNC)
+        self._open_for_write[fd] = number
+        self.on_open_for_write(number)
+        return fd
+
+    def read(self, fd: int, length: int) -> bytes:
+        self.reads += 1
+        return os.read(fd, length)
+
+    def write(self, fd: int, data: bytes) -> int:
+        number, cpus = self._open_for_write[fd], data.decode()
+        if not (self.proc / f"irq/{number}").exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        code = self._refused_writes.get(number, lambda cpus: 0)(cpus)
+        if code:
+            raise OSError(code, os.strerror(code))
+        self.writes += 1
+        self.written.append((number, cpus))
+        os.truncate(fd, 0)
+        effective = self.proc / f"irq/{number}/effective_affinity_list"
+        if effective.exists() and number not in self.quiet:
+            effective.write_text(f"{min(CpuSet.parse(cpus))}\n")
+        return os.write(fd, data)
+
+    def close(self, fd: int) -> None:
+        self._open_for_write.pop(fd, None)
+        os.close(fd)
+
+    def stat(self, path: str) -> os.stat_result:
+        return os.stat(path)
+
+    def fstat(self, fd: int) -> os.stat_result:
+        return os.fstat(fd)
+
+    def listdir(self, path: str) -> list[str]:
+        return os.listdir(path)
+
+    def readlink(self, path: str) -> str:
+        return os.readlink(path)
