@@ -34,9 +34,9 @@ def execute(
 ) -> Execution:
     """Carry out `plan` and return what became of each action.
 
-    The state is saved before the first write, all originals in it, if it differs from what is `stored`; and after the
-    last one if the writes taught something that the next process needs. Raises StateError when the first of these fails:
-    then nothing was written.
+    The state is saved before the first write, all originals in it, if it differs from what is `stored`; and after
+    the last one if the writes taught something that the next process needs. Raises StateError when the first of
+    these fails: then nothing was written.
     """
     if plan.state != stored:
         save(plan.state)
@@ -55,8 +55,9 @@ def execute(
 def learn(state: State, results: Iterable[Result], action_name: ActionName) -> State:
     """Return `state` with what the results add to it.
 
-    Interrupts that turned out to be the kernel's own lose their record and are remembered by name; one that took another
-    CPU than its own keeps that; one that was given back or vanished is forgotten, but not when giving it back failed.
+    Interrupts that turned out to be the kernel's own lose their record and are remembered by name; one that took
+    another CPU than its own keeps that; one that was given back or vanished is forgotten, but not when giving it back
+    failed.
     """
     records = {device: dict(of_device) for device, of_device in state.records.items()}
     managed = dict(state.managed)

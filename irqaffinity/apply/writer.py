@@ -86,7 +86,7 @@ class AffinityWriter:
         return _refusal(Verdict.OFFLINE if code in _OFFLINE else Verdict.DENIED, error)
 
     def _is_there(self, action: Action) -> bool:
-        """Tell whether the device still lists the number and its file opens again: only then the kernel meant this one."""
+        """Tell whether the file opens again and the device still lists the number: only then the kernel meant it."""
         return self.probe(action.number) is None and lists_interrupt(self._root, action.device, action.number)
 
     def probe(self, number: int) -> OSError | None:

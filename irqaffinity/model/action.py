@@ -13,9 +13,9 @@ from irqaffinity.model.verdict import IrqReason, Verdict
 class Action(NamedTuple):
     """An interrupt and the CPUs it belongs on; also when it is there already.
 
-    `owner` is the guest whose interrupt it is, or was when it is released. `spares` are single CPUs to try in this order when the target
-    has no free vector, all of them out of `spread_over`, the target of the whole device. `is_managed` tells that the
-    kernel is known to refuse the write.
+    `owner` is the guest whose interrupt it is, or was when it is released. `spares` are single CPUs to try in this
+    order when the target has no free vector, all of them out of `spread_over`, the target of the whole device.
+    `is_managed` tells that the kernel is known to refuse the write.
     """
 
     number: int

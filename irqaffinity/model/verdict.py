@@ -2,6 +2,7 @@
 """Each word of a report: what it is called, what it says to a person, and its place in the operators' guide."""
 
 import enum
+from typing import Self
 
 
 class Term(enum.Enum):
@@ -9,7 +10,8 @@ class Term(enum.Enum):
 
     sentence: str
 
-    def __new__(cls, word: str, sentence: str) -> "Term":
+    def __new__(cls, word: str, sentence: str) -> Self:
+        """Make the member whose value is `word`."""
         term = object.__new__(cls)
         term._value_ = word
         term.sentence = sentence

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the XML of an active libvirt domain to a Guest. Pure: the text is all it reads.
 
-The form of the XML is libvirt's (docs/formatdomain.rst) as Nova fills it in (nova/virt/libvirt/config.py). `<driver>` is passed
-over: Nova writes none, and libvirt adds one with and without a name.
+The form of the XML is libvirt's (docs/formatdomain.rst) as Nova fills it in (nova/virt/libvirt/config.py). `<driver>`
+is passed over: Nova writes none, and libvirt adds one with and without a name.
 """
 
 import functools
@@ -112,8 +112,7 @@ def parse_libvirt_cpus(text: str) -> CpuSet:
     Raises ValueError. (virBitmapParse in src/util/virbitmap.c.)
     """
     cpus = CpuSet()
-    for part in text.split(","):
-        part = part.strip()
+    for part in map(str.strip, text.split(",")):
         cpus = cpus - CpuSet.parse(part[1:]) if part.startswith("^") else cpus | CpuSet.parse(part)
     return cpus
 

@@ -103,7 +103,7 @@ class Hypervisor:
             ) from error
 
     def _ask(self, call: Callable[[], T]) -> T:
-        """Return what `call` returns on the thread that talks to libvirt; give up thread and connection when it is stuck."""
+        """Return what `call` returns on the thread that talks to libvirt; give up thread and connection when stuck."""
         if self._abandoned >= _ABANDONED_AT_MOST:
             raise LibvirtUnreachable(f"libvirt at {self.shown_uri} has stopped answering; restart its daemon")
         if self._thread is None:
@@ -143,7 +143,7 @@ class _CallThread:
             function, answers = self._calls.get()
             try:
                 result = function()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  the caller's thread raises it
                 answers.put(functools.partial(_raise, error))
             else:
                 answers.put(functools.partial(_identity, result))

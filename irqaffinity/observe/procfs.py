@@ -50,7 +50,7 @@ def read_effective(root: HostRoot, number: int) -> CpuSet | None:
 
 
 def read_default_affinity(root: HostRoot) -> CpuSet | None:
-    """Return where the kernel puts new interrupts (/proc/irq/default_smp_affinity, a hexadecimal mask), None if unknown."""
+    """Return where new interrupts go, None if unknown (/proc/irq/default_smp_affinity, a hexadecimal mask)."""
     text = root.read_if_there(f"{root.proc}/irq/default_smp_affinity")
     try:
         return CpuSet.from_mask(int(text.replace(",", ""), 16)) if text else None

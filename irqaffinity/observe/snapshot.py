@@ -64,7 +64,7 @@ def _read_guests(domains: Iterable[Domain]) -> tuple[tuple[Guest, ...], tuple[Un
 
 
 def _resolve(root: HostRoot, guest: Guest) -> Iterator[DeviceClaim]:
-    """Find the PCI devices that a guest's claims stand on, each once; what stands on none is no passed-through device."""
+    """Find the PCI devices that a guest's claims stand on, each once; what stands on none is passed over."""
     seen = set()
     for claim in guest.claims:
         address = claim.address or _look_up(root, claim)

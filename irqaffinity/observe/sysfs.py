@@ -56,7 +56,7 @@ def device_folder(root: HostRoot, address: PciAddress) -> str:
 
 
 def msi_numbers(root: HostRoot, address: PciAddress) -> list[int]:
-    """Return the numbers of a device's message-signalled interrupts, sorted; names that are no numbers are passed over."""
+    """Return the numbers of a device's message-signalled interrupts, sorted; other names are passed over."""
     names = root.list_if_there(f"{device_folder(root, address)}/msi_irqs")
     return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
@@ -154,7 +154,7 @@ def _integer(text: str | None) -> int | None:
 
 
 def _deepest_device(path: str) -> PciAddress | None:
-    """Return the last PCI address in the real path of a device: that of its parent where a bus of drivers lies between."""
+    """Return the last PCI address in a real path: that of the parent where another bus lies between."""
     for name in reversed(os.path.realpath(path).split("/")):
         try:
             return PciAddress.parse(name)

@@ -108,7 +108,7 @@ def find_mask(
 
 
 def _choose(guest: Guest, pins: Pins, mask: str | None) -> Pins:
-    """Return the vCPUs of the mask that are dedicated; without a mask all, but realtime ones only if there are no others."""
+    """Return the dedicated vCPUs of the mask; without a mask all, but realtime ones only if there are no others."""
     if mask is not None:
         wanted = parse_mask(mask, guest.vcpus)
         return {vcpu: cpu for vcpu, cpu in pins.items() if vcpu in wanted}

@@ -15,7 +15,7 @@ from irqaffinity.plan.distribute import Share
 
 
 class Handled(NamedTuple):
-    """The records of one device as they have to be before the first write, and what is to be done with its interrupts."""
+    """The records of a device as they have to be before the first write, and what to do with its interrupts."""
 
     records: dict[int, Record]
     actions: list[Action]

@@ -2,7 +2,7 @@
 """From a snapshot of the host to a sorted list of actions."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
@@ -73,7 +73,7 @@ def plan_reset(snapshot: HostSnapshot, state: State) -> Plan:
 
     def handle(address: PciAddress) -> Handled:
         device, records = snapshot.devices[address], state.records[address]
-        return release_device(device, records, lambda record: True, snapshot.default_affinity)
+        return release_device(device, records, lambda _record: True, snapshot.default_affinity)
 
     return _assemble(snapshot, {address: handle(address) for address in sorted(state.records)}, [], [], state)
 

@@ -42,7 +42,7 @@ class HostDriver(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The options of `[placement]` and `[pci]`. `flavor_masks` maps flavor names to masks; None and () mean no limit."""
+    """The options of `[placement]` and `[pci]`. `flavor_masks` are masks by flavor name; None and () mean no limit."""
 
     numa: Numa = Numa.PREFERRED
     distribution: Distribution = Distribution.MASK

@@ -111,8 +111,8 @@ def on_node(
 ) -> tuple[Mapping[int, int] | None, DeviceReason | None]:
     """Return those of `cpus` (any key to physical CPU) that serve `device`, and what is worth knowing of the choice.
 
-    Offline CPUs are dropped first. A missing `numa_node`, -1 (the firmware tells none) and a node that sysfs does not list
-    all mean that nearness is unknown.
+    Offline CPUs are dropped first. A missing `numa_node`, -1 (the firmware tells none) and a node that sysfs does not
+    list all mean that nearness is unknown.
     """
     online = {key: cpu for key, cpu in cpus.items() if cpu in topology.online}
     if not online:

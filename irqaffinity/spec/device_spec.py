@@ -41,6 +41,7 @@ class AddressPattern:
     names_one: bool
 
     def matches(self, address: PciAddress) -> bool:
+        """Tell whether all four fields of `address` match."""
         fields = zip(_FIELDS, address, strict=True)
         return all(
             expression.match(f"{value:0{_WIDTH[name]}x}")

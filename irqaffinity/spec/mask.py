@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The grammar of `hw:pci_irq_affinity_mask`: which vCPUs of a guest serve its interrupts.
 
-It is the language of Nova's `parse_cpu_spec` (nova/virt/hardware.py) for ASCII decimal digits: elements `N`, `N-M`, `^N`
-and `^N-M`, separated by commas; spaces around tokens and empty elements are allowed; exclusions apply wherever they stand.
+It is the language of Nova's `parse_cpu_spec` (nova/virt/hardware.py) for ASCII decimal digits: elements `N`, `N-M`,
+`^N` and `^N-M`, separated by commas; spaces around tokens and empty elements are allowed; exclusions apply wherever
+they stand.
 """
 
 from collections.abc import Iterable
@@ -50,12 +51,9 @@ def parse_mask(text: str, vcpus: int) -> CpuSet:
     for element in elements:
         for index, position in ((element.first, element.first_at), (element.last, element.last_at)):
             if index >= vcpus:
-                raise MaskError(
-                    Status.MASK_OUT_OF_RANGE,
-                    text,
-                    position,
-                    f"vCPU {clean(_number_at(text, position))} does not exist: the guest has vCPUs {CpuSet(range(vcpus))}",
-                )
+                number = clean(_number_at(text, position))
+                sentence = f"vCPU {number} does not exist: the guest has vCPUs {CpuSet(range(vcpus))}"
+                raise MaskError(Status.MASK_OUT_OF_RANGE, text, position, sentence)
     included = _union(element for element in elements if not element.excludes)
     chosen = included - _union(element for element in elements if element.excludes)
     if not chosen:

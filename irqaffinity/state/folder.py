@@ -32,7 +32,7 @@ class StateFolder:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[int]:
-        """Give a descriptor of the folder; raise StateError when it is missing, a link, another's, or open to others."""
+        """Give a descriptor of the folder; raise StateError when it is missing, a link, another's or open to others."""
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)
         except OSError as error:

@@ -17,8 +17,9 @@ _AFFINITY = re.compile(r".*/irq/(\d+)/smp_affinity_list")
 class FakeHost(HostTree):
     """A HostTree whose `root` goes through this object.
 
-    `opens`, `reads` and `writes` count; `written` lists (interrupt, CPUs) in their order. `refuse` makes the kernel refuse
-    an interrupt; `quiet` interrupts keep their effective affinity until they fire, as without interrupt remapping.
+    `opens`, `reads` and `writes` count; `written` lists (interrupt, CPUs) in their order. `refuse` makes the kernel
+    refuse an interrupt; `quiet` interrupts keep their effective affinity until they fire, as without
+    interrupt remapping.
     """
 
     def __init__(self, folder: Path, nodes: dict[int, str] | None = None, online: str = "0-15") -> None:

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be written on the command line."""
+
+import argparse
+import importlib.metadata
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn, TypeVar
+
+from irqaffinity.model.cpuset import LIMIT
+from irqaffinity.model.guest import GuestId, parse_guest_id
+from irqaffinity.model.pci import PciAddress
+
+PROGRAM = "irqaffinity"
+EXIT_USAGE = 64
+"""EX_USAGE of sysexits.h: 2 means that a dry run would change something."""
+
+T = TypeVar("T")
+
+OVERRIDES = {
+    "proc": ("host", "proc"),
+    "sys": ("host", "sys"),
+    "libvirt_uri": ("libvirt", "uri"),
+    "state": ("state", "path"),
+}
+"""The configuration option, as (group, name), that an argument overrides."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that takes no abbreviations and leaves with 64 on wrong usage."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and `message`, and leave."""
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments; those of all commands may stand before and after the command."""
+    common = _common_options()
+    given, rest = common.parse_known_args(arguments)
+    return _commands(common).parse_args(rest, namespace=given)
+
+
+def _common_options() -> Parser:
+    parser = Parser(prog=PROGRAM, add_help=False)
+    group = parser.add_argument_group("options of all commands, before or after the command")
+    group.add_argument("--config-file", metavar="F", action="append", help="configuration file; can be repeated")
+    group.add_argument("--config-dir", metavar="D", action="append", help="folder of *.conf files; can be repeated")
+    group.add_argument("--debug", action="store_true", help="log each step")
+    group.add_argument("--proc", metavar="PATH", help="where the host's /proc is")
+    group.add_argument("--sys", metavar="PATH", help="where the host's /sys is")
+    group.add_argument("--libvirt-uri", metavar="URI", help="the libvirt that runs the guests")
+    group.add_argument("--state", metavar="DIR", help="the folder that remembers what was moved")
+    return parser
+
+
+def _commands(common: Parser) -> Parser:
+    parser = Parser(
+        prog=PROGRAM,
+        parents=[common],
+        description="Keeps the interrupts of passed-through PCI devices on the CPUs of the guest that owns the device.",
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+
+    audit = commands.add_parser("audit", help="put every interrupt in its place, again and again or once")
+    audit.add_argument("--once", action="store_true", help="make one pass and leave")
+    audit.add_argument("--dry-run", action="store_true", help="write nothing, tell what would be written")
+    audit.add_argument("-f", "--format", choices=("table", "json"), default="table", help="form of the report")
+    audit.add_argument("--guest", metavar="UUID", type=_typed(parse_guest_id), help="only the devices of this guest")
+    audit.add_argument("--device", metavar="ADDR", type=_typed(PciAddress.parse), help="only this PCI device")
+    audit.add_argument("--irqs", action="store_true", help="a line for each interrupt in the table")
+    audit.add_argument("--quiet", action="store_true", help="the summary alone instead of the table")
+
+    explain = commands.add_parser("explain", help="tell why an interrupt, a device or a guest is where it is")
+    explain.add_argument(
+        "target", metavar="TARGET", type=_typed(parse_target), help="interrupt number, PCI address or guest uuid"
+    )
+
+    mask = commands.add_parser(
+        "mask",
+        help="parse a value of hw:pci_irq_affinity_mask",
+        usage=f"{PROGRAM} mask [-h] --vcpus N [--] SPEC",
+        epilog="A SPEC that begins with - stands after --.",
+    )
+    mask.add_argument("spec", metavar="SPEC", help="the mask, such as 1-4,^3,6")
+    mask.add_argument("--vcpus", metavar="N", type=_typed(_vcpu_count), required=True, help="vCPUs of the guest")
+
+    reset = commands.add_parser("reset", help="give back every interrupt that was moved")
+    reset.add_argument("--force", action="store_true", help="also while an agent runs")
+
+    commands.add_parser("check", help="test the configuration, libvirt and the rights to write")
+    commands.add_parser("demo", help="audit a made-up host; needs no root and no libvirt daemon")
+    return parser
+
+
+def parse_target(text: str) -> int | PciAddress | GuestId:
+    """Return the interrupt number, PCI address or guest uuid that `text` is; raise ValueError."""
+    if text.isascii() and text.isdecimal() and len(text) < 10:
+        return int(text)
+    for parse in (PciAddress.parse, parse_guest_id):
+        try:
+            return parse(text)
+        except ValueError:
+            continue
+    raise ValueError(f"{text[:40]!r} is neither an interrupt number, nor a PCI address, nor a uuid")
+
+
+def _vcpu_count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= LIMIT):
+        raise ValueError(f"{text[:40]!r} is not a number of vCPUs between 1 and {LIMIT}")
+    return int(text)
+
+
+def _typed(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Return `parse` with an error that argparse shows as it is."""
+
+    def convert(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return convert
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], **_: object) -> None:
+        super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, help="show the version and leave")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"{PROGRAM} {importlib.metadata.version(PROGRAM)}")
+        parser.exit()

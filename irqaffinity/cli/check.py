@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`irqaffinity check`."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from irqaffinity.apply.writer import AffinityWriter
+from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.session import Session
+from irqaffinity.observe.hypervisor import LibvirtUnreachable
+from irqaffinity.observe.procfs import read_interrupt
+from irqaffinity.observe.root import HostUnreadable
+from irqaffinity.observe.topology import read_facts, read_topology
+from irqaffinity.state.folder import StateError
+
+
+class Finding(NamedTuple):
+    """One line: what was looked at, whether it is as it has to be, and the fact with the next step."""
+
+    subject: str
+    is_ok: bool
+    text: str
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one line for each thing that an audit needs; return 1 when one of them is not as it has to be."""
+    findings = list(_look(arguments))
+    for finding in findings:
+        print(f"{finding.subject:<14} {'ok' if finding.is_ok else 'FAILED':<7} {finding.text}")
+    return 0 if all(finding.is_ok for finding in findings) else 1
+
+
+def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
+    try:
+        session = Session.open(arguments)
+    except CommandError as error:
+        yield Finding("configuration", False, str(error))
+        return
+    settings = session.settings
+    yield Finding(
+        "configuration", True, ", ".join(settings.files) or "no file was found, so every option has its default"
+    )
+    for name in settings.unknown:
+        yield Finding("configuration", False, f"{name} is no option: mend or remove it")
+    for look in (_look_at_host, _look_at_libvirt, _look_at_rights, _look_at_state):
+        yield look(session)
+
+
+def _look_at_host(session: Session) -> Finding:
+    try:
+        topology = read_topology(session.root)
+    except HostUnreadable as error:
+        return Finding("host", False, str(error))
+    posted = ", posted interrupts" if read_facts(session.root).posted_interrupts else ""
+    return Finding("host", True, f"CPUs {topology.online} online, {len(topology.nodes)} NUMA nodes{posted}")
+
+
+def _look_at_libvirt(session: Session) -> Finding:
+    try:
+        version, domains = session.hypervisor.version(), session.hypervisor.active_domains()
+    except LibvirtUnreachable as error:
+        return Finding("libvirt", False, str(error))
+    return Finding("libvirt", True, f"{session.hypervisor.shown_uri}, libvirt {version}, {len(domains)} active guests")
+
+
+def _look_at_rights(session: Session) -> Finding:
+    """Open the affinity of an interrupt that is not the kernel's own, and write nothing."""
+    root = session.root
+    numbers = sorted(int(name) for name in root.list_if_there(f"{root.proc}/irq") if name.isdecimal())
+    seen = (read_interrupt(root, number) for number in numbers)
+    number = next((interrupt.number for interrupt in seen if interrupt is not None and interrupt.writable), None)
+    if number is None:
+        return Finding(
+            "rights", False, f"{root.proc}/irq has no interrupt that can be moved: name the host's with --proc"
+        )
+    refusal = AffinityWriter(root).probe(number)
+    if refusal is None:
+        return Finding("rights", True, f"{root.affinity_file(number)} can be written")
+    return Finding(
+        "rights", False, f"{root.affinity_file(number)}: {refusal.strerror}; run as root, with /proc writable"
+    )
+
+
+def _look_at_state(session: Session) -> Finding:
+    folder = session.folder
+    if not os.path.lexists(folder.path):
+        parent = os.path.dirname(os.path.abspath(folder.path))
+        if os.access(parent, os.W_OK):
+            return Finding("state", True, f"{folder.path} will be made by the first audit")
+        return Finding("state", False, f"{parent} cannot be written: make {folder.path} with mode 0700, or use --state")
+    try:
+        with folder.opened() as inside:
+            can_write = os.access(".", os.W_OK, dir_fd=inside)
+    except StateError as error:
+        return Finding("state", False, str(error))
+    return Finding(
+        "state", can_write, folder.path if can_write else f"{folder.path} cannot be written: mend its file system"
+    )

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`irqaffinity demo`."""
+
+import argparse
+import contextlib
+import tempfile
+from pathlib import Path
+
+from irqaffinity.audit import Auditor
+from irqaffinity.cli.session import explained
+from irqaffinity.demo.hosts import make_demo_host
+from irqaffinity.observe.hypervisor import Hypervisor
+from irqaffinity.plan.policy import Policy
+from irqaffinity.report.outcome import Outcome
+from irqaffinity.report.table import render_summary, render_table
+from irqaffinity.state.store import MemoryStore
+
+_INTRODUCTION = """\
+A made-up host in a temporary folder: CPUs 0-7 are NUMA node 0, CPUs 8-15 node 1. Two guests run on it, each with
+a virtual function of a card on either node, and their interrupts may arrive anywhere on the node of the card.
+One audit puts each on CPUs that belong to its guest:
+"""
+
+
+def run(_arguments: argparse.Namespace) -> int:
+    """Audit a made-up host twice and print what the first pass did and that the second had nothing to do."""
+    with tempfile.TemporaryDirectory(prefix="irqaffinity-demo-") as folder, explained():
+        tree, uri = make_demo_host(Path(folder))
+        with contextlib.closing(Hypervisor(uri)) as hypervisor:
+            auditor = Auditor("demo", tree.root, hypervisor.active_domains, Policy(), MemoryStore())
+            first, second = auditor.audit().outcome, auditor.audit().outcome
+    print(_INTRODUCTION)
+    print(render_table(first))
+    print(f"\nA second audit of the same host finds:\n{render_summary(second)}")
+    return _status(first, second)
+
+
+def _status(*outcomes: Outcome) -> int:
+    return max(outcome.exit_status() for outcome in outcomes)

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`irqaffinity reset`."""
+
+import argparse
+import contextlib
+
+from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.session import Session, explained
+from irqaffinity.report.table import render_table
+from irqaffinity.state.lock import AGENT_LOCK, LockTaken, hold
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Give back every interrupt that the state says was moved; an agent would only move it again, so not beside one."""
+    session = Session.open(arguments)
+    with explained(), contextlib.ExitStack() as stack:
+        if not arguments.force:
+            try:
+                stack.enter_context(hold(session.folder, AGENT_LOCK))
+            except LockTaken as error:
+                raise CommandError("an agent runs and would move them again: stop it first, or use --force") from error
+        made = session.auditor.reset()
+    print(render_table(made.outcome))
+    return made.outcome.exit_status()

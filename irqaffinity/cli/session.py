@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands that look at the host have in common: the configuration and the parts made from it."""
+
+import argparse
+import contextlib
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from irqaffinity.audit import Auditor, UnknownTarget
+from irqaffinity.cli.arguments import OVERRIDES
+from irqaffinity.cli.main import CommandError
+from irqaffinity.conf.load import ConfigError, Settings, load
+from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
+from irqaffinity.observe.procfs import read_boot_id
+from irqaffinity.observe.root import HostRoot, HostUnreadable
+from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.store import Store
+
+
+@dataclass(frozen=True)
+class Session:
+    """The settings of this run of the program, and the parts that they describe, each made when it is first needed."""
+
+    settings: Settings
+
+    @classmethod
+    def open(cls, arguments: argparse.Namespace) -> "Session":
+        """Read the configuration, the command line over it; raise CommandError."""
+        values = {place: getattr(arguments, name) for name, place in OVERRIDES.items()}
+        given = {place: value for place, value in values.items() if value is not None}
+        try:
+            return cls(load(arguments.config_file, arguments.config_dir, given))
+        except ConfigError as error:
+            raise CommandError(str(error)) from error
+
+    @functools.cached_property
+    def root(self) -> HostRoot:
+        """Where the host's /proc and /sys are."""
+        return HostRoot(self.settings.proc, self.settings.sys)
+
+    @functools.cached_property
+    def folder(self) -> StateFolder:
+        """Where the state is kept."""
+        return StateFolder(self.settings.state_path)
+
+    @functools.cached_property
+    def hypervisor(self) -> Hypervisor:
+        """The libvirt that runs the guests; not asked yet."""
+        return Hypervisor(self.settings.libvirt_uri)
+
+    @functools.cached_property
+    def auditor(self) -> Auditor:
+        """What makes passes over this host."""
+        store = Store(self.folder, read_boot_id(self.root))
+        return Auditor(self.settings.host, self.root, self.hypervisor.active_domains, self.settings.policy, store)
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turn what can go wrong in a pass into the one line that the command ends with."""
+    try:
+        yield
+    except (LibvirtUnreachable, HostUnreadable, StateError, UnknownTarget, OSError) as error:
+        raise CommandError(str(error)) from error

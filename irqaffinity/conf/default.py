@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who this host is."""
+
+import socket
+
+from oslo_config import cfg
+
+GROUP = "DEFAULT"
+OPTS = [
+    cfg.StrOpt(
+        "host",
+        default=socket.gethostname(),
+        sample_default="<your_hostname>",
+        help="The name of this host in reports. It must equal the option host of nova.conf.",
+    ),
+]

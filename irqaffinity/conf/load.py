@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads configuration files into plain values, and says of a mistake where it stands and what is allowed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+
+from irqaffinity.conf.options import list_opts
+from irqaffinity.model.text import clean
+from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
+
+PROJECT = "irqaffinity"
+
+Overrides = Mapping[tuple[str, str], str]
+"""Values of the command line by (group, option)."""
+
+
+_Section = Mapping[str, Mapping[str, Any]]
+"""The values of one file, by group and option."""
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; str() names file, group, option and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The configuration as plain values; `files` are the ones that were read, `unknown` what in them is no option."""
+
+    host: str
+    proc: str
+    sys: str
+    libvirt_uri: str
+    state_path: str
+    audit_interval: int
+    policy: Policy
+    files: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def load(
+    files: Sequence[str] | None = None, folders: Sequence[str] | None = None, overrides: Overrides | None = None
+) -> Settings:
+    """Return the settings of these files and folders, by default of the usual ones; raise ConfigError.
+
+    The usual ones are irqaffinity.conf and irqaffinity.conf.d in ~/.irqaffinity, ~, /etc/irqaffinity and /etc.
+    """
+    paths = _find_files(files, folders)
+    conf = cfg.ConfigOpts()
+    for group, options in list_opts():
+        conf.register_opts(options, group=group)
+    try:
+        arguments = [f"--config-file={path}" for path in paths]
+        conf(arguments, project=PROJECT, prog=PROJECT, default_config_files=[], default_config_dirs=[])
+        sections = {path: _parse(path) for path in paths}
+    except cfg.Error as error:
+        raise ConfigError(" ".join(str(error).split())) from error
+    for (group, name), value in (overrides or {}).items():
+        conf.set_override(name, value, group=group)
+    return _settings(conf, sections)
+
+
+def _find_files(files: Sequence[str] | None, folders: Sequence[str] | None) -> list[str]:
+    found = list(files or cfg.find_config_files(project=PROJECT))
+    for folder in folders or cfg.find_config_dirs(project=PROJECT):
+        if not Path(folder).is_dir():
+            raise ConfigError(f"{folder} is not a folder: name an existing one with --config-dir")
+        found += sorted(str(path) for path in Path(folder).glob("*.conf"))
+    return found
+
+
+def _parse(path: str) -> _Section:
+    """Return the values of one file by group and option, as they stand there."""
+    sections: dict[str, dict[str, Any]] = {}
+    cfg.ConfigParser(path, sections).parse()
+    return sections
+
+
+def _settings(conf: cfg.ConfigOpts, sections: Mapping[str, _Section]) -> Settings:
+    values = {
+        (group, option.dest): _value(conf, sections, group, option)
+        for group, options in list_opts()
+        for option in options
+    }
+    return Settings(
+        host=values["DEFAULT", "host"],
+        proc=values["host", "proc"],
+        sys=values["host", "sys"],
+        libvirt_uri=values["libvirt", "uri"],
+        state_path=values["state", "path"],
+        audit_interval=values["audit", "interval"],
+        policy=Policy(
+            numa=Numa(values["placement", "numa"]),
+            distribution=Distribution(values["placement", "distribution"]),
+            without_mask=WithoutMask(values["placement", "without_mask"]),
+            host_driver=HostDriver(values["placement", "host_driver"]),
+            dedicated_cpus=values["placement", "dedicated_cpus"],
+            flavor_masks=values["placement", "flavor_masks"],
+            device_specs=tuple(chain.from_iterable(values["pci", "device_spec"])),
+        ),
+        files=tuple(sections),
+        unknown=tuple(_unknown(sections)),
+    )
+
+
+def _value(conf: cfg.ConfigOpts, sections: Mapping[str, _Section], group: str, option: cfg.Opt) -> Any:
+    try:
+        return conf[group][option.dest]
+    except (cfg.ConfigFileValueError, ValueError) as error:
+        files = [path for path, section in sections.items() if option.dest in _names(section.get(group, {}))]
+        what = str(error).rpartition(" is not valid: ")[2]
+        where = files[-1] if files else "the environment"
+        raise ConfigError(clean(f"{where}: [{group}] {option.dest}: {what}")) from error
+
+
+def _unknown(sections: Mapping[str, _Section]) -> Iterator[str]:
+    """Give what stands in a group of ours and is no option of it: most likely a slip of the pen."""
+    known = {group: {option.dest for option in options} for group, options in list_opts() if group != "DEFAULT"}
+    for path, section in sections.items():
+        for group in known.keys() & section.keys():
+            yield from (f"{path}: [{group}] {clean(name)}" for name in _names(section[group]) - known[group])
+
+
+def _names(options: Mapping[str, Any]) -> set[str]:
+    return {name.replace("-", "_") for name in options}

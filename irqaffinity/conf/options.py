@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All options, as oslo.config's generator and validator ask for them."""
+
+from collections.abc import Sequence
+
+from oslo_config import cfg
+
+from irqaffinity.conf import audit, default, host, libvirt, pci, placement, state
+
+_GROUPS = (default, host, libvirt, state, placement, pci, audit)
+
+
+def list_opts() -> Sequence[tuple[str, Sequence[cfg.Opt]]]:
+    """Return (group, options) pairs: the entry point `oslo.config.opts`."""
+    return [(group.GROUP, group.OPTS) for group in _GROUPS]

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How interrupts are placed."""
+
+from enum import Enum
+
+from oslo_config import cfg, types
+
+from irqaffinity.conf.types import CpuList, Mask
+from irqaffinity.plan.policy import Distribution, HostDriver, Numa, WithoutMask
+
+GROUP = "placement"
+
+
+def _choice(name: str, default: Enum, choices: dict[Enum, str], help_text: str) -> cfg.StrOpt:
+    """Return an option whose values are the members of an enumeration, each with its sentence."""
+    return cfg.StrOpt(
+        name,
+        default=default.value,
+        choices=[(member.value, sentence) for member, sentence in choices.items()],
+        help=help_text,
+    )
+
+
+OPTS = [
+    _choice(
+        "numa",
+        Numa.PREFERRED,
+        {
+            Numa.PREFERRED: "all chosen CPUs serve the device, and the report says remote_node",
+            Numa.STRICT: "the interrupts of the device stay where they are, and the report says node_strict",
+        },
+        "What to do when none of the guest's chosen CPUs is on the NUMA node of a device.",
+    ),
+    _choice(
+        "distribution",
+        Distribution.MASK,
+        {
+            Distribution.MASK: "every interrupt may arrive at any CPU of the target, and the kernel picks one",
+            Distribution.SPREAD: "every interrupt gets one CPU of the target, in turn",
+        },
+        "How the interrupts of a device share its target.",
+    ),
+    _choice(
+        "without_mask",
+        WithoutMask.ALL,
+        {
+            WithoutMask.ALL: "all its dedicated vCPUs serve, realtime ones only when there are no others",
+            WithoutMask.SKIP: "the guest is left alone",
+        },
+        "What to do for a guest without hw:pci_irq_affinity_mask.",
+    ),
+    _choice(
+        "host_driver",
+        HostDriver.SKIP,
+        {
+            HostDriver.SKIP: "they are left alone",
+            HostDriver.EMULATOR: "they go to the CPUs of the guest's emulator threads",
+            HostDriver.VCPU: "they go to the CPUs of its vCPUs, as for passed-through devices",
+        },
+        "Where the interrupts of macvtap and vdpa devices go. A driver of the host serves these, and its whole receive "
+        "path runs where the interrupt arrives.",
+    ),
+    cfg.Opt(
+        "dedicated_cpus",
+        type=CpuList(),
+        help="The CPUs that can be dedicated to guests: cpu_dedicated_set of nova.conf, in the same syntax without ^. "
+        "A vCPU on any other CPU never counts as dedicated. Unset, every CPU can be.",
+        sample_default="2-15,34-47",
+    ),
+    cfg.Opt(
+        "flavor_masks",
+        type=types.Dict(value_type=Mask()),
+        default={},
+        help="Masks by flavor name, for domains that carry no extra specs because an older Nova made them. A mask with "
+        "a comma stands in double quotes.",
+        sample_default='nfv.large:"1-4,^3,6",nfv.small:1',
+    ),
+]

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the state is kept."""
+
+from oslo_config import cfg
+
+GROUP = "state"
+OPTS = [
+    cfg.StrOpt(
+        "path",
+        default="/var/lib/irqaffinity",
+        help="The folder that remembers, over restarts, which interrupts were moved and from where. It must belong to "
+        "the user that irqaffinity runs as, with mode 0700, and must not be a link.",
+    ),
+]

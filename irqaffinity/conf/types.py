@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Option types that turn text into values of ours, so that a mistake is found where it stands."""
+
+from typing import Any
+
+from oslo_config import types
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.spec.device_spec import DeviceSpec, parse_device_spec
+from irqaffinity.spec.mask import check_grammar
+
+
+class Seconds(types.Integer):
+    """A whole number of seconds, at least one."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1, type_name="seconds value")
+
+    def __call__(self, value: Any) -> int:
+        """Return the number; raise ValueError."""
+        try:
+            number = super().__call__(value)
+        except ValueError:
+            number = None
+        if number is None:
+            raise ValueError(f"{value!r} is not a whole number of seconds, 1 or more")
+        return int(number)
+
+
+class CpuList(types.ConfigType):
+    """CPUs in the kernel's list syntax, such as 2-15,34-47."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name="CPU list value")
+
+    def __call__(self, value: Any) -> CpuSet:
+        """Return the CPUs; raise ValueError."""
+        return value if isinstance(value, CpuSet) else CpuSet.parse(str(value))
+
+    def __repr__(self) -> str:
+        return "CpuList"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CpuList)
+
+    __hash__ = object.__hash__
+
+    def _formatter(self, value: Any) -> str:
+        return str(value)
+
+
+class Mask(types.String):
+    """A value of hw:pci_irq_affinity_mask, of which only the grammar can be checked here."""
+
+    def __init__(self) -> None:
+        super().__init__(quotes=True, type_name="mask value")
+
+    def __call__(self, value: Any) -> str:
+        """Return the mask as it was written; raise ValueError."""
+        text: str = super().__call__(value)
+        check_grammar(text)
+        return text
+
+
+class DeviceSpecs(types.ConfigType):
+    """One value of device_spec: a JSON object, or a list of them."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name="JSON value")
+
+    def __call__(self, value: Any) -> tuple[DeviceSpec, ...]:
+        """Return the specs; raise ValueError."""
+        return parse_device_spec(str(value))
+
+    def __repr__(self) -> str:
+        return "DeviceSpecs"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DeviceSpecs)
+
+    __hash__ = object.__hash__
+
+    def _formatter(self, value: Any) -> str:
+        return str(value)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An outcome as a table for people: a line for each guest, below it one for each device, and a summary."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from irqaffinity.model.action import Result
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import Status, Verdict
+from irqaffinity.plan.guests import GuestPlan
+from irqaffinity.plan.targets import DevicePlan
+from irqaffinity.report.outcome import Outcome
+
+_PLAIN = frozenset({Verdict.OK, Verdict.SET, Verdict.WOULD_SET})
+_NOTHING = "-"
+_RELEASED = "no active guest has these devices any more; what was moved goes back"
+
+
+class _Row(NamedTuple):
+    device: str
+    node: str
+    irqs: str
+    before: str
+    after: str
+    verdict: str
+    why: str
+
+
+_HEAD = _Row("DEVICE", "NODE", "IRQS", "CPUS BEFORE", "CPUS AFTER", "VERDICT", "WHY")
+
+
+def render_table(outcome: Outcome, *, each_irq: bool = False, quiet: bool = False) -> str:
+    """Return the table; `each_irq` adds one line an interrupt, `quiet` leaves only the summary."""
+    summary = render_summary(outcome)
+    if quiet:
+        return summary
+    results: dict[PciAddress, list[Result]] = {
+        address: list(found) for address, found in groupby(_by_device(outcome.results), key=lambda r: r.action.device)
+    }
+    blocks: list[str | _Row] = [_HEAD]
+    for headline, devices in _groups(outcome):
+        blocks.append(headline)
+        for device in devices:
+            of_device = results.get(device.address, [])
+            blocks.append(_device_row(device, of_device))
+            blocks += map(_irq_row, of_device) if each_irq else _notes(of_device)
+    return "\n".join([*_aligned(blocks), "", summary])
+
+
+def render_summary(outcome: Outcome) -> str:
+    """Return the counts in one line, those that are nothing left out."""
+    counts = outcome.summary()
+    verdicts = [f"{counts[key]} {key.replace('_', ' ')}" for key in _counted(counts) if counts[key]]
+    total = ", ".join(f"{counts[key]} {_plural(key, counts[key])}" for key in ("guests", "devices", "irqs"))
+    parts = [f"{total}: {', '.join(verdicts)}" if verdicts else total]
+    if counts["skipped"]:
+        parts.append(f"{counts['skipped']} {_plural('guests', counts['skipped'])} skipped")
+    errors = sum(guest.status.is_error for guest in outcome.guests)
+    if errors:
+        parts.append(f"{errors} {_plural('guests', errors)} in error")
+    if outcome.dry_run:
+        parts.append("dry run, nothing was written")
+    return "; ".join(parts)
+
+
+def merge_numbers(numbers: Iterable[int]) -> str:
+    """Return numbers as a sorted list of runs: `142-149,151`."""
+    runs = []
+    for _, run in groupby(enumerate(sorted(set(numbers))), key=lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        runs.append(str(members[0]) if len(members) == 1 else f"{members[0]}-{members[-1]}")
+    return ",".join(runs)
+
+
+def describe_guest(guest: GuestPlan) -> str:
+    """Return who a guest is and which CPUs serve it, or why none do."""
+    who = f"{guest.name or _NOTHING} {guest.uuid}"
+    if guest.status is not Status.PLACED:
+        kind = "error" if guest.status.is_error else "skipped"
+        return f"{who}: {kind}: {guest.status.value}: {guest.message}"
+    source = f"mask {guest.mask} from {guest.mask_source.value}" if guest.mask is not None else "no mask"
+    served = f"vCPUs {guest.irq_vcpus} on CPUs {guest.irq_pcpus} serve its interrupts"
+    note = f" ({guest.reason.value}: {guest.message})" if guest.reason is not None else ""
+    return f"{who}: {guest.vcpus} vCPUs, {source}: {served}{note}"
+
+
+def describe_target(device: DevicePlan) -> str:
+    """Return why a device has its target or none."""
+    if device.reason is not None:
+        return f"{device.reason.value}: {device.message}"
+    if device.target is None:
+        return _NOTHING if device.guest is not None else "released"
+    served = f"the CPUs of vCPUs {device.vcpus}" if device.vcpus is not None else "the emulator's CPUs"
+    return f"{served} on node {device.numa_node}"
+
+
+def _groups(outcome: Outcome) -> Iterator[tuple[str, Sequence[DevicePlan]]]:
+    for guest in outcome.guests:
+        yield describe_guest(guest), [device for device in outcome.devices if device.guest == guest.uuid]
+    released = [device for device in outcome.devices if device.guest is None]
+    if released:
+        yield _RELEASED, released
+
+
+def _by_device(results: Iterable[Result]) -> list[Result]:
+    return sorted(results, key=lambda result: (result.action.device, result.action.number))
+
+
+def _device_row(device: DevicePlan, results: Sequence[Result]) -> _Row:
+    verdicts = Counter(result.verdict for result in results)
+    single = len(verdicts) == 1
+    return _Row(
+        device=f"  {device.address}",
+        node=_NOTHING if device.numa_node is None else str(device.numa_node),
+        irqs=merge_numbers(result.action.number for result in results) or _NOTHING,
+        before=_union(result.action.current for result in results),
+        after=_union(map(_after, results)),
+        verdict=", ".join(
+            verdict.value if single else f"{count} {verdict.value}" for verdict, count in verdicts.items()
+        )
+        or _NOTHING,
+        why=describe_target(device),
+    )
+
+
+def _irq_row(result: Result) -> _Row:
+    reason = f"{result.reason.value}: " if result.reason is not None else ""
+    return _Row(
+        device="",
+        node="",
+        irqs=str(result.action.number),
+        before=_union([result.action.current]),
+        after=_union([_after(result)]),
+        verdict=result.verdict.value,
+        why=reason + (result.message or _effective(result)),
+    )
+
+
+def _notes(results: Sequence[Result]) -> Iterator[str]:
+    """Give a line for each kind of interrupt that did not simply go, or stay, where it belongs."""
+    notable = [result for result in results if result.reason or (result.message and result.verdict not in _PLAIN)]
+    for (verdict, reason, message), found in groupby(
+        sorted(notable, key=lambda result: (result.verdict.value, str(result.reason), str(result.message))),
+        key=attrgetter("verdict", "reason", "message"),
+    ):
+        word = reason.value if reason is not None else verdict.value
+        sentence = message or (reason.sentence if reason is not None else verdict.sentence)
+        yield f"    {merge_numbers(result.action.number for result in found)}: {word}: {sentence}"
+
+
+def _after(result: Result) -> CpuSet | None:
+    return result.asked if result.verdict is Verdict.WOULD_SET else result.smp
+
+
+def _effective(result: Result) -> str:
+    return "" if result.effective is None else f"effective {result.effective}"
+
+
+def _union(sets: Iterable[CpuSet | None]) -> str:
+    union = CpuSet()
+    for cpus in sets:
+        union |= cpus or CpuSet()
+    return str(union) or _NOTHING
+
+
+def _counted(counts: Mapping[str, int]) -> Sequence[str]:
+    return [key for key in counts if key not in ("guests", "devices", "irqs", "skipped")]
+
+
+def _plural(key: str, count: int) -> str:
+    word = {"irqs": "interrupts"}.get(key, key)
+    return word if count != 1 else word.removesuffix("s")
+
+
+def _aligned(blocks: Iterable[str | _Row]) -> Iterator[str]:
+    """Pad the cells of the rows to common widths; text lines stay as they are."""
+    blocks = list(blocks)
+    rows = [block for block in blocks if isinstance(block, _Row)]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for block in blocks:
+        if isinstance(block, _Row):
+            yield "  ".join(cell.ljust(width) for cell, width in zip(block, widths, strict=True)).rstrip()
+        else:
+            yield block
