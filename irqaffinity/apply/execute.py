@@ -13,6 +13,8 @@ from irqaffinity.plan.plan import Plan
 from irqaffinity.state.folder import StateError
 
 Save = Callable[[State], None]
+_FINAL = frozenset({Verdict.MANAGED, Verdict.GONE})
+
 ActionName = Callable[[int], str]
 
 
@@ -59,9 +61,12 @@ def learn(state: State, results: Iterable[Result], action_name: ActionName) -> S
     another CPU than its own keeps that; one that was given back or vanished is forgotten, but not when giving it back
     failed.
     """
+    lessons = [result for result in results if _teaches(result)]
+    if not lessons:
+        return state
     records = {device: dict(of_device) for device, of_device in state.records.items()}
     managed = dict(state.managed)
-    for result in results:
+    for result in lessons:
         action, number = result.action, result.action.number
         of_device = records.get(action.device, {})
         if number not in of_device:
@@ -74,6 +79,10 @@ def learn(state: State, results: Iterable[Result], action_name: ActionName) -> S
         if is_given_back or result.verdict in (Verdict.MANAGED, Verdict.GONE):
             del of_device[number]
     return replace(state, records={device: kept for device, kept in records.items() if kept}, managed=managed)
+
+
+def _teaches(result: Result) -> bool:
+    return result.action.is_release or result.reason is IrqReason.NEXT_CPU or result.verdict in _FINAL
 
 
 def _carry_out(action: Action, writer: Writer, backoff: Backoff) -> Result:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from irqaffinity.model.action import Action, Result, settled
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.verdict import IrqReason, Verdict
-from irqaffinity.observe.procfs import read_effective, read_smp
+from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.root import VANISHED, HostRoot
 from irqaffinity.observe.sysfs import lists_interrupt
 
@@ -44,10 +44,10 @@ class AffinityWriter:
         return Result(action, refusal.verdict, action.target, action.current, action.effective, None, refusal.message)
 
     def _read_back(self, action: Action, asked: CpuSet, reason: IrqReason | None) -> Result:
-        number = action.number
-        smp, effective = read_smp(self._root, number), read_effective(self._root, number)
-        if smp is None:
+        seen = read_interrupt(self._root, action.number)
+        if seen is None:
             return Result(action, Verdict.GONE, asked, None, None, reason, Verdict.GONE.sentence)
+        smp, effective = seen.smp, seen.effective
         if smp != asked:
             message = f"{asked} was written, and the file says {smp}: another program moves it too, or the kernel did"
             return Result(action, Verdict.PENDING, asked, smp, effective, reason, message)
@@ -103,9 +103,7 @@ class DryRunWriter:
 
     def place(self, action: Action) -> Result:
         """Return `would_set`, whatever the action."""
-        return Result(
-            action, Verdict.WOULD_SET, action.target, action.current, action.effective, None, Verdict.WOULD_SET.sentence
-        )
+        return Result(action, Verdict.WOULD_SET, action.target, action.current, action.effective)
 
 
 class _Refusal(NamedTuple):

@@ -100,7 +100,7 @@ def _settings(conf: cfg.ConfigOpts, sections: Mapping[str, _Section]) -> Setting
             host_driver=HostDriver(values["placement", "host_driver"]),
             dedicated_cpus=values["placement", "dedicated_cpus"],
             flavor_masks=values["placement", "flavor_masks"],
-            device_specs=tuple(chain.from_iterable(values["pci", "device_spec"])),
+            device_specs=tuple(chain.from_iterable(values["pci", "device_spec"] or ())),
         ),
         files=tuple(sections),
         unknown=tuple(_unknown(sections)),

@@ -10,7 +10,6 @@ OPTS = [
     cfg.MultiOpt(
         "device_spec",
         item_type=DeviceSpecs(),
-        default=[],
         help="Devices whose interrupts may be moved, in the syntax of Nova's option of the same name and group; the "
         "lines of nova.conf can be copied. Can be given more than once; the first that matches a device counts. "
         "Without any, every device of a guest is meant.",

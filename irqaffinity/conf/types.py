@@ -7,7 +7,7 @@ from oslo_config import types
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.spec.device_spec import DeviceSpec, parse_device_spec
-from irqaffinity.spec.mask import check_grammar
+from irqaffinity.spec.mask import check_mask
 
 
 class Seconds(types.Integer):
@@ -50,7 +50,7 @@ class CpuList(types.ConfigType):
 
 
 class Mask(types.String):
-    """A value of hw:pci_irq_affinity_mask, of which only the grammar can be checked here."""
+    """A value of hw:pci_irq_affinity_mask, checked as far as that can be done without a guest."""
 
     def __init__(self) -> None:
         super().__init__(quotes=True, type_name="mask value")
@@ -58,7 +58,7 @@ class Mask(types.String):
     def __call__(self, value: Any) -> str:
         """Return the mask as it was written; raise ValueError."""
         text: str = super().__call__(value)
-        check_grammar(text)
+        check_mask(text)
         return text
 
 

@@ -17,10 +17,10 @@ class HostTree:
         self.proc = folder / "proc"
         self.sys = folder / "sys"
         self._pci = self.sys / "devices/pci0000:00"
-        self.write(self.sys / "devices/system/cpu/online", online)
-        self.write(self.proc / "irq/default_smp_affinity", "ffff")
+        self.put(self.sys / "devices/system/cpu/online", online)
+        self.put(self.proc / "irq/default_smp_affinity", "ffff")
         for node, cpus in nodes.items():
-            self.write(self.sys / f"devices/system/node/node{node}/cpulist", cpus)
+            self.put(self.sys / f"devices/system/node/node{node}/cpulist", cpus)
 
     @property
     def root(self) -> HostRoot:
@@ -28,7 +28,7 @@ class HostTree:
         return HostRoot(str(self.proc), str(self.sys))
 
     @staticmethod
-    def write(path: Path, text: str) -> None:
+    def put(path: Path, text: str) -> None:
         """Write `text` and a newline to a file, and make the folders above it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{text}\n")
@@ -56,7 +56,7 @@ class HostTree:
         if node is not None:
             facts["numa_node"] = str(node)
         for name, text in facts.items():
-            self.write(folder / name, text)
+            self.put(folder / name, text)
         if driver is not None:
             self.link(folder / "driver", self.sys / "bus/pci/drivers" / driver)
         if parent is not None:
@@ -71,7 +71,7 @@ class HostTree:
     def add_vectors(self, address: str, numbers: Sequence[int], cpus: str, effective: str | None = None) -> None:
         """Give a device MSI-X interrupts as vfio names them, all with the same affinity."""
         for index, number in enumerate(numbers):
-            self.write(self.device_folder(address) / f"msi_irqs/{number}", "msix")
+            self.put(self.device_folder(address) / f"msi_irqs/{number}", "msix")
             self.add_interrupt(number, cpus, effective, action=f"vfio-msix[{index}]({address})", hwirq=index)
 
     def add_interrupt(
@@ -79,12 +79,12 @@ class HostTree:
     ) -> None:
         """Add an interrupt that no device lists yet; without `effective` it has no such file, as on some kernels."""
         folder = self.proc / f"irq/{number}"
-        self.write(folder / "smp_affinity_list", cpus)
+        self.put(folder / "smp_affinity_list", cpus)
         if effective is not None:
-            self.write(folder / "effective_affinity_list", effective)
-        self.write(self.sys / f"kernel/irq/{number}/actions", action)
+            self.put(folder / "effective_affinity_list", effective)
+        self.put(self.sys / f"kernel/irq/{number}/actions", action)
         if hwirq is not None:
-            self.write(self.sys / f"kernel/irq/{number}/hwirq", str(hwirq))
+            self.put(self.sys / f"kernel/irq/{number}/hwirq", str(hwirq))
 
     def add_netdev(self, name: str, address: str) -> None:
         """Add a network interface that stands on a PCI function."""

@@ -20,7 +20,9 @@ from irqaffinity.model.text import clean
 _MASK = "hw:pci_irq_affinity_mask"
 _POLICY = "hw:cpu_policy"
 _REALTIME = frozenset({"fifo", "rr"})
-_NETDEV = re.compile(r"(?!\.\.?$)[^/\s\0]{1,15}")
+_NETDEV = re.compile(r"(?!\.\.?$)[^/:\s\0]{1,15}")
+_HEX = re.compile(r"(0[xX])?[0-9a-fA-F]{1,8}")
+_DECIMAL = re.compile(r"[0-9]{1,20}")
 _VHOST_VDPA = re.compile(r"/dev/(vhost-vdpa-[0-9]{1,9})")
 
 
@@ -46,8 +48,8 @@ def parse_domain(xml: str) -> Guest | None:
     """
     try:
         root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError as error:
-        raise DomainError(f"it is not well-formed XML: {error}") from error
+    except (ElementTree.ParseError, ValueError) as error:
+        raise DomainError(clean(f"it is not well-formed XML: {error}")) from error
     if root.tag != "domain":
         raise DomainError(f"its root element is <{clean(root.tag)}>, not <domain>")
     if root.get("id") is None:
@@ -59,7 +61,7 @@ def parse_domain(xml: str) -> Guest | None:
 
 
 def _read_guest(root: Element) -> Guest:
-    vcpus = _integer(root, "vcpu", root.findtext("vcpu"))
+    vcpus = _vcpu_number("<vcpu>", root.findtext("vcpu"))
     if not 1 <= vcpus <= LIMIT:
         raise ValueError(f"<vcpu> is {vcpus}")
     specs = _extra_specs(root)
@@ -92,7 +94,7 @@ def _extra_specs(root: Element) -> Mapping[str, str] | None:
 def _pins(root: Element, vcpus: int) -> Mapping[int, CpuSet]:
     pins = {}
     for pin in root.iterfind("cputune/vcpupin"):
-        vcpu = _integer(pin, "vcpupin", pin.get("vcpu"))
+        vcpu = _vcpu_number("the vcpu of a <vcpupin>", pin.get("vcpu"))
         if vcpu < vcpus:
             pins[vcpu] = parse_libvirt_cpus(pin.get("cpuset", ""))
     return pins
@@ -111,6 +113,8 @@ def parse_libvirt_cpus(text: str) -> CpuSet:
 
     Raises ValueError. (virBitmapParse in src/util/virbitmap.c.)
     """
+    if not text.strip():
+        raise ValueError("a cpuset is empty")
     cpus = CpuSet()
     for part in map(str.strip, text.split(",")):
         cpus = cpus - CpuSet.parse(part[1:]) if part.startswith("^") else cpus | CpuSet.parse(part)
@@ -122,8 +126,8 @@ def _claims(root: Element) -> Iterator[Claim]:
         address = hostdev.find("source/address")
         if hostdev.get("type") == "pci":
             yield Claim(ClaimKind.HOSTDEV, _pci_address(address))
-        elif hostdev.get("type") == "mdev" and address is not None:
-            yield Claim(ClaimKind.MDEV, source=parse_guest_id(address.get("uuid", "")))
+        elif hostdev.get("type") == "mdev":
+            yield Claim(ClaimKind.MDEV, source=parse_guest_id("" if address is None else address.get("uuid", "")))
     for interface in root.iterfind("devices/interface"):
         source = interface.find("source")
         match interface.get("type"):
@@ -139,7 +143,9 @@ def _pci_address(address: Element | None) -> PciAddress:
     """Return the address of a `<source>`, whose parts are hexadecimal with and without `0x`."""
     if address is None:
         raise ValueError("a passed-through device has no <source><address>")
-    parts = (address.get(name, "0") for name in ("domain", "bus", "slot", "function"))
+    parts = [address.get("domain", "0"), *(address.get(name, "") for name in ("bus", "slot", "function"))]
+    if not all(_HEX.fullmatch(part) for part in parts):
+        raise ValueError(f"<address> in <source> has the parts {parts}, which are no PCI address")
     return PciAddress.checked(*(int(part, 16) for part in parts))
 
 
@@ -147,16 +153,12 @@ def _source(source: Element | None, form: re.Pattern[str]) -> str:
     """Return the checked name in `<source dev=...>`, for a path is built from it."""
     text = "" if source is None else source.get("dev", "")
     match = form.fullmatch(text)
-    if match is None:
+    if match is None or not text.isprintable():
         raise ValueError(f"an <interface> has the <source dev> {text[:40]!r}, which names no device")
     return match[match.lastindex or 0]
 
 
-def _integer(element: Element, name: str, text: str | None) -> int:
-    try:
-        number = int(text or "")
-    except ValueError:
-        raise ValueError(f"<{name}> in <{element.tag}> has no number") from None
-    if number < 0:
-        raise ValueError(f"<{name}> in <{element.tag}> is {number}")
-    return number
+def _vcpu_number(what: str, text: str | None) -> int:
+    if not _DECIMAL.fullmatch((text or "").strip()):
+        raise ValueError(f"{what} is {(text or '')[:40]!r}, which is no number")
+    return int(text or "")

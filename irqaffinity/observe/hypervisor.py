@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks libvirt for the active domains and their XML; every call has a deadline."""
 
+import contextlib
 import functools
 import queue
 import re
@@ -19,7 +20,8 @@ DEADLINE = 10.0
 """Seconds that one call may take; a daemon stuck on one guest answers keepalives and would never be cut."""
 
 _ABANDONED_AT_MOST = 2
-_CREDENTIALS = re.compile(r"//[^/@]*@")
+_USERINFO = re.compile(r"//(.*@)")
+"""Up to the last `@`, for a password may hold one, and a slash too; to hide more of a URI harms nobody."""
 
 
 class LibvirtUnreachable(Exception):
@@ -39,7 +41,7 @@ class Hypervisor:
     @property
     def shown_uri(self) -> str:
         """The URI without credentials."""
-        return clean(_CREDENTIALS.sub("//", self._uri))
+        return self._redacted(self._uri)
 
     def active_domains(self) -> list[Domain]:
         """Return every active domain; raise LibvirtUnreachable when they cannot even be listed.
@@ -57,7 +59,7 @@ class Hypervisor:
                 domains.append(Domain(uuid, name, error=str(error)))
                 handles |= self._list_again()
             except libvirt.libvirtError as error:
-                domains.append(Domain(uuid, name, error=clean(str(error))))
+                domains.append(Domain(uuid, name, error=self._redacted(str(error))))
             else:
                 if xml is not None:
                     domains.append(Domain(uuid, name, xml=xml))
@@ -72,7 +74,13 @@ class Hypervisor:
         """Close the connection, if there is one that still answers."""
         connection, self._connection = self._connection, None
         if connection is not None and self._thread is not None:
-            self._thread.call(connection.close, self._deadline)
+            with contextlib.suppress(TimeoutError, libvirt.libvirtError):
+                self._thread.call(connection.close, self._deadline)
+
+    def _redacted(self, text: str) -> str:
+        """Return `text`, which may repeat the URI, without the credentials of the URI."""
+        found = _USERINFO.search(self._uri)
+        return clean(text.replace(found[1], "") if found else text)
 
     def _list_active(self) -> dict[str, tuple[str, Any]]:
         domains = self._on_connection(
@@ -98,7 +106,7 @@ class Hypervisor:
         except libvirt.libvirtError as error:
             self._connection = None
             raise LibvirtUnreachable(
-                f"libvirt at {self.shown_uri} is not reachable: {clean(str(error))}; "
+                f"libvirt at {self.shown_uri} is not reachable: {self._redacted(str(error))}; "
                 "start its daemon, or name another one with --libvirt-uri or [libvirt] uri"
             ) from error
 

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads /proc: the affinity of interrupts, and what identifies this boot."""
 
+import functools
 import os
 import stat
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import Interrupt
-from irqaffinity.observe.root import VANISHED, HostRoot
+from irqaffinity.observe.root import VANISHED, HostRoot, SystemCalls
 
 _READ = os.O_RDONLY | os.O_CLOEXEC
-_LONGEST_LIST = 8192
+_SHORT = 448
+_LONGEST = 65536
+_SMP = "smp_affinity_list"
+_EFFECTIVE = "effective_affinity_list"
 _OWN_PROC = "/proc"
 
 
@@ -20,33 +24,25 @@ def read_interrupt(root: HostRoot, number: int) -> Interrupt | None:
     of a pass: one open, fstat, read and close for the first file, and one open, read and close for the second.
     """
     calls = root.calls
-    folder = root.irq_folder(number)
+    path = root.affinity_file(number)
     try:
-        fd = calls.open(f"{folder}/smp_affinity_list", _READ)
+        fd = calls.open(path, _READ)
+        try:
+            mode = calls.fstat(fd).st_mode
+            smp = _read_all(calls, fd)
+        finally:
+            calls.close(fd)
     except OSError as error:
-        if error.errno in VANISHED:
-            return None
-        return Interrupt(number, None, None)
+        return None if error.errno in VANISHED else Interrupt(number, None, None)
     try:
-        mode = calls.fstat(fd).st_mode
-        smp = _cpus(calls.read(fd, _LONGEST_LIST))
-    except OSError as error:
-        if error.errno in VANISHED:
-            return None
-        raise
-    finally:
-        calls.close(fd)
-    return Interrupt(number, smp, read_effective(root, number), bool(mode & stat.S_IWUSR))
-
-
-def read_smp(root: HostRoot, number: int) -> CpuSet | None:
-    """Return the CPUs that an interrupt is allowed on; None when it vanished or the file cannot be read."""
-    return _read_cpus(root, f"{root.irq_folder(number)}/smp_affinity_list")
-
-
-def read_effective(root: HostRoot, number: int) -> CpuSet | None:
-    """Return the CPUs that the hardware delivers an interrupt to; None where the kernel does not tell."""
-    return _read_cpus(root, f"{root.irq_folder(number)}/effective_affinity_list")
+        fd = calls.open(path[: -len(_SMP)] + _EFFECTIVE, _READ)
+        try:
+            effective = _read_all(calls, fd)
+        finally:
+            calls.close(fd)
+    except OSError:
+        effective = None
+    return Interrupt(number, smp, effective, mode & stat.S_IWUSR != 0)
 
 
 def read_default_affinity(root: HostRoot) -> CpuSet | None:
@@ -67,19 +63,16 @@ def read_boot_id(root: HostRoot) -> str:
     return ""
 
 
-def _read_cpus(root: HostRoot, path: str) -> CpuSet | None:
-    calls = root.calls
-    try:
-        fd = calls.open(path, _READ)
-        try:
-            return _cpus(calls.read(fd, _LONGEST_LIST))
-        finally:
-            calls.close(fd)
-    except OSError:
-        return None
+def _read_all(calls: SystemCalls, fd: int) -> CpuSet | None:
+    """Return the CPU list in a file; a short buffer does for all but a few, and is much the cheaper."""
+    data = calls.read(fd, _SHORT)
+    if len(data) == _SHORT:
+        data += calls.read(fd, _LONGEST)
+    return _parse(data)
 
 
-def _cpus(data: bytes) -> CpuSet | None:
+@functools.lru_cache(maxsize=4096)
+def _parse(data: bytes) -> CpuSet | None:
     try:
         return CpuSet.parse(data.decode("ascii", "replace"))
     except ValueError:

@@ -71,10 +71,10 @@ class HostRoot:
                 return []
             raise
 
-    def link_name(self, path: str) -> str | None:
-        """Return the last part of what a link points to, None when there is no link."""
+    def read_link(self, path: str) -> str | None:
+        """Return what a link points to, None when there is no link."""
         try:
-            return os.path.basename(self.calls.readlink(path))
+            return self.calls.readlink(path)
         except OSError as error:
             if error.errno in VANISHED or error.errno == errno.EINVAL:
                 return None

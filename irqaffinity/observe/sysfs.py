@@ -27,18 +27,19 @@ def read_device(root: HostRoot, address: PciAddress, details: Details, named: Co
     if not root.exists(folder):
         return Device(address, present=False)
     interrupts = [
-        _with_names(root, interrupt) if details.vectors or interrupt.number in named else interrupt
-        for number in msi_numbers(root, address)
-        if (interrupt := read_interrupt(root, number)) is not None
+        interrupt for number in msi_numbers(root, address) if (interrupt := read_interrupt(root, number)) is not None
     ]
     shares_line = False
     if not interrupts:
         interrupts, shares_line = _read_line(root, address)
+    if details.vectors or named:
+        wanted = details.vectors
+        interrupts = [_with_names(root, seen) if wanted or seen.number in named else seen for seen in interrupts]
     parent = physical_function(root, address)
     identity = details.identity
     return Device(
         address,
-        driver=root.link_name(f"{folder}/driver"),
+        driver=_linked_name(root, f"{folder}/driver"),
         numa_node=_integer(root.read_if_there(f"{folder}/numa_node")),
         interrupts=tuple(interrupts),
         shares_line=shares_line,
@@ -81,13 +82,13 @@ def action_name(root: HostRoot, number: int) -> str:
 
 def physical_function(root: HostRoot, address: PciAddress) -> PciAddress | None:
     """Return the SR-IOV physical function of a virtual one, None for a device that is not virtual."""
-    name = root.link_name(f"{device_folder(root, address)}/physfn")
+    name = _linked_name(root, f"{device_folder(root, address)}/physfn")
     return PciAddress.parse(name) if name else None
 
 
 def device_of_netdev(root: HostRoot, name: str) -> PciAddress | None:
     """Return the PCI device that a network interface stands on, None when it stands on none."""
-    return _deepest_device(f"{root.sys}/class/net/{name}/device")
+    return _device_above(root, f"{root.sys}/class/net/{name}")
 
 
 def device_of_vdpa(root: HostRoot, vhost: str) -> PciAddress | None:
@@ -95,13 +96,13 @@ def device_of_vdpa(root: HostRoot, vhost: str) -> PciAddress | None:
     folder = f"{root.sys}/bus/vdpa/devices"
     for name in root.list_if_there(folder):
         if root.exists(f"{folder}/{name}/{vhost}"):
-            return _deepest_device(f"{folder}/{name}")
+            return _device_above(root, f"{folder}/{name}")
     return None
 
 
 def device_of_mdev(root: HostRoot, uuid: str) -> PciAddress | None:
     """Return the parent of a mediated device, None when it is not a PCI device."""
-    return _deepest_device(f"{root.sys}/bus/mdev/devices/{uuid}")
+    return _device_above(root, f"{root.sys}/bus/mdev/devices/{uuid}")
 
 
 def owner_of_interrupt(root: HostRoot, number: int) -> PciAddress | None:
@@ -153,9 +154,19 @@ def _integer(text: str | None) -> int | None:
         return None
 
 
-def _deepest_device(path: str) -> PciAddress | None:
-    """Return the last PCI address in a real path: that of the parent where another bus lies between."""
-    for name in reversed(os.path.realpath(path).split("/")):
+def _linked_name(root: HostRoot, path: str) -> str | None:
+    """Return the last part of what a link points to, None when there is no link."""
+    target = root.read_link(path)
+    return None if target is None else os.path.basename(target)
+
+
+def _device_above(root: HostRoot, path: str) -> PciAddress | None:
+    """Return the nearest PCI function above a device, None when it stands on none; other buses may lie between.
+
+    Its link in a bus or class folder names all its ancestors: `../../devices/pci0000:40/0000:41:00.1/virtio0/net/eth0`
+    (Linux, drivers/base/core.c, device_add_class_symlinks).
+    """
+    for name in reversed((root.read_link(path) or "").split("/")[:-1]):
         try:
             return PciAddress.parse(name)
         except ValueError:

@@ -2,11 +2,12 @@
 """Which vCPUs of a guest serve its interrupts, or why none do."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Guest, GuestId, UnreadableGuest
+from irqaffinity.model.host import DeviceClaim
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import GuestReason, Status
@@ -59,8 +60,17 @@ def plan_unreadable(guest: UnreadableGuest) -> GuestPlan:
     return GuestPlan(guest.uuid, guest.name, Status.XML_INVALID, message=message)
 
 
-def plan_guest(guest: Guest, pins: Pins, policy: Policy, remembered: Mapping[GuestId, RememberedSpecs]) -> GuestPlan:
-    """Decide which of the dedicated vCPUs (`pins`) serve the interrupts of `guest`: the first rule that applies."""
+def plan_guest(
+    guest: Guest,
+    pins: Pins,
+    claims: Sequence[DeviceClaim],
+    policy: Policy,
+    remembered: Mapping[GuestId, RememberedSpecs],
+) -> GuestPlan:
+    """Decide which of the dedicated vCPUs (`pins`) serve the interrupts of `guest`: the first rule that applies.
+
+    `claims` are the PCI devices that it has.
+    """
     mask, source = find_mask(guest, policy, remembered)
 
     def refused(status: Status, message: str) -> GuestPlan:
@@ -77,7 +87,7 @@ def plan_guest(guest: Guest, pins: Pins, policy: Policy, remembered: Mapping[Gue
         return refused(Status.MASK_NOT_DEDICATED, message)
     if mask is None and policy.without_mask is WithoutMask.SKIP:
         return refused(Status.NO_MASK, Status.NO_MASK.sentence)
-    if not guest.claims:
+    if not claims:
         return refused(Status.NO_DEVICES, Status.NO_DEVICES.sentence)
     reason = GuestReason.REALTIME_VCPUS if guest.realtime & CpuSet(chosen) else None
     return GuestPlan(

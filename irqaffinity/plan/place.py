@@ -38,9 +38,10 @@ def place_device(
         number = interrupt.number
         share = shares.get(number)
         wanted, spares = (target, ()) if share is None else share
+        spread_over = None if share is None else target
         is_managed = not interrupt.writable or _is_known_managed(device, interrupt, managed)
         if not is_managed:
-            handled.records[number] = _record(interrupt, wanted, owner, device.driver, records.get(number))
+            handled.records[number] = _record(interrupt, wanted, spread_over, owner, device.driver, records.get(number))
         handled.actions.append(
             Action(
                 number,
@@ -51,7 +52,7 @@ def place_device(
                 wanted,
                 is_managed=is_managed,
                 spares=spares,
-                spread_over=None if share is None else target,
+                spread_over=spread_over,
             )
         )
     return handled
@@ -61,14 +62,25 @@ def _is_known_managed(device: Device, interrupt: Interrupt, managed: Mapping[Irq
     return bool(managed) and managed.get(IrqId(device.address, interrupt.number)) == (interrupt.action or "")
 
 
-def _record(interrupt: Interrupt, wanted: CpuSet, owner: GuestId, driver: str | None, known: Record | None) -> Record:
+def _record(
+    interrupt: Interrupt,
+    wanted: CpuSet,
+    spread_over: CpuSet | None,
+    owner: GuestId,
+    driver: str | None,
+    known: Record | None,
+) -> Record:
     """Return the record of an interrupt that belongs on `wanted`: the known one itself when nothing in it changes.
 
     An interrupt that is in place already, without a record, was moved by somebody whose notes are lost: its original is
-    not known. Under another driver the number is another interrupt.
+    not known. Under another driver the number is another interrupt. Of the two values that we wrote last, the one that
+    the interrupt still has is the one to remember beside the new one.
     """
     if known is None or known.driver != driver:
         return Record(owner, driver, None if interrupt.smp == wanted else interrupt.smp, wanted)
+    kept = known.spread_over if known.spread_over == spread_over else None
     if known.written == wanted:
-        return known if known.owner == owner else replace(known, owner=owner)
-    return replace(known, owner=owner, written=wanted, previous=known.written, spread_over=None)
+        is_same = known.owner == owner and known.spread_over == kept
+        return known if is_same else replace(known, owner=owner, spread_over=kept)
+    previous = known.previous if known.previous and interrupt.smp == known.previous else known.written
+    return replace(known, owner=owner, written=wanted, previous=previous, spread_over=None)

@@ -81,7 +81,13 @@ def plan_reset(snapshot: HostSnapshot, state: State) -> Plan:
 def _plan_guests(snapshot: HostSnapshot, policy: Policy, state: State) -> Iterable[GuestPlan]:
     single_pins = count_single_pins(snapshot.guests)
     readable = (
-        plan_guest(guest, dedicated_pins(guest, single_pins, policy.dedicated_cpus), policy, state.extra_specs)
+        plan_guest(
+            guest,
+            dedicated_pins(guest, single_pins, policy.dedicated_cpus),
+            snapshot.claims[guest.uuid],
+            policy,
+            state.extra_specs,
+        )
         for guest in snapshot.guests
     )
     return sorted([*readable, *map(plan_unreadable, snapshot.unreadable)], key=lambda plan: plan.uuid)

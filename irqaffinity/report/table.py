@@ -17,7 +17,7 @@ from irqaffinity.report.outcome import Outcome
 
 _PLAIN = frozenset({Verdict.OK, Verdict.SET, Verdict.WOULD_SET})
 _NOTHING = "-"
-_RELEASED = "no active guest has these devices any more; what was moved goes back"
+_RELEASED = "given back: what was moved for a guest that no longer has the device"
 
 
 class _Row(NamedTuple):

@@ -17,7 +17,6 @@ from irqaffinity.model.text import clean
 _FIELDS = ("domain", "bus", "slot", "function")
 _HIGHEST = {"domain": 0xFFFFFFFF, "bus": 0xFF, "slot": 0x1F, "function": 0x7, "vendor_id": 0xFFFF, "product_id": 0xFFFF}
 _WIDTH = {"domain": 4, "bus": 2, "slot": 2, "function": 1, "vendor_id": 4, "product_id": 4}
-_HEX = re.compile(r"[0-9a-fA-F]+")
 _HEX_NUMBER = re.compile(r"(0[xX])?[0-9a-fA-F]{1,16}")
 _WILD = "*"
 _KNOWN = frozenset({"vendor_id", "product_id", "devname", "address"})
@@ -33,12 +32,12 @@ class DeviceSpecError(ValueError):
 class AddressPattern:
     """One expression a field, each matched at the start of the field's lower-case hexadecimal digits.
 
-    `names_one` is true when all four fields are plain digits: an SR-IOV physical function named so takes in its
-    virtual functions.
+    `literal` is the one address that the pattern spells out as sysfs writes it, if it does: an SR-IOV physical function
+    named so takes in its virtual functions.
     """
 
     expressions: tuple[re.Pattern[str], ...]
-    names_one: bool
+    literal: str | None
 
     def matches(self, address: PciAddress) -> bool:
         """Tell whether all four fields of `address` match."""
@@ -67,7 +66,7 @@ class DeviceSpec:
             return self.netdev in device.netdevs + device.parent_netdevs
         if self.address is None or self.address.matches(device.address):
             return True
-        return self.address.names_one and device.parent is not None and self.address.matches(device.parent)
+        return device.parent is not None and self.address.literal == str(device.parent)
 
 
 def first_match(specs: Iterable[DeviceSpec], device: Device) -> DeviceSpec | None:
@@ -79,8 +78,10 @@ def parse_device_spec(text: str) -> tuple[DeviceSpec, ...]:
     """Return the specs of one device_spec value: a JSON object, or a list of them; raise DeviceSpecError."""
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DeviceSpecError(f"{clean(text)} is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise DeviceSpecError(f"{clean(text)} is not JSON: {clean(str(error))}") from error
+    if value == []:
+        raise DeviceSpecError("an empty list names no device; without any device_spec all devices are meant")
     return tuple(_parse_object(item) for item in (value if isinstance(value, list) else [value]))
 
 
@@ -88,7 +89,7 @@ def _parse_object(value: object) -> DeviceSpec:
     if not isinstance(value, dict):
         raise DeviceSpecError(f'{_shown(value)} is not a JSON object such as {{"address": "0000:81:00.0"}}')
     texts = {key: _text(key, item) for key, item in value.items() if not (key == "address" and isinstance(item, dict))}
-    vendor, product = (_hex(key, texts.pop(key, None) or _WILD) for key in ("vendor_id", "product_id"))
+    vendor, product = (_hex(key, texts.pop(key, _WILD) or "") for key in ("vendor_id", "product_id"))
     netdev = texts.pop("devname", None) or None
     texts.pop("address", None)
     address = value.get("address") or None
@@ -119,7 +120,8 @@ def _parse_glob(text: str) -> AddressPattern:
     parts = [""] * (len(_FIELDS) - 1 - len(parts)) + parts + [function]
     digits = [_hex(name, part.strip() or _WILD) for name, part in zip(_FIELDS, parts, strict=True)]
     expressions = tuple(re.compile("" if part is None else rf"{part}\Z") for part in digits)
-    return AddressPattern(expressions, names_one=None not in digits)
+    literal = None if None in digits else "{}:{}:{}.{}".format(*digits)
+    return AddressPattern(expressions, literal)
 
 
 def _parse_expressions(address: Mapping[str, object]) -> AddressPattern:
@@ -127,9 +129,9 @@ def _parse_expressions(address: Mapping[str, object]) -> AddressPattern:
     texts = [_text("address", address.get(name, ".*")) or "" for name in _FIELDS]
     try:
         expressions = tuple(re.compile(text) for text in texts)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise DeviceSpecError(f'"address" {_shown(address)}: {error}') from error
-    return AddressPattern(expressions, names_one=all(_HEX.fullmatch(text) for text in texts))
+    return AddressPattern(expressions, literal="{}:{}:{}.{}".format(*texts))
 
 
 def _hex(name: str, text: str) -> str | None:

@@ -9,12 +9,13 @@ they stand.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.cpuset import LIMIT, CpuSet
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Status
 
 _DIGITS = frozenset("0123456789")
-_LONGEST_NUMBER = 18
+_LONGEST_NUMBER = 4300
+"""Digits that int() converts (sys.int_info.default_max_str_digits), and so the longest number that Nova accepts."""
 
 
 class MaskError(ValueError):
@@ -44,8 +45,8 @@ class _Element(NamedTuple):
 def parse_mask(text: str, vcpus: int) -> CpuSet:
     """Return the vCPU indexes that `text` chooses in a guest of `vcpus` vCPUs.
 
-    Raises MaskError, in this order: for bad grammar anywhere, for an index that the guest does not have (in an
-    exclusion too, and before any range is expanded), for an empty result.
+    `vcpus` is at most 65536. Raises MaskError, in this order: for bad grammar anywhere, for an index that the guest
+    does not have (in an exclusion too, and before any range is expanded), for an empty result.
     """
     elements = _read_elements(text)
     for element in elements:
@@ -61,10 +62,9 @@ def parse_mask(text: str, vcpus: int) -> CpuSet:
     return chosen
 
 
-def check_grammar(text: str) -> None:
+def check_mask(text: str) -> None:
     """Raise MaskError if no guest, however large, could have this mask."""
-    if not _read_elements(text):
-        raise MaskError(Status.MASK_EMPTY, text, 0, "the mask is empty")
+    parse_mask(text, LIMIT)
 
 
 def _union(elements: Iterable[_Element]) -> CpuSet:
@@ -89,7 +89,7 @@ def _read_element(reader: "_Reader") -> _Element:
         return _Element(excludes, first, first_at, first, first_at)
     last, last_at = reader.number()
     if last < first:
-        raise reader.error(f"the range {first}-{last} runs backwards", first_at)
+        raise reader.error(clean(f"the range {first}-{last} runs backwards"), first_at)
     return _Element(excludes, first, first_at, last, last_at)
 
 
@@ -115,13 +115,15 @@ class _Reader:
         return True
 
     def number(self) -> tuple[int, int]:
-        """Return the number that stands here and its position; the value of a very long one is only a large one."""
+        """Return the number that stands here and its position."""
         if self.at_end() or self._text[self._position] not in _DIGITS:
             raise self.error(f"{self.here()} stands where a vCPU number is expected")
         start = self._position
         digits = _number_at(self._text, start)
+        if len(digits) > _LONGEST_NUMBER:
+            raise self.error(f"a number of {len(digits)} digits is no vCPU number")
         self._position += len(digits)
-        return int(digits.lstrip("0")[:_LONGEST_NUMBER] or "0"), start
+        return int(digits), start
 
     def error(self, sentence: str, position: int | None = None) -> MaskError:
         at = self._position if position is None else position

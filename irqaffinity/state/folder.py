@@ -19,7 +19,7 @@ class StateFolder:
     """Files in one folder, opened relative to it, so that nobody can put another folder in its place meanwhile."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path = path.rstrip("/") or "/"  # behind a slash a link would be followed
 
     def make(self) -> None:
         """Make the folder if it is missing; raise StateError."""
@@ -65,7 +65,7 @@ class StateFolder:
             raise StateError(f"{path} has mode {stat.S_IMODE(found.st_mode):04o}: chmod it to {mode:04o}")
 
     def _unusable(self, error: OSError, name: str = "") -> StateError:
-        path = f"{self.path}/{name}".rstrip("/")
+        path = f"{self.path}/{name}" if name else self.path
         if os.path.islink(path):
             return StateError(f"{path} is a link, and links are not followed: name the real folder in [state] path")
         return StateError(f"{path}: {error.strerror}; name a folder that can be written with --state or [state] path")

@@ -61,7 +61,7 @@ def encode(state: State, boot_id: str) -> dict[str, Any]:
 def decode(document: Any, boot_id: str) -> State:
     """Return the state in `document`, of which only the extra specs outlive a boot; raise BadState."""
     try:
-        if document["schema"] != SCHEMA:
+        if type(document["schema"]) is not int or document["schema"] != SCHEMA:
             raise BadState(f"its schema is {clean(str(document['schema']))}, and this program knows {SCHEMA}")
         extra_specs = {
             parse_guest_id(uuid): RememberedSpecs(_optional_text(specs["mask"]), clean(specs["timestamp"]))
@@ -97,7 +97,7 @@ def _managed(rows: Any) -> dict[IrqId, str]:
 
 
 def _number(value: Any) -> int:
-    if not isinstance(value, int) or value < 0:
+    if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is not an interrupt number")
     return value
 

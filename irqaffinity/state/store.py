@@ -79,14 +79,16 @@ class Store:
         with self._folder.opened() as folder:
             try:
                 fd = self._folder.open_file(folder, _FILE, os.O_RDONLY)
+                with os.fdopen(fd, "rb") as file:
+                    signature = _signature(file.fileno())
+                    if signature != self._signature:
+                        self._state = self._decode(folder, file.read())
+                        self._signature = signature
             except FileNotFoundError:
                 self._signature, self._state = None, State()
-                return self._state
-            with os.fdopen(fd, "rb") as file:
-                signature = _signature(file.fileno())
-                if signature != self._signature:
-                    self._state = self._decode(folder, file.read())
-                    self._signature = signature
+            except OSError as error:
+                path = f"{self._folder.path}/{_FILE}"
+                raise StateError(f"{path}: {error.strerror}; mend its file system, or move the file away") from error
         return self._state
 
     def peek(self) -> State:
@@ -102,7 +104,7 @@ class Store:
             if os.path.lexists(self._folder.path):
                 LOG.warning("the state is taken as empty: %s", error)
             return State()
-        except (BadState, ValueError, RecursionError) as error:
+        except (BadState, OSError, ValueError, RecursionError) as error:
             LOG.warning("the state is taken as empty: %s/%s: %s", self._folder.path, _FILE, error)
             return State()
 
@@ -128,8 +130,8 @@ class Store:
         try:
             return decode(json.loads(data), self._boot_id)
         except (BadState, ValueError, RecursionError) as error:
-            LOG.warning("%s/%s is set aside as %s: %s", self._folder.path, _FILE, _CORRUPT, error)
             os.replace(_FILE, _CORRUPT, src_dir_fd=folder, dst_dir_fd=folder)
+            LOG.warning("%s/%s was set aside as %s: %s", self._folder.path, _FILE, _CORRUPT, error)
             return State()
 
 

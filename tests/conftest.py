@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of all tests."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.host import FakeHost
+from tests.fakes.scene import Scene
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> FakeHost:
+    """A host of two nodes, CPUs 0-7 and 8-15, that has no devices yet."""
+    return FakeHost(tmp_path / "host")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """A fake host with two virtual functions, and no guest yet."""
+    return Scene(tmp_path)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fake host, libvirt's own test driver with some domains, and a real state folder: all that an audit needs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from irqaffinity.audit import Auditor
+from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
+from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.hypervisor import Hypervisor
+from irqaffinity.plan.policy import Policy, Scope
+from irqaffinity.report.document import render_json
+from irqaffinity.report.outcome import Outcome
+from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.store import Store
+from tests.fakes.host import FakeHost
+
+SCHEMA = json.loads((Path(__file__).parents[1] / "schema/audit-1.json").read_text())
+
+GUEST = "11111111-1111-1111-1111-111111111111"
+OTHER = "22222222-2222-2222-2222-222222222222"
+VF0 = "0000:41:00.1"
+VF1 = "0000:81:00.1"
+IRQS0 = (40, 41)
+IRQS1 = (50, 51)
+PINS = ("2", "3", "10", "11")
+DEDICATED = {"hw:cpu_policy": "dedicated"}
+
+
+class Scene:
+    """Two nodes (CPUs 0-7 and 8-15), a virtual function with two interrupts on each, and no guest yet."""
+
+    def __init__(self, folder: Path, policy: Policy = Policy()) -> None:
+        self.host = FakeHost(folder / "host")
+        self.folder = folder
+        self.policy = policy
+        self.domains: list[str] = []
+        self.list_domains: Callable[[], list[Domain]] | None = None
+        for address, node, irqs in ((VF0, 0, IRQS0), (VF1, 1, IRQS1)):
+            self.host.add_device(address, node)
+            self.host.add_vectors(address, irqs, "0-15", effective="0")
+        self._generation = 0
+        self._auditor: Auditor | None = None
+
+    def add_guest(self, *devices: str, uuid: str = GUEST, pins: tuple[str, ...] = PINS, **options: Any) -> None:
+        """Start a guest with these devices (addresses, or whole elements); by default with Nova's dedicated policy."""
+        options.setdefault("metadata", nova_metadata("nfv", DEDICATED))
+        elements = [device if device.startswith("<") else hostdev(device) for device in devices]
+        self.domains.append(domain(f"instance-{len(self.domains)}", uuid, pins, elements, **options))
+
+    def add_masked_guest(self, mask: str, *devices: str, **options: Any) -> None:
+        """Start a guest whose Nova metadata carry a mask."""
+        specs = DEDICATED | {"hw:pci_irq_affinity_mask": mask}
+        self.add_guest(*devices, metadata=nova_metadata("nfv", specs), **options)
+
+    def restart(self) -> None:
+        """Forget all that a process would forget."""
+        self._auditor = None
+
+    @property
+    def store(self) -> Store:
+        """The state folder as another process sees it."""
+        return Store(StateFolder(str(self.folder / "state")), "boot-1")
+
+    @property
+    def auditor(self) -> Auditor:
+        """The auditor of this process."""
+        if self._auditor is None:
+            self._auditor = Auditor("cmp-12", self.host.root, self._domains_now, self.policy, self.store)
+        return self._auditor
+
+    def audit(self, scope: Scope = Scope()) -> Outcome:
+        """Make one pass for real."""
+        return self.auditor.audit(scope).outcome
+
+    def rehearse(self, scope: Scope = Scope()) -> Outcome:
+        """Make one dry pass."""
+        return self.auditor.rehearse(scope).outcome
+
+    def _domains_now(self) -> list[Domain]:
+        """List the domains of a libvirt that runs just these: each connection to the test driver has a world of its own."""
+        if self.list_domains is not None:
+            return self.list_domains()
+        self._generation += 1
+        hypervisor = Hypervisor(make_libvirt(self.folder / f"libvirt-{self._generation}", self.domains))
+        try:
+            return hypervisor.active_domains()
+        finally:
+            hypervisor.close()
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as its JSON says it, checked against the schema."""
+    made: dict[str, Any] = json.loads(render_json(outcome))
+    jsonschema.validate(made, SCHEMA)
+    return made
+
+
+def verdicts(outcome: Outcome) -> dict[int, str]:
+    """Return the verdict of each interrupt by number."""
+    return {result.action.number: result.verdict.value for result in outcome.results}

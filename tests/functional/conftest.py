@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real parts: a libvirtd of the test's own, and this machine's own interrupts."""
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.sysfs import msi_numbers
+
+_CONFIGURATION = """
+unix_sock_dir = "{folder}/sockets"
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+log_outputs = "2:file:{folder}/libvirtd.log"
+"""
+_QEMU = """
+security_driver = "none"
+cgroup_controllers = []
+stdio_handler = "file"
+user = "root"
+group = "root"
+remember_owner = 0
+"""
+_OWN_FOLDERS = ("/etc/libvirt", "/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt")
+_START = """
+set -e
+for folder in {folders}; do
+    mkdir -p "$folder"
+    mount -t tmpfs none "$folder"
+done
+cp {folder}/qemu.conf /etc/libvirt/
+exec libvirtd -f {folder}/libvirtd.conf -p {folder}/libvirtd.pid
+"""
+
+
+@pytest.fixture
+def as_root() -> None:
+    """What follows moves interrupts or starts daemons."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: interrupts can be moved, and a libvirtd started, by root alone")
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for a socket and open to every user."""
+    folder = Path(tempfile.mkdtemp(prefix="irqaffinity-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+class Libvirtd:
+    """A libvirtd with sockets in a folder of its own, in a mount namespace where all its other folders are its own too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "sockets").mkdir()
+        (folder / "libvirtd.conf").write_text(_CONFIGURATION.format(folder=folder))
+        (folder / "qemu.conf").write_text(_QEMU)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def uri(self, driver: str, path: str) -> str:
+        """Return the URI of a driver behind this daemon's socket."""
+        return f"{driver}+unix:///{path}?socket={self.folder}/sockets/libvirt-sock"
+
+    def start(self) -> None:
+        """Start the daemon and wait until virsh reaches it."""
+        script = _START.format(folder=self.folder, folders=" ".join(_OWN_FOLDERS))
+        self._process = subprocess.Popen(["unshare", "--mount", "sh", "-c", script])
+        while self.virsh("test", "default", "version", check=False).returncode != 0:
+            if self._process.poll() is not None:
+                log = self.folder / "libvirtd.log"
+                pytest.fail(f"libvirtd ended: {log.read_text() if log.exists() else 'it wrote no log'}")
+
+    def virsh(self, driver: str, path: str, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a virsh command on a driver behind this daemon."""
+        call = ["virsh", "--quiet", "-c", self.uri(driver, path), *command]
+        return subprocess.run(call, check=check, capture_output=True, text=True, timeout=60)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the daemon itself."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self) -> None:
+        """End the daemon, if it still runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@pytest.fixture
+def libvirtd(as_root: None, short_folder: Path) -> Iterator[Libvirtd]:
+    """A real libvirtd that is nobody else's."""
+    daemon = Libvirtd(short_folder)
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+@dataclass(frozen=True)
+class RealDevice:
+    """A PCI device of this machine, and which of its interrupts can be moved and which are the kernel's own."""
+
+    address: str
+    movable: tuple[int, ...]
+    managed: tuple[int, ...]
+
+
+def read_real_devices() -> list[RealDevice]:
+    """Return this machine's PCI devices that have interrupts, those with the fewest first."""
+    root = HostRoot()
+    devices = []
+    for name in root.list_if_there("/sys/bus/pci/devices"):
+        numbers = msi_numbers(root, PciAddress.parse(name))
+        movable = [number for number in numbers if os.stat(root.affinity_file(number)).st_mode & stat.S_IWUSR]
+        if numbers:
+            devices.append(RealDevice(name, tuple(movable), tuple(sorted(set(numbers) - set(movable)))))
+    return sorted(devices, key=lambda device: (len(device.movable), device.address))
+
+
+@pytest.fixture
+def kept_affinity() -> Iterator[None]:
+    """Put every interrupt of this machine back where it was, however the test ends."""
+    root = HostRoot()
+    numbers = [int(name) for name in os.listdir("/proc/irq") if name.isdecimal()]
+    before = {number: root.read(root.affinity_file(number)) for number in numbers}
+    yield
+    for number, cpus in before.items():
+        if root.read(root.affinity_file(number)) != cpus:
+            Path(root.affinity_file(number)).write_text(cpus)
+
+
+@pytest.fixture
+def movable_device(as_root: None, kept_affinity: None) -> RealDevice:
+    """A device of this machine with interrupts that can be moved."""
+    devices = [device for device in read_real_devices() if device.movable]
+    if not devices:
+        pytest.skip("this machine has no PCI device with message-signalled interrupts that can be moved")
+    return devices[0]
+
+
+@pytest.fixture
+def managed_device(as_root: None, kept_affinity: None) -> RealDevice:
+    """A device of this machine with interrupts that the kernel manages itself (mode 0444, Linux 6.12 and newer)."""
+    devices = [device for device in read_real_devices() if device.managed]
+    if not devices:
+        pytest.skip("no device of this machine has interrupts of mode 0444")
+    return devices[0]

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The writer: what it writes, what it reads back, and which errno becomes which verdict."""
+
+import errno
+
+import pytest
+
+from irqaffinity.apply.writer import AffinityWriter, DryRunWriter
+from irqaffinity.model.action import Action
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import IrqReason, Verdict
+from tests.fakes.host import FakeHost
+
+VF = "0000:81:00.2"
+OWNER = GuestId("11111111-1111-1111-1111-111111111111")
+
+
+@pytest.fixture
+def vf(host: FakeHost) -> FakeHost:
+    """A virtual function with the interrupts 40 and 41, which may arrive anywhere."""
+    host.add_device(VF, 1)
+    host.add_vectors(VF, [40, 41], "0-15", effective="0")
+    return host
+
+
+def move(number: int, target: str, *spares: str) -> Action:
+    return Action(
+        number,
+        PciAddress.parse(VF),
+        OWNER,
+        CpuSet.parse("0-15"),
+        CpuSet.parse("0"),
+        CpuSet.parse(target),
+        spares=tuple(map(CpuSet.parse, spares)),
+    )
+
+
+def test_a_write_is_read_back(vf: FakeHost) -> None:
+    result = AffinityWriter(vf.root).place(move(40, "9-10"))
+    assert (result.verdict, str(result.smp), str(result.effective)) == (Verdict.SET, "9-10", "9")
+    assert vf.written == [(40, "9-10")]
+    assert vf.smp(41) == "0-15"
+
+
+def test_an_interrupt_that_has_not_fired_since_is_pending(vf: FakeHost) -> None:
+    vf.quiet = {40}
+    result = AffinityWriter(vf.root).place(move(40, "9-10"))
+    assert (result.verdict, str(result.smp), str(result.effective)) == (Verdict.PENDING, "9-10", "0")
+
+
+def test_a_value_that_did_not_stay_is_pending(vf: FakeHost) -> None:
+    class Rival(FakeHost):
+        def close(self, fd: int) -> None:
+            super().close(fd)
+            (self.proc / "irq/40/smp_affinity_list").write_text("3\n")
+
+    vf.__class__ = Rival
+    result = AffinityWriter(vf.root).place(move(40, "9-10"))
+    assert (result.verdict, str(result.asked), str(result.smp)) == (Verdict.PENDING, "9-10", "3")
+    assert "9-10 was written, and the file says 3" in (result.message or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        (errno.ENOSPC, Verdict.NO_VECTOR),
+        (errno.EINVAL, Verdict.OFFLINE),
+        (errno.ERANGE, Verdict.OFFLINE),
+        (errno.EOVERFLOW, Verdict.OFFLINE),
+        (errno.EACCES, Verdict.DENIED),
+        (errno.EROFS, Verdict.DENIED),
+        (errno.EIO, Verdict.MANAGED),
+        (errno.EPERM, Verdict.MANAGED),
+        (errno.ENOENT, Verdict.GONE),
+        (errno.ENODEV, Verdict.GONE),
+        (errno.EBUSY, Verdict.DENIED),
+    ],
+)
+def test_each_refused_write_has_its_verdict(vf: FakeHost, code: int, verdict: Verdict) -> None:
+    vf.refuse(40, code)
+    result = AffinityWriter(vf.root).place(move(40, "9"))
+    assert result.verdict is verdict
+    assert verdict.sentence in (result.message or "")
+    assert (str(result.smp), vf.smp(40), vf.writes) == ("0-15", "0-15", 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        (errno.EACCES, Verdict.DENIED),
+        (errno.EROFS, Verdict.DENIED),
+        (errno.EPERM, Verdict.DENIED),
+        (errno.ENOENT, Verdict.GONE),
+    ],
+)
+def test_a_file_that_does_not_open_is_never_the_kernels_own(vf: FakeHost, code: int, verdict: Verdict) -> None:
+    vf.refuse_open(40, code)
+    assert AffinityWriter(vf.root).place(move(40, "9")).verdict is verdict
+
+
+def test_a_number_that_changed_hands_before_the_open_is_not_written(vf: FakeHost) -> None:
+    """The listing said 40 is the VF's; meanwhile the kernel gave it to the host's disk."""
+    (vf.device_folder(VF) / "msi_irqs/40").unlink()
+    assert AffinityWriter(vf.root).place(move(40, "9")).verdict is Verdict.GONE
+    assert (vf.smp(40), vf.writes) == ("0-15", 0)
+
+
+def test_a_number_that_is_freed_after_the_open_is_gone(vf: FakeHost) -> None:
+    """The check still sees it; the descriptor then answers EIO, and the number is not there to open again."""
+    vf.on_open_for_write = lambda number: (vf.proc / f"irq/{number}").rename(vf.proc / "irq/freed")  # type: ignore[func-returns-value]
+    assert AffinityWriter(vf.root).place(move(40, "9")).verdict is Verdict.GONE
+    assert vf.writes == 0
+
+
+def test_an_interrupt_that_vanishes_after_the_write_is_gone(vf: FakeHost) -> None:
+    class Ending(FakeHost):
+        def write(self, fd: int, data: bytes) -> int:
+            length = super().write(fd, data)
+            self.remove_interrupt(40)
+            return length
+
+    vf.__class__ = Ending
+    assert AffinityWriter(vf.root).place(move(40, "9")).verdict is Verdict.GONE
+
+
+def test_the_next_cpu_serves_when_the_first_has_no_free_vector(vf: FakeHost) -> None:
+    vf.refuse(40, errno.ENOSPC, when=lambda cpus: cpus in ("9", "10"))
+    result = AffinityWriter(vf.root).place(move(40, "9", "10", "11", "12"))
+    assert (result.verdict, result.reason, str(result.asked)) == (Verdict.SET, IrqReason.NEXT_CPU, "11")
+    assert vf.written == [(40, "11")]
+
+
+def test_without_spares_a_full_cpu_is_final(vf: FakeHost) -> None:
+    vf.refuse(40, errno.ENOSPC)
+    assert AffinityWriter(vf.root).place(move(40, "9-10")).verdict is Verdict.NO_VECTOR
+
+
+def test_no_spare_is_tried_after_another_error(vf: FakeHost) -> None:
+    vf.refuse(40, errno.EINVAL, when=lambda cpus: cpus == "9")
+    assert AffinityWriter(vf.root).place(move(40, "9", "10")).verdict is Verdict.OFFLINE
+    assert vf.written == []
+
+
+def test_an_intx_line_is_written_while_it_is_the_devices_alone(host: FakeHost) -> None:
+    host.add_device(VF, 1, line=16)
+    host.add_interrupt(16, "0-15", "0", action=f"vfio-intx({VF})")
+    writer = AffinityWriter(host.root)
+    assert writer.place(move(16, "9")).verdict is Verdict.SET
+    host.put(host.sys / "kernel/irq/16/actions", f"vfio-intx({VF}),ehci_hcd:usb1")
+    assert writer.place(move(16, "10")).verdict is Verdict.GONE
+    assert host.written == [(16, "9")]
+
+
+def test_a_probe_writes_nothing(vf: FakeHost) -> None:
+    writer = AffinityWriter(vf.root)
+    assert writer.probe(40) is None
+    vf.refuse_open(41, errno.EROFS)
+    refusal = writer.probe(41)
+    assert refusal is not None
+    assert refusal.errno == errno.EROFS
+    assert (vf.writes, vf.smp(40)) == (0, "0-15")
+
+
+def test_a_dry_run_only_tells(vf: FakeHost) -> None:
+    before = vf.opens
+    result = DryRunWriter().place(move(40, "9"))
+    assert (result.verdict, str(result.asked), str(result.smp)) == (Verdict.WOULD_SET, "9", "0-15")
+    assert (vf.opens, vf.writes) == (before, 0)

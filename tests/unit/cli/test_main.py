@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each command, run as a user runs it, on a fake host and libvirt's own test driver."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from irqaffinity.cli.main import main
+from irqaffinity.demo.domains import make_libvirt
+from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, hold
+from tests.fakes.scene import GUEST, SCHEMA, VF0, VF1, Scene
+
+PROGRAM = Path(sys.executable).with_name("irqaffinity")
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def options(scene: Scene) -> Callable[[], list[str]]:
+    """The options that point a command at the scene, whose kernel does not show what the hardware does."""
+    for path in scene.host.proc.glob("irq/*/effective_affinity_list"):
+        path.unlink()
+
+    def make() -> list[str]:
+        (scene.folder / "empty.conf").touch()
+        return [
+            f"--config-file={scene.folder / 'empty.conf'}",
+            f"--proc={scene.host.proc}",
+            f"--sys={scene.host.sys}",
+            f"--libvirt-uri={make_libvirt(scene.folder / 'libvirt', scene.domains)}",
+            f"--state={scene.folder / 'state'}",
+        ]
+
+    return make
+
+
+@pytest.fixture
+def run(options: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = main([*options(), *arguments])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return call
+
+
+def test_an_audit_places_and_a_second_one_finds_all_in_place(scene: Scene, run: Run) -> None:
+    scene.add_masked_guest("1-3,^3", VF0, VF1)
+    status, out, _ = run("audit", "--once")
+    assert (status, out.splitlines()[-1]) == (0, "1 guest, 2 devices, 4 interrupts: 4 set")
+    assert (scene.host.smp(40), scene.host.smp(50)) == ("3", "10")
+    status, out, _ = run("audit", "--once", "--quiet")
+    assert status == 0
+    assert re.fullmatch(r"1 guest, 2 devices, 4 interrupts: 4 ok\n", out)
+
+
+def test_a_dry_run_that_would_change_something_leaves_with_2(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    status, out, _ = run("audit", "--once", "--dry-run", "-f", "json")
+    assert status == 2
+    found = json.loads(out)
+    jsonschema.validate(found, SCHEMA)
+    assert [row["verdict"] for row in found["irqs"]] == ["would_set", "would_set"]
+    assert (scene.host.smp(40), (scene.folder / "state").exists()) == ("0-15", False)
+
+
+def test_an_audit_is_narrowed_to_a_guest_and_a_device(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0, VF1)
+    status, out, _ = run("audit", "--once", "--guest", GUEST, "--device", VF1, "--irqs")
+    assert status == 0
+    assert (scene.host.smp(40), scene.host.smp(50)) == ("0-15", "10-11")
+    assert VF0 not in out
+    status, _, err = run("audit", "--once", "--guest", GUEST.replace("1", "3"))
+    assert (status, err) == (1, f"irqaffinity: no active guest has the uuid {GUEST.replace('1', '3')}\n")
+
+
+def test_reset_gives_everything_back(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    run("audit", "--once")
+    status, out, _ = run("reset")
+    assert (status, scene.host.smp(40), scene.host.smp(41)) == (0, "0-15", "0-15")
+    assert "2 interrupts" in out
+    status, out, _ = run("reset")
+    assert (status, out.splitlines()[-1]) == (0, "0 guests, 0 devices, 0 interrupts")
+
+
+def test_reset_refuses_beside_an_agent_unless_forced(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    run("audit", "--once")
+    with hold(StateFolder(str(scene.folder / "state")), AGENT_LOCK):
+        status, _, err = run("reset")
+        assert (status, scene.host.smp(40)) == (1, "2-3")
+        assert "an agent runs" in err
+        assert "--force" in err
+        status, _, _ = run("reset", "--force")
+    assert (status, scene.host.smp(40)) == (0, "0-15")
+
+
+def test_a_pass_that_does_not_end_is_not_waited_for_for_ever(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    with hold(StateFolder(str(scene.folder / "state")), PASS_LOCK):
+        status, out, err = run("audit", "--once")
+    assert (status, out, scene.host.smp(40)) == (1, "", "0-15")
+    assert "another pass holds" in err
+
+
+def test_a_state_folder_that_is_a_link_stops_the_audit(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    (scene.folder / "real").mkdir(mode=0o700)
+    (scene.folder / "state").symlink_to(scene.folder / "real")
+    status, _, err = run("audit", "--once")
+    assert (status, scene.host.smp(40)) == (1, "0-15")
+    assert f"{scene.folder / 'state'} is a link" in err
+
+
+def test_libvirt_out_of_reach_is_one_line_and_nothing_is_released(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    run("audit", "--once")
+    status, out, err = run("audit", "--once", "--libvirt-uri", f"qemu+unix:///system?socket={scene.folder}/none")
+    assert (status, out, scene.host.smp(40)) == (1, "", "2-3")
+    assert len(err.splitlines()) == 1
+    assert "is not reachable" in err
+
+
+def test_a_bad_configuration_is_one_line_before_anything_is_touched(scene: Scene, run: Run) -> None:
+    bad = scene.folder / "bad.conf"
+    bad.write_text("[placement]\nnuma = near\n")
+    scene.add_guest(VF0)
+    status, _, err = run("audit", "--once", "--config-file", str(bad))
+    assert (status, scene.host.smp(40)) == (1, "0-15")
+    assert err == (f"irqaffinity: {bad}: [placement] numa: Valid values are [preferred, strict], but found 'near'\n")
+
+
+def test_a_folder_that_is_no_sysfs_is_named(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    status, _, err = run("audit", "--once", "--sys", str(scene.folder))
+    assert status == 1
+    assert f"{scene.folder}/devices/system/cpu/online cannot be read" in err
+    assert "--sys" in err
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("40", ["irq 40", "verdict       would_set", "0-15"]),
+        (VF0, ["device        0000:41:00.1, driver vfio-pci", "numa_node is 0"]),
+        (
+            GUEST,
+            ["guest         instance-0", "served by     vCPUs 0-3 on CPUs 2-3,10-11", "device        0000:41:00.1"],
+        ),
+        ("16", ["of no PCI device (timer)", "never touched"]),
+        ("50", ["device        0000:81:00.1: no active guest has it", "left as it is"]),
+    ],
+)
+def test_explain_tells_the_rules(scene: Scene, run: Run, target: str, told: list[str]) -> None:
+    scene.host.add_interrupt(16, "0-15", action="timer")
+    scene.add_guest(VF0)
+    status, out, _ = run("explain", target)
+    assert status == 0
+    for part in told:
+        assert part in out
+    assert (scene.host.smp(40), (scene.folder / "state").exists()) == ("0-15", False)
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("99", "there is no interrupt 99"),
+        ("0000:ff:00.0", "there is no PCI device 0000:ff:00.0"),
+        (GUEST.replace("1", "3"), "no active guest has the uuid 33333333"),
+    ],
+)
+def test_explain_names_what_is_not_there(scene: Scene, run: Run, target: str, told: str) -> None:
+    scene.add_guest(VF0)
+    status, out, err = run("explain", target)
+    assert (status, out) == (1, "")
+    assert told in err
+
+
+def test_check_finds_everything_in_order(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    status, out, _ = run("check")
+    assert status == 0
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        [subject, "ok"] for subject in ("configuration", "host", "libvirt", "rights", "state")
+    ]
+    assert "1 active guests" in out
+    assert scene.host.smp(40) == "0-15"
+
+
+def test_check_tells_the_next_step_for_each_fault(scene: Scene, run: Run) -> None:
+    slip = scene.folder / "slip.conf"
+    slip.write_text("[placement]\nnumaa = strict\n")
+    (scene.folder / "state").mkdir(mode=0o755)
+    for path in scene.host.proc.glob("irq/*/smp_affinity_list"):
+        path.chmod(0o444)
+    status, out, _ = run("check", f"--config-file={slip}", "--libvirt-uri", "test:///none.xml", f"--sys={scene.folder}")
+    failed = {line.split()[0]: line for line in out.splitlines() if " FAILED " in line}
+    assert status == 1
+    assert "[placement] numaa is no option: mend or remove it" in failed["configuration"]
+    assert "--sys" in failed["host"]
+    assert "--libvirt-uri" in failed["libvirt"]
+    assert "--proc" in failed["rights"]
+    assert "chmod it to 0700" in failed["state"]
+
+
+def test_check_stops_at_a_configuration_that_cannot_be_read(scene: Scene, run: Run) -> None:
+    bad = scene.folder / "bad.conf"
+    bad.write_text("[audit]\ninterval = x\n")
+    status, out, _ = run("check", f"--config-file={bad}")
+    assert status == 1
+    assert out.startswith(f"configuration  FAILED  {bad}: [audit] interval: 'x' is not a whole number")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "out", "err"),
+    [
+        (["1-4,^3,6", "--vcpus", "8"], 0, "1-2,4,6\n", ""),
+        (["0", "--vcpus", "1"], 0, "0\n", ""),
+        (
+            ["1-4,^x", "--vcpus", "8"],
+            1,
+            "",
+            "irqaffinity: mask_invalid: 'x' stands where a vCPU number is expected (at character 6)\n1-4,^x\n     ^\n",
+        ),
+        (
+            ["--vcpus", "4", "--", "-1"],
+            1,
+            "",
+            "irqaffinity: mask_invalid: '-' stands where a vCPU number is expected (at character 1)\n-1\n^\n",
+        ),
+    ],
+)
+def test_a_mask_is_parsed_or_its_fault_is_pointed_at(
+    arguments: list[str], status: int, out: str, err: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mask", *arguments]) == status
+    assert capsys.readouterr() == (out, err)
+
+
+def test_the_demo_needs_nothing_and_leaves_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([PROGRAM, "demo"], env=environment, capture_output=True, text=True, check=True)
+    assert "2 guests, 4 devices, 16 interrupts: 16 set\n" in done.stdout
+    assert done.stdout.endswith("2 guests, 4 devices, 16 interrupts: 16 ok\n")
+    assert "remote_node" in done.stdout
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_readme_shows_what_the_demo_prints() -> None:
+    done = subprocess.run([PROGRAM, "demo"], capture_output=True, text=True, check=True)
+    readme = (Path(__file__).parents[3] / "README.rst").read_text()
+    for line in done.stdout.splitlines():
+        assert line in readme, "README.rst shows an older output of the demo"
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert left.value.code == 0
+    assert re.fullmatch(r"irqaffinity \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_a_repeated_audit_makes_passes_until_it_is_told_to_stop(scene: Scene, options: Callable[[], list[str]]) -> None:
+    scene.add_guest(VF0)
+    often = scene.folder / "often.conf"
+    often.write_text("[audit]\ninterval = 1\n")
+    command = [PROGRAM, *options(), f"--config-file={often}", "audit", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    assert lines == ["1 guest, 1 device, 2 interrupts: 2 set\n"] + ["1 guest, 1 device, 2 interrupts: 2 ok\n"] * 2
+
+
+def test_a_reader_that_has_seen_enough_gets_no_traceback(scene: Scene, options: Callable[[], list[str]]) -> None:
+    scene.add_guest(VF0)
+    read, write = os.pipe()
+    os.close(read)
+    command = [PROGRAM, *options(), "audit", "--once", "--dry-run"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "absent"),
+    [
+        ("mask 0 --vcpus 1", {"libvirt", "oslo_config", "pyroute2", "oslo_messaging", "json"}),
+        ("audit --help", {"libvirt", "oslo_config"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(command: str, absent: set[str]) -> None:
+    code = (
+        "import sys\nfrom irqaffinity.cli.main import main\n"
+        f"try:\n    main({command.split()!r})\nexcept SystemExit:\n    pass\n"
+        f"print('loaded', sorted({absent!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "loaded []\n"

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration: what is read, and what a mistake says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from irqaffinity.conf.load import ConfigError, load
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.plan.policy import Distribution, HostDriver, Numa, WithoutMask
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "irqaffinity.conf"
+
+
+def test_every_option_becomes_a_plain_value(file: Path) -> None:
+    file.write_text(
+        """
+[DEFAULT]
+host = cmp-12
+[host]
+proc = /host/proc
+sys = /host/sys
+[libvirt]
+uri = qemu+unix:///system?socket=/run/x
+[state]
+path = /srv/state
+[placement]
+numa = strict
+distribution = spread
+without_mask = skip
+host_driver = vcpu
+dedicated_cpus = 2-15,34
+flavor_masks = nfv.large:"1-4,^3,6", nfv.small:1
+[pci]
+device_spec = {"vendor_id": "8086", "product_id": "154c"}
+device_spec = [{"address": "*:0a:00.*"}, {"devname": "eth1", "physical_network": null}]
+[audit]
+interval = 5
+"""
+    )
+    found = load([str(file)])
+    assert (found.host, found.proc, found.sys) == ("cmp-12", "/host/proc", "/host/sys")
+    assert (found.libvirt_uri, found.state_path) == ("qemu+unix:///system?socket=/run/x", "/srv/state")
+    assert found.audit_interval == 5
+    policy = found.policy
+    assert (policy.numa, policy.distribution) == (Numa.STRICT, Distribution.SPREAD)
+    assert (policy.without_mask, policy.host_driver) == (WithoutMask.SKIP, HostDriver.VCPU)
+    assert policy.dedicated_cpus == CpuSet.parse("2-15,34")
+    assert policy.flavor_masks == {"nfv.large": "1-4,^3,6", "nfv.small": "1"}
+    assert [spec.vendor for spec in policy.device_specs] == ["8086", None, None]
+    assert (found.files, found.unknown) == ((str(file),), ())
+
+
+def test_the_command_line_stands_over_the_file(file: Path) -> None:
+    file.write_text("[host]\nproc = /from/file\nsys = /from/file\n")
+    found = load([str(file)], overrides={("host", "proc"): "/given"})
+    assert (found.proc, found.sys) == ("/given", "/from/file")
+
+
+def test_a_folder_is_read_after_the_files_in_the_order_of_names(file: Path, tmp_path: Path) -> None:
+    file.write_text("[audit]\ninterval = 1\n[host]\nproc = /one\n")
+    folder = tmp_path / "conf.d"
+    folder.mkdir()
+    (folder / "20.conf").write_text("[audit]\ninterval = 3\n")
+    (folder / "10.conf").write_text("[audit]\ninterval = 2\n")
+    (folder / "ignored.txt").write_text("nonsense")
+    found = load([str(file)], [str(folder)])
+    assert (found.audit_interval, found.proc) == (3, "/one")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[placement]\nnuma = near", "[placement] numa: Valid values are [preferred, strict], but found 'near'"),
+        ("[placement]\ndistribution = all", "[placement] distribution: Valid values are [mask, spread]"),
+        ("[placement]\ndedicated_cpus = 1-x", "[placement] dedicated_cpus: '1-x' is neither a CPU number nor a range"),
+        ("[placement]\ndedicated_cpus = 70000", "[placement] dedicated_cpus: CPU number 70000 is above 65535"),
+        (
+            '[placement]\nflavor_masks = a:"1-,2"',
+            "[placement] flavor_masks: ',' stands where a vCPU number is expected",
+        ),
+        ('[placement]\nflavor_masks = a:""', "[placement] flavor_masks: the mask is empty"),
+        ("[placement]\nflavor_masks = a", "[placement] flavor_masks: Value should be NAME:VALUE pairs"),
+        ("[pci]\ndevice_spec = {x", "[pci] device_spec: {x is not JSON"),
+        ('[pci]\ndevice_spec = {"address": "zz:00.0"}', '[pci] device_spec: "bus" "zz" is not a hexadecimal number'),
+        ("[audit]\ninterval = 0", "[audit] interval: '0' is not a whole number of seconds, 1 or more"),
+        ("[audit]\ninterval = often", "[audit] interval: 'often' is not a whole number of seconds, 1 or more"),
+        ("[audit]\ninterval =", "[audit] interval: '' is not a whole number of seconds, 1 or more"),
+    ],
+)
+def test_a_mistake_names_file_group_option_and_what_is_allowed(file: Path, text: str, told: str) -> None:
+    file.write_text(f"{text}\n")
+    with pytest.raises(ConfigError, match=re.escape(f"{file}: {told}")) as caught:
+        load([str(file)])
+    assert "\n" not in str(caught.value)
+
+
+def test_the_last_file_that_sets_an_option_is_the_one_that_is_named(file: Path, tmp_path: Path) -> None:
+    file.write_text("[audit]\ninterval = 5\n")
+    other = tmp_path / "other.conf"
+    other.write_text("[audit]\ninterval = x\n")
+    with pytest.raises(ConfigError, match=re.escape(str(other))):
+        load([str(file), str(other)])
+
+
+def test_a_line_that_is_no_option_names_its_place(file: Path) -> None:
+    file.write_text("[host]\nproc /x\n")
+    with pytest.raises(ConfigError, match=re.escape(f"{file}:2")):
+        load([str(file)])
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=re.escape(str(tmp_path / "none.conf"))):
+        load([str(tmp_path / "none.conf")])
+    with pytest.raises(ConfigError, match="is not a folder: name an existing one with --config-dir"):
+        load([], [str(tmp_path / "none.d")])
+
+
+def test_unknown_options_of_our_groups_are_told_and_others_are_not(file: Path) -> None:
+    file.write_text("[placement]\nnumaa = strict\n[oslo_messaging_rabbit]\nssl = true\n[DEFAULT]\ndebug = true\n")
+    assert load([str(file)]).unknown == (f"{file}: [placement] numaa",)

@@ -1,0 +1,429 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From domain XML to a Guest: what Nova and libvirt write, and what is refused."""
+
+from xml.sax.saxutils import escape, quoteattr
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irqaffinity.demo.domains import NOVA_1_1, domain, hostdev, nova_metadata
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import Claim, ClaimKind, Guest
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.observe.domain import DomainError, parse_domain, parse_libvirt_cpus
+from irqaffinity.spec.mask import MaskError, parse_mask
+
+UUID = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
+MDEV = "4b20d080-1b54-4048-85b3-a6a62d165c01"
+NIC = PciAddress.parse("0000:81:00.2")
+NAMESPACES = ["http://openstack.org/xmlns/libvirt/nova/1.0", NOVA_1_1]
+
+
+def make(pins=("4",), *devices: str, metadata: str = "", cputune: str = "", name: str = "instance-00000001") -> str:
+    return domain(name, UUID, pins, devices, metadata=metadata, cputune=cputune)
+
+
+def read(pins=("4",), *devices: str, metadata: str = "", cputune: str = "") -> Guest:
+    guest = parse_domain(make(pins, *devices, metadata=metadata, cputune=cputune))
+    assert guest is not None
+    return guest
+
+
+def read_mask(extra_specs: dict[str, str] | None) -> tuple[bool, str | None]:
+    guest = read(metadata=nova_metadata("m1.small", extra_specs))
+    return guest.has_extra_specs, guest.mask
+
+
+def interface(kind: str, source: str, more: str = "") -> str:
+    return f"<interface type='{kind}'><mac address='52:54:00:00:00:01'/><source {source}{more}</interface>"
+
+
+def pci_source(attributes: str) -> str:
+    return f"<hostdev mode='subsystem' type='pci'><source><address {attributes}/></source></hostdev>"
+
+
+def mdev(uuid: str) -> str:
+    source = f"<source><address uuid='{uuid}'/></source>"
+    return f"<hostdev mode='subsystem' type='mdev'>{source}<address type='pci' bus='0x00' slot='0x05'/></hostdev>"
+
+
+def refusal_of(xml: str) -> str:
+    with pytest.raises(DomainError) as refusal:
+        parse_domain(xml)
+    assert str(refusal.value).isprintable()
+    assert len(str(refusal.value)) <= 300
+    return str(refusal.value)
+
+
+def test_a_guest_has_the_facts_of_its_domain():
+    guest = read(("4", "5"), hostdev("0000:81:00.2"))
+    assert (guest.uuid, guest.name, guest.vcpus) == (UUID, "instance-00000001", 2)
+    assert guest.pins == {0: CpuSet([4]), 1: CpuSet([5])}
+    assert guest.claims == (Claim(ClaimKind.HOSTDEV, NIC),)
+    assert (guest.realtime, guest.emulator) == (CpuSet(), None)
+    assert (guest.flavor, guest.has_extra_specs, guest.mask, guest.cpu_policy) == (None, False, None, None)
+
+
+def test_a_domain_that_is_no_longer_active_is_no_guest():
+    assert parse_domain(make().replace(" id='1'", "")) is None
+    assert parse_domain("<domain type='kvm'/>") is None
+
+
+def test_the_same_text_is_parsed_once():
+    assert parse_domain(make()) is parse_domain(make())
+
+
+@pytest.mark.parametrize(
+    ("device", "claim"),
+    [
+        (hostdev("0000:81:00.2"), Claim(ClaimKind.HOSTDEV, NIC)),
+        (
+            interface(
+                "hostdev", "><address type='pci' domain='0x0000' bus='0x81' slot='0x00' function='0x2'/></source>"
+            ),
+            Claim(ClaimKind.INTERFACE, NIC),
+        ),
+        (
+            interface("direct", "dev='enp129s0f0v2' mode='passthrough'/>", "<target dev='macvtap0'/>"),
+            Claim(ClaimKind.MACVTAP, source="enp129s0f0v2"),
+        ),
+        (interface("direct", "dev='a.b-c_d@e'/>"), Claim(ClaimKind.MACVTAP, source="a.b-c_d@e")),
+        (interface("vdpa", "dev='/dev/vhost-vdpa-12'/>"), Claim(ClaimKind.VDPA, source="vhost-vdpa-12")),
+        (
+            mdev(MDEV.upper()),
+            Claim(ClaimKind.MDEV, source=MDEV),
+        ),
+    ],
+    ids=["hostdev", "interface hostdev", "macvtap", "macvtap name", "vdpa", "mdev"],
+)
+def test_each_kind_of_passthrough_is_a_claim(device, claim):
+    assert read(("4",), device).claims == (claim,)
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "<hostdev mode='subsystem' type='usb'><source><address bus='1' device='2'/></source></hostdev>",
+        "<hostdev mode='subsystem' type='scsi'><source><adapter name='scsi_host0'/></source></hostdev>",
+        hostdev("0000:81:00.2").replace("subsystem", "capabilities"),
+        "<hostdev mode='capabilities' type='storage'><source><block>/dev/sdb</block></source></hostdev>",
+        interface("bridge", "bridge='br-int'/>"),
+        interface("vhostuser", "type='unix' path='/var/run/vhu' mode='server'/>"),
+        interface("ethernet", "/>", "<target dev='tap0'/>"),
+        "<disk type='file'><source file='/x'/><address type='pci' bus='0x81' slot='0x00' function='0x2'/></disk>",
+        "<interface type='user'/>",
+    ],
+)
+def test_other_devices_are_no_claims(device):
+    assert read(("4",), device).claims == ()
+
+
+def test_the_address_that_the_guest_sees_is_not_the_hosts():
+    seen = "<address type='pci' domain='0x0000' bus='0x00' slot='0x06' function='0x0'/>"
+    for device in (hostdev("0000:81:00.2").replace(tag, f"{seen}{tag}") for tag in ("<source>", "</hostdev>")):
+        assert read(("4",), device).claims == (Claim(ClaimKind.HOSTDEV, NIC),)
+
+
+@pytest.mark.parametrize(
+    "driver", ["", "<driver name='vfio'/>", "<driver model='mlx5_vfio_pci'/>", "<driver queues='4'/>"]
+)
+def test_the_driver_element_is_passed_over(driver):
+    device = hostdev("0000:81:00.2").replace("<source>", f"{driver}<source>")
+    source = "><address type='pci' domain='0' bus='81' slot='0' function='3'/></source>"
+    assert read(("4",), device, interface("hostdev", source, driver)).claims == (
+        Claim(ClaimKind.HOSTDEV, NIC),
+        Claim(ClaimKind.INTERFACE, PciAddress.parse("0000:81:00.3")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "address"),
+    [
+        ("domain='0x0000' bus='0x81' slot='0x1f' function='0x7'", "0000:81:1f.7"),
+        ("domain='0000' bus='81' slot='1f' function='7'", "0000:81:1f.7"),
+        ("domain='0' bus='10' slot='10' function='1'", "0000:10:10.1"),
+        ("domain='0X0' bus='0XAB' slot='0X1F' function='0X0'", "0000:ab:1f.0"),
+        ("bus='0x81' slot='0x00' function='0x2'", "0000:81:00.2"),
+        ("domain='0x10000' bus='0xe1' slot='0x04' function='0x0'", "10000:e1:04.0"),
+        ("domain='10000' bus='0' slot='4' function='0'", "10000:00:04.0"),
+    ],
+)
+def test_the_parts_of_an_address_are_hexadecimal_with_and_without_0x(attributes, address):
+    assert read(("4",), pci_source(attributes)).claims == (Claim(ClaimKind.HOSTDEV, PciAddress.parse(address)),)
+
+
+def test_claims_keep_their_order_and_a_device_named_twice_is_one():
+    devices = [hostdev(f"0000:81:00.{function}") for function in (3, 1, 3, 2)]
+    assert [claim.address.function for claim in read(("4",), *devices).claims] == [3, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("pins", "expected"),
+    [
+        (("4", "20"), {0: "4", 1: "20"}),
+        (("0-15", "0-15"), {0: "0-15", 1: "0-15"}),
+        (("4", "0-3,16-19"), {0: "4", 1: "0-3,16-19"}),
+        (("0-4,^2", "0,1,2,^2"), {0: "0-1,3-4", 1: "0-1"}),
+        (("0-15,^1-14", "1, ^1 ,2"), {0: "0,15", 1: "2"}),
+        (("^2,2", "2,^2,2"), {0: "2", 1: "2"}),
+        (("", "5"), {1: "5"}),
+        (("", ""), {}),
+    ],
+    ids=["dedicated", "shared", "mixed", "excluding", "range excluded, spaces", "in order", "only one", "none"],
+)
+def test_each_vcpupin_is_a_pin_of_its_own(pins, expected):
+    guest = read(pins)
+    assert {vcpu: str(cpus) for vcpu, cpus in guest.pins.items()} == expected
+    assert guest.vcpus == 2
+
+
+@pytest.mark.parametrize("text", ["x", "0-", "3-1", "^x", "^3-1", "0;1", "65536", "٣"])
+def test_text_that_is_no_cpu_list_of_libvirt_is_refused(text):
+    with pytest.raises(ValueError, match=r"neither|backwards|above"):
+        parse_libvirt_cpus(text)
+
+
+def test_a_cpuset_of_all_vcpus_is_no_pin():
+    xml = make(("", "")).replace("<vcpu placement='static'>", "<vcpu placement='static' cpuset='3'>")
+    guest = parse_domain(xml)
+    assert guest is not None
+    assert guest.pins == {}
+
+
+def test_a_pin_of_a_vcpu_that_the_guest_does_not_have_is_passed_over():
+    pins = "<vcpupin vcpu='2' cpuset='6'/><vcpupin vcpu='99999999999' cpuset='nonsense'/>"
+    assert set(read(("4", "5"), cputune=pins).pins) == {0, 1}
+
+
+def test_realtime_vcpus_are_those_under_fifo_and_rr():
+    cputune = (
+        "<vcpusched vcpus='0-4,^1' scheduler='fifo' priority='1'/><vcpusched vcpus='6' scheduler='rr' priority='1'/>"
+        "<vcpusched vcpus='7' scheduler='batch'/><vcpusched vcpus='5' scheduler='idle'/>"
+        "<iothreadsched iothreads='1' scheduler='fifo' priority='1'/>"
+    )
+    assert str(read(["4"] * 8, cputune=cputune).realtime) == "0,2-4,6"
+
+
+def test_the_emulators_cpus_are_those_of_its_pin():
+    assert str(read(cputune="<emulatorpin cpuset='0-3,^2'/>").emulator) == "0-1,3"
+    assert read(cputune="<iothreadpin iothread='1' cpuset='0'/>").emulator is None
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+@pytest.mark.parametrize(
+    ("extra_specs", "expected"),
+    [
+        (None, (False, None, None)),
+        ({}, (True, None, None)),
+        ({"hw:cpu_policy": "dedicated"}, (True, None, "dedicated")),
+        ({"hw:pci_irq_affinity_mask": "1-4,^3", "hw:cpu_policy": "mixed"}, (True, "1-4,^3", "mixed")),
+        ({"hw:pci_irq_affinity_mask": ""}, (True, "", None)),
+        ({"hw:pci_irq_affinity_mask": " \n "}, (True, "", None)),
+        ({"hw_pci_irq_affinity_mask": "1", "hw:pci_irq_affinity_masks": "2"}, (True, None, None)),
+    ],
+)
+def test_novas_metadata_gives_flavor_mask_and_policy(namespace, extra_specs, expected):
+    guest = read(metadata=nova_metadata("m1.small", extra_specs, namespace))
+    assert (guest.has_extra_specs, guest.mask, guest.cpu_policy) == expected
+    assert guest.flavor == "m1.small"
+
+
+def test_an_extra_spec_without_text_is_an_empty_mask():
+    metadata = nova_metadata("m1", {"hw:pci_irq_affinity_mask": "MASK"}).replace(">MASK</nova:extraSpec>", "/>")
+    assert read(metadata=metadata).mask == ""
+
+
+def test_metadata_of_other_programs_beside_novas_says_nothing_of_extra_specs():
+    foreign = (
+        "<app:x xmlns:app='urn:x'><app:flavor name='app'/><app:extraSpecs>"
+        "<app:extraSpec name='hw:pci_irq_affinity_mask'>0</app:extraSpec></app:extraSpecs></app:x>"
+    )
+    alone = read(metadata=f"<metadata>{foreign}</metadata>")
+    assert (alone.flavor, alone.has_extra_specs, alone.mask) == (None, False, None)
+    both = read(
+        metadata=nova_metadata("m1", {"hw:pci_irq_affinity_mask": "1"}).replace("<metadata>", f"<metadata>{foreign}")
+    )
+    assert (both.flavor, both.has_extra_specs, both.mask) == ("m1", True, "1")
+
+
+def test_texts_of_the_xml_are_cleaned():
+    specs = {"hw:pci_irq_affinity_mask": "1\u202e", "hw:cpu_policy": "\u2066dedicated\n"}
+    metadata = nova_metadata("m1\n\u202e", specs).replace("m1\n", "m1&#10;")
+    guest = parse_domain(make(metadata=metadata, name="vm\nERROR\x9b forged \u202e"))
+    assert guest is not None
+    assert guest.name == r"vm\x0aERROR\x9b forged \x202e"
+    assert guest.flavor == r"m1\x0a\x202e"
+    assert guest.mask == r"1\x202e"
+    assert guest.cpu_policy == r"\x2066dedicated\x0a"
+
+
+def test_a_long_name_is_cut():
+    guest = parse_domain(make(name="x" * 1000))
+    assert guest is not None
+    assert guest.name == "x" * 254 + "…"
+
+
+@pytest.mark.parametrize("dev", ["a\u202eb", "a\x9bb", "a\u200bb"])
+def test_what_does_not_print_in_a_source_dev_does_not_come_through(dev):
+    xml = make(("4",), interface("direct", f"dev='{dev}'/>"))
+    try:
+        guest = parse_domain(xml)
+    except DomainError as refusal:
+        shown = [str(refusal)]
+    else:
+        shown = [claim.source for claim in guest.claims]
+    assert all(text.isprintable() for text in shown)
+
+
+def test_a_mask_too_long_to_keep_is_refused_and_never_mistaken_for_a_shorter_one():
+    has_specs, mask = read_mask({"hw:pci_irq_affinity_mask": "1," * 127 + "1,2"})
+    assert has_specs
+    assert len(mask) == 255
+    with pytest.raises(MaskError):
+        parse_mask(mask, 8)
+    assert read_mask({"hw:pci_irq_affinity_mask": "1," * 127 + "2"}) == (True, "1," * 127 + "2")
+
+
+def outcome_of(mask: str) -> object:
+    try:
+        return parse_mask(mask, 8)
+    except MaskError as refusal:
+        return refusal.status
+
+
+@given(st.text(alphabet="0123456789,-^ \n\t\r\xa0\u2003x", max_size=20))
+@settings(deadline=None)
+def test_a_mask_means_in_the_xml_what_it_means_to_nova(mask):
+    _, read_back = read_mask({"hw:pci_irq_affinity_mask": mask})
+    assert read_back is not None
+    assert read_back.isprintable()
+    assert outcome_of(read_back) == outcome_of(mask)
+
+
+@pytest.mark.parametrize(
+    "xml", ["", "nope", "<domain id='1'>", "<domain id='1'>&nope;</domain>", f"{make()}<x/>", "\0"]
+)
+def test_text_that_is_no_xml_is_refused(xml):
+    assert "not well-formed XML" in refusal_of(xml)
+
+
+def test_text_that_cannot_be_encoded_is_refused():
+    refusal_of(make(name="\ud800"))
+
+
+def test_another_root_element_is_refused_by_its_name():
+    assert refusal_of("<node id='1'/>") == "its root element is <node>, not <domain>"
+    refusal_of(f"<{'x' * 5000} id='1'/>")
+
+
+@pytest.mark.parametrize(
+    "vcpu",
+    ["", "<vcpu/>", "<vcpu>0</vcpu>", "<vcpu>-1</vcpu>", "<vcpu>two</vcpu>", "<vcpu>65537</vcpu>", "<vcpu>1.5</vcpu>"],
+)
+def test_a_domain_without_a_vcpu_count_is_refused(vcpu):
+    assert "<vcpu>" in refusal_of(make().replace("<vcpu placement='static'>1</vcpu>", vcpu))
+
+
+@pytest.mark.parametrize("uuid", ["", "<uuid/>", "<uuid>x</uuid>", "<uuid>../../etc</uuid>"])
+def test_a_domain_without_a_uuid_is_refused(uuid):
+    assert "is not a uuid" in refusal_of(make().replace(f"<uuid>{UUID}</uuid>", uuid))
+
+
+@pytest.mark.parametrize(
+    ("cputune", "said"),
+    [
+        ("<vcpupin cpuset='1'/>", "the vcpu of a <vcpupin> is '', which is no number"),
+        ("<vcpupin vcpu='x' cpuset='1'/>", "is 'x', which is no number"),
+        ("<vcpupin vcpu='-1' cpuset='1'/>", "is '-1', which is no number"),
+        ("<vcpupin vcpu='0' cpuset='x'/>", "'x' is neither"),
+        ("<vcpupin vcpu='0' cpuset='3-1'/>", "3-1 runs backwards"),
+        ("<vcpupin vcpu='0' cpuset='0-99999999'/>", "above 65535"),
+        ("<vcpupin vcpu='0' cpuset='\u202e'/>", "is neither"),
+        ("<emulatorpin cpuset='x'/>", "'x' is neither"),
+        ("<vcpusched vcpus='x' scheduler='fifo'/>", "'x' is neither"),
+    ],
+)
+def test_a_pin_that_cannot_be_read_is_refused(cputune, said):
+    assert said in refusal_of(make(cputune=cputune))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        *("bus='0x100' slot='0' function='0'", "bus='0' slot='0x20' function='0'", "bus='0' slot='0' function='8'"),
+        *("domain='0x100000000' bus='0'", "bus='-1'", "bus='xy'", "bus=''", "bus='../..'", f"bus='{'f' * 9999}'"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(attributes):
+    refusal_of(make(("4",), pci_source(attributes)))
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "<hostdev mode='subsystem' type='pci'/>",
+        "<hostdev mode='subsystem' type='pci'><source/></hostdev>",
+        interface("hostdev", "/>"),
+        "<interface type='hostdev'/>",
+    ],
+)
+def test_a_passed_through_device_without_an_address_is_refused(device):
+    assert "has no <source><address>" in refusal_of(make(("4",), device))
+
+
+@pytest.mark.parametrize("uuid", ["", "x", "../../devices", f"{MDEV}/.."])
+def test_an_mdev_without_a_uuid_is_refused(uuid):
+    assert "is not a uuid" in refusal_of(make(("4",), mdev(uuid)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "dev"),
+    [
+        *(
+            ("direct", dev)
+            for dev in ("", ".", "..", "/", "a/b", "../lo", "/dev/net/tun", "a b", "a\n", "x" * 16, "../" * 999)
+        ),
+        *(("vdpa", dev) for dev in ("", "vhost-vdpa-0", "/dev/vhost-vdpa-", "/dev/vhost-vdpa-0/..", "/dev/../dev/x")),
+        *(
+            ("vdpa", dev)
+            for dev in ("/dev/vhost-vdpa-٣", "/dev/vhost-vdpa-0\n", "/dev/vhost-vdpa-0x", "/dev/vhost-net")
+        ),
+    ],
+)
+def test_a_path_or_any_other_text_in_a_source_dev_is_refused(kind, dev):
+    source = f"dev={quoteattr(dev)}/>".replace("\n", "&#10;")
+    assert "which names no device" in refusal_of(make(("4",), interface(kind, source)))
+
+
+@pytest.mark.parametrize("kind", ["direct", "vdpa"])
+def test_an_interface_without_a_source_is_refused(kind):
+    assert "which names no device" in refusal_of(make(("4",), f"<interface type='{kind}'/>"))
+
+
+WHOLE = make(
+    ("4", "0-3,^1"),
+    hostdev("0000:81:00.2"),
+    interface("direct", "dev='vf0'/>"),
+    interface("vdpa", "dev='/dev/vhost-vdpa-0'/>"),
+    mdev(MDEV),
+    metadata=nova_metadata("m1", {"hw:pci_irq_affinity_mask": "1-4,^3", "hw:cpu_policy": "dedicated"}),
+    cputune="<emulatorpin cpuset='0-3'/><vcpusched vcpus='1' scheduler='fifo' priority='1'/>",
+)
+
+
+@given(
+    st.integers(0, len(WHOLE)),
+    st.integers(0, 12),
+    st.text(max_size=8) | st.text(alphabet="0123456789,-^x/.", max_size=8),
+)
+@settings(deadline=None, max_examples=400)
+def test_a_damaged_xml_is_a_guest_with_clean_texts_or_is_refused_in_one_line(start, length, text):
+    try:
+        guest = parse_domain(WHOLE[:start] + escape(text) + WHOLE[start + length :])
+    except DomainError as refusal:
+        shown = [str(refusal)]
+    else:
+        shown = [] if guest is None else [guest.name, guest.flavor, guest.mask, guest.cpu_policy]
+        assert guest is None or set(guest.pins) <= set(range(guest.vcpus))
+    assert all(text is None or (text.isprintable() and len(text) <= 300) for text in shown)

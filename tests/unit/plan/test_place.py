@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The actions of a device that has a target, and the records they leave."""
+
+from dataclasses import replace
+
+import pytest
+
+from irqaffinity.model.host import Device
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.record import Record
+from irqaffinity.plan.distribute import Share
+from irqaffinity.plan.place import Handled, place_device
+from tests.fakes.snapshots import VF, VF2, cpus, guest_id, make_device, make_record
+
+TARGET = cpus("2-3")
+
+
+def place(
+    device: Device,
+    known: Record | None = None,
+    *,
+    shares: dict[int, Share] | None = None,
+    managed: dict[IrqId, str] | None = None,
+) -> Handled:
+    records = {} if known is None else {50: known}
+    return place_device(device, guest_id(1), TARGET, shares or {}, records, managed or {})
+
+
+def test_every_interrupt_gets_an_action_also_one_in_place() -> None:
+    device = make_device(numbers=[50, 51])
+    first, second = device.interrupts
+    device = replace(device, interrupts=(first, second._replace(smp=TARGET, effective=cpus("3"))))
+    actions = place(device).actions
+    assert [(action.number, action.device, action.owner) for action in actions] == [
+        (50, VF, guest_id(1)),
+        (51, VF, guest_id(1)),
+    ]
+    assert [action.current for action in actions] == [cpus("0-15"), TARGET]
+    assert [action.effective for action in actions] == [None, cpus("3")]
+    assert {action.target for action in actions} == {TARGET}
+    assert not any(action.is_release or action.is_managed or action.spares or action.spread_over for action in actions)
+
+
+def test_a_share_narrows_the_target_and_the_record() -> None:
+    share = Share(cpus("3"), (cpus("2"),))
+    handled = place(make_device(numbers=[50]), shares={50: share})
+    action = handled.actions[0]
+    assert (action.target, action.spares, action.spread_over) == (cpus("3"), (cpus("2"),), TARGET)
+    assert handled.records[50].written == cpus("3")
+
+
+@pytest.mark.parametrize(("smp", "original"), [("0-15", "0-15"), ("2", "2"), ("2-3", None), (None, None)])
+def test_a_new_record_has_what_was_read_unless_it_was_found_in_place(smp: str | None, original: str | None) -> None:
+    records = place(make_device(numbers=[50], smp=smp)).records
+    assert records == {50: make_record(1, original=original, written="2-3")}
+
+
+@pytest.mark.parametrize("smp", ["2-3", "0-15", "7"])
+def test_a_record_of_the_same_target_stays_as_it_is_whatever_was_read(smp: str) -> None:
+    known = make_record(1, original="0-31", written="2-3", previous="4-5")
+    assert place(make_device(numbers=[50], smp=smp), known).records == {50: known}
+
+
+def test_another_target_keeps_the_original_and_remembers_the_value_before() -> None:
+    known = make_record(1, original="0-31", written="4-5", previous="6", spread_over=cpus("4-5"))
+    records = place(make_device(numbers=[50], smp="4-5"), known).records
+    assert records == {50: make_record(1, original="0-31", written="2-3", previous="4-5")}
+
+
+@pytest.mark.parametrize("written", ["2-3", "4-5"])
+def test_another_owner_keeps_the_original(written: str) -> None:
+    known = make_record(9, original="0-31", written=written)
+    record = place(make_device(numbers=[50], smp=written), known).records[50]
+    assert (record.owner, record.original, record.written) == (guest_id(1), cpus("0-31"), TARGET)
+
+
+@pytest.mark.parametrize(("smp", "original"), [("0-15", "0-15"), ("2-3", None)])
+def test_under_another_driver_it_is_another_interrupt(smp: str, original: str | None) -> None:
+    known = make_record(1, original="0-31", written="4-5", previous="6", driver="iavf")
+    records = place(make_device(numbers=[50], smp=smp), known).records
+    assert records == {50: make_record(1, original=original, written="2-3")}
+
+
+def test_records_of_numbers_that_the_device_no_longer_lists_go() -> None:
+    assert place(make_device(numbers=[51]), make_record()).records.keys() == {51}
+
+
+def test_the_value_that_is_in_place_stays_ours_when_one_write_after_the_other_was_refused() -> None:
+    after_one_refusal = make_record(1, original="0-15", written="6-7", previous="4-5")
+    record = place(make_device(numbers=[50], smp="4-5"), after_one_refusal).records[50]
+    assert record.accounts_for(TARGET)
+    assert record.accounts_for(cpus("4-5"))
+
+
+def test_an_interrupt_without_write_permission_is_managed_and_has_no_record() -> None:
+    device = make_device(numbers=[50])
+    device = replace(device, interrupts=(device.interrupts[0]._replace(writable=False),))
+    handled = place(device, make_record())
+    assert [action.is_managed for action in handled.actions] == [True]
+    assert handled.records == {}
+
+
+@pytest.mark.parametrize(
+    ("irq", "name", "is_managed"),
+    [
+        (IrqId(VF, 50), "nvme0q1", True),
+        (IrqId(VF, 50), "nvme0q2", False),
+        (IrqId(VF, 50), "", False),
+        (IrqId(VF, 51), "nvme0q1", False),
+        (IrqId(VF2, 50), "nvme0q1", False),
+    ],
+)
+def test_the_memory_of_a_managed_interrupt_holds_for_device_number_and_name(
+    irq: IrqId, name: str, is_managed: bool
+) -> None:
+    device = make_device(numbers=[50])
+    device = replace(device, interrupts=(device.interrupts[0]._replace(action="nvme0q1"),))
+    handled = place(device, managed={irq: name})
+    assert [action.is_managed for action in handled.actions] == [is_managed]
+    assert bool(handled.records) is not is_managed

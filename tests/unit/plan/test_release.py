@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which interrupts that were moved go back, which stay, and which are forgotten."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from irqaffinity.model.guest import ClaimKind, Guest, UnreadableGuest
+from irqaffinity.model.host import Device
+from irqaffinity.model.record import Record, State
+from irqaffinity.plan.place import Handled
+from irqaffinity.plan.plan import make_plan
+from irqaffinity.plan.policy import HostDriver, Numa, Policy, WithoutMask
+from irqaffinity.plan.release import release_device
+from irqaffinity.spec.device_spec import parse_device_spec
+from tests.fakes.snapshots import (
+    PF,
+    VF,
+    VF2,
+    cpus,
+    guest_id,
+    make_device,
+    make_guest,
+    make_record,
+    make_snapshot,
+    make_unreadable,
+)
+
+DEFAULT = cpus("0-31")
+DEFAULT_POLICY = Policy()
+
+
+def release(device: Device, record: Record, *, is_due: bool = True, default: str | None = "0-31") -> Handled:
+    return release_device(device, {50: record}, lambda record: is_due, None if default is None else cpus(default))
+
+
+def test_what_goes_back_is_the_original_and_the_record_stays_until_that_is_done() -> None:
+    record = make_record(3, original="0-15", written="2-3")
+    handled = release(make_device(numbers=[50, 51], smp="2-3"), record)
+    assert handled.records == {50: record}
+    action = handled.actions[0]
+    assert [action.number for action in handled.actions] == [50]
+    assert (action.device, action.owner, action.current) == (VF, guest_id(3), cpus("2-3"))
+    assert (action.target, action.is_release, action.is_managed) == (cpus("0-15"), True, False)
+
+
+def test_an_unknown_original_goes_back_to_the_default() -> None:
+    handled = release(make_device(numbers=[50], smp="2-3"), make_record(original=None))
+    assert [action.target for action in handled.actions] == [DEFAULT]
+
+
+def test_an_unknown_original_without_a_default_is_forgotten() -> None:
+    handled = release(make_device(numbers=[50], smp="2-3"), make_record(original=None), default=None)
+    assert handled == Handled({}, [])
+
+
+@pytest.mark.parametrize("smp", ["2-3", "4-5"])
+def test_the_value_before_the_last_is_ours_too(smp: str) -> None:
+    record = make_record(original="0-15", written="2-3", previous="4-5")
+    handled = release(make_device(numbers=[50], smp=smp), record)
+    assert [action.target for action in handled.actions] == [cpus("0-15")]
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        make_device(numbers=[50], smp="2-3", driver="mlx5_core"),
+        make_device(numbers=[50], smp="2-3", driver=None),
+        make_device(numbers=[51], smp="2-3"),
+        make_device(numbers=[50], smp="2"),
+        make_device(numbers=[50], smp="2-4"),
+        make_device(numbers=[50], smp="0-15"),
+        make_device(numbers=[50], smp=None),
+        make_device(present=False, driver=None),
+    ],
+    ids=["other-driver", "no-driver", "unlisted", "narrower", "wider", "original", "unreadable", "gone"],
+)
+def test_what_is_not_ours_any_more_is_forgotten_and_not_written(device: Device) -> None:
+    assert release(device, make_record(original="0-15", written="2-3")) == Handled({}, [])
+
+
+@pytest.mark.parametrize(("smp", "driver"), [("2-3", "vfio-pci"), ("7", "vfio-pci"), ("2-3", "mlx5_core")])
+def test_a_record_that_is_not_due_stays(smp: str, driver: str) -> None:
+    record = make_record()
+    handled = release(make_device(numbers=[50], smp=smp, driver=driver), record, is_due=False)
+    assert handled == Handled({50: record}, [])
+
+
+def test_a_record_whose_number_is_no_longer_listed_goes_also_when_it_is_not_due() -> None:
+    assert release(make_device(numbers=[51]), make_record(), is_due=False) == Handled({}, [])
+
+
+def test_a_released_interrupt_without_write_permission_is_managed() -> None:
+    device = make_device(numbers=[50], smp="2-3")
+    interrupt = device.interrupts[0]._replace(writable=False)
+    handled = release_device(make_device(interrupts=(interrupt,)), {50: make_record()}, lambda record: True, DEFAULT)
+    assert [action.is_managed for action in handled.actions] == [True]
+
+
+MOVED = make_device(VF, [50, 51], smp="2-3")
+RECORDS = {VF: {50: make_record(1, original="0-15"), 51: make_record(1, original="8")}}
+GIVEN_BACK = {50: cpus("0-15"), 51: cpus("8")}
+
+
+def outcome(
+    *guests: Guest,
+    device: Device = MOVED,
+    unreadable: tuple[UnreadableGuest, ...] = (),
+    policy: Policy = DEFAULT_POLICY,
+    records: Mapping[Any, Mapping[int, Record]] = RECORDS,
+    **host: Any,
+) -> tuple[dict[int, Any], set[int]]:
+    """Return what is given back by number, and the numbers that have a record still."""
+    devices = [device, make_device(VF2, [60]), make_device(PF)]
+    plan = make_plan(make_snapshot(guests, devices, unreadable, **host), policy, State(records=records))
+    released = {action.number: action.target for action in plan.actions if action.is_release}
+    return released, set(plan.state.records.get(VF, {}))
+
+
+def spec(text: str) -> Policy:
+    return Policy(device_specs=parse_device_spec(text))
+
+
+@pytest.mark.parametrize(
+    ("guests", "policy"),
+    [
+        ([], DEFAULT_POLICY),
+        ([make_guest(2, devices=[VF2])], DEFAULT_POLICY),
+        ([make_guest(1, devices=[VF2])], DEFAULT_POLICY),
+        ([make_guest(1, devices=[])], DEFAULT_POLICY),
+        ([make_guest(1, cpu_policy="shared")], DEFAULT_POLICY),
+        ([make_guest(1, pins=["0-7", "0-7"])], DEFAULT_POLICY),
+        ([make_guest(1)], Policy(without_mask=WithoutMask.SKIP)),
+        ([make_guest(1)], spec('{"address": "0000:01:00.0"}')),
+        ([make_guest(1, kind=ClaimKind.MACVTAP)], DEFAULT_POLICY),
+        ([make_guest(2, cpu_policy="shared")], DEFAULT_POLICY),
+        ([make_guest(1, devices=[VF2], has_extra_specs=True, mask="1-")], DEFAULT_POLICY),
+    ],
+    ids=[
+        "guest-gone",
+        "guest-gone-others-there",
+        "device-detached",
+        "last-device-detached",
+        "policy-shared",
+        "no-pins",
+        "no-mask",
+        "not-in-device-spec",
+        "host-driver",
+        "new-owner-skipped",
+        "detached-from-guest-in-error",
+    ],
+)
+def test_what_is_no_longer_to_be_served_is_given_back(guests: list[Guest], policy: Policy) -> None:
+    device = make_device(VF, [50, 51], smp="2-3", parent=PF)
+    assert outcome(*guests, device=device, policy=policy) == (GIVEN_BACK, {50, 51})
+
+
+@pytest.mark.parametrize(
+    ("guests", "unreadable", "policy"),
+    [
+        ([make_guest(1, has_extra_specs=True, mask="1-")], (), DEFAULT_POLICY),
+        ([make_guest(1, has_extra_specs=True, mask="99")], (), DEFAULT_POLICY),
+        ([make_guest(1, has_extra_specs=True, mask="")], (), DEFAULT_POLICY),
+        ([make_guest(1, ["2", "0-7"], has_extra_specs=True, mask="1")], (), DEFAULT_POLICY),
+        ([make_guest(2, has_extra_specs=True, mask="1-")], (), DEFAULT_POLICY),
+        ([make_guest(1, ["10", "11"])], (), Policy(numa=Numa.STRICT)),
+        ([], (make_unreadable(1),), DEFAULT_POLICY),
+        ([make_guest(2, devices=[VF2])], (make_unreadable(1),), DEFAULT_POLICY),
+        ([make_guest(1), make_guest(2, ["4", "5"])], (), DEFAULT_POLICY),
+        ([make_guest(1, kind=ClaimKind.MACVTAP)], (), Policy(host_driver=HostDriver.VCPU)),
+    ],
+    ids=[
+        "mask-invalid",
+        "mask-out-of-range",
+        "mask-empty",
+        "mask-not-dedicated",
+        "new-owner-in-error",
+        "node-strict",
+        "owner-unreadable",
+        "owner-unreadable-others-there",
+        "claimed-twice",
+        "shared-parent",
+    ],
+)
+def test_what_is_in_error_or_not_known_keeps_what_it_has(
+    guests: list[Guest], unreadable: tuple[UnreadableGuest, ...], policy: Policy
+) -> None:
+    assert outcome(*guests, unreadable=unreadable, policy=policy) == ({}, {50, 51})
+
+
+def test_a_guest_whose_cpus_are_all_offline_keeps_what_it_has() -> None:
+    assert outcome(make_guest(1), online="4-7") == ({}, {50, 51})
+
+
+@pytest.mark.parametrize("guest", [make_guest(1, ["4", "5"]), make_guest(2, ["4", "5"])], ids=["same", "new-owner"])
+def test_what_has_a_target_is_placed_and_not_given_back(guest: Guest) -> None:
+    assert outcome(guest) == ({}, {50, 51})
+
+
+@pytest.mark.parametrize(
+    "guest",
+    [make_guest(1), make_guest(1, has_extra_specs=True, mask="1-"), make_guest(1, cpu_policy="shared")],
+    ids=["placed", "error", "skipped"],
+)
+def test_a_record_goes_when_the_device_no_longer_lists_its_number_whatever_the_guest(guest: Guest) -> None:
+    _, kept = outcome(guest, device=make_device(VF, [50], smp="2-3"))
+    assert kept == {50}
+
+
+def test_only_the_interrupts_that_are_still_ours_go_back() -> None:
+    first, second = MOVED.interrupts
+    device = make_device(VF, interrupts=(first, second._replace(smp=cpus("9"))))
+    assert outcome(device=device) == ({50: cpus("0-15")}, {50})
+
+
+def test_an_unreadable_owner_holds_back_its_own_records_only() -> None:
+    records = {VF: {50: make_record(1), 51: make_record(2, original="8")}}
+    assert outcome(unreadable=(make_unreadable(1),), records=records) == ({51: cpus("8")}, {50, 51})

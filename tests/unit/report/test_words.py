@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every word of the report is reached by a host that deserves it, stands in the JSON, and has its paragraph in the guide."""
+
+import errno
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from irqaffinity.demo.domains import nova_metadata
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.record import RememberedSpecs, State
+from irqaffinity.model.verdict import DeviceReason, GuestReason, IrqReason, Status, Term, Verdict
+from irqaffinity.plan.guests import MaskSource
+from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
+from irqaffinity.report.outcome import Outcome
+from irqaffinity.spec.device_spec import parse_device_spec
+from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene, document
+
+Make = Callable[[Scene], Outcome]
+
+MACVTAP = "<interface type='direct'><source dev='vf0' mode='passthrough'/></interface>"
+MDEV_UUID = "99999999-9999-9999-9999-999999999999"
+MDEV = (
+    f"<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source><address uuid='{MDEV_UUID}'/></source></hostdev>"
+)
+SPREAD = Policy(distribution=Distribution.SPREAD)
+
+
+def guest(*devices: str, policy: Policy = Policy(), mask: str | None = None, **options: object) -> Make:
+    def make(scene: Scene) -> Outcome:
+        scene.policy = policy
+        if mask is None:
+            scene.add_guest(*devices, **options)
+        else:
+            scene.add_masked_guest(mask, *devices, **options)
+        return scene.audit()
+
+    return make
+
+
+def unreadable(scene: Scene) -> Outcome:
+    scene.add_guest(VF0)
+    domains = scene._domains_now()
+    scene.list_domains = lambda: [type(domains[0])(GUEST, "x", error="timed out")]
+    return scene.audit()
+
+
+def refused(code: int) -> Make:
+    def make(scene: Scene) -> Outcome:
+        scene.add_guest(VF0)
+        scene.host.refuse(40, code)
+        return scene.audit()
+
+    return make
+
+
+def twice(first: Make) -> Make:
+    def make(scene: Scene) -> Outcome:
+        first(scene)
+        return scene.audit()
+
+    return make
+
+
+def dry(scene: Scene) -> Outcome:
+    scene.add_guest(VF0)
+    return scene.rehearse()
+
+
+def quiet(scene: Scene) -> Outcome:
+    scene.host.quiet = {40, 41}
+    scene.add_guest(VF0)
+    return scene.audit()
+
+
+def vanishing(scene: Scene) -> Outcome:
+    scene.host.on_open_for_write = lambda number: scene.host.remove_interrupt(number)
+    scene.add_guest(VF0)
+    return scene.audit()
+
+
+def released(scene: Scene) -> Outcome:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.domains.clear()
+    return scene.audit()
+
+
+def next_cpu(scene: Scene) -> Outcome:
+    scene.policy = SPREAD
+    scene.host.refuse(40, errno.ENOSPC, when=lambda cpus: cpus == "2")
+    scene.add_guest(VF0)
+    return scene.audit()
+
+
+def claimed_twice(scene: Scene) -> Outcome:
+    scene.add_guest(VF0)
+    scene.add_guest(VF0, uuid=OTHER, pins=("4",))
+    return scene.audit()
+
+
+def macvtap(parent: str | None, policy: Policy = Policy()) -> Make:
+    def make(scene: Scene) -> Outcome:
+        scene.policy = policy
+        scene.host.add_device("0000:42:00.1", 0, "iavf", parent=parent)
+        scene.host.add_netdev("vf0", "0000:42:00.1")
+        scene.add_guest(MACVTAP)
+        return scene.audit()
+
+    return make
+
+
+def mdev(scene: Scene) -> Outcome:
+    scene.host.add_device("0000:43:00.0", 0, "nvidia")
+    scene.host.add_mdev(MDEV_UUID, "0000:43:00.0")
+    scene.add_guest(MDEV)
+    return scene.audit()
+
+
+def shared_line(scene: Scene) -> Outcome:
+    scene.host.add_device("0000:44:00.0", 0, line=16)
+    scene.host.add_interrupt(16, "0-15", action="vfio-intx(0000:44:00.0),ehci_hcd:usb1")
+    scene.add_guest("0000:44:00.0")
+    return scene.audit()
+
+
+def idle_device(node: int | None) -> Make:
+    def make(scene: Scene) -> Outcome:
+        scene.host.add_device("0000:44:00.0", node)
+        scene.add_guest("0000:44:00.0")
+        return scene.audit()
+
+    return make
+
+
+def without_node(scene: Scene) -> Outcome:
+    scene.host.put(scene.host.device_folder(VF0) / "numa_node", "-1")
+    scene.add_guest(VF0)
+    return scene.audit()
+
+
+def offline(scene: Scene) -> Outcome:
+    scene.host.put(scene.host.sys / "devices/system/cpu/online", "0-1")
+    scene.add_guest(VF0)
+    return scene.audit()
+
+
+def remembered(scene: Scene) -> Outcome:
+    scene.add_guest(VF0, metadata=nova_metadata("nfv"))
+    with scene.store.exclusive():
+        scene.store.save(State(extra_specs={GuestId(GUEST): RememberedSpecs("0", "2026-11-20 12:00:00")}))
+    return scene.audit()
+
+
+REACHED: dict[Term, Make] = {
+    Verdict.OK: twice(guest(VF0)),
+    Verdict.SET: guest(VF0),
+    Verdict.WOULD_SET: dry,
+    Verdict.PENDING: quiet,
+    Verdict.MANAGED: refused(errno.EIO),
+    Verdict.GONE: vanishing,
+    Verdict.NO_VECTOR: refused(errno.ENOSPC),
+    Verdict.OFFLINE: refused(errno.EINVAL),
+    Verdict.DENIED: refused(errno.EACCES),
+    Status.PLACED: guest(VF0),
+    Status.XML_INVALID: unreadable,
+    Status.SHARED_CPUS: guest(VF0, pins=("0-7", "0-7")),
+    Status.MASK_INVALID: guest(VF0, mask="1-"),
+    Status.MASK_OUT_OF_RANGE: guest(VF0, mask="4"),
+    Status.MASK_EMPTY: guest(VF0, mask="1,^1"),
+    Status.MASK_NOT_DEDICATED: guest(VF0, mask="3", pins=("2", "3", "10", "8-15")),
+    Status.NO_MASK: guest(VF0, policy=Policy(without_mask=WithoutMask.SKIP)),
+    Status.NO_DEVICES: guest(),
+    GuestReason.REALTIME_VCPUS: guest(VF0, mask="0", cputune="<vcpusched vcpus='0' scheduler='fifo' priority='1'/>"),
+    DeviceReason.NOT_IN_DEVICE_SPEC: guest(VF0, policy=Policy(device_specs=parse_device_spec('{"vendor_id": "15b3"}'))),
+    DeviceReason.MDEV: mdev,
+    DeviceReason.NOT_FOUND: guest("0000:99:00.0"),
+    DeviceReason.CLAIMED_TWICE: claimed_twice,
+    DeviceReason.SHARED_PARENT: macvtap(parent=None),
+    DeviceReason.HOST_DRIVER: macvtap(parent="0000:42:00.0"),
+    DeviceReason.NO_IRQS: idle_device(0),
+    DeviceReason.SHARED_INTX: shared_line,
+    DeviceReason.NODE_STRICT: guest(VF0, pins=("10",), policy=Policy(numa=Numa.STRICT)),
+    DeviceReason.NO_ONLINE_CPU: offline,
+    DeviceReason.REMOTE_NODE: guest(VF0, pins=("10",)),
+    DeviceReason.NO_NODE: without_node,
+    IrqReason.NEXT_CPU: next_cpu,
+    IrqReason.RELEASED: released,
+    IrqReason.BACKOFF: twice(refused(errno.ENOSPC)),
+}
+
+TERMS: list[Term] = [*Verdict, *Status, *GuestReason, *DeviceReason, *IrqReason]
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.anchor)
+def test_the_word_is_reached_and_told(scene: Scene, term: Term) -> None:
+    found = document(REACHED[term](scene))
+    rows = {Verdict: ("irqs", "verdict"), Status: ("guests", "status"), GuestReason: ("guests", "reason")} | {
+        DeviceReason: ("devices", "reason"),
+        IrqReason: ("irqs", "reason"),
+    }
+    part, key = rows[type(term)]
+    told = [row for row in found[part] if row[key] == term.value]
+    assert told, found[part]
+    quiet_words = {Verdict.OK, Verdict.SET, Verdict.WOULD_SET, Status.PLACED, IrqReason.RELEASED}
+    assert term in quiet_words or all(row["message"] for row in told)
+
+
+@pytest.mark.parametrize(
+    ("source", "make"),
+    [
+        (MaskSource.METADATA, guest(VF0, mask="0")),
+        (MaskSource.NOTIFICATION, remembered),
+        (
+            MaskSource.FLAVOR_MASKS,
+            guest(VF0, metadata=nova_metadata("nfv"), policy=Policy(flavor_masks={"nfv": "0"})),
+        ),
+        (MaskSource.NONE, guest(VF0, metadata="")),
+    ],
+)
+def test_each_source_of_a_mask_is_told(scene: Scene, source: MaskSource, make: Make) -> None:
+    row = document(make(scene))["guests"][0]
+    assert row["mask_source"] == source.value
+    assert row["irq_vcpus"] == ("0-3" if source is MaskSource.NONE else "0")
+
+
+@pytest.mark.parametrize(("host_driver", "cpus"), [(HostDriver.EMULATOR, "6"), (HostDriver.VCPU, "2-3")])
+def test_a_host_driver_serves_where_the_operator_says(scene: Scene, host_driver: HostDriver, cpus: str) -> None:
+    scene.policy = Policy(host_driver=host_driver)
+    scene.host.add_device("0000:42:00.1", 0, "iavf", parent="0000:42:00.0")
+    scene.host.add_netdev("vf0", "0000:42:00.1")
+    scene.host.add_vectors("0000:42:00.1", [70], "0-15")
+    scene.add_guest(MACVTAP, cputune="<emulatorpin cpuset='6'/>")
+    scene.audit()
+    assert scene.host.smp(70) == cpus
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.anchor)
+def test_the_word_has_its_paragraph_in_the_operators_guide(term: Term) -> None:
+    guide = (Path(__file__).parents[3] / "doc/operate.rst").read_text()
+    assert re.search(rf"^\.\. _{re.escape(term.anchor)}:$", guide, re.MULTILINE), f"doc/operate.rst lacks {term.anchor}"
+    assert f"``{term.value}``" in guide

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two locks, against a real other process."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, PASS_WAIT, LockTaken, hold
+
+HOLDER = """
+import sys
+from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.lock import hold
+with hold(StateFolder(sys.argv[1]), sys.argv[2]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StateFolder:
+    """Return a folder that is not made yet."""
+    return StateFolder(str(tmp_path / "state"))
+
+
+@pytest.fixture
+def start_holder(folder: StateFolder):
+    """Return a function that starts a process which holds a lock until its input ends."""
+    started = []
+
+    def start(name: str) -> subprocess.Popen[str]:
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, folder.path, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(holder)
+        assert holder.stdout.readline() == "held\n"
+        return holder
+
+    yield start
+    for holder in started:
+        with holder:
+            holder.kill()
+
+
+@pytest.mark.parametrize(("name", "who"), [(AGENT_LOCK, "an agent"), (PASS_LOCK, "another pass")])
+@pytest.mark.parametrize("wait", [0, 0.01])
+def test_a_lock_that_another_process_holds_is_taken(folder, start_holder, name, who, wait):
+    start_holder(name)
+    with (
+        pytest.raises(LockTaken, match=f"{who} holds {folder.path}/{name}; waited {wait:g} s"),
+        hold(folder, name, wait),
+    ):
+        pytest.fail("two processes hold one lock")
+
+
+def test_the_lock_is_free_once_its_holder_is_killed(folder, start_holder):
+    holder = start_holder(PASS_LOCK)
+    holder.kill()
+    holder.wait()
+    with hold(folder, PASS_LOCK):
+        assert Path(folder.path, PASS_LOCK).exists()
+
+
+def test_a_lock_that_is_freed_in_time_is_had(folder, start_holder):
+    holder = start_holder(PASS_LOCK)
+    holder.stdin.close()
+    with hold(folder, PASS_LOCK, wait=60):
+        assert holder.wait() == 0
+
+
+def test_an_agents_lock_does_not_keep_a_pass_away(folder, start_holder):
+    start_holder(AGENT_LOCK)
+    with hold(folder, PASS_LOCK):
+        assert Path(folder.path, PASS_LOCK).exists()
+
+
+def test_the_lock_is_held_for_the_block_and_freed_after_it_also_by_an_exception(folder):
+    with hold(folder, PASS_LOCK), pytest.raises(LockTaken), hold(folder, PASS_LOCK):
+        pytest.fail("one lock is held twice")
+    with pytest.raises(KeyError), hold(folder, PASS_LOCK):
+        raise KeyError
+    with hold(folder, PASS_LOCK):
+        assert Path(folder.path, PASS_LOCK).exists()
+
+
+def test_the_folder_and_the_lock_are_made_private(folder):
+    before = os.umask(0)
+    try:
+        with hold(folder, AGENT_LOCK):
+            pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(Path(folder.path).stat().st_mode) == 0o700
+    assert stat.S_IMODE(Path(folder.path, AGENT_LOCK).stat().st_mode) == 0o600
+
+
+def test_a_lock_that_is_a_link_or_open_to_others_is_refused(folder, tmp_path):
+    folder.make()
+    lock = Path(folder.path, PASS_LOCK)
+    lock.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StateError, match="is a link"), hold(folder, PASS_LOCK):
+        pytest.fail("a link is followed")
+    assert not (tmp_path / "elsewhere").exists()
+    lock.unlink()
+    lock.touch()
+    lock.chmod(0o644)
+    with pytest.raises(StateError, match="has mode 0644"), hold(folder, PASS_LOCK):
+        pytest.fail("others can hold this lock for ever")
+
+
+def test_a_pass_waits_five_seconds():
+    assert PASS_WAIT == 5

@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole passes over a fake host with libvirt's own test driver."""
+
+import errno
+import os
+
+import pytest
+
+from irqaffinity.audit import UnknownTarget
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.hypervisor import LibvirtUnreachable
+from irqaffinity.plan.policy import Distribution, Numa, Policy, Scope
+from irqaffinity.state.folder import StateError
+from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene, document, verdicts
+
+
+def affinities(scene: Scene) -> dict[int, str]:
+    return {number: scene.host.smp(number) for number in (40, 41, 50, 51)}
+
+
+def test_each_device_gets_the_cpus_of_its_guest_on_its_own_node(scene: Scene) -> None:
+    scene.add_masked_guest("1-3,^3", VF0, VF1)
+    outcome = scene.audit()
+    assert affinities(scene) == {40: "3", 41: "3", 50: "10", 51: "10"}
+    assert verdicts(outcome) == dict.fromkeys((40, 41, 50, 51), "set")
+    assert outcome.exit_status() == 0
+
+
+def test_a_second_pass_writes_nothing_at_all(scene: Scene) -> None:
+    scene.add_guest(VF0, VF1)
+    scene.audit()
+    scene.restart()
+    writes, state = scene.host.writes, (scene.folder / "state/state.json").stat()
+    outcome = scene.audit()
+    assert verdicts(outcome) == dict.fromkeys((40, 41, 50, 51), "ok")
+    assert scene.host.writes == writes == 4
+    after = (scene.folder / "state/state.json").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (state.st_ino, state.st_mtime_ns)
+
+
+def test_a_steady_pass_opens_and_reads_two_files_an_interrupt(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+
+    def cost() -> tuple[int, int]:
+        opens, reads = scene.host.opens, scene.host.reads
+        scene.audit()
+        return scene.host.opens - opens, scene.host.reads - reads
+
+    few = cost()
+    scene.host.add_vectors(VF0, range(100, 200), "2-3", effective="2")
+    scene.audit()
+    many = cost()
+    assert (many[0] - few[0], many[1] - few[1]) == (200, 200)
+
+
+def test_all_originals_are_stored_before_the_first_write(scene: Scene) -> None:
+    stored: list[set[int]] = []
+
+    def look(_number: int) -> None:
+        records = scene.store.load().records.values()
+        stored.append({number for device in records for number in device})
+
+    scene.host.on_open_for_write = look
+    scene.add_guest(VF0, VF1)
+    scene.audit()
+    assert stored == [{40, 41, 50, 51}] * 4
+
+
+def test_a_state_that_cannot_be_saved_stops_every_write(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.host.add_vectors(VF1, [60], "0-15")
+    scene.add_guest(VF1, uuid=OTHER, pins=("4", "12"))
+    writes = scene.host.writes
+    (scene.folder / "state/state.json.new").mkdir()
+    with pytest.raises(StateError, match=r"state\.json\.new"):
+        scene.audit()
+    assert scene.host.writes == writes
+
+
+def test_what_could_not_be_saved_after_the_writes_is_reported(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.host.refuse(41, errno.EPERM)
+    scene.host.on_open_for_write = lambda _number: (scene.folder / "state/state.json.new").mkdir(exist_ok=True)
+    outcome = scene.audit()
+    assert verdicts(outcome) == {40: "set", 41: "managed"}
+    assert "state.json.new" in (outcome.unsaved or "")
+    assert outcome.exit_status() == 1
+
+
+def test_interrupts_go_back_when_the_guest_is_gone(scene: Scene) -> None:
+    scene.host.put(scene.host.proc / "irq/41/smp_affinity_list", "4-7")
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.domains.clear()
+    scene.restart()
+    found = document(scene.audit())
+    assert (scene.host.smp(40), scene.host.smp(41)) == ("0-15", "4-7")
+    assert [(row["guest"], row["reason"], row["target"]) for row in found["irqs"]] == [
+        (None, "released", "0-15"),
+        (None, "released", "4-7"),
+    ]
+    assert [(row["address"], row["guest"], row["target"]) for row in found["devices"]] == [(VF0, None, None)]
+    assert scene.store.load().records == {}
+    assert document(scene.audit())["irqs"] == []
+
+
+def test_a_guest_that_cannot_be_read_keeps_what_it_has(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    writes = scene.host.writes
+    scene.list_domains = lambda: [Domain(GUEST, "instance-0", error="internal error: monitor is busy")]
+    found = document(scene.audit())
+    assert found["guests"][0]["status"] == "xml_invalid"
+    assert "monitor is busy" in found["guests"][0]["message"]
+    assert (scene.host.writes, scene.host.smp(40)) == (writes, "2-3")
+    assert scene.store.load().records
+
+
+@pytest.mark.parametrize("xml", ["<domain", "<network/>", "<domain id='1'><vcpu>x</vcpu></domain>"])
+def test_a_guest_whose_xml_is_not_understood_stops_no_other(scene: Scene, xml: str) -> None:
+    scene.add_guest(VF0)
+    good = scene._domains_now()
+    scene.list_domains = lambda: [Domain(OTHER, "broken\nguest", xml=xml), *good]
+    outcome = scene.audit()
+    assert {row["uuid"]: row["status"] for row in document(outcome)["guests"]} == {
+        GUEST: "placed",
+        OTHER: "xml_invalid",
+    }
+    assert verdicts(outcome) == {40: "set", 41: "set"}
+    assert outcome.exit_status() == 1
+    assert "broken\\x0aguest" in document(outcome)["guests"][1]["name"]
+
+
+def test_nothing_is_released_when_libvirt_does_not_answer(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    writes = scene.host.writes
+
+    def unreachable() -> list[Domain]:
+        raise LibvirtUnreachable("libvirt is not reachable")
+
+    scene.list_domains = unreachable
+    with pytest.raises(LibvirtUnreachable):
+        scene.audit()
+    assert (scene.host.writes, scene.host.smp(40)) == (writes, "2-3")
+    assert scene.store.load().records
+
+
+def test_reset_needs_no_libvirt_and_gives_everything_back(scene: Scene) -> None:
+    scene.add_guest(VF0, VF1)
+    scene.audit()
+    scene.restart()
+    scene.list_domains = lambda: pytest.fail("reset asked libvirt")
+    outcome = scene.auditor.reset().outcome
+    assert affinities(scene) == dict.fromkeys((40, 41, 50, 51), "0-15")
+    assert outcome.exit_status() == 0
+    assert scene.store.load().records == {}
+
+
+def test_reset_leaves_alone_what_another_program_has_moved_since(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.host.put(scene.host.proc / "irq/40/smp_affinity_list", "7")
+    outcome = scene.auditor.reset().outcome
+    assert (scene.host.smp(40), scene.host.smp(41)) == ("7", "0-15")
+    assert [result.action.number for result in outcome.results] == [41]
+
+
+def test_a_release_that_is_refused_is_tried_again(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.domains.clear()
+    scene.host.refuse(40, errno.EINVAL)
+    assert scene.audit().exit_status() == 1
+    scene.host.accept(40)
+    assert verdicts(scene.audit()) == {40: "set"}
+    assert scene.host.smp(40) == "0-15"
+
+
+def test_the_original_survives_a_write_that_failed_under_a_new_target(scene: Scene) -> None:
+    """The kernel refuses the second target: what holds then is our first one, and still goes back to the original."""
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.domains.clear()
+    scene.add_guest(VF0, pins=("4", "5"))
+    scene.host.refuse(40, errno.ENOSPC)
+    assert verdicts(scene.audit()) == {40: "no_vector", 41: "set"}
+    scene.domains.clear()
+    scene.host.accept(40)
+    scene.restart()
+    scene.audit()
+    assert (scene.host.smp(40), scene.host.smp(41)) == ("0-15", "0-15")
+
+
+def test_the_kernels_own_interrupts_are_refused_once_and_remembered(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.host.refuse(40, errno.EPERM)
+    outcome = scene.audit()
+    assert verdicts(outcome) == {40: "managed", 41: "set"}
+    assert outcome.exit_status() == 0
+    opens: list[int] = []
+    scene.host.on_open_for_write = opens.append
+    scene.restart()
+    assert verdicts(scene.audit()) == {40: "managed", 41: "ok"}
+    assert opens == []
+
+
+def test_a_managed_number_under_another_name_is_another_interrupt(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.host.refuse(40, errno.EPERM)
+    scene.audit()
+    scene.host.accept(40)
+    scene.host.put(scene.host.sys / "kernel/irq/40/actions", "vfio-msix[7](0000:41:00.1)")
+    assert verdicts(scene.audit()) == {40: "set", 41: "ok"}
+    assert scene.store.load().managed == {}
+
+
+def test_a_file_without_write_permission_is_never_opened_for_writing(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    (scene.host.proc / "irq/40/smp_affinity_list").chmod(0o444)
+    opens: list[int] = []
+    scene.host.on_open_for_write = opens.append
+    assert verdicts(scene.audit()) == {40: "managed", 41: "set"}
+    assert opens == [41]
+    assert 40 not in scene.store.load().records[PciAddress.parse(VF0)]
+
+
+def test_spread_keeps_the_cpu_that_had_a_vector_until_the_target_changes(scene: Scene) -> None:
+    scene.policy = Policy(distribution=Distribution.SPREAD)
+    scene.add_guest(VF0)
+    scene.host.refuse(40, errno.ENOSPC, when=lambda cpus: cpus == "2")
+    found = document(scene.audit())["irqs"]
+    assert [(row["irq"], row["target"], row["verdict"], row["reason"]) for row in found] == [
+        (40, "3", "set", "next_cpu"),
+        (41, "3", "set", None),
+    ]
+    scene.restart()
+    scene.host.accept(40)
+    found = document(scene.audit())["irqs"]
+    assert [(row["target"], row["verdict"], row["reason"]) for row in found] == [("3", "ok", None)] * 2
+    scene.domains.clear()
+    scene.add_guest(VF0, pins=("2", "3", "4", "10"))
+    scene.audit()
+    assert (scene.host.smp(40), scene.host.smp(41)) == ("2", "3")
+
+
+def test_a_full_target_is_left_in_peace_for_a_minute(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.host.refuse(40, errno.ENOSPC)
+    assert document(scene.audit())["irqs"][0]["reason"] is None
+    opens: list[int] = []
+    scene.host.on_open_for_write = opens.append
+    outcome = scene.audit()
+    row = document(outcome)["irqs"][0]
+    assert (row["verdict"], row["reason"], outcome.exit_status()) == ("no_vector", "backoff", 1)
+    assert opens == []
+
+
+def test_an_interrupt_that_vanishes_is_no_error(scene: Scene) -> None:
+    scene.add_guest(VF0)
+
+    def vanish(number: int) -> None:
+        if number == 40:
+            scene.host.remove_interrupt(40)
+
+    scene.host.on_open_for_write = vanish
+    outcome = scene.audit()
+    assert verdicts(outcome) == {40: "gone", 41: "set"}
+    assert outcome.exit_status() == 0
+    assert list(scene.store.load().records[PciAddress.parse(VF0)]) == [41]
+
+
+def test_a_dry_run_changes_nothing_and_needs_no_state_folder(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    outcome = scene.rehearse()
+    assert verdicts(outcome) == {40: "would_set", 41: "would_set"}
+    assert outcome.exit_status() == 2
+    assert (scene.host.writes, (scene.folder / "state").exists()) == (0, False)
+    assert document(outcome)["dry_run"] is True
+
+
+def test_a_dry_run_with_a_guest_in_error_is_a_failure(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.add_masked_guest("9", VF1, uuid=OTHER, pins=("4",))
+    assert scene.rehearse().exit_status() == 1
+
+
+def test_a_dry_run_works_beside_a_pass_that_holds_the_lock(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    with scene.store.exclusive():
+        assert scene.rehearse().exit_status() == 2
+
+
+def test_the_scope_narrows_what_is_written_and_reported(scene: Scene) -> None:
+    scene.add_guest(VF0, VF1)
+    found = document(scene.audit(Scope(device=PciAddress.parse(VF1))))
+    assert affinities(scene) == {40: "0-15", 41: "0-15", 50: "10-11", 51: "10-11"}
+    assert [row["address"] for row in found["devices"]] == [VF1]
+    assert found["summary"]["irqs"] == 2
+
+
+def test_the_scope_releases_nothing_outside(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER, pins=("4", "12"))
+    scene.audit()
+    scene.domains.pop(0)
+    scene.audit(Scope(guest=GuestId(OTHER)))
+    assert scene.host.smp(40) == "2-3"
+    scene.audit(Scope(guest=GuestId(GUEST)))
+    assert scene.host.smp(40) == "0-15"
+
+
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        (Scope(guest=GuestId(OTHER)), f"no active guest has the uuid {OTHER}"),
+        (Scope(device=PciAddress.parse(VF1)), f"no active guest has the device {VF1}"),
+        (Scope(GuestId(GUEST), PciAddress.parse(VF1)), f"guest {GUEST} does not have the device {VF1}"),
+    ],
+)
+def test_an_unknown_target_is_named_before_anything_is_written(scene: Scene, scope: Scope, told: str) -> None:
+    scene.add_guest(VF0)
+    with pytest.raises(UnknownTarget, match=told):
+        scene.audit(scope)
+    assert scene.host.writes == 0
+
+
+def test_two_guests_that_claim_one_device_get_it_neither(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF0, VF1, uuid=OTHER, pins=("4", "12"))
+    found = document(scene.audit())
+    claims = [(row["guest"], row["reason"]) for row in found["devices"] if row["address"] == VF0]
+    assert claims == [(GUEST, "claimed_twice"), (OTHER, "claimed_twice")]
+    assert (scene.host.smp(40), scene.host.smp(50)) == ("0-15", "12")
+
+
+def test_a_node_that_is_strict_keeps_what_it_has(scene: Scene) -> None:
+    scene.add_guest(VF0, pins=("2", "3"))
+    scene.audit()
+    scene.domains.clear()
+    scene.policy = Policy(numa=Numa.STRICT)
+    scene.restart()
+    scene.add_guest(VF0, pins=("10", "11"))
+    found = document(scene.audit())
+    assert found["devices"][0]["reason"] == "node_strict"
+    assert scene.host.smp(40) == "2-3"
+
+
+def test_a_crash_between_save_and_write_loses_no_original(scene: Scene) -> None:
+    class Crash(BaseException):
+        pass
+
+    def crash(number: int) -> None:
+        if number == 41:
+            raise Crash
+
+    scene.add_guest(VF0)
+    scene.host.on_open_for_write = crash
+    with pytest.raises(Crash):
+        scene.audit()
+    scene.host.on_open_for_write = lambda _number: None
+    scene.restart()
+    assert (scene.host.smp(40), scene.host.smp(41)) == ("2-3", "0-15")
+    scene.audit()
+    scene.domains.clear()
+    scene.audit()
+    assert (scene.host.smp(40), scene.host.smp(41)) == ("0-15", "0-15")
+
+
+def test_an_interrupt_found_in_place_goes_back_to_the_default(scene: Scene) -> None:
+    scene.host.put(scene.host.proc / "irq/default_smp_affinity", "0000,000000ff")
+    for number in (40, 41):
+        scene.host.put(scene.host.proc / f"irq/{number}/smp_affinity_list", "2-3")
+    scene.add_guest(VF0)
+    assert verdicts(scene.audit()) == {40: "pending", 41: "pending"}
+    assert scene.host.writes == 0
+    scene.domains.clear()
+    scene.audit()
+    assert (scene.host.smp(40), scene.host.smp(41)) == ("0-7", "0-7")
+
+
+def test_no_pass_leaves_a_file_open(scene: Scene) -> None:
+    scene.add_guest(VF0, VF1)
+    scene.audit()
+    before = os.listdir("/proc/self/fd")
+    for _ in range(20):
+        scene.audit()
+    assert len(os.listdir("/proc/self/fd")) <= len(before)
