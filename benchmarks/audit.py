@@ -5,8 +5,8 @@
 
 Prints, from one run: the CPU time of a C loop that opens, reads and closes both affinity files of each interrupt once;
 that of a pass over a host where everything is in its place; their ratio; the peak memory; and the cold start of
-`irqaffinity mask` beside that of importing oslo_config.cfg. The host is a tree in tmpfs, its guests are domains of libvirt's
-test driver. The pass is the whole one of the agent: lock, state, libvirt, XML, sysfs, procfs, plan and results.
+`irqaffinity mask` beside that of importing oslo_config.cfg. The host is a tree in tmpfs, its guests are domains of
+libvirt's test driver. The pass is a whole one: lock, state, libvirt, XML, sysfs, procfs, plan and results.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from irqaffinity.state.store import Store
 
 FIRST_IRQ = 100
 VCPUS = 8
-TMPFS = "/dev/shm"  # noqa: S108
+TMPFS = "/dev/shm"
 
 
 def build_host(folder: Path, guests: int, devices: int, vectors: int) -> tuple[HostTree, str]:

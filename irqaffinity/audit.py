@@ -19,6 +19,7 @@ from irqaffinity.observe.snapshot import observe
 from irqaffinity.observe.sysfs import Details, action_name
 from irqaffinity.plan.plan import Plan, make_plan, plan_reset
 from irqaffinity.plan.policy import Distribution, Policy, Scope
+from irqaffinity.report.log import log_forgotten, log_outcome
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.state.store import Keeper
 
@@ -78,6 +79,7 @@ class Auditor:
             start = datetime.now(UTC)
             state = self._keeper.load()
             snapshot, plan = decide(state)
+            log_forgotten(state, plan.state, snapshot.devices)
             writer = AffinityWriter(self._root)
             name = functools.partial(action_name, self._root)
             execution = execute(plan, state, self._keeper.save, writer, self._backoff, name)
@@ -112,6 +114,7 @@ class Auditor:
             results=execution.results,
             unsaved=execution.unsaved,
         )
+        log_outcome(outcome)
         return Pass(snapshot, plan, outcome)
 
 

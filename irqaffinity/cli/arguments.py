@@ -51,8 +51,8 @@ def _common_options() -> Parser:
     group.add_argument("--config-file", metavar="F", action="append", help="configuration file; can be repeated")
     group.add_argument("--config-dir", metavar="D", action="append", help="folder of *.conf files; can be repeated")
     group.add_argument("--debug", action="store_true", help="log each step")
-    group.add_argument("--proc", metavar="PATH", help="where the host's /proc is")
-    group.add_argument("--sys", metavar="PATH", help="where the host's /sys is")
+    group.add_argument("--proc", metavar="PATH", help="where the host's /proc is mounted")
+    group.add_argument("--sys", metavar="PATH", help="where the host's /sys is mounted")
     group.add_argument("--libvirt-uri", metavar="URI", help="the libvirt that runs the guests")
     group.add_argument("--state", metavar="DIR", help="the folder that remembers what was moved")
     return parser

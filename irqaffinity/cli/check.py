@@ -9,6 +9,7 @@ from typing import NamedTuple
 from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
+from irqaffinity.model.text import counted
 from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.root import HostUnreadable
@@ -34,16 +35,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
     try:
-        session = Session.open(arguments)
+        session = Session.read(arguments)
     except CommandError as error:
         yield Finding("configuration", False, str(error))
         return
     settings = session.settings
-    yield Finding(
-        "configuration", True, ", ".join(settings.files) or "no file was found, so every option has its default"
-    )
     for name in settings.unknown:
         yield Finding("configuration", False, f"{name} is no option: mend or remove it")
+    if not settings.unknown:
+        files = ", ".join(settings.files) or "no file was found, so every option has its default"
+        yield Finding("configuration", True, files)
     for look in (_look_at_host, _look_at_libvirt, _look_at_rights, _look_at_state):
         yield look(session)
 
@@ -54,7 +55,7 @@ def _look_at_host(session: Session) -> Finding:
     except HostUnreadable as error:
         return Finding("host", False, str(error))
     posted = ", posted interrupts" if read_facts(session.root).posted_interrupts else ""
-    return Finding("host", True, f"CPUs {topology.online} online, {len(topology.nodes)} NUMA nodes{posted}")
+    return Finding("host", True, f"CPUs {topology.online} online, {counted(len(topology.nodes), 'NUMA node')}{posted}")
 
 
 def _look_at_libvirt(session: Session) -> Finding:
@@ -62,7 +63,8 @@ def _look_at_libvirt(session: Session) -> Finding:
         version, domains = session.hypervisor.version(), session.hypervisor.active_domains()
     except LibvirtUnreachable as error:
         return Finding("libvirt", False, str(error))
-    return Finding("libvirt", True, f"{session.hypervisor.shown_uri}, libvirt {version}, {len(domains)} active guests")
+    guests = counted(len(domains), "active guest")
+    return Finding("libvirt", True, f"{session.hypervisor.shown_uri}, libvirt {version}, {guests}")
 
 
 def _look_at_rights(session: Session) -> Finding:

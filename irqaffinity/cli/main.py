@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         format=f"{PROGRAM}: %(message)s", level=logging.DEBUG if parsed.debug else logging.WARNING, stream=sys.stderr
     )
-    command = importlib.import_module(f"irqaffinity.cli.{parsed.command}")
     try:
+        command = importlib.import_module(f"irqaffinity.cli.{parsed.command}")
         status: int = command.run(parsed)
         sys.stdout.flush()
     except CommandError as error:

@@ -4,6 +4,7 @@
 import argparse
 import contextlib
 import functools
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from irqaffinity.observe.root import HostRoot, HostUnreadable
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.store import Store
 
+LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Session:
@@ -26,6 +29,14 @@ class Session:
 
     @classmethod
     def open(cls, arguments: argparse.Namespace) -> "Session":
+        """Do what `read` does, and warn of what in the files is no option."""
+        session = cls.read(arguments)
+        for name in session.settings.unknown:
+            LOG.warning("%s is no option, and does nothing: mend or remove it", name)
+        return session
+
+    @classmethod
+    def read(cls, arguments: argparse.Namespace) -> "Session":
         """Read the configuration, the command line over it; raise CommandError."""
         values = {place: getattr(arguments, name) for name, place in OVERRIDES.items()}
         given = {place: value for place, value in values.items() if value is not None}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads configuration files into plain values, and says of a mistake where it stands and what is allowed."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -111,10 +112,17 @@ def _value(conf: cfg.ConfigOpts, sections: Mapping[str, _Section], group: str, o
     try:
         return conf[group][option.dest]
     except (cfg.ConfigFileValueError, ValueError) as error:
-        files = [path for path, section in sections.items() if option.dest in _names(section.get(group, {}))]
         what = str(error).rpartition(" is not valid: ")[2]
-        where = files[-1] if files else "the environment"
+        where = _source(sections, group, option)
         raise ConfigError(clean(f"{where}: [{group}] {option.dest}: {what}")) from error
+
+
+def _source(sections: Mapping[str, _Section], group: str, option: cfg.Opt) -> str:
+    """Return where the value of an option stands: the environment goes before files, the last file before others."""
+    variable = f"OS_{group}__{option.dest}".upper()
+    if variable in os.environ:
+        return variable
+    return [path for path, section in sections.items() if option.dest in _names(section.get(group, {}))][-1]
 
 
 def _unknown(sections: Mapping[str, _Section]) -> Iterator[str]:

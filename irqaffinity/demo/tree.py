@@ -19,6 +19,7 @@ class HostTree:
         self._pci = self.sys / "devices/pci0000:00"
         self.put(self.sys / "devices/system/cpu/online", online)
         self.put(self.proc / "irq/default_smp_affinity", "ffff")
+        (self.sys / "bus/pci/devices").mkdir(parents=True)
         for node, cpus in nodes.items():
             self.put(self.sys / f"devices/system/node/node{node}/cpulist", cpus)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one function that text from outside passes before it is kept, logged or shown."""
+"""Text for people: the one function that what comes from outside passes, and counts of things."""
 
 LONGEST = 255
 _CUT = "…"
@@ -17,3 +17,8 @@ def clean(text: str) -> str:
     else:
         shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[: LONGEST + 1])
     return shown if len(shown) <= LONGEST else shown[: LONGEST - len(_CUT)] + _CUT
+
+
+def counted(count: int, noun: str) -> str:
+    """Return `1 guest` or `2 guests`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -41,7 +41,7 @@ class Hypervisor:
     @property
     def shown_uri(self) -> str:
         """The URI without credentials."""
-        return self._redacted(self._uri)
+        return self._redacted(self._uri) or "its default URI"
 
     def active_domains(self) -> list[Domain]:
         """Return every active domain; raise LibvirtUnreachable when they cannot even be listed.

@@ -46,10 +46,15 @@ def read_interrupt(root: HostRoot, number: int) -> Interrupt | None:
 
 
 def read_default_affinity(root: HostRoot) -> CpuSet | None:
-    """Return where new interrupts go, None if unknown (/proc/irq/default_smp_affinity, a hexadecimal mask)."""
-    text = root.read_if_there(f"{root.proc}/irq/default_smp_affinity")
+    """Return where new interrupts go, None if unknown (/proc/irq/default_smp_affinity, a hexadecimal mask).
+
+    Every procfs has the file: raises HostUnreadable without it, for there no interrupt could be told from one that is
+    gone.
+    """
+    path = f"{root.proc}/irq/default_smp_affinity"
+    root.require(path, "--proc or [host] proc at the procfs of the host")
     try:
-        return CpuSet.from_mask(int(text.replace(",", ""), 16)) if text else None
+        return CpuSet.from_mask(int(root.read(path).replace(",", ""), 16))
     except ValueError:
         return None
 

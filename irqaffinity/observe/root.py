@@ -80,6 +80,11 @@ class HostRoot:
                 return None
             raise
 
+    def require(self, path: str, remedy: str) -> None:
+        """Raise HostUnreadable when `path` is missing: without it, nothing could be told from what is gone."""
+        if not self.exists(path):
+            raise HostUnreadable(f"{path} does not exist: point {remedy}")
+
     def exists(self, path: str) -> bool:
         """Tell whether `path` is there."""
         try:

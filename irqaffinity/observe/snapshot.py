@@ -31,6 +31,8 @@ def observe(
     `domains` are the active ones. Besides their devices those in `recorded` are read, and the action names of the
     interrupts in `named`.
     """
+    topology = read_topology(root)
+    root.require(f"{root.sys}/bus/pci/devices", "--sys or [host] sys at the sysfs of the host")
     guests, unreadable = _read_guests(domains)
     claims = {guest.uuid: tuple(_resolve(root, guest)) for guest in guests}
     numbers = defaultdict(set)
@@ -38,7 +40,7 @@ def observe(
         numbers[irq.device].add(irq.number)
     addresses = {claim.address for found in claims.values() for claim in found} | set(recorded)
     return HostSnapshot(
-        topology=read_topology(root),
+        topology=topology,
         guests=guests,
         unreadable=unreadable,
         claims=claims,

@@ -18,7 +18,9 @@ def read_topology(root: HostRoot) -> Topology:
     try:
         online = CpuSet.parse(root.read(path))
     except (OSError, ValueError) as error:
-        raise HostUnreadable(f"{path} cannot be read ({error}): point --sys or [host] sys at a sysfs") from error
+        raise HostUnreadable(
+            f"{path} cannot be read ({error}): point --sys or [host] sys at the sysfs of the host"
+        ) from error
     folder = f"{root.sys}/devices/system/node"
     nodes = {}
     for name in root.list_if_there(folder):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.text import counted
 from irqaffinity.model.verdict import Status, Verdict
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
@@ -17,7 +18,7 @@ from irqaffinity.report.outcome import Outcome
 
 _PLAIN = frozenset({Verdict.OK, Verdict.SET, Verdict.WOULD_SET})
 _NOTHING = "-"
-_RELEASED = "given back: what was moved for a guest that no longer has the device"
+_RELEASED = "given back, to where they were before they were moved"
 
 
 class _Row(NamedTuple):
@@ -55,13 +56,14 @@ def render_summary(outcome: Outcome) -> str:
     """Return the counts in one line, those that are nothing left out."""
     counts = outcome.summary()
     verdicts = [f"{counts[key]} {key.replace('_', ' ')}" for key in _counted(counts) if counts[key]]
-    total = ", ".join(f"{counts[key]} {_plural(key, counts[key])}" for key in ("guests", "devices", "irqs"))
+    nouns = {"guests": "guest", "devices": "device", "irqs": "interrupt"}
+    total = ", ".join(counted(counts[key], noun) for key, noun in nouns.items())
     parts = [f"{total}: {', '.join(verdicts)}" if verdicts else total]
     if counts["skipped"]:
-        parts.append(f"{counts['skipped']} {_plural('guests', counts['skipped'])} skipped")
+        parts.append(f"{counted(counts['skipped'], 'guest')} skipped")
     errors = sum(guest.status.is_error for guest in outcome.guests)
     if errors:
-        parts.append(f"{errors} {_plural('guests', errors)} in error")
+        parts.append(f"{counted(errors, 'guest')} in error")
     if outcome.dry_run:
         parts.append("dry run, nothing was written")
     return "; ".join(parts)
@@ -85,7 +87,7 @@ def describe_guest(guest: GuestPlan) -> str:
     source = f"mask {guest.mask} from {guest.mask_source.value}" if guest.mask is not None else "no mask"
     served = f"vCPUs {guest.irq_vcpus} on CPUs {guest.irq_pcpus} serve its interrupts"
     note = f" ({guest.reason.value}: {guest.message})" if guest.reason is not None else ""
-    return f"{who}: {guest.vcpus} vCPUs, {source}: {served}{note}"
+    return f"{who}: {counted(guest.vcpus or 0, 'vCPU')}, {source}: {served}{note}"
 
 
 def describe_target(device: DevicePlan) -> str:
@@ -93,7 +95,7 @@ def describe_target(device: DevicePlan) -> str:
     if device.reason is not None:
         return f"{device.reason.value}: {device.message}"
     if device.target is None:
-        return _NOTHING if device.guest is not None else "released"
+        return "its guest is not placed" if device.guest is not None else "released"
     served = f"the CPUs of vCPUs {device.vcpus}" if device.vcpus is not None else "the emulator's CPUs"
     return f"{served} on node {device.numa_node}"
 
@@ -169,11 +171,6 @@ def _union(sets: Iterable[CpuSet | None]) -> str:
 
 def _counted(counts: Mapping[str, int]) -> Sequence[str]:
     return [key for key in counts if key not in ("guests", "devices", "irqs", "skipped")]
-
-
-def _plural(key: str, count: int) -> str:
-    word = {"irqs": "interrupts"}.get(key, key)
-    return word if count != 1 else word.removesuffix("s")
 
 
 def _aligned(blocks: Iterable[str | _Row]) -> Iterator[str]:

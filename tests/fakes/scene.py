@@ -82,7 +82,7 @@ class Scene:
         return self.auditor.rehearse(scope).outcome
 
     def _domains_now(self) -> list[Domain]:
-        """List the domains of a libvirt that runs just these: each connection to the test driver has a world of its own."""
+        """List the domains of a libvirt that runs just these: each connection has a world of its own."""
         if self.list_domains is not None:
             return self.list_domains()
         self._generation += 1

@@ -59,7 +59,7 @@ def short_folder() -> Iterator[Path]:
 
 
 class Libvirtd:
-    """A libvirtd with sockets in a folder of its own, in a mount namespace where all its other folders are its own too."""
+    """A libvirtd with sockets in a folder of its own, in a mount namespace where its other folders are too."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -11,6 +11,7 @@ from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.hypervisor import LibvirtUnreachable
+from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.plan.policy import Distribution, Numa, Policy, Scope
 from irqaffinity.state.folder import StateError
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene, document, verdicts
@@ -161,13 +162,30 @@ def test_reset_needs_no_libvirt_and_gives_everything_back(scene: Scene) -> None:
     assert scene.store.load().records == {}
 
 
-def test_reset_leaves_alone_what_another_program_has_moved_since(scene: Scene) -> None:
+@pytest.mark.parametrize("missing", ["proc/irq", "sys/bus/pci/devices"])
+def test_nothing_is_forgotten_when_a_part_of_the_host_is_not_mounted(scene: Scene, missing: str) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    records = scene.store.load().records
+    (scene.folder / "host" / missing).rename(scene.folder / "away")
+    for make_pass in (scene.audit, scene.rehearse, scene.auditor.reset):
+        with pytest.raises(HostUnreadable, match=f"{missing}.* does not exist: point --{missing[:3]}"):
+            make_pass()
+    assert scene.store.load().records == records
+
+
+def test_reset_leaves_alone_what_another_program_has_moved_since(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     scene.add_guest(VF0)
     scene.audit()
     scene.host.put(scene.host.proc / "irq/40/smp_affinity_list", "7")
     outcome = scene.auditor.reset().outcome
     assert (scene.host.smp(40), scene.host.smp(41)) == ("7", "0-15")
     assert [result.action.number for result in outcome.results] == [41]
+    assert caplog.messages == [
+        f"guest {GUEST}: {VF0} irq 40 is left as it is: it has 7, and not the 2-3 that was written"
+    ]
 
 
 def test_a_release_that_is_refused_is_tried_again(scene: Scene) -> None:

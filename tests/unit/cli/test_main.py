@@ -192,7 +192,7 @@ def test_check_finds_everything_in_order(scene: Scene, run: Run) -> None:
     assert [line.split()[:2] for line in out.splitlines()] == [
         [subject, "ok"] for subject in ("configuration", "host", "libvirt", "rights", "state")
     ]
-    assert "1 active guests" in out
+    assert "1 active guest\n" in out
     assert scene.host.smp(40) == "0-15"
 
 
@@ -210,6 +210,25 @@ def test_check_tells_the_next_step_for_each_fault(scene: Scene, run: Run) -> Non
     assert "--libvirt-uri" in failed["libvirt"]
     assert "--proc" in failed["rights"]
     assert "chmod it to 0700" in failed["state"]
+
+
+def test_an_unknown_option_is_warned_of_and_the_audit_goes_on(
+    scene: Scene, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    slip = scene.folder / "slip.conf"
+    slip.write_text("[placement]\nnumaa = strict\n")
+    scene.add_guest(VF0)
+    status, _, _ = run("audit", "--once", "--config-file", str(slip))
+    assert (status, scene.host.smp(40)) == (0, "2-3")
+    assert caplog.messages == [f"{slip}: [placement] numaa is no option, and does nothing: mend or remove it"]
+
+
+def test_debug_tells_each_interrupt_of_a_dry_run(scene: Scene, options: Callable[[], list[str]]) -> None:
+    scene.add_guest(VF0)
+    command = [PROGRAM, *options(), "--debug", "audit", "--once", "--dry-run"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"guest {GUEST}: {VF0} irq 40: had 0-15, belongs on 2-3, has 0-15, effective None: would_set" in done.stderr
 
 
 def test_check_stops_at_a_configuration_that_cannot_be_read(scene: Scene, run: Run) -> None:
@@ -246,7 +265,7 @@ def test_a_mask_is_parsed_or_its_fault_is_pointed_at(
     assert capsys.readouterr() == (out, err)
 
 
-def test_the_demo_needs_nothing_and_leaves_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_demo_needs_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
     done = subprocess.run([PROGRAM, "demo"], env=environment, capture_output=True, text=True, check=True)
     assert "2 guests, 4 devices, 16 interrupts: 16 set\n" in done.stdout

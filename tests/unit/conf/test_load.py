@@ -107,6 +107,15 @@ def test_the_last_file_that_sets_an_option_is_the_one_that_is_named(file: Path, 
         load([str(file), str(other)])
 
 
+def test_a_mistake_in_the_environment_is_named_though_a_file_has_the_option_too(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("[placement]\nnuma = strict\n")
+    monkeypatch.setenv("OS_PLACEMENT__NUMA", "strct")
+    with pytest.raises(ConfigError, match=r"^OS_PLACEMENT__NUMA: \[placement\] numa: .*strct"):
+        load([str(file)])
+
+
 def test_a_line_that_is_no_option_names_its_place(file: Path) -> None:
     file.write_text("[host]\nproc /x\n")
     with pytest.raises(ConfigError, match=re.escape(f"{file}:2")):

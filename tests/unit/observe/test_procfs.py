@@ -9,7 +9,7 @@ import pytest
 
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.observe.procfs import read_boot_id, read_default_affinity, read_interrupt
-from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.root import HostRoot, HostUnreadable
 from tests.fakes.host import FakeHost
 from tests.fakes.snapshots import cpus
 
@@ -103,9 +103,10 @@ def test_the_default_affinity_is_a_hexadecimal_mask(host: FakeHost, text: str, e
     assert read_default_affinity(host.root) == (None if expected is None else cpus(expected))
 
 
-def test_without_the_file_the_default_affinity_is_not_known(host: FakeHost) -> None:
+def test_a_procfs_without_interrupts_is_refused(host: FakeHost) -> None:
     (host.proc / "irq/default_smp_affinity").unlink()
-    assert read_default_affinity(host.root) is None
+    with pytest.raises(HostUnreadable, match=r"irq/default_smp_affinity does not exist: point --proc"):
+        read_default_affinity(host.root)
 
 
 def test_the_boot_id_is_that_of_the_host(host: FakeHost) -> None:

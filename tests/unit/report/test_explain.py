@@ -40,7 +40,7 @@ def test_a_guest_that_is_refused_says_by_which_rule(scene: Scene) -> None:
     rules = explained(scene)
     assert rules["status"].startswith("mask_out_of_range: mask 7: vCPU 7 does not exist")
     assert "served by" not in rules
-    assert rules["target"] == "none: -"
+    assert rules["target"] == "none: its guest is not placed"
 
 
 def test_the_places_that_hold_no_mask_are_named(scene: Scene) -> None:

@@ -18,7 +18,7 @@ def test_a_device_has_one_line_below_its_guest(scene: Scene) -> None:
     scene.add_masked_guest("1,2", VF0, VF1)
     text = render_table(scene.audit())
     lines = rows(text)
-    assert text.split()[:9] == "DEVICE NODE IRQS CPUS BEFORE CPUS AFTER VERDICT WHY".split()
+    assert text.split()[:9] == ["DEVICE", "NODE", "IRQS", "CPUS", "BEFORE", "CPUS", "AFTER", "VERDICT", "WHY"]
     assert lines[1][:2] == ["instance-0", f"{GUEST}:"]
     assert lines[2] == [VF0, "0", "40-41", "0-15", "3", "set", "the CPUs of vCPUs 1 on node 0"]
     assert lines[3] == [VF1, "1", "50-51", "0-15", "10", "set", "the CPUs of vCPUs 2 on node 1"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every word of the report is reached by a host that deserves it, stands in the JSON, and has its paragraph in the guide."""
+"""Each word of the report is reached by a host that deserves it, stands in the JSON, and has a paragraph in the guide."""
 
 import errno
 import re
@@ -16,7 +16,7 @@ from irqaffinity.plan.guests import MaskSource
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.spec.device_spec import parse_device_spec
-from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene, document
+from tests.fakes.scene import GUEST, OTHER, VF0, Scene, document
 
 Make = Callable[[Scene], Outcome]
 
@@ -76,7 +76,7 @@ def quiet(scene: Scene) -> Outcome:
 
 
 def vanishing(scene: Scene) -> Outcome:
-    scene.host.on_open_for_write = lambda number: scene.host.remove_interrupt(number)
+    scene.host.on_open_for_write = scene.host.remove_interrupt
     scene.add_guest(VF0)
     return scene.audit()
 
