@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each word of the report is reached by a host that deserves it, stands in the JSON, and has a paragraph in the guide."""
+"""Each word of the report is reached by a host that deserves it, stands in the JSON, and has its place in the guide."""
 
 import errno
 import re
