@@ -4,45 +4,69 @@
 import functools
 import os
 import stat
+from collections.abc import Collection, Container
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.observe.root import VANISHED, HostRoot, SystemCalls
 
 _READ = os.O_RDONLY | os.O_CLOEXEC
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _SHORT = 448
+"""Bytes that hold the CPU list of all but a few interrupts; a short buffer is much the cheaper."""
 _LONGEST = 65536
-_SMP = "smp_affinity_list"
-_EFFECTIVE = "effective_affinity_list"
 _OWN_PROC = "/proc"
 
 
 def read_interrupt(root: HostRoot, number: int) -> Interrupt | None:
-    """Return the affinity of an interrupt, or None when it does not exist.
+    """Return the affinity of an interrupt, or None when it does not exist."""
+    return next(iter(read_interrupts(root, [number])), None)
 
-    `smp` is None where the file cannot be read, `effective` where the kernel has no such file. This is the inner loop
-    of a pass: one open, fstat, read and close for the first file, and one open, read and close for the second.
+
+def read_interrupts(root: HostRoot, numbers: Collection[int], moved: Container[int] = ()) -> list[Interrupt]:
+    """Return those of `numbers` that exist, in their order, with their affinity.
+
+    `smp` is None where the file cannot be read, `effective` where the kernel has no such file. Of the interrupts in
+    `moved` the permission is not looked at: what was written once could be written.
     """
-    calls = root.calls
-    path = root.affinity_file(number)
+    if not numbers:
+        return []
     try:
-        fd = calls.open(path, _READ)
+        folder = root.calls.open(f"{root.proc}/irq", _FOLDER)
+    except OSError as error:
+        if error.errno in VANISHED:
+            return []
+        raise
+    try:
+        found = [_read_affinity(root.calls, folder, number, number in moved) for number in numbers]
+    finally:
+        root.calls.close(folder)
+    return [interrupt for interrupt in found if interrupt is not None]
+
+
+def _read_affinity(calls: SystemCalls, folder: int, number: int, is_writable: bool) -> Interrupt | None:
+    """Read one interrupt: the inner loop of a pass, with paths relative to /proc/irq because these are found faster."""
+    path = f"{number}/"
+    try:
+        fd = calls.open(path + "smp_affinity_list", _READ, dir_fd=folder)
         try:
-            mode = calls.fstat(fd).st_mode
-            smp = _read_all(calls, fd)
+            is_writable = is_writable or calls.fstat(fd).st_mode & stat.S_IWUSR != 0
+            data = calls.read(fd, _SHORT)
+            smp = _parse(data if len(data) < _SHORT else data + calls.read(fd, _LONGEST))
         finally:
             calls.close(fd)
     except OSError as error:
         return None if error.errno in VANISHED else Interrupt(number, None, None)
     try:
-        fd = calls.open(path[: -len(_SMP)] + _EFFECTIVE, _READ)
+        fd = calls.open(path + "effective_affinity_list", _READ, dir_fd=folder)
         try:
-            effective = _read_all(calls, fd)
+            data = calls.read(fd, _SHORT)
+            effective = _parse(data if len(data) < _SHORT else data + calls.read(fd, _LONGEST))
         finally:
             calls.close(fd)
     except OSError:
         effective = None
-    return Interrupt(number, smp, effective, mode & stat.S_IWUSR != 0)
+    return Interrupt(number, smp, effective, is_writable)
 
 
 def read_default_affinity(root: HostRoot) -> CpuSet | None:
@@ -66,14 +90,6 @@ def read_boot_id(root: HostRoot) -> str:
         if text:
             return text
     return ""
-
-
-def _read_all(calls: SystemCalls, fd: int) -> CpuSet | None:
-    """Return the CPU list in a file; a short buffer does for all but a few, and is much the cheaper."""
-    data = calls.read(fd, _SHORT)
-    if len(data) == _SHORT:
-        data += calls.read(fd, _LONGEST)
-    return _parse(data)
 
 
 @functools.lru_cache(maxsize=4096)

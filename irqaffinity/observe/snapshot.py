@@ -3,7 +3,8 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from irqaffinity.model.guest import Claim, ClaimKind, Guest, UnreadableGuest, parse_guest_id
 from irqaffinity.model.host import DeviceClaim, HostSnapshot
@@ -23,13 +24,13 @@ def observe(
     root: HostRoot,
     domains: Iterable[Domain],
     details: Details = Details(),
-    recorded: Iterable[PciAddress] = (),
+    moved: Mapping[PciAddress, Container[int]] = MappingProxyType({}),
     named: Iterable[IrqId] = (),
 ) -> HostSnapshot:
     """Return the host as it is now; raise HostUnreadable.
 
-    `domains` are the active ones. Besides their devices those in `recorded` are read, and the action names of the
-    interrupts in `named`.
+    `domains` are the active ones. Besides their devices those of the interrupts in `moved` are read, and the action
+    names of the interrupts in `named`.
     """
     topology = read_topology(root)
     root.require(f"{root.sys}/bus/pci/devices", "--sys or [host] sys at the sysfs of the host")
@@ -38,13 +39,16 @@ def observe(
     numbers = defaultdict(set)
     for irq in named:
         numbers[irq.device].add(irq.number)
-    addresses = {claim.address for found in claims.values() for claim in found} | set(recorded)
+    addresses = {claim.address for found in claims.values() for claim in found} | moved.keys()
     return HostSnapshot(
         topology=topology,
         guests=guests,
         unreadable=unreadable,
         claims=claims,
-        devices={address: read_device(root, address, details, numbers[address]) for address in sorted(addresses)},
+        devices={
+            address: read_device(root, address, details, numbers[address], moved.get(address, ()))
+            for address in sorted(addresses)
+        },
         default_affinity=read_default_affinity(root),
         facts=read_facts(root),
     )

@@ -2,14 +2,14 @@
 """Reads PCI devices from sysfs: their interrupts, node and driver, and which device a netdev or mdev stands on."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 
 from irqaffinity.model.host import Device
 from irqaffinity.model.irq import Interrupt, parse_irq_number
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import clean
-from irqaffinity.observe.procfs import read_interrupt
+from irqaffinity.observe.procfs import read_interrupts
 from irqaffinity.observe.root import HostRoot
 
 
@@ -21,14 +21,22 @@ class Details:
     vectors: bool = False
 
 
-def read_device(root: HostRoot, address: PciAddress, details: Details, named: Collection[int] = ()) -> Device:
-    """Return a PCI function and its interrupts; of the numbers in `named` the action name is read too."""
+def read_device(
+    root: HostRoot,
+    address: PciAddress,
+    details: Details,
+    named: Collection[int] = (),
+    moved: Container[int] = (),
+) -> Device:
+    """Return a PCI function and its interrupts.
+
+    Of the numbers in `named` the action name is read too; of those in `moved`, that they can be moved is known.
+    """
     folder = device_folder(root, address)
-    if not root.exists(folder):
+    numbers = msi_numbers(root, address)
+    if not numbers and not root.exists(folder):
         return Device(address, present=False)
-    interrupts = [
-        interrupt for number in msi_numbers(root, address) if (interrupt := read_interrupt(root, number)) is not None
-    ]
+    interrupts = read_interrupts(root, numbers, moved)
     shares_line = False
     if not interrupts:
         interrupts, shares_line = _read_line(root, address)
@@ -121,8 +129,7 @@ def _read_line(root: HostRoot, address: PciAddress) -> tuple[list[Interrupt], bo
     actions = line_actions(root, number)
     if actions != [f"vfio-intx({address})"]:
         return [], len(actions) > 1
-    interrupt = read_interrupt(root, number)
-    return ([interrupt] if interrupt is not None else []), False
+    return read_interrupts(root, [number]), False
 
 
 def _line_number(root: HostRoot, address: PciAddress) -> int | None:

@@ -62,11 +62,11 @@ class FakeHost(HostTree):
         for path in self.sys.glob(f"devices/pci0000:00/*/msi_irqs/{number}"):
             path.unlink()
 
-    def open(self, path: str, flags: int) -> int:
+    def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:
         self.opens += 1
         found = _AFFINITY.fullmatch(path)
         if found is None or not flags & (os.O_WRONLY | os.O_RDWR):
-            return os.open(path, flags)
+            return os.open(path, flags, dir_fd=dir_fd)
         number = int(found[1])
         if number in self._refused_opens:
             raise OSError(self._refused_opens[number], os.strerror(self._refused_opens[number]), path)

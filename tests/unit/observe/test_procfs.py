@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.model.irq import Interrupt
-from irqaffinity.observe.procfs import read_boot_id, read_default_affinity, read_interrupt
+from irqaffinity.observe.procfs import read_boot_id, read_default_affinity, read_interrupt, read_interrupts
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 from tests.fakes.host import FakeHost
 from tests.fakes.snapshots import cpus
@@ -19,10 +19,10 @@ class RefusingHost(FakeHost):
 
     open_code = read_code = 0
 
-    def open(self, path: str, flags: int) -> int:
-        if self.open_code:
+    def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:
+        if self.open_code and not path.endswith("/irq"):
             raise OSError(self.open_code, os.strerror(self.open_code), path)
-        return super().open(path, flags)
+        return super().open(path, flags, dir_fd=dir_fd)
 
     def read(self, fd: int, length: int) -> bytes:
         if self.read_code:
@@ -30,10 +30,31 @@ class RefusingHost(FakeHost):
         return super().read(fd, length)
 
 
-def test_an_interrupt_costs_two_opens_and_two_reads(host: FakeHost) -> None:
+def test_an_interrupt_costs_two_opens_and_two_reads_beside_the_folder(host: FakeHost) -> None:
     host.add_interrupt(24, "0-3,8", "8")
-    assert read_interrupt(host.root, 24) == Interrupt(24, cpus("0-3,8"), cpus("8"), writable=True)
-    assert (host.opens, host.reads, host.writes) == (2, 2, 0)
+    host.add_interrupt(25, "9", "9")
+    assert read_interrupts(host.root, [25, 24, 26]) == [
+        Interrupt(25, cpus("9"), cpus("9"), writable=True),
+        Interrupt(24, cpus("0-3,8"), cpus("8"), writable=True),
+    ]
+    assert (host.opens, host.reads, host.writes) == (1 + 2 * 2 + 1, 2 * 2, 0)
+
+
+def test_without_numbers_nothing_is_opened(host: FakeHost) -> None:
+    assert read_interrupts(host.root, []) == []
+    assert host.opens == 0
+
+
+def test_without_the_folder_no_interrupt_exists(host: FakeHost) -> None:
+    (host.proc / "irq").rename(host.proc / "away")
+    assert read_interrupts(host.root, [24]) == []
+
+
+def test_of_an_interrupt_that_was_moved_the_permission_is_known(host: FakeHost) -> None:
+    for number in (24, 25):
+        host.add_interrupt(number, "3", "3")
+        (host.proc / f"irq/{number}/smp_affinity_list").chmod(0o444)
+    assert [interrupt.writable for interrupt in read_interrupts(host.root, [24, 25], moved={25})] == [False, True]
 
 
 @pytest.mark.parametrize(("mode", "writable"), [(0o444, False), (0o644, True), (0o464, False), (0o200 | 0o444, True)])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One snapshot from libvirt, sysfs and procfs, and what it costs."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,9 @@ class PathNotes(FakeHost):
         self.paths: list[str] = []
         super().__init__(folder)
 
-    def open(self, path: str, flags: int) -> int:
-        self.paths.append(path)
-        return super().open(path, flags)
+    def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:
+        self.paths.append(path if dir_fd is None else f"{os.readlink(f'/proc/self/fd/{dir_fd}')}/{path}")
+        return super().open(path, flags, dir_fd=dir_fd)
 
 
 def active(number: int, *devices: str) -> Domain:
@@ -112,10 +113,10 @@ def test_a_domain_that_ended_meanwhile_is_left_out(host: FakeHost) -> None:
     assert (snapshot.guests, snapshot.unreadable, snapshot.claims) == ((), (), {})
 
 
-def test_devices_of_records_are_read_too(host: FakeHost) -> None:
+def test_devices_of_moved_interrupts_are_read_too(host: FakeHost) -> None:
     host.add_device(VF, 0)
     host.add_vectors(VF, [40], "0-15")
-    snapshot = observe(host.root, [], recorded=[VF_ADDRESS, VF2_ADDRESS])
+    snapshot = observe(host.root, [], moved={VF_ADDRESS: {40}, VF2_ADDRESS: {41}})
     assert [interrupt.number for interrupt in snapshot.devices[VF_ADDRESS].interrupts] == [40]
     assert snapshot.devices[VF2_ADDRESS].present is False
 
@@ -158,7 +159,7 @@ def test_each_interrupt_costs_two_opens_and_two_reads_and_two_more_to_spread(
     host.opens = host.reads = 0
     host.add_vectors(VF, range(40, 40 + count), "0-15", "5")
     observe(host.root, [active(1, hostdev(VF))], details)
-    assert (host.opens, host.reads) == (before[0] + opens * count, before[1] + opens * count)
+    assert (host.opens, host.reads) == (before[0] + 1 + opens * count, before[1] + opens * count)
 
 
 def test_a_pass_opens_the_two_affinity_files_of_its_own_interrupts_once(tmp_path: Path) -> None:
