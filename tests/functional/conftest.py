@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,9 @@ done
 cp {folder}/qemu.conf /etc/libvirt/
 exec libvirtd -f {folder}/libvirtd.conf -p {folder}/libvirtd.pid
 """
+
+START_LIMIT = 60.0
+"""Seconds after which a daemon that does not answer is broken, on the slowest machine."""
 
 
 @pytest.fixture
@@ -76,10 +80,11 @@ class Libvirtd:
         """Start the daemon and wait until virsh reaches it."""
         script = _START.format(folder=self.folder, folders=" ".join(_OWN_FOLDERS))
         self._process = subprocess.Popen(["unshare", "--mount", "sh", "-c", script])
+        deadline = time.monotonic() + START_LIMIT
         while self.virsh("test", "default", "version", check=False).returncode != 0:
-            if self._process.poll() is not None:
+            if self._process.poll() is not None or time.monotonic() > deadline:
                 log = self.folder / "libvirtd.log"
-                pytest.fail(f"libvirtd ended: {log.read_text() if log.exists() else 'it wrote no log'}")
+                pytest.fail(f"libvirtd does not answer: {log.read_text() if log.exists() else 'it wrote no log'}")
 
     def virsh(self, driver: str, path: str, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a virsh command on a driver behind this daemon."""
