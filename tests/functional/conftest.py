@@ -39,6 +39,11 @@ for folder in {folders}; do
     mount -t tmpfs none "$folder"
 done
 cp {folder}/qemu.conf /etc/libvirt/
+cp /etc/passwd /etc/group {folder}
+echo libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin >> {folder}/passwd
+printf '%s\n' libvirt-qemu:x:64055: kvm:x:64056: >> {folder}/group
+mount --bind {folder}/passwd /etc/passwd
+mount --bind {folder}/group /etc/group
 exec libvirtd -f {folder}/libvirtd.conf -p {folder}/libvirtd.pid
 """
 
@@ -63,7 +68,10 @@ def short_folder() -> Iterator[Path]:
 
 
 class Libvirtd:
-    """A libvirtd with sockets in a folder of its own, in a mount namespace where its other folders are too."""
+    """A libvirtd with sockets in a folder of its own, in a mount namespace where its other folders are too.
+
+    There it also has the users that Debian adds with libvirt-daemon-system, which would start a daemon of the host's.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
