@@ -37,7 +37,7 @@ _HEAD = _Row("DEVICE", "NODE", "IRQS", "CPUS BEFORE", "CPUS AFTER", "VERDICT", "
 def render_table(outcome: Outcome, *, each_irq: bool = False, quiet: bool = False) -> str:
     """Return the table; `each_irq` adds one line an interrupt, `quiet` leaves only the summary."""
     summary = render_summary(outcome)
-    if quiet:
+    if quiet or not (outcome.guests or outcome.devices):
         return summary
     results: dict[PciAddress, list[Result]] = {
         address: list(found) for address, found in groupby(_by_device(outcome.results), key=lambda r: r.action.device)
