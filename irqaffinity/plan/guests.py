@@ -72,36 +72,32 @@ def plan_guest(
     `claims` are the PCI devices that it has.
     """
     mask, source = find_mask(guest, policy, remembered)
+    status, chosen, message = _decide(guest, pins, claims, policy, mask)
+    reason = None
+    if chosen is not None and guest.realtime & CpuSet(chosen):
+        reason = GuestReason.REALTIME_VCPUS
+        message = reason.sentence
+    return GuestPlan(guest.uuid, guest.name, status, guest.vcpus, mask, source, pins, chosen, reason, message)
 
-    def refused(status: Status, message: str) -> GuestPlan:
-        return GuestPlan(guest.uuid, guest.name, status, guest.vcpus, mask, source, pins, message=message)
 
+def _decide(
+    guest: Guest, pins: Pins, claims: Sequence[DeviceClaim], policy: Policy, mask: str | None
+) -> tuple[Status, Pins | None, str | None]:
+    """Return the status, the vCPUs that serve the guest when it is placed, and else why not."""
     if not pins:
-        return refused(Status.SHARED_CPUS, Status.SHARED_CPUS.sentence)
+        return Status.SHARED_CPUS, None, Status.SHARED_CPUS.sentence
     try:
         chosen = _choose(guest, pins, mask)
     except MaskError as error:
-        return refused(error.status, clean(f"mask {mask}: {error}"))
+        return error.status, None, clean(f"mask {mask}: {error}")
     if not chosen:
         message = f"mask {mask}: none of these vCPUs is dedicated; the dedicated ones are {CpuSet(pins)}"
-        return refused(Status.MASK_NOT_DEDICATED, message)
+        return Status.MASK_NOT_DEDICATED, None, message
     if mask is None and policy.without_mask is WithoutMask.SKIP:
-        return refused(Status.NO_MASK, Status.NO_MASK.sentence)
+        return Status.NO_MASK, None, Status.NO_MASK.sentence
     if not claims:
-        return refused(Status.NO_DEVICES, Status.NO_DEVICES.sentence)
-    reason = GuestReason.REALTIME_VCPUS if guest.realtime & CpuSet(chosen) else None
-    return GuestPlan(
-        guest.uuid,
-        guest.name,
-        Status.PLACED,
-        guest.vcpus,
-        mask,
-        source,
-        pins,
-        chosen,
-        reason,
-        reason.sentence if reason else None,
-    )
+        return Status.NO_DEVICES, None, Status.NO_DEVICES.sentence
+    return Status.PLACED, chosen, None
 
 
 def find_mask(

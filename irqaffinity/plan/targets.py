@@ -3,12 +3,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import ClaimKind, Guest, GuestId
 from irqaffinity.model.host import Device, DeviceClaim, Topology
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.verdict import DeviceReason, Status
+from irqaffinity.model.verdict import DeviceReason
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.policy import HostDriver, Numa, Policy
 from irqaffinity.spec.device_spec import Tags, first_match
@@ -37,6 +38,15 @@ class DevicePlan:
     message: str | None = None
 
 
+class _Choice(NamedTuple):
+    """The CPUs for a device by any key, the vCPUs they belong to, and what is to be said of it."""
+
+    cpus: Mapping[int, int] | None
+    reason: DeviceReason | None
+    detail: str = ""
+    vcpus: CpuSet | None = None
+
+
 def plan_device(
     claim: DeviceClaim,
     device: Device,
@@ -48,62 +58,60 @@ def plan_device(
 ) -> DevicePlan:
     """Decide the target of one device of `guest`: the first reason that applies stands. `claimants` are its guests."""
     spec = first_match(policy.device_specs, device)
-    tags: Tags = spec.tags if spec is not None else {}
-
-    def decided(
-        reason: DeviceReason | None,
-        cpus: Mapping[int, int] | None = None,
-        vcpus: CpuSet | None = None,
-        detail: str = "",
-    ) -> DevicePlan:
-        order = tuple(cpus.values()) if cpus is not None else ()
-        return DevicePlan(
-            address=claim.address,
-            guest=guest.uuid,
-            numa_node=device.numa_node,
-            driver=device.driver,
-            kind=claim.kind,
-            target=CpuSet(order) if cpus is not None else None,
-            order=order,
-            vcpus=vcpus,
-            tags=tags,
-            reason=reason,
-            message=reason.sentence + detail if reason is not None else None,
-        )
-
     if policy.device_specs and spec is None:
-        return decided(DeviceReason.NOT_IN_DEVICE_SPEC)
-    untouchable, detail = _why_untouchable(claim, device, guest, claimants, policy)
-    if untouchable is not None:
-        return decided(untouchable, detail=detail)
-    if guest_plan.status is not Status.PLACED or guest_plan.chosen is None:
-        return decided(None)
+        choice = _Choice(None, DeviceReason.NOT_IN_DEVICE_SPEC)
+    else:
+        choice = _why_untouchable(claim, device, guest, claimants, policy) or _choose(
+            claim, device, guest, guest_plan, topology, policy
+        )
+    order = tuple(choice.cpus.values()) if choice.cpus is not None else ()
+    return DevicePlan(
+        address=claim.address,
+        guest=guest.uuid,
+        numa_node=device.numa_node,
+        driver=device.driver,
+        kind=claim.kind,
+        target=CpuSet(order) if choice.cpus is not None else None,
+        order=order,
+        vcpus=choice.vcpus,
+        tags=spec.tags if spec is not None else {},
+        reason=choice.reason,
+        message=choice.reason.sentence + choice.detail if choice.reason is not None else None,
+    )
+
+
+def _choose(
+    claim: DeviceClaim, device: Device, guest: Guest, guest_plan: GuestPlan, topology: Topology, policy: Policy
+) -> _Choice:
+    """Return the CPUs of a device that may be touched."""
+    if guest_plan.chosen is None:
+        return _Choice(None, None)
     if not device.interrupts:
-        return decided(DeviceReason.SHARED_INTX if device.shares_line else DeviceReason.NO_IRQS)
+        return _Choice(None, DeviceReason.SHARED_INTX if device.shares_line else DeviceReason.NO_IRQS)
     if claim.kind.is_host_driver and policy.host_driver is HostDriver.EMULATOR:
-        cpus, reason = on_node({cpu: cpu for cpu in guest.emulator or ()}, device, topology, policy.numa)
-        return decided(reason, cpus)
+        return _Choice(*on_node({cpu: cpu for cpu in guest.emulator or ()}, device, topology, policy.numa))
     cpus, reason = on_node(guest_plan.chosen, device, topology, policy.numa)
-    return decided(reason, cpus, CpuSet(cpus) if cpus is not None else None)
+    return _Choice(cpus, reason, vcpus=CpuSet(cpus) if cpus is not None else None)
 
 
 def _why_untouchable(
     claim: DeviceClaim, device: Device, guest: Guest, claimants: Collection[GuestId], policy: Policy
-) -> tuple[DeviceReason | None, str]:
+) -> _Choice | None:
     if claim.kind is ClaimKind.MDEV:
-        return DeviceReason.MDEV, ""
+        return _Choice(None, DeviceReason.MDEV)
     if not device.present:
-        return DeviceReason.NOT_FOUND, ""
+        return _Choice(None, DeviceReason.NOT_FOUND)
     if len(claimants) > 1:
-        return DeviceReason.CLAIMED_TWICE, f" (also by guest {', '.join(sorted(set(claimants) - {guest.uuid}))})"
+        others = ", ".join(sorted(set(claimants) - {guest.uuid}))
+        return _Choice(None, DeviceReason.CLAIMED_TWICE, f" (also by guest {others})")
     if claim.kind.is_host_driver:
         if device.parent is None:
-            return DeviceReason.SHARED_PARENT, ""
+            return _Choice(None, DeviceReason.SHARED_PARENT)
         if policy.host_driver is HostDriver.SKIP:
-            return DeviceReason.HOST_DRIVER, ""
+            return _Choice(None, DeviceReason.HOST_DRIVER)
         if policy.host_driver is HostDriver.EMULATOR and not guest.emulator:
-            return DeviceReason.HOST_DRIVER, ": the domain has no emulatorpin"
-    return None, ""
+            return _Choice(None, DeviceReason.HOST_DRIVER, ": the domain has no emulatorpin")
+    return None
 
 
 def on_node(
