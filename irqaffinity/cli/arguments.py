@@ -67,15 +67,7 @@ def _commands(common: Parser) -> Parser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
-    audit = commands.add_parser("audit", help="put every interrupt in its place, again and again or once")
-    audit.add_argument("--once", action="store_true", help="make one pass and leave")
-    audit.add_argument("--dry-run", action="store_true", help="write nothing, tell what would be written")
-    audit.add_argument("-f", "--format", choices=("table", "json"), default="table", help="form of the report")
-    audit.add_argument("--guest", metavar="UUID", type=_typed(parse_guest_id), help="only the devices of this guest")
-    audit.add_argument("--device", metavar="ADDR", type=_typed(PciAddress.parse), help="only this PCI device")
-    audit.add_argument("--irqs", action="store_true", help="a line for each interrupt in the table")
-    audit.add_argument("--quiet", action="store_true", help="the summary alone instead of the table")
-
+    _add_audit(commands.add_parser("audit", help="put every interrupt in its place, again and again or once"))
     explain = commands.add_parser("explain", help="tell why an interrupt, a device or a guest is where it is")
     explain.add_argument(
         "target", metavar="TARGET", type=_typed(parse_target), help="interrupt number, PCI address or guest uuid"
@@ -96,6 +88,16 @@ def _commands(common: Parser) -> Parser:
     commands.add_parser("check", help="test the configuration, libvirt and the rights to write")
     commands.add_parser("demo", help="audit a made-up host; needs no root and no libvirt daemon")
     return parser
+
+
+def _add_audit(audit: argparse.ArgumentParser) -> None:
+    audit.add_argument("--once", action="store_true", help="make one pass and leave")
+    audit.add_argument("--dry-run", action="store_true", help="write nothing, tell what would be written")
+    audit.add_argument("-f", "--format", choices=("table", "json"), default="table", help="form of the report")
+    audit.add_argument("--guest", metavar="UUID", type=_typed(parse_guest_id), help="only the devices of this guest")
+    audit.add_argument("--device", metavar="ADDR", type=_typed(PciAddress.parse), help="only this PCI device")
+    audit.add_argument("--irqs", action="store_true", help="a line for each interrupt in the table")
+    audit.add_argument("--quiet", action="store_true", help="the summary alone instead of the table")
 
 
 def parse_target(text: str) -> int | PciAddress | GuestId:

@@ -36,13 +36,13 @@ def read_device(
     numbers = msi_numbers(root, address)
     if not numbers and not root.exists(folder):
         return Device(address, present=False)
-    interrupts = read_interrupts(root, numbers, moved)
-    shares_line = False
+    interrupts, shares_line = read_interrupts(root, numbers, moved), False
     if not interrupts:
         interrupts, shares_line = _read_line(root, address)
     if details.vectors or named:
-        wanted = details.vectors
-        interrupts = [_with_names(root, seen) if wanted or seen.number in named else seen for seen in interrupts]
+        interrupts = [
+            _with_names(root, seen) if details.vectors or seen.number in named else seen for seen in interrupts
+        ]
     parent = physical_function(root, address)
     identity = details.identity
     return Device(
