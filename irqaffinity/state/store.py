@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 from irqaffinity.model.record import State
@@ -60,9 +61,11 @@ class MemoryStore:
 class Store:
     """The state of one boot in one folder; read again only when another process has replaced the file."""
 
-    def __init__(self, folder: StateFolder, boot_id: str) -> None:
+    def __init__(self, folder: StateFolder, boot_id: str, sync: Callable[[int], None] = os.fsync) -> None:
+        """Take the id of this boot, and what makes a descriptor's content durable."""
         self._folder = folder
         self._boot_id = boot_id
+        self._sync = sync
         self._signature: _Signature | None = None
         self._state = State()
 
@@ -117,10 +120,10 @@ class Store:
                 with os.fdopen(fd, "wb") as file:
                     file.write(data)
                     file.flush()
-                    os.fsync(file.fileno())
+                    self._sync(file.fileno())
                     signature = _signature(file.fileno())
                 os.replace(_NEW, _FILE, src_dir_fd=folder, dst_dir_fd=folder)
-                os.fsync(folder)
+                self._sync(folder)
         except OSError as error:
             path = f"{self._folder.path}/{_FILE}"
             raise StateError(f"{path} cannot be written: {error.strerror}; free or mend its file system") from error

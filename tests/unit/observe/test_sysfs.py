@@ -267,6 +267,12 @@ def test_the_function_behind_a_vdpa_character_device(host: FakeHost) -> None:
     assert device_of_vdpa(host.root, "vhost-vdpa-2") is None
 
 
+def test_a_vdpa_device_may_bear_the_address_of_another_device_as_its_name(host: FakeHost) -> None:
+    host.add_device(VF, node=0)
+    host.add_vdpa(OTHER, "vhost-vdpa-0", VF)
+    assert device_of_vdpa(host.root, "vhost-vdpa-0") == VF_ADDRESS
+
+
 def test_a_host_without_vdpa_has_none(host: FakeHost) -> None:
     assert device_of_vdpa(host.root, "vhost-vdpa-0") is None
 

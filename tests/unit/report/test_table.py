@@ -54,6 +54,10 @@ def test_quiet_leaves_the_summary_alone(scene: Scene) -> None:
     assert render_table(scene.audit(), quiet=True) == "1 guest, 1 device, 2 interrupts: 2 set"
 
 
+def test_a_host_without_guests_has_no_table(scene: Scene) -> None:
+    assert render_table(scene.audit()) == "0 guests, 0 devices, 0 interrupts"
+
+
 def test_guests_that_are_not_placed_say_why(scene: Scene) -> None:
     scene.policy = Policy(without_mask=WithoutMask.SKIP)
     scene.add_guest(VF0)

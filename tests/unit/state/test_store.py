@@ -335,3 +335,13 @@ def test_the_store_in_memory_keeps_what_is_saved():
         assert store.load() == store.peek() == State()
         store.save(make_state())
     assert store.load() == store.peek() == make_state()
+
+
+def test_the_file_is_durable_before_it_takes_the_name_and_the_name_after(path: Path) -> None:
+    synced = []
+
+    def note(fd: int) -> None:
+        synced.append((os.readlink(f"/proc/self/fd/{fd}"), sorted(os.listdir(path))))
+
+    Store(StateFolder(str(path)), BOOT, note).save(make_state())
+    assert synced == [(f"{path}/state.json.new", ["state.json.new"]), (str(path), ["state.json"])]
