@@ -99,7 +99,7 @@ def compare_pass(options: argparse.Namespace, folder: Path) -> None:
     hypervisor = Hypervisor(uri)
     store = Store(StateFolder(str(folder / "state")), "benchmark")
     root = HostRoot(str(tree.proc), str(tree.sys), calls)
-    auditor = Auditor("benchmark", root, hypervisor.active_domains, Policy(), store)
+    auditor = Auditor("benchmark", root, hypervisor, Policy(), store)
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     first = cpu_time(auditor.audit)

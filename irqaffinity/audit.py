@@ -4,26 +4,39 @@
 import contextlib
 import functools
 import gc
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from irqaffinity.apply.backoff import Backoff
 from irqaffinity.apply.execute import Execution, execute, rehearse
 from irqaffinity.apply.writer import AffinityWriter, DryRunWriter
+from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostSnapshot
-from irqaffinity.model.record import State
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.guests import Seen, read_guest, read_guests
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.snapshot import observe
 from irqaffinity.observe.sysfs import Details, action_name
 from irqaffinity.plan.plan import Plan, make_plan, plan_reset
 from irqaffinity.plan.policy import Distribution, Policy, Scope
-from irqaffinity.report.log import log_forgotten, log_outcome
+from irqaffinity.plan.remember import remember
+from irqaffinity.report.log import PassLog, log_forgotten
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.state.store import Keeper
 
-ListDomains = Callable[[], Iterable[Domain]]
+
+class Domains(Protocol):
+    """Where the active domains are asked for: libvirt."""
+
+    def active_domains(self) -> Iterable[Domain]:
+        """Return all of them; raise LibvirtUnreachable."""
+
+    def domain(self, uuid: str) -> Domain | None:
+        """Return one of them, None when it is gone; raise LibvirtUnreachable."""
 
 
 class UnknownTarget(Exception):
@@ -40,54 +53,82 @@ class Pass:
 
 
 class Auditor:
-    """Makes passes over one host, one at a time."""
+    """Makes passes over one host, one at a time. `policy` may be replaced between two passes."""
 
-    def __init__(self, host: str, root: HostRoot, list_domains: ListDomains, policy: Policy, keeper: Keeper) -> None:
-        """Take the name that reports carry, and what returns the active domains or raises LibvirtUnreachable."""
+    def __init__(self, host: str, root: HostRoot, domains: Domains, policy: Policy, keeper: Keeper) -> None:
+        """Take the name that reports carry, and what a pass is made from."""
+        self.policy = policy
         self._host = host
         self._root = root
-        self._list_domains = list_domains
-        self._policy = policy
+        self._domains = domains
         self._keeper = keeper
+        self._guests: Seen = {}
+        self._told: dict[GuestId, RememberedSpecs] = {}
         self._backoff = Backoff()
+        self._log = PassLog()
+
+    @property
+    def guests(self) -> Seen:
+        """The active guests as libvirt gave them last."""
+        return self._guests
 
     def audit(self, scope: Scope = Scope()) -> Pass:
         """Place every interrupt in `scope`.
 
         Raises LibvirtUnreachable, HostUnreadable, StateError and UnknownTarget, all of them before the first write.
         """
+        self._ask_for_all()
         return self._carry_out(lambda state: self._decide(state, scope))
+
+    def audit_guest(self, uuid: GuestId) -> Pass:
+        """Do what `audit` does for one guest; the others are as they were seen last. One that is gone is released."""
+        self._guests = read_guest(self._root, uuid, self._domains.domain(uuid), self._guests)
+        return self.look(uuid)
+
+    def look(self, uuid: GuestId) -> Pass:
+        """Do what `audit_guest` does without asking libvirt: only the guest's own devices and interrupts are read."""
+        return self._carry_out(lambda state: self._decide_for(state, uuid))
+
+    def remember(self, uuid: GuestId, specs: RememberedSpecs) -> None:
+        """Take what a notification says of a guest's extra specs; the next pass stores and heeds it."""
+        self._told = dict(remember(self._told, {uuid: specs}, self._guests))
 
     def reset(self) -> Pass:
         """Give back every interrupt that the state says was moved, without asking libvirt; raise StateError."""
 
         def give_back(state: State) -> tuple[HostSnapshot, Plan]:
-            snapshot = self._observe((), state)
+            snapshot = self._observe({}, state)
             return snapshot, plan_reset(snapshot, state)
 
         return self._carry_out(give_back)
 
     def rehearse(self, scope: Scope = Scope()) -> Pass:
         """Tell what `audit` would do: take no lock, write nothing, store nothing."""
+        self._ask_for_all()
         start = datetime.now(UTC)
         with _collector_paused():
             snapshot, plan = self._decide(self._keeper.peek(), scope)
             return self._report(start, snapshot, plan, rehearse(plan, DryRunWriter()), dry_run=True)
 
+    def _ask_for_all(self) -> None:
+        self._guests = read_guests(self._root, self._domains.active_domains(), self._guests)
+
     def _carry_out(self, decide: Callable[[State], tuple[HostSnapshot, Plan]]) -> Pass:
         with self._keeper.exclusive(), _collector_paused():
             start = datetime.now(UTC)
-            state = self._keeper.load()
+            stored = self._keeper.load()
+            state = replace(stored, extra_specs=remember(stored.extra_specs, self._told, self._guests))
             snapshot, plan = decide(state)
             log_forgotten(state, plan.state, snapshot.devices)
             writer = AffinityWriter(self._root)
             name = functools.partial(action_name, self._root)
-            execution = execute(plan, state, self._keeper.save, writer, self._backoff, name)
+            execution = execute(plan, stored, self._keeper.save, writer, self._backoff, name)
+            self._told.clear()
             return self._report(start, snapshot, plan, execution, dry_run=False)
 
     def _decide(self, state: State, scope: Scope) -> tuple[HostSnapshot, Plan]:
-        snapshot = self._observe(self._list_domains(), state)
-        plan = make_plan(snapshot, self._policy, state, scope)
+        snapshot = self._observe(self._guests, state)
+        plan = make_plan(snapshot, self.policy, state, scope)
         if scope.device is not None and not plan.devices:
             whose = "no active guest has" if scope.guest is None else f"guest {scope.guest} does not have"
             raise UnknownTarget(f"{whose} the device {scope.device}")
@@ -95,11 +136,21 @@ class Auditor:
             raise UnknownTarget(f"no active guest has the uuid {scope.guest}")
         return snapshot, plan
 
-    def _observe(self, domains: Iterable[Domain], state: State) -> HostSnapshot:
+    def _decide_for(self, state: State, uuid: GuestId) -> tuple[HostSnapshot, Plan]:
+        claims = self._guests[uuid].claims if uuid in self._guests else ()
+        moved = {
+            address
+            for address, records in state.records.items()
+            if any(record.owner == uuid for record in records.values())
+        }
+        snapshot = self._observe(self._guests, state, {claim.address for claim in claims} | moved)
+        return snapshot, make_plan(snapshot, self.policy, state, Scope(guest=uuid))
+
+    def _observe(self, guests: Seen, state: State, only: Collection[PciAddress] | None = None) -> HostSnapshot:
         details = Details(
-            identity=bool(self._policy.device_specs), vectors=self._policy.distribution is Distribution.SPREAD
+            identity=bool(self.policy.device_specs), vectors=self.policy.distribution is Distribution.SPREAD
         )
-        return observe(self._root, domains, details, state.records, state.managed)
+        return observe(self._root, guests, details, state.records, state.managed, only)
 
     def _report(
         self, start: datetime, snapshot: HostSnapshot, plan: Plan, execution: Execution, *, dry_run: bool
@@ -114,7 +165,7 @@ class Auditor:
             results=execution.results,
             unsaved=execution.unsaved,
         )
-        log_outcome(outcome)
+        self._log.tell(outcome)
         return Pass(snapshot, plan, outcome)
 
 

@@ -2,7 +2,7 @@
 """When an interrupt for which no vector was free is tried again."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
@@ -35,8 +35,11 @@ class Backoff:
         """Note that no vector was free: the wait doubles each time."""
         wait = self._waits.get(irq)
         length = min(wait.length * 2, LONGEST) if wait is not None and wait.target == target else FIRST
-        self._waits[irq] = _Wait(target, length, self._clock() + length)
+        now = self._clock()
+        self._waits = {other: wait for other, wait in self._waits.items() if now < wait.until + LONGEST}
+        self._waits[irq] = _Wait(target, length, now + length)
 
-    def forget_all_but(self, irqs: frozenset[IrqId]) -> None:
-        """Drop what is known of interrupts that are no longer refused, so that the memory cannot grow."""
-        self._waits = {irq: wait for irq, wait in self._waits.items() if irq in irqs}
+    def forget(self, irqs: Iterable[IrqId]) -> None:
+        """Drop what is known of interrupts that are refused no longer. What is never seen again goes by itself."""
+        for irq in irqs if self._waits else ():
+            self._waits.pop(irq, None)

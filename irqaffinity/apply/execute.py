@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from irqaffinity.apply.backoff import Backoff
 from irqaffinity.apply.writer import Writer
-from irqaffinity.model.action import Action, Result, settled
+from irqaffinity.model.action import Action, Result, find_in_place
 from irqaffinity.model.record import State
 from irqaffinity.model.verdict import FAILED, IrqReason, Verdict
 from irqaffinity.plan.plan import Plan
@@ -43,8 +43,7 @@ def execute(
     if plan.state != stored:
         save(plan.state)
     results = [_carry_out(action, writer, backoff) for action in plan.actions]
-    refused = frozenset(result.action.irq for result in results if result.verdict is Verdict.NO_VECTOR)
-    backoff.forget_all_but(refused)
+    backoff.forget(result.action.irq for result in results if result.verdict is not Verdict.NO_VECTOR)
     learned = learn(plan.state, results, action_name)
     try:
         if learned != plan.state:
@@ -74,7 +73,7 @@ def learn(state: State, results: Iterable[Result], action_name: ActionName) -> S
         if result.verdict is Verdict.MANAGED and not action.is_managed:
             managed[action.irq] = action_name(number)
         if result.reason is IrqReason.NEXT_CPU:
-            of_device[number] = replace(of_device[number], written=result.asked, spread_over=action.spread_over)
+            of_device[number] = replace(of_device[number], written=result.asked, next_cpu=True)
         is_given_back = action.is_release and result.verdict not in FAILED
         if is_given_back or result.verdict in (Verdict.MANAGED, Verdict.GONE):
             del of_device[number]
@@ -92,9 +91,7 @@ def _carry_out(action: Action, writer: Writer, backoff: Backoff) -> Result:
     if action.is_managed:
         return Result(action, Verdict.MANAGED, action.target, current, effective, reason, Verdict.MANAGED.sentence)
     if current == action.target:
-        if settled(action.target, effective):
-            return Result(action, Verdict.OK, action.target, current, effective, reason)
-        return Result(action, Verdict.PENDING, action.target, current, effective, reason, Verdict.PENDING.sentence)
+        return find_in_place(action, action.target, reason)
     if backoff.holds(action.irq, action.target):
         reason = IrqReason.BACKOFF
         return Result(action, Verdict.NO_VECTOR, action.target, current, effective, reason, reason.sentence)

@@ -3,9 +3,10 @@
 
 import errno
 import os
+import stat
 from typing import NamedTuple, Protocol
 
-from irqaffinity.model.action import Action, Result, settled
+from irqaffinity.model.action import Action, Result, find_in_place, settled
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.verdict import IrqReason, Verdict
 from irqaffinity.observe.procfs import read_interrupt
@@ -34,13 +35,19 @@ class AffinityWriter:
 
     def place(self, action: Action) -> Result:
         """Write the target, or the next spare CPU while the kernel has no vector free, and read back what holds now."""
-        refusal = self._write(action, action.target)
+        result = self._try(action, action.target, None)
+        for spare in action.spares:
+            if result.verdict is not Verdict.NO_VECTOR:
+                break
+            result = self._try(action, spare, IrqReason.NEXT_CPU)
+        return result
+
+    def _try(self, action: Action, cpus: CpuSet, reason: IrqReason | None) -> Result:
+        if cpus == action.current:
+            return find_in_place(action, cpus, reason)
+        refusal = self._write(action, cpus)
         if refusal is None:
-            return self._read_back(action, action.target, None)
-        if refusal.verdict is Verdict.NO_VECTOR:
-            for spare in action.spares:
-                if self._write(action, spare) is None:
-                    return self._read_back(action, spare, IrqReason.NEXT_CPU)
+            return self._read_back(action, cpus, reason)
         return Result(action, refusal.verdict, action.target, action.current, action.effective, None, refusal.message)
 
     def _read_back(self, action: Action, asked: CpuSet, reason: IrqReason | None) -> Result:
@@ -59,11 +66,13 @@ class AffinityWriter:
         """Write once, through a descriptor that was open when the device still listed the number.
 
         A number that is reused after the check gives EIO through it, and never a foreign write. Returns None when the
-        kernel accepted.
+        kernel accepted. A file without its owner's write permission is not opened at all: the kernel owns it.
         """
-        calls = self._root.calls
+        calls, path = self._root.calls, self._root.affinity_file(action.number)
         try:
-            fd = calls.open(self._root.affinity_file(action.number), _WRITE)
+            if not calls.stat(path).st_mode & stat.S_IWUSR:
+                return _Refusal(Verdict.MANAGED, Verdict.MANAGED.sentence)
+            fd = calls.open(path, _WRITE)
             try:
                 if not lists_interrupt(self._root, action.device, action.number):
                     return _Refusal(Verdict.GONE, "its device no longer lists this number")
@@ -77,8 +86,11 @@ class AffinityWriter:
     def _explain(self, action: Action, error: OSError) -> "_Refusal":
         """Turn an errno into a verdict: here, and nowhere else."""
         code = error.errno or 0
-        if code in _KERNEL_OWNED and self._is_there(action):
-            return _refusal(Verdict.MANAGED, error)
+        if code in _KERNEL_OWNED:
+            if not self._is_there(action):
+                return _refusal(Verdict.GONE, error)
+            if self.probe(action.number) is None:
+                return _refusal(Verdict.MANAGED, error)
         if code in VANISHED:
             return _refusal(Verdict.GONE, error)
         if code in _NO_VECTOR:
@@ -86,8 +98,9 @@ class AffinityWriter:
         return _refusal(Verdict.OFFLINE if code in _OFFLINE else Verdict.DENIED, error)
 
     def _is_there(self, action: Action) -> bool:
-        """Tell whether the file opens again and the device still lists the number: only then the kernel meant it."""
-        return self.probe(action.number) is None and lists_interrupt(self._root, action.device, action.number)
+        """Tell whether the interrupt exists and the device still lists its number: only then the kernel meant it."""
+        exists = self._root.exists(self._root.affinity_file(action.number))
+        return exists and lists_interrupt(self._root, action.device, action.number)
 
     def probe(self, number: int) -> OSError | None:
         """Return why the affinity of an interrupt could not be written, without writing it; None when it could."""

@@ -3,7 +3,7 @@
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from irqaffinity.apply.writer import AffinityWriter
@@ -23,6 +23,9 @@ class Finding(NamedTuple):
     subject: str
     is_ok: bool
     text: str
+
+
+_Answer = tuple[bool, str]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,58 +48,53 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
     if not settings.unknown:
         files = ", ".join(settings.files) or "no file was found, so every option has its default"
         yield Finding("configuration", True, files)
-    for look in (_look_at_host, _look_at_libvirt, _look_at_rights, _look_at_state):
-        yield look(session)
+    for subject, look in _LOOKS.items():
+        try:
+            yield Finding(subject, *look(session))
+        except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
+            yield Finding(subject, False, str(error))
 
 
-def _look_at_host(session: Session) -> Finding:
-    try:
-        topology = read_topology(session.root)
-    except HostUnreadable as error:
-        return Finding("host", False, str(error))
+def _look_at_host(session: Session) -> _Answer:
+    topology = read_topology(session.root)
     posted = ", posted interrupts" if read_facts(session.root).posted_interrupts else ""
-    return Finding("host", True, f"CPUs {topology.online} online, {counted(len(topology.nodes), 'NUMA node')}{posted}")
+    return True, f"CPUs {topology.online} online, {counted(len(topology.nodes), 'NUMA node')}{posted}"
 
 
-def _look_at_libvirt(session: Session) -> Finding:
-    try:
-        version, domains = session.hypervisor.version(), session.hypervisor.active_domains()
-    except LibvirtUnreachable as error:
-        return Finding("libvirt", False, str(error))
-    guests = counted(len(domains), "active guest")
-    return Finding("libvirt", True, f"{session.hypervisor.shown_uri}, libvirt {version}, {guests}")
+def _look_at_libvirt(session: Session) -> _Answer:
+    version, domains = session.hypervisor.version(), session.hypervisor.active_domains()
+    return True, f"{session.hypervisor.shown_uri}, libvirt {version}, {counted(len(domains), 'active guest')}"
 
 
-def _look_at_rights(session: Session) -> Finding:
+def _look_at_rights(session: Session) -> _Answer:
     """Open the affinity of an interrupt that is not the kernel's own, and write nothing."""
     root = session.root
     numbers = sorted(int(name) for name in root.list_if_there(f"{root.proc}/irq") if name.isdecimal())
     seen = (read_interrupt(root, number) for number in numbers)
     number = next((interrupt.number for interrupt in seen if interrupt is not None and interrupt.writable), None)
     if number is None:
-        return Finding(
-            "rights", False, f"{root.proc}/irq has no interrupt that can be moved: name the host's with --proc"
-        )
+        return False, f"{root.proc}/irq has no interrupt that can be moved: name the host's with --proc"
     refusal = AffinityWriter(root).probe(number)
     if refusal is None:
-        return Finding("rights", True, f"{root.affinity_file(number)} can be written")
-    return Finding(
-        "rights", False, f"{root.affinity_file(number)}: {refusal.strerror}; run as root, with /proc writable"
-    )
+        return True, f"{root.affinity_file(number)} can be written"
+    return False, f"{root.affinity_file(number)}: {refusal.strerror}; run as root, with /proc writable"
 
 
-def _look_at_state(session: Session) -> Finding:
+def _look_at_state(session: Session) -> _Answer:
     folder = session.folder
     if not os.path.lexists(folder.path):
         parent = os.path.dirname(os.path.abspath(folder.path))
         if os.access(parent, os.W_OK):
-            return Finding("state", True, f"{folder.path} will be made by the first audit")
-        return Finding("state", False, f"{parent} cannot be written: make {folder.path} with mode 0700, or use --state")
-    try:
-        with folder.opened() as inside:
-            can_write = os.access(".", os.W_OK, dir_fd=inside)
-    except StateError as error:
-        return Finding("state", False, str(error))
-    return Finding(
-        "state", can_write, folder.path if can_write else f"{folder.path} cannot be written: mend its file system"
-    )
+            return True, f"{folder.path} will be made by the first audit"
+        return False, f"{parent} cannot be written: make {folder.path} with mode 0700, or use --state"
+    with folder.opened() as inside:
+        can_write = os.access(".", os.W_OK, dir_fd=inside)
+    return can_write, folder.path if can_write else f"{folder.path} cannot be written: mend its file system"
+
+
+_LOOKS: Mapping[str, Callable[[Session], _Answer]] = {
+    "host": _look_at_host,
+    "libvirt": _look_at_libvirt,
+    "rights": _look_at_rights,
+    "state": _look_at_state,
+}

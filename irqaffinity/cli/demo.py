@@ -27,7 +27,7 @@ def run(_arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="irqaffinity-demo-") as folder, explained():
         tree, uri = make_demo_host(Path(folder))
         with contextlib.closing(Hypervisor(uri)) as hypervisor:
-            auditor = Auditor("demo", tree.root, hypervisor.active_domains, Policy(), MemoryStore())
+            auditor = Auditor("demo", tree.root, hypervisor, Policy(), MemoryStore())
             first, second = auditor.audit().outcome, auditor.audit().outcome
     print(_INTRODUCTION)
     print(render_table(first))

@@ -64,7 +64,7 @@ class Session:
     def auditor(self) -> Auditor:
         """What makes passes over this host."""
         store = Store(self.folder, read_boot_id(self.root))
-        return Auditor(self.settings.host, self.root, self.hypervisor.active_domains, self.settings.policy, store)
+        return Auditor(self.settings.host, self.root, self.hypervisor, self.settings.policy, store)
 
 
 @contextlib.contextmanager

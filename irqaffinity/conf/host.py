@@ -3,12 +3,15 @@
 
 from oslo_config import cfg
 
+from irqaffinity.conf.types import FolderPath
+
 GROUP = "host"
 OPTS = [
-    cfg.StrOpt(
+    cfg.Opt(
         "proc",
+        type=FolderPath(),
         default="/proc",
         help="Where the host's /proc is. A container mounts at least the host's /proc/irq below this folder.",
     ),
-    cfg.StrOpt("sys", default="/sys", help="Where the host's /sys is."),
+    cfg.Opt("sys", type=FolderPath(), default="/sys", help="Where the host's /sys is."),
 ]

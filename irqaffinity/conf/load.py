@@ -2,19 +2,23 @@
 """Reads configuration files into plain values, and says of a mistake where it stands and what is allowed."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from oslo_config import cfg
+from oslo_config import cfg, iniparser
 
 from irqaffinity.conf.options import list_opts
 from irqaffinity.model.text import clean
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
 
 PROJECT = "irqaffinity"
+_NEARLY = 0.8
+"""How much alike two names have to be for one to be a slip of the other (difflib.SequenceMatcher.ratio)."""
 
 Overrides = Mapping[tuple[str, str], str]
 """Values of the command line by (group, option)."""
@@ -50,18 +54,21 @@ def load(
 
     The usual ones are irqaffinity.conf and irqaffinity.conf.d in ~/.irqaffinity, ~, /etc/irqaffinity and /etc.
     """
-    paths = _find_files(files, folders)
+    sections = {path: _parse(path) for path in _find_files(files, folders)}
+    _refuse_slips(sections)
     conf = cfg.ConfigOpts()
     for group, options in list_opts():
         conf.register_opts(options, group=group)
     try:
-        arguments = [f"--config-file={path}" for path in paths]
+        arguments = [f"--config-file={path}" for path in sections]
         conf(arguments, project=PROJECT, prog=PROJECT, default_config_files=[], default_config_dirs=[])
-        sections = {path: _parse(path) for path in paths}
     except cfg.Error as error:
         raise ConfigError(" ".join(str(error).split())) from error
     for (group, name), value in (overrides or {}).items():
-        conf.set_override(name, value, group=group)
+        try:
+            conf.set_override(name, value.replace("$", "$$"), group=group)
+        except ValueError as error:
+            raise ConfigError(clean(f"command line: [{group}] {name}: {error}")) from error
     return _settings(conf, sections)
 
 
@@ -75,10 +82,18 @@ def _find_files(files: Sequence[str] | None, folders: Sequence[str] | None) -> l
 
 
 def _parse(path: str) -> _Section:
-    """Return the values of one file by group and option, as they stand there."""
+    """Return the values of one file by group and option; oslo.config reads the names of groups in lower case."""
     sections: dict[str, dict[str, Any]] = {}
-    cfg.ConfigParser(path, sections).parse()
-    return sections
+    try:
+        cfg.ConfigParser(path, sections).parse()
+    except iniparser.ParseError as error:
+        raise ConfigError(clean(" ".join(f"{path}:{error.lineno}: {error}".split()))) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    for name, options in sections.items():
+        found[name if name == "DEFAULT" else name.lower()] |= options
+    return found
 
 
 def _settings(conf: cfg.ConfigOpts, sections: Mapping[str, _Section]) -> Settings:
@@ -113,8 +128,9 @@ def _value(conf: cfg.ConfigOpts, sections: Mapping[str, _Section], group: str, o
         return conf[group][option.dest]
     except (cfg.ConfigFileValueError, ValueError) as error:
         what = str(error).rpartition(" is not valid: ")[2]
-        where = _source(sections, group, option)
-        raise ConfigError(clean(f"{where}: [{group}] {option.dest}: {what}")) from error
+    except cfg.Error as error:
+        what = f"{error}; a $ that names no option is written $$"
+    raise ConfigError(clean(f"{_source(sections, group, option)}: [{group}] {option.dest}: {what}"))
 
 
 def _source(sections: Mapping[str, _Section], group: str, option: cfg.Opt) -> str:
@@ -125,8 +141,23 @@ def _source(sections: Mapping[str, _Section], group: str, option: cfg.Opt) -> st
     return [path for path, section in sections.items() if option.dest in _names(section.get(group, {}))][-1]
 
 
+def _refuse_slips(sections: Mapping[str, _Section]) -> None:
+    """Raise ConfigError for a group or option whose name is nearly one of ours: what was meant would not be heeded."""
+    known = {group: [option.dest for option in options] for group, options in list_opts() if group != "DEFAULT"}
+    for path, section in sections.items():
+        for group in section:
+            meant = [] if group in (*known, "DEFAULT") else get_close_matches(group, known, 1, _NEARLY)
+            if meant:
+                raise ConfigError(clean(f"{path}: [{group}] is no group: [{meant[0]}] is"))
+        for group in known.keys() & section.keys():
+            for name in sorted(_names(section[group]) - set(known[group])):
+                meant = get_close_matches(name, known[group], 1, _NEARLY)
+                if meant:
+                    raise ConfigError(clean(f"{path}: [{group}] {name} is no option: {meant[0]} is"))
+
+
 def _unknown(sections: Mapping[str, _Section]) -> Iterator[str]:
-    """Give what stands in a group of ours and is no option of it: most likely a slip of the pen."""
+    """Give what stands in a group of ours and is no option of it: copied from nova.conf, perhaps, with the rest."""
     known = {group: {option.dest for option in options} for group, options in list_opts() if group != "DEFAULT"}
     for path, section in sections.items():
         for group in known.keys() & section.keys():

@@ -3,10 +3,13 @@
 
 from oslo_config import cfg
 
+from irqaffinity.conf.types import FolderPath
+
 GROUP = "state"
 OPTS = [
-    cfg.StrOpt(
+    cfg.Opt(
         "path",
+        type=FolderPath(),
         default="/var/lib/irqaffinity",
         help="The folder that remembers, over restarts, which interrupts were moved and from where. It must belong to "
         "the user that irqaffinity runs as, with mode 0700, and must not be a link.",

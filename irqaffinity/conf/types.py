@@ -9,12 +9,14 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.spec.device_spec import DeviceSpec, parse_device_spec
 from irqaffinity.spec.mask import check_mask
 
+_DAY = 86400
+
 
 class Seconds(types.Integer):
-    """A whole number of seconds, at least one."""
+    """A whole number of seconds, from one to a day."""
 
     def __init__(self) -> None:
-        super().__init__(min=1, type_name="seconds value")
+        super().__init__(min=1, max=_DAY, type_name="seconds value")
 
     def __call__(self, value: Any) -> int:
         """Return the number; raise ValueError."""
@@ -23,8 +25,22 @@ class Seconds(types.Integer):
         except ValueError:
             number = None
         if number is None:
-            raise ValueError(f"{value!r} is not a whole number of seconds, 1 or more")
+            raise ValueError(f"{value!r} is not a whole number of seconds between 1 and {_DAY}")
         return int(number)
+
+
+class FolderPath(types.String):
+    """The path of a folder below the root."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name="folder value")
+
+    def __call__(self, value: Any) -> str:
+        """Return the path; raise ValueError."""
+        path: str = super().__call__(value)
+        if not path.strip("/ "):
+            raise ValueError(f"{path!r} is not the path of a folder of its own")
+        return path
 
 
 class CpuList(types.ConfigType):
@@ -34,8 +50,11 @@ class CpuList(types.ConfigType):
         super().__init__(type_name="CPU list value")
 
     def __call__(self, value: Any) -> CpuSet:
-        """Return the CPUs; raise ValueError."""
-        return value if isinstance(value, CpuSet) else CpuSet.parse(str(value))
+        """Return the CPUs, at least one; raise ValueError."""
+        cpus = value if isinstance(value, CpuSet) else CpuSet.parse(str(value))
+        if not cpus:
+            raise ValueError("the list is empty: name CPUs, or remove the option")
+        return cpus
 
     def __repr__(self) -> str:
         return "CpuList"
@@ -56,8 +75,8 @@ class Mask(types.String):
         super().__init__(quotes=True, type_name="mask value")
 
     def __call__(self, value: Any) -> str:
-        """Return the mask as it was written; raise ValueError."""
-        text: str = super().__call__(value)
+        """Return the mask as it was written, on one line; raise ValueError."""
+        text = " ".join(super().__call__(value).split())
         check_mask(text)
         return text
 

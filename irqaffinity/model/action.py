@@ -14,8 +14,8 @@ class Action(NamedTuple):
     """An interrupt and the CPUs it belongs on; also when it is there already.
 
     `owner` is the guest whose interrupt it is, or was when it is released. `spares` are single CPUs to try in this
-    order when the target has no free vector, all of them out of `spread_over`, the target of the whole device.
-    `is_managed` tells that the kernel is known to refuse the write.
+    order when the target has no free vector. `is_managed` tells that the kernel is known to refuse
+    the write.
     """
 
     number: int
@@ -27,7 +27,6 @@ class Action(NamedTuple):
     is_release: bool = False
     is_managed: bool = False
     spares: tuple[CpuSet, ...] = ()
-    spread_over: CpuSet | None = None
 
     @property
     def irq(self) -> IrqId:
@@ -45,6 +44,13 @@ class Result(NamedTuple):
     effective: CpuSet | None
     reason: IrqReason | None = None
     message: str | None = None
+
+
+def find_in_place(action: Action, cpus: CpuSet, reason: IrqReason | None) -> Result:
+    """Return the result for an interrupt that has `cpus` already, so that nothing is written."""
+    verdict = Verdict.OK if settled(cpus, action.effective) else Verdict.PENDING
+    message = None if verdict is Verdict.OK else verdict.sentence
+    return Result(action, verdict, cpus, action.current, action.effective, reason, message)
 
 
 def settled(target: CpuSet, effective: CpuSet | None) -> bool:

@@ -73,8 +73,12 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableGuest:
-    """A guest that is active but whose XML could not be read or understood: unknown, which is not gone."""
+    """A guest that is active but whose XML could not be read or understood: unknown, which is not gone.
+
+    `known` is the guest as this process read it last: its pins count still when those of others are judged.
+    """
 
     uuid: GuestId
     name: str
     error: str
+    known: Guest | None = None

@@ -42,6 +42,19 @@ class DeviceClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenGuest:
+    """An active guest as it was read last, and its PCI devices; those of an unreadable one are as they were before."""
+
+    guest: Guest | UnreadableGuest
+    claims: tuple[DeviceClaim, ...] = ()
+
+    @property
+    def readable(self) -> Guest | None:
+        """The guest itself, or as it was when it could be read last."""
+        return self.guest if isinstance(self.guest, Guest) else self.guest.known
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """Which CPUs are online, and which belong to which NUMA node (empty where the host has no node folders)."""
 
@@ -61,8 +74,9 @@ class HostFacts:
 class HostSnapshot:
     """All that one plan is made from.
 
-    `claims` are the PCI devices of each readable guest by uuid; `devices` holds each of these and each device that
-    the records of the state name. `default_affinity` is where an interrupt goes back to whose origin is not known.
+    `claims` are the PCI devices of each guest by uuid, also those last known of unreadable ones. `devices` holds each
+    device of a readable guest and each that the records of the state name; in a snapshot for one guest, only those
+    that are its own. `default_affinity` is where an interrupt goes back to whose origin is not known.
     """
 
     topology: Topology

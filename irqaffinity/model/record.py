@@ -16,7 +16,8 @@ class Record:
 
     `original` is what it had before, None where that is not known. `written` is the last value that was meant to be
     written; `previous` the one before it, for a write that the kernel refused or a crash prevented leaves that in
-    place. `spread_over` is set when a full CPU made the interrupt take another CPU of that target than its own.
+    place. `spread_over` is the target of the whole device where each interrupt gets one CPU of it: when that one is
+    full, any other may be written, and `next_cpu` tells that `written` is such another one.
     """
 
     owner: GuestId
@@ -25,10 +26,13 @@ class Record:
     written: CpuSet
     previous: CpuSet | None = None
     spread_over: CpuSet | None = None
+    next_cpu: bool = False
 
     def accounts_for(self, smp: CpuSet | None) -> bool:
         """Tell whether `smp` is a value that we wrote."""
-        return smp is not None and smp in (self.written, self.previous)
+        if smp is None or smp in (self.written, self.previous):
+            return smp is not None
+        return self.spread_over is not None and len(smp) == 1 and smp <= self.spread_over
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,13 @@ class Hypervisor:
         self._deadline = deadline
         self._connection: Any = None
         self._thread: _CallThread | None = None
-        self._abandoned = 0
+        self._abandoned: list[_CallThread] = []
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether two calls have not come back to this day, so that no other is made."""
+        self._abandoned = [thread for thread in self._abandoned if thread.is_busy]
+        return len(self._abandoned) >= _ABANDONED_AT_MOST
 
     @property
     def shown_uri(self) -> str:
@@ -52,18 +58,21 @@ class Hypervisor:
         handles = self._list_active()
         domains = []
         for uuid in tuple(handles):
+            if uuid not in handles:
+                continue  # it has ended since
             name, handle = handles[uuid]
-            try:
-                xml = self._ask(functools.partial(_read_xml, handle))
-            except LibvirtUnreachable as error:
-                domains.append(Domain(uuid, name, error=str(error)))
-                handles |= self._list_again()
-            except libvirt.libvirtError as error:
-                domains.append(Domain(uuid, name, error=self._redacted(str(error))))
-            else:
-                if xml is not None:
-                    domains.append(Domain(uuid, name, xml=xml))
+            domain = self._read(uuid, name, functools.partial(_read_xml, handle))
+            if domain is not None:
+                domains.append(domain)
+            if self._connection is None:
+                again = self._list_again()
+                handles = handles if again is None else again
         return domains
+
+    def domain(self, uuid: str) -> Domain | None:
+        """Return one domain as `active_domains` does, None when there is none; raise LibvirtUnreachable."""
+        handle = self._on_connection(functools.partial(_look_up, uuid))
+        return None if handle is None else self._read(uuid, handle.name(), functools.partial(_read_xml, handle))
 
     def version(self) -> str:
         """Return the version of the libvirt that answers, such as `9.0.0`; raise LibvirtUnreachable."""
@@ -82,6 +91,13 @@ class Hypervisor:
         found = _USERINFO.search(self._uri)
         return clean(text.replace(found[1], "") if found else text)
 
+    def _read(self, uuid: str, name: str, read_xml: Callable[[], str | None]) -> Domain | None:
+        try:
+            xml = self._ask(read_xml)
+        except (LibvirtUnreachable, libvirt.libvirtError) as error:
+            return Domain(uuid, name, error=self._redacted(str(error)))
+        return None if xml is None else Domain(uuid, name, xml=xml)
+
     def _list_active(self) -> dict[str, tuple[str, Any]]:
         domains = self._on_connection(
             lambda connection: [
@@ -91,12 +107,12 @@ class Hypervisor:
         )
         return {uuid: (name, domain) for uuid, name, domain in domains}
 
-    def _list_again(self) -> dict[str, tuple[str, Any]]:
-        """Return handles of a new connection; none when that is stuck too, and what is left fails at once."""
+    def _list_again(self) -> dict[str, tuple[str, Any]] | None:
+        """Return handles of a new connection; None when that is stuck too, and what is left is unknown."""
         try:
             return self._list_active()
         except LibvirtUnreachable:
-            return {}
+            return None
 
     def _on_connection(self, call: Callable[[Any], T]) -> T:
         try:
@@ -112,43 +128,52 @@ class Hypervisor:
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Return what `call` returns on the thread that talks to libvirt; give up thread and connection when stuck."""
-        if self._abandoned >= _ABANDONED_AT_MOST:
+        if self.is_stuck:
             raise LibvirtUnreachable(f"libvirt at {self.shown_uri} has stopped answering; restart its daemon")
         if self._thread is None:
             self._thread = _CallThread()
         try:
             return self._thread.call(call, self._deadline)
         except TimeoutError as error:
+            self._abandoned.append(self._thread)
             self._thread = self._connection = None
-            self._abandoned += 1
             raise LibvirtUnreachable(
                 f"libvirt at {self.shown_uri} did not answer within {self._deadline:g} s; "
                 "look at its daemon's log, and restart the daemon if it is stuck"
             ) from error
 
 
+_Call = tuple[Callable[[], Any], "queue.SimpleQueue[Callable[[], Any]]"]
+"""What is to be called, and where its answer goes."""
+
+
 class _CallThread:
     """A thread that makes one call after the other; the only one that ever enters libvirt."""
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Callable[[], Any]]]]
-        self._calls = queue.SimpleQueue()
-        threading.Thread(target=self._run, name="libvirt", daemon=True).start()
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="libvirt", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call that was given up has not come back yet."""
+        return self._thread.is_alive()
 
     def call(self, function: Callable[[], T], deadline: float) -> T:
-        """Return or raise what `function` does there; raise TimeoutError after `deadline` seconds."""
+        """Return or raise what `function` does there; raise TimeoutError after `deadline` seconds, for good."""
         answers: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
         self._calls.put((function, answers))
         try:
             answer = answers.get(timeout=deadline)
         except queue.Empty:
+            self._calls.put(None)  # the thread ends when the call comes back after all
             raise TimeoutError from None
         result: T = answer()
         return result
 
     def _run(self) -> None:
-        while True:
-            function, answers = self._calls.get()
+        for function, answers in iter(self._calls.get, None):
             try:
                 result = function()
             except Exception as error:  # noqa: BLE001  the caller's thread raises it
@@ -169,6 +194,15 @@ def _raise(error: Exception) -> None:
 def _open(uri: str) -> Any:
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
     return libvirt.openReadOnly(uri)
+
+
+def _look_up(uuid: str, connection: Any) -> Any:
+    try:
+        return connection.lookupByUUIDString(uuid)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
 
 
 def _read_xml(domain: Any) -> str | None:

@@ -90,8 +90,7 @@ def action_name(root: HostRoot, number: int) -> str:
 
 def physical_function(root: HostRoot, address: PciAddress) -> PciAddress | None:
     """Return the SR-IOV physical function of a virtual one, None for a device that is not virtual."""
-    name = _linked_name(root, f"{device_folder(root, address)}/physfn")
-    return PciAddress.parse(name) if name else None
+    return _address(_linked_name(root, f"{device_folder(root, address)}/physfn") or "")
 
 
 def device_of_netdev(root: HostRoot, name: str) -> PciAddress | None:
@@ -117,7 +116,7 @@ def owner_of_interrupt(root: HostRoot, number: int) -> PciAddress | None:
     """Return the PCI device that lists an interrupt, None when no device does."""
     for name in root.list_if_there(f"{root.sys}/bus/pci/devices"):
         if root.exists(f"{root.sys}/bus/pci/devices/{name}/msi_irqs/{number}"):
-            return PciAddress.parse(name)
+            return _address(name)
     return None
 
 
@@ -174,8 +173,14 @@ def _device_above(root: HostRoot, path: str) -> PciAddress | None:
     (Linux, drivers/base/core.c, device_add_class_symlinks).
     """
     for name in reversed((root.read_link(path) or "").split("/")[:-1]):
-        try:
-            return PciAddress.parse(name)
-        except ValueError:
-            continue
+        address = _address(name)
+        if address is not None:
+            return address
     return None
+
+
+def _address(name: str) -> PciAddress | None:
+    try:
+        return PciAddress.parse(name)
+    except ValueError:
+        return None

@@ -14,19 +14,22 @@ _AMD_GUEST_APIC = 7
 
 def read_topology(root: HostRoot) -> Topology:
     """Return the CPUs that are online and those of each NUMA node; raise HostUnreadable."""
-    path = f"{root.sys}/devices/system/cpu/online"
+    online = _read_cpus(root, f"{root.sys}/devices/system/cpu/online")
+    folder = f"{root.sys}/devices/system/node"
+    nodes = {}
+    for name in root.list_if_there(folder):
+        if name.startswith("node") and name[4:].isascii() and name[4:].isdecimal():
+            nodes[int(name[4:])] = _read_cpus(root, f"{folder}/{name}/cpulist")
+    return Topology(online, nodes)
+
+
+def _read_cpus(root: HostRoot, path: str) -> CpuSet:
     try:
-        online = CpuSet.parse(root.read(path))
+        return CpuSet.parse(root.read(path))
     except (OSError, ValueError) as error:
         raise HostUnreadable(
             f"{path} cannot be read ({error}): point --sys or [host] sys at the sysfs of the host"
         ) from error
-    folder = f"{root.sys}/devices/system/node"
-    nodes = {}
-    for name in root.list_if_there(folder):
-        if name.startswith("node") and name[4:].isdecimal():
-            nodes[int(name[4:])] = CpuSet.parse(root.read_if_there(f"{folder}/{name}/cpulist") or "")
-    return Topology(online, nodes)
 
 
 def read_facts(root: HostRoot) -> HostFacts:

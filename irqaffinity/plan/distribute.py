@@ -33,7 +33,7 @@ def share_out(
     for interrupt, index in zip(interrupts, vector_indexes(interrupts), strict=True):
         start = (index + rank) % len(order)
         record = records.get(interrupt.number)
-        if record is not None and record.spread_over == target and record.written <= target:
+        if record is not None and record.next_cpu and record.spread_over == target and record.written <= target:
             start = order.index(min(record.written, default=order[start]))
         turned = [CpuSet([cpu]) for cpu in (*order[start:], *order[:start])]
         shares[interrupt.number] = Share(turned[0], tuple(turned[1:]))

@@ -52,7 +52,6 @@ def place_device(
                 wanted,
                 is_managed=is_managed,
                 spares=spares,
-                spread_over=spread_over,
             )
         )
     return handled
@@ -73,14 +72,16 @@ def _record(
     """Return the record of an interrupt that belongs on `wanted`: the known one itself when nothing in it changes.
 
     An interrupt that is in place already, without a record, was moved by somebody whose notes are lost: its original is
-    not known. Under another driver the number is another interrupt. Of the two values that we wrote last, the one that
-    the interrupt still has is the one to remember beside the new one.
+    not known. Under another driver the number is another interrupt. Of the values that we may have written, the one
+    that the interrupt still has is the one to remember beside the new one.
     """
     if known is None or known.driver != driver:
-        return Record(owner, driver, None if interrupt.smp == wanted else interrupt.smp, wanted)
-    kept = known.spread_over if known.spread_over == spread_over else None
+        original = None if interrupt.smp == wanted else interrupt.smp
+        return Record(owner, driver, original, wanted, spread_over=spread_over)
     if known.written == wanted:
-        is_same = known.owner == owner and known.spread_over == kept
-        return known if is_same else replace(known, owner=owner, spread_over=kept)
-    previous = known.previous if known.previous and interrupt.smp == known.previous else known.written
-    return replace(known, owner=owner, written=wanted, previous=previous, spread_over=None)
+        if (known.owner, known.spread_over) == (owner, spread_over):
+            return known
+        next_cpu = known.next_cpu and known.spread_over == spread_over
+        return replace(known, owner=owner, spread_over=spread_over, next_cpu=next_cpu)
+    previous = interrupt.smp if known.accounts_for(interrupt.smp) else known.written
+    return replace(known, owner=owner, written=wanted, previous=previous, spread_over=spread_over, next_cpu=False)

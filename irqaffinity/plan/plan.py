@@ -2,7 +2,7 @@
 """From a snapshot of the host to a sorted list of actions."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
@@ -34,10 +34,10 @@ class Plan:
 def make_plan(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope = Scope()) -> Plan:
     """Decide the place of every interrupt; of what is outside `scope`, nothing is written, given back or reported.
 
-    The same arguments always give the same plan. `snapshot` has to hold each device that `state` has records of.
+    The same arguments always give the same plan. Of devices that `snapshot` does not hold, the records stay.
     """
-    guests = {plan.uuid: plan for plan in _plan_guests(snapshot, policy, state)}
-    plans = _plan_devices(snapshot, policy, guests)
+    guests = {plan.uuid: plan for plan in _plan_guests(snapshot, policy, state, scope)}
+    plans = _plan_devices(snapshot, policy, state, guests)
     plans_of = defaultdict(list)
     for plan in plans:
         plans_of[plan.address].append(plan)
@@ -53,15 +53,14 @@ def make_plan(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope
                 return place_device(device, plan.guest, plan.target, shares, records, state.managed)
 
         def is_due(record: Record) -> bool:
-            return scope.covers(record.owner, address) and (
-                all(_gives_back(plan, guests) for plan in claims) if claims else record.owner not in unreadable
-            )
+            is_ours_to_judge = scope.covers(record.owner, address) and record.owner not in unreadable
+            return is_ours_to_judge and all(_gives_back(plan, guests) for plan in claims)
 
         return release_device(device, records, is_due, snapshot.default_affinity)
 
     return _assemble(
         snapshot,
-        {address: handle(address) for address in sorted(plans_of.keys() | state.records.keys())},
+        {address: handle(address) for address in sorted(plans_of.keys() | state.records.keys() & snapshot.devices)},
         [plan for plan in plans if scope.covers(plan.guest, plan.address)],
         [plan for plan in guests.values() if _is_reported(plan, plans, scope)],
         state,
@@ -78,8 +77,10 @@ def plan_reset(snapshot: HostSnapshot, state: State) -> Plan:
     return _assemble(snapshot, {address: handle(address) for address in sorted(state.records)}, [], [], state)
 
 
-def _plan_guests(snapshot: HostSnapshot, policy: Policy, state: State) -> Iterable[GuestPlan]:
-    single_pins = count_single_pins(snapshot.guests)
+def _plan_guests(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope) -> Iterable[GuestPlan]:
+    """Plan the guests that are reported and those that have one of the devices in the snapshot."""
+    known = [guest.known for guest in snapshot.unreadable if guest.known is not None]
+    single_pins = count_single_pins([*snapshot.guests, *known])
     readable = (
         plan_guest(
             guest,
@@ -89,15 +90,16 @@ def _plan_guests(snapshot: HostSnapshot, policy: Policy, state: State) -> Iterab
             state.extra_specs,
         )
         for guest in snapshot.guests
+        if scope.guest in (None, guest.uuid)
+        or any(claim.address in snapshot.devices for claim in snapshot.claims[guest.uuid])
     )
     return sorted([*readable, *map(plan_unreadable, snapshot.unreadable)], key=lambda plan: plan.uuid)
 
 
-def _plan_devices(snapshot: HostSnapshot, policy: Policy, guests: Mapping[GuestId, GuestPlan]) -> Sequence[DevicePlan]:
-    claimants: dict[PciAddress, list[GuestId]] = defaultdict(list)
-    for guest in snapshot.guests:
-        for claim in snapshot.claims[guest.uuid]:
-            claimants[claim.address].append(guest.uuid)
+def _plan_devices(
+    snapshot: HostSnapshot, policy: Policy, state: State, guests: Mapping[GuestId, GuestPlan]
+) -> Sequence[DevicePlan]:
+    claimants = _claimants(snapshot, state)
     plans = [
         plan_device(
             claim,
@@ -110,8 +112,21 @@ def _plan_devices(snapshot: HostSnapshot, policy: Policy, guests: Mapping[GuestI
         )
         for guest in snapshot.guests
         for claim in snapshot.claims[guest.uuid]
+        if claim.address in snapshot.devices
     ]
     return sorted(plans, key=lambda plan: (plan.address, plan.guest or ""))
+
+
+def _claimants(snapshot: HostSnapshot, state: State) -> Mapping[PciAddress, Collection[GuestId]]:
+    """Return the guests of each device. An unreadable one has what it had, and what was moved for it."""
+    claimants: dict[PciAddress, set[GuestId]] = defaultdict(set)
+    for uuid, claims in snapshot.claims.items():
+        for claim in claims:
+            claimants[claim.address].add(uuid)
+    unreadable = {guest.uuid for guest in snapshot.unreadable}
+    for address, records in state.records.items() if unreadable else ():
+        claimants[address] |= unreadable.intersection(record.owner for record in records.values())
+    return claimants
 
 
 def _rank_devices(plans: Iterable[DevicePlan]) -> Mapping[PciAddress, int]:
@@ -154,7 +169,10 @@ def _assemble(
     actions.sort(key=itemgetter(0))
     after = replace(
         state,
-        records={address: device.records for address, device in handled.items() if device.records},
+        records={
+            **{address: records for address, records in state.records.items() if address not in handled},
+            **{address: device.records for address, device in handled.items() if device.records},
+        },
         managed=_still_managed(snapshot, state.managed),
     )
     return Plan(
@@ -166,12 +184,12 @@ def _assemble(
 
 
 def _still_managed(snapshot: HostSnapshot, managed: Mapping[IrqId, str]) -> Mapping[IrqId, str]:
-    """Return what is still true of the memory of managed interrupts: same device, same number, same name."""
+    """Return what may still be true of the memory of managed interrupts: same device, same number, same name."""
     return {
         irq: name
         for irq, name in managed.items()
-        if irq.device in snapshot.devices
-        and any(
+        if irq.device not in snapshot.devices
+        or any(
             seen.number == irq.number and (seen.action or "") == name
             for seen in snapshot.devices[irq.device].interrupts
         )

@@ -1,35 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells the log of a pass: a line for each guest that changed, and in detail a line for each interrupt."""
+"""Tells the log of passes: what changed, what went wrong, and in detail each interrupt."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from irqaffinity.model.action import Action
+from irqaffinity.model.action import Action, Result
 from irqaffinity.model.host import Device
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import State
 from irqaffinity.model.text import counted
-from irqaffinity.model.verdict import Verdict
+from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.report.outcome import Outcome
 
 LOG = logging.getLogger(__name__)
 
 _CHANGED = frozenset({Verdict.SET, Verdict.PENDING})
 
+_Subject = tuple[str, PciAddress | None]
+"""The uuid of a guest, and one of its devices or None for the guest itself."""
 
-def log_outcome(outcome: Outcome) -> None:
-    """Log what a pass did: nothing at INFO when nothing changed."""
-    if LOG.isEnabledFor(logging.INFO):
-        _log_changes(outcome)
-    if LOG.isEnabledFor(logging.DEBUG):
-        _log_each(outcome)
+
+class PassLog:
+    """Tells the log of one pass after the other, and of a trouble only when it is new or another one."""
+
+    def __init__(self) -> None:
+        self._troubles: dict[_Subject, str] = {}
+
+    def tell(self, outcome: Outcome) -> None:
+        """Log what a pass did: nothing at INFO and above when nothing changed."""
+        troubles = {}
+        for subject, level, trouble in _troubles(outcome):
+            troubles[subject] = trouble
+            if self._troubles.get(subject) != trouble:
+                LOG.log(level, "guest %s: %s", subject[0], trouble)
+        for subject in _subjects(outcome):
+            self._troubles.pop(subject, None)
+        self._troubles |= troubles
+        if LOG.isEnabledFor(logging.INFO):
+            _log_changes(outcome)
+        if LOG.isEnabledFor(logging.DEBUG):
+            _log_each(outcome)
 
 
 def log_forgotten(before: State, after: State, devices: Mapping[PciAddress, Device]) -> None:
     """Warn of each interrupt that is not given back because somebody else has moved it since: it is forgotten now."""
-    for address, records in before.records.items():
-        kept = after.records.get(address, {})
+    for address in before.records.keys() & devices.keys():
+        records, kept = before.records[address], after.records.get(address, {})
         for interrupt in devices[address].interrupts:
             record = records.get(interrupt.number)
             if record is not None and interrupt.number not in kept and interrupt.writable:
@@ -41,6 +58,25 @@ def log_forgotten(before: State, after: State, devices: Mapping[PciAddress, Devi
                     interrupt.smp,
                     record.written,
                 )
+
+
+def _troubles(outcome: Outcome) -> Iterator[tuple[_Subject, int, str]]:
+    """Give each guest in error, and each device with a failed interrupt: the first of these stands for all."""
+    for guest in outcome.guests:
+        if guest.status.is_error:
+            yield (guest.uuid, None), logging.ERROR, f"{guest.name}: {guest.status.value}: {guest.message}"
+    failed: dict[tuple[str, PciAddress], Result] = {}
+    for result in outcome.results:
+        if result.verdict in FAILED:
+            failed.setdefault((result.action.owner, result.action.device), result)
+    for (owner, device), result in failed.items():
+        trouble = f"{device} irq {result.action.number} stays on {result.smp}: {result.verdict.value}: {result.message}"
+        yield (owner, device), logging.WARNING, trouble
+
+
+def _subjects(outcome: Outcome) -> Iterator[_Subject]:
+    yield from ((guest.uuid, None) for guest in outcome.guests)
+    yield from ((result.action.owner, result.action.device) for result in outcome.results)
 
 
 def _log_changes(outcome: Outcome) -> None:

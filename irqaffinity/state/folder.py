@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
+_PERMISSIONS = 0o777
+"""Without setgid, which a folder inherits from its parent and which opens it to nobody."""
+
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -61,7 +64,7 @@ class StateFolder:
     def _check(self, found: os.stat_result, path: str, mode: int) -> None:
         if found.st_uid != os.geteuid():
             raise StateError(f"{path} belongs to uid {found.st_uid} and not to uid {os.geteuid()}: chown it")
-        if stat.S_IMODE(found.st_mode) & ~mode:
+        if stat.S_IMODE(found.st_mode) & _PERMISSIONS & ~mode:
             raise StateError(f"{path} has mode {stat.S_IMODE(found.st_mode):04o}: chmod it to {mode:04o}")
 
     def _unusable(self, error: OSError, name: str = "") -> StateError:

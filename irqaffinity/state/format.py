@@ -3,7 +3,7 @@
 
 {"schema": 1, "boot_id": "...",
  "records": [{"device": "0000:81:00.2", "irq": 142, "owner": "<uuid>", "driver": "vfio-pci", "original": "0-31",
-              "written": "21,23", "previous": null, "spread_over": null}],
+              "written": "21,23", "previous": null, "spread_over": null, "next_cpu": false}],
  "managed": [{"device": "0000:01:00.0", "irq": 36, "action": "nvme0q1"}],
  "extra_specs": {"<uuid>": {"mask": "1-4,^3", "timestamp": "2026-11-20 12:00:00"}}}
 """
@@ -43,6 +43,7 @@ def encode(state: State, boot_id: str) -> dict[str, Any]:
                 "written": str(record.written),
                 "previous": _text(record.previous),
                 "spread_over": _text(record.spread_over),
+                "next_cpu": record.next_cpu,
             }
             for device, records in sorted(state.records.items())
             for number, record in sorted(records.items())
@@ -88,6 +89,7 @@ def _records(rows: Any) -> dict[PciAddress, dict[int, Record]]:
             written=CpuSet.parse(row["written"]),
             previous=_cpus(row["previous"]),
             spread_over=_cpus(row["spread_over"]),
+            next_cpu=row["next_cpu"] is True,
         )
     return dict(records)
 

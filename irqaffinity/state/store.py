@@ -68,6 +68,7 @@ class Store:
         self._sync = sync
         self._signature: _Signature | None = None
         self._state = State()
+        self._said = ""
 
     def exclusive(self) -> contextlib.AbstractContextManager[None]:
         """Hold pass.lock, for which another pass is waited 5 s; raise LockTaken or StateError."""
@@ -105,10 +106,10 @@ class Store:
             return State()
         except StateError as error:
             if os.path.lexists(self._folder.path):
-                LOG.warning("the state is taken as empty: %s", error)
+                self._say_once(str(error))
             return State()
         except (BadState, OSError, ValueError, RecursionError) as error:
-            LOG.warning("the state is taken as empty: %s/%s: %s", self._folder.path, _FILE, error)
+            self._say_once(f"{self._folder.path}/{_FILE}: {error}")
             return State()
 
     def save(self, state: State) -> None:
@@ -128,6 +129,11 @@ class Store:
             path = f"{self._folder.path}/{_FILE}"
             raise StateError(f"{path} cannot be written: {error.strerror}; free or mend its file system") from error
         self._signature, self._state = signature, state
+
+    def _say_once(self, why: str) -> None:
+        if why != self._said:
+            LOG.warning("the state is taken as empty: %s", why)
+        self._said = why
 
     def _decode(self, folder: int, data: bytes) -> State:
         try:

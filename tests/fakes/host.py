@@ -42,8 +42,9 @@ class FakeHost(HostTree):
         self._refused_opens[number] = code
 
     def refuse(self, number: int, code: int, when: Callable[[str], bool] = lambda cpus: True) -> None:
-        """Make writing the interrupt's affinity fail with this errno, for CPUs that `when` is true of."""
-        self._refused_writes[number] = lambda cpus: code if when(cpus) else 0
+        """Make writing its affinity fail with this errno for CPUs that `when` is true of; the last counts."""
+        before = self._refused_writes.get(number, lambda cpus: 0)
+        self._refused_writes[number] = lambda cpus: code if when(cpus) else before(cpus)
 
     def accept(self, number: int) -> None:
         """Take back what `refuse` and `refuse_open` said."""

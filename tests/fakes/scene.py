@@ -70,7 +70,7 @@ class Scene:
     def auditor(self) -> Auditor:
         """The auditor of this process."""
         if self._auditor is None:
-            self._auditor = Auditor("cmp-12", self.host.root, self._domains_now, self.policy, self.store)
+            self._auditor = Auditor("cmp-12", self.host.root, self, self.policy, self.store)
         return self._auditor
 
     def audit(self, scope: Scope = Scope()) -> Outcome:
@@ -81,7 +81,11 @@ class Scene:
         """Make one dry pass."""
         return self.auditor.rehearse(scope).outcome
 
-    def _domains_now(self) -> list[Domain]:
+    def domain(self, uuid: str) -> Domain | None:
+        """Ask for one domain."""
+        return next((domain for domain in self.active_domains() if domain.uuid == uuid), None)
+
+    def active_domains(self) -> list[Domain]:
         """List the domains of a libvirt that runs just these: each connection has a world of its own."""
         if self.list_domains is not None:
             return self.list_domains()

@@ -53,7 +53,7 @@ def small_guest(libvirtd: Libvirtd) -> Iterator[Libvirtd]:
 
 def auditor(hypervisor: Hypervisor, folder: Path, root: HostRoot) -> Auditor:
     store = Store(StateFolder(str(folder / "state")), read_boot_id(root))
-    return Auditor("here", root, hypervisor.active_domains, Policy(), store)
+    return Auditor("here", root, hypervisor, Policy(), store)
 
 
 def test_the_pins_of_a_running_guest_are_read(small_guest: Libvirtd, tmp_path: Path) -> None:

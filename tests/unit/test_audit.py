@@ -9,6 +9,7 @@ import pytest
 from irqaffinity.audit import UnknownTarget
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.root import HostUnreadable
@@ -124,7 +125,7 @@ def test_a_guest_that_cannot_be_read_keeps_what_it_has(scene: Scene) -> None:
 @pytest.mark.parametrize("xml", ["<domain", "<network/>", "<domain id='1'><vcpu>x</vcpu></domain>"])
 def test_a_guest_whose_xml_is_not_understood_stops_no_other(scene: Scene, xml: str) -> None:
     scene.add_guest(VF0)
-    good = scene._domains_now()
+    good = scene.active_domains()
     scene.list_domains = lambda: [Domain(OTHER, "broken\nguest", xml=xml), *good]
     outcome = scene.audit()
     assert {row["uuid"]: row["status"] for row in document(outcome)["guests"]} == {
@@ -408,3 +409,120 @@ def test_no_pass_leaves_a_file_open(scene: Scene) -> None:
     for _ in range(20):
         scene.audit()
     assert len(os.listdir("/proc/self/fd")) <= len(before)
+
+
+def break_xml(scene: Scene, uuid: str) -> None:
+    """From now on libvirt does not give the XML of this guest."""
+    domains = list(scene.active_domains())
+    scene.list_domains = lambda: [
+        Domain(domain.uuid, domain.name, error="stuck") if domain.uuid == uuid else domain for domain in domains
+    ]
+
+
+def test_a_guest_that_cannot_be_read_any_more_makes_no_other_dedicated(scene: Scene) -> None:
+    scene.add_guest(VF0, pins=("4",), metadata="")
+    scene.add_guest(VF1, pins=("4",), metadata="", uuid=OTHER)
+    scene.audit()
+    break_xml(scene, GUEST)
+    outcome = scene.audit()
+    assert {guest.uuid: guest.status.value for guest in outcome.guests} == {GUEST: "xml_invalid", OTHER: "shared_cpus"}
+    assert scene.host.writes == 0
+
+
+def test_an_interrupt_on_a_spare_cpu_goes_back_although_that_was_never_stored(scene: Scene) -> None:
+    scene.policy = Policy(distribution=Distribution.SPREAD)
+    scene.add_guest(VF0)
+    scene.host.refuse(40, errno.ENOSPC, when=lambda cpus: cpus == "2")
+    scene.host.on_open_for_write = lambda number: (scene.folder / "state/state.json.new").mkdir(exist_ok=True)
+    outcome = scene.audit()
+    assert (scene.host.smp(40), outcome.exit_status()) == ("3", 1)
+    assert "state.json.new" in (outcome.unsaved or "")
+
+    (scene.folder / "state/state.json.new").rmdir()
+    scene.host.on_open_for_write = lambda number: None
+    scene.restart()
+    scene.domains.clear()
+    assert verdicts(scene.audit()) == {40: "set", 41: "set"}
+    assert scene.host.smp(40) == "0-15"
+
+
+def test_a_pass_for_one_guest_leaves_the_backoff_of_others(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER, pins=("4", "12"))
+    scene.host.refuse(50, errno.ENOSPC)
+    scene.audit()
+    tried: list[int] = []
+    scene.host.on_open_for_write = tried.append
+    scene.audit(Scope(guest=GuestId(GUEST)))
+    scene.audit()
+    assert tried == []
+
+
+def test_a_guest_is_looked_at_without_asking_libvirt_or_reading_others(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER, pins=("4", "12"))
+    scene.audit()
+    scene.list_domains = lambda: pytest.fail("libvirt was asked")
+    scene.host.add_vectors(VF0, [42], "0-15")
+    scene.host.add_vectors(VF1, [52], "0-15")
+    before = scene.store.load().records
+    outcome = scene.auditor.look(GuestId(GUEST)).outcome
+    assert verdicts(outcome) == {40: "ok", 41: "ok", 42: "set"}
+    assert (scene.host.smp(42), scene.host.smp(52)) == ("2-3", "0-15")
+    after = scene.store.load().records
+    assert after[PciAddress.parse(VF1)] == before[PciAddress.parse(VF1)]
+
+
+def test_one_guest_is_read_anew_and_what_it_lost_goes_back(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER, pins=("4", "12"))
+    scene.audit()
+    del scene.domains[0]
+    assert verdicts(scene.auditor.audit_guest(GuestId(GUEST)).outcome) == {40: "set", 41: "set"}
+    assert (scene.host.smp(40), scene.host.smp(50)) == ("0-15", "12")
+    assert set(scene.auditor.guests) == {OTHER}
+    assert verdicts(scene.audit()) == {50: "ok", 51: "ok"}
+
+
+def test_a_guest_that_moves_to_the_cpus_of_another_shares_them_in_its_own_pass(scene: Scene) -> None:
+    """The pins of the others are as they were seen last."""
+    scene.add_guest(VF0, pins=("2",), metadata="")
+    scene.add_guest(VF1, pins=("4",), metadata="", uuid=OTHER)
+    scene.audit()
+    scene.domains.clear()
+    scene.add_guest(VF0, pins=("4",), metadata="")
+    (plan,) = scene.auditor.audit_guest(GuestId(GUEST)).outcome.guests
+    assert plan.status.value == "shared_cpus"
+
+
+def test_the_mask_of_a_notification_is_stored_and_heeded_after_a_restart(scene: Scene) -> None:
+    scene.add_guest(VF0, metadata="")
+    scene.audit()
+    scene.auditor.remember(GuestId(GUEST), RememberedSpecs("1", "2026-11-20 12:00:01"))
+    assert verdicts(scene.auditor.look(GuestId(GUEST)).outcome) == {40: "set", 41: "set"}
+    assert scene.host.smp(40) == "3"
+    scene.auditor.remember(GuestId(GUEST), RememberedSpecs("0", "2026-11-20 12:00:00"))
+    scene.audit()
+    scene.restart()
+    outcome = scene.audit()
+    assert [(guest.mask, guest.mask_source.value) for guest in outcome.guests] == [("1", "notification")]
+    assert scene.host.smp(40) == "3"
+
+
+def test_each_trouble_is_logged_once_with_guest_and_cause(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.add_masked_guest("9", VF0)
+    scene.add_guest(VF1, uuid=OTHER, pins=("4", "12"))
+    scene.host.refuse(50, errno.EACCES)
+    for _ in range(2):
+        scene.audit()
+    assert [record.levelname for record in caplog.records if "moved" not in record.message] == ["ERROR", "WARNING"]
+    assert f"guest {GUEST}: instance-0: mask_out_of_range: " in caplog.text
+    assert f"guest {OTHER}: {VF1} irq 50 stays on 0-15: denied: " in caplog.text
+
+    scene.host.accept(50)
+    scene.audit()
+    scene.host.refuse(50, errno.EACCES)
+    (scene.host.proc / "irq/50/smp_affinity_list").write_text("0-15\n")
+    caplog.clear()
+    scene.audit()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

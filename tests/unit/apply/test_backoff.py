@@ -45,7 +45,7 @@ def test_another_target_is_tried_at_once_and_starts_anew() -> None:
 def test_what_is_no_longer_refused_is_forgotten() -> None:
     backoff = Backoff(Clock())
     backoff.failed(IRQ, TARGET)
-    backoff.forget_all_but(frozenset({IRQ}))
+    backoff.forget([IrqId(IRQ.device, 41)])
     assert backoff.holds(IRQ, TARGET)
-    backoff.forget_all_but(frozenset())
+    backoff.forget([IRQ])
     assert not backoff.holds(IRQ, TARGET)

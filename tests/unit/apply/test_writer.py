@@ -125,6 +125,40 @@ def test_an_interrupt_that_vanishes_after_the_write_is_gone(vf: FakeHost) -> Non
     assert AffinityWriter(vf.root).place(move(40, "9")).verdict is Verdict.GONE
 
 
+def test_a_number_that_another_device_took_over_at_the_write_is_gone_and_not_the_kernels_own(vf: FakeHost) -> None:
+    def reuse(_cpus: str) -> bool:
+        (vf.device_folder(VF) / "msi_irqs/40").unlink(missing_ok=True)
+        return True
+
+    vf.refuse(40, errno.EPERM, when=reuse)
+    assert AffinityWriter(vf.root).place(move(40, "9")).verdict is Verdict.GONE
+
+
+def test_an_interrupt_that_became_the_kernels_own_is_not_even_opened(vf: FakeHost) -> None:
+    (vf.proc / "irq/40/smp_affinity_list").chmod(0o444)
+    opened: list[int] = []
+    vf.on_open_for_write = opened.append
+    assert AffinityWriter(vf.root).place(move(40, "9")).verdict is Verdict.MANAGED
+    assert opened == []
+
+
+def test_a_spare_that_the_interrupt_has_already_is_not_written(vf: FakeHost) -> None:
+    vf.refuse(40, errno.ENOSPC, when=lambda cpus: cpus == "9")
+    action = move(40, "9", "10")._replace(current=CpuSet([10]), effective=CpuSet([10]))
+    result = AffinityWriter(vf.root).place(action)
+    assert (result.verdict, result.reason, str(result.asked)) == (Verdict.OK, IrqReason.NEXT_CPU, "10")
+    assert vf.writes == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"), [(errno.EINVAL, Verdict.OFFLINE), (errno.ENOENT, Verdict.GONE), (errno.EROFS, Verdict.DENIED)]
+)
+def test_what_is_wrong_with_a_spare_is_told(vf: FakeHost, code: int, verdict: Verdict) -> None:
+    vf.refuse(40, code)
+    vf.refuse(40, errno.ENOSPC, when=lambda cpus: cpus == "9")
+    assert AffinityWriter(vf.root).place(move(40, "9", "10", "11")).verdict is verdict
+
+
 def test_the_next_cpu_serves_when_the_first_has_no_free_vector(vf: FakeHost) -> None:
     vf.refuse(40, errno.ENOSPC, when=lambda cpus: cpus in ("9", "10"))
     result = AffinityWriter(vf.root).place(move(40, "9", "10", "11", "12"))

@@ -198,14 +198,14 @@ def test_check_finds_everything_in_order(scene: Scene, run: Run) -> None:
 
 def test_check_tells_the_next_step_for_each_fault(scene: Scene, run: Run) -> None:
     slip = scene.folder / "slip.conf"
-    slip.write_text("[placement]\nnumaa = strict\n")
+    slip.write_text("[placement]\nauth_url = x\n")
     (scene.folder / "state").mkdir(mode=0o755)
     for path in scene.host.proc.glob("irq/*/smp_affinity_list"):
         path.chmod(0o444)
     status, out, _ = run("check", f"--config-file={slip}", "--libvirt-uri", "test:///none.xml", f"--sys={scene.folder}")
     failed = {line.split()[0]: line for line in out.splitlines() if " FAILED " in line}
     assert status == 1
-    assert "[placement] numaa is no option: mend or remove it" in failed["configuration"]
+    assert "[placement] auth_url is no option: mend or remove it" in failed["configuration"]
     assert "--sys" in failed["host"]
     assert "--libvirt-uri" in failed["libvirt"]
     assert "--proc" in failed["rights"]
@@ -216,11 +216,11 @@ def test_an_unknown_option_is_warned_of_and_the_audit_goes_on(
     scene: Scene, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     slip = scene.folder / "slip.conf"
-    slip.write_text("[placement]\nnumaa = strict\n")
+    slip.write_text("[placement]\nauth_url = x\n")
     scene.add_guest(VF0)
     status, _, _ = run("audit", "--once", "--config-file", str(slip))
     assert (status, scene.host.smp(40)) == (0, "2-3")
-    assert caplog.messages == [f"{slip}: [placement] numaa is no option, and does nothing: mend or remove it"]
+    assert caplog.messages == [f"{slip}: [placement] auth_url is no option, and does nothing: mend or remove it"]
 
 
 def test_debug_tells_each_interrupt_of_a_dry_run(scene: Scene, options: Callable[[], list[str]]) -> None:

@@ -78,6 +78,9 @@ def test_a_folder_is_read_after_the_files_in_the_order_of_names(file: Path, tmp_
         ("[placement]\nnuma = near", "[placement] numa: Valid values are [preferred, strict], but found 'near'"),
         ("[placement]\ndistribution = all", "[placement] distribution: Valid values are [mask, spread]"),
         ("[placement]\ndedicated_cpus = 1-x", "[placement] dedicated_cpus: '1-x' is neither a CPU number nor a range"),
+        ("[placement]\ndedicated_cpus =", "[placement] dedicated_cpus: the list is empty: name CPUs, or remove"),
+        ("[host]\nproc =", "[host] proc: '' is not the path of a folder of its own"),
+        ("[audit]\ninterval = 99999999999999", "[audit] interval: '99999999999999' is not a whole number"),
         ("[placement]\ndedicated_cpus = 70000", "[placement] dedicated_cpus: CPU number 70000 is above 65535"),
         (
             '[placement]\nflavor_masks = a:"1-,2"',
@@ -87,9 +90,9 @@ def test_a_folder_is_read_after_the_files_in_the_order_of_names(file: Path, tmp_
         ("[placement]\nflavor_masks = a", "[placement] flavor_masks: Value should be NAME:VALUE pairs"),
         ("[pci]\ndevice_spec = {x", "[pci] device_spec: {x is not JSON"),
         ('[pci]\ndevice_spec = {"address": "zz:00.0"}', '[pci] device_spec: "bus" "zz" is not a hexadecimal number'),
-        ("[audit]\ninterval = 0", "[audit] interval: '0' is not a whole number of seconds, 1 or more"),
-        ("[audit]\ninterval = often", "[audit] interval: 'often' is not a whole number of seconds, 1 or more"),
-        ("[audit]\ninterval =", "[audit] interval: '' is not a whole number of seconds, 1 or more"),
+        ("[audit]\ninterval = 0", "[audit] interval: '0' is not a whole number of seconds between 1 and 86400"),
+        ("[audit]\ninterval = often", "[audit] interval: 'often' is not a whole number of seconds between 1 and 86400"),
+        ("[audit]\ninterval =", "[audit] interval: '' is not a whole number of seconds between 1 and 86400"),
     ],
 )
 def test_a_mistake_names_file_group_option_and_what_is_allowed(file: Path, text: str, told: str) -> None:
@@ -130,5 +133,57 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_unknown_options_of_our_groups_are_told_and_others_are_not(file: Path) -> None:
-    file.write_text("[placement]\nnumaa = strict\n[oslo_messaging_rabbit]\nssl = true\n[DEFAULT]\ndebug = true\n")
-    assert load([str(file)]).unknown == (f"{file}: [placement] numaa",)
+    file.write_text("[placement]\nauth_url = x\n[oslo_messaging_rabbit]\nssl = true\n[DEFAULT]\ndebug = true\n")
+    assert load([str(file)]).unknown == (f"{file}: [placement] auth_url",)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[pci]\ndevice_specs = {}", "[pci] device_specs is no option: device_spec is"),
+        ("[PLACEMENT]\nnumaa = strict", "[placement] numaa is no option: numa is"),
+        ("[pcii]\ndevice_spec = {}", "[pcii] is no group: [pci] is"),
+    ],
+)
+def test_a_slip_of_the_pen_is_refused_for_what_was_meant_would_not_be_heeded(file: Path, text: str, told: str) -> None:
+    file.write_text(f"{text}\n")
+    with pytest.raises(ConfigError, match=re.escape(f"{file}: {told}")):
+        load([str(file)])
+
+
+def test_groups_are_found_in_any_case(file: Path) -> None:
+    file.write_text("[Placement]\nnuma = strict\n")
+    assert load([str(file)]).policy.numa is Numa.STRICT
+    file.write_text("[Placement]\nnuma = near\n")
+    with pytest.raises(ConfigError, match=re.escape(f"{file}: [placement] numa: ")):
+        load([str(file)])
+
+
+@pytest.mark.parametrize("text", ["[state]\npath = $HOME/x", "[placement]\nflavor_masks = a$b:1"])
+def test_a_dollar_that_names_no_option_is_told(file: Path, text: str) -> None:
+    file.write_text(f"{text}\n")
+    with pytest.raises(ConfigError, match=r"a \$ that names no option is written \$\$"):
+        load([str(file)])
+
+
+def test_a_dollar_on_the_command_line_is_one(file: Path) -> None:
+    assert load([], overrides={("state", "path"): "/srv/$HOME"}).state_path == "/srv/$HOME"
+
+
+@pytest.mark.parametrize("path", ["", "/", "//"])
+def test_a_folder_of_its_own_is_needed(path: str) -> None:
+    with pytest.raises(ConfigError, match=r"command line: \[state\] path: .* is not the path of a folder"):
+        load([], overrides={("state", "path"): path})
+
+
+def test_a_file_that_is_no_text_is_named(file: Path, tmp_path: Path) -> None:
+    file.write_bytes(b"# caf\xe9\n")
+    with pytest.raises(ConfigError, match=re.escape(f"{file} cannot be read")):
+        load([str(file)])
+    with pytest.raises(ConfigError, match=re.escape(f"{tmp_path} cannot be read")):
+        load([str(tmp_path)])
+
+
+def test_a_mask_is_kept_on_one_line(file: Path) -> None:
+    file.write_text('[placement]\nflavor_masks = nfv:"1,\n   2"\n')
+    assert load([str(file)]).policy.flavor_masks == {"nfv": "1, 2"}

@@ -171,6 +171,43 @@ def test_after_two_abandoned_threads_nothing_is_called_any_more(never: threading
     assert threading.active_count() == threads
 
 
+def test_calls_that_came_back_after_all_do_not_count(uri: str) -> None:
+    hypervisor, back = Hypervisor(uri, AT_ONCE), threading.Event()
+    for _ in range(2):
+        with pytest.raises(LibvirtUnreachable):
+            hypervisor._ask(back.wait)
+    assert hypervisor.is_stuck
+    given_up = list(hypervisor._abandoned)
+    back.set()
+    for thread in given_up:
+        thread._thread.join(AMPLE)
+    assert not hypervisor.is_stuck
+    hypervisor._deadline = AMPLE
+    assert len(hypervisor.active_domains()) == 2
+
+
+def test_one_domain_is_read_alone(uri: str) -> None:
+    hypervisor = Hypervisor(uri)
+    found = hypervisor.domain(guest_id(2))
+    assert found is not None
+    assert (found.uuid, found.name, "<name>two</name>" in (found.xml or "")) == (guest_id(2), "two", True)
+    assert hypervisor.domain(guest_id(3)) is None
+
+
+def test_a_domain_that_ended_while_another_hung_is_gone_and_the_rest_is_read(
+    tmp_path: Path, never: threading.Event
+) -> None:
+    """The new connection, a world of its own, has all but the second guest."""
+    guests = [domain(f"vm{number}", guest_id(number), ["2"]) for number in range(1, 5)]
+    hypervisor = OtherHandles(make_libvirt(tmp_path / "first", guests))
+    hypervisor.stuck = SimpleNamespace(XMLDesc=lambda _flags: never.wait())
+    hypervisor.handles = dict.fromkeys([guest_id(1), guest_id(2)], hypervisor.stuck)
+    assert hypervisor._list_active().keys() == {guest_id(number) for number in range(1, 5)}
+    hypervisor._uri = make_libvirt(tmp_path / "second", [guests[0], *guests[2:]])
+    domains = {domain.uuid: domain.xml is not None for domain in hypervisor.active_domains()}
+    assert domains == {guest_id(1): False, guest_id(3): True, guest_id(4): True}
+
+
 def test_one_domain_that_hangs_is_unknown_and_the_others_are_read_on_a_new_connection(
     uri: str, never: threading.Event
 ) -> None:

@@ -3,15 +3,17 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from irqaffinity.demo.domains import domain, hostdev
 from irqaffinity.model.guest import ClaimKind, UnreadableGuest
-from irqaffinity.model.host import DeviceClaim
+from irqaffinity.model.host import DeviceClaim, HostSnapshot
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.guests import read_guests
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.snapshot import observe
 from irqaffinity.observe.sysfs import Details
@@ -43,10 +45,14 @@ def active(number: int, *devices: str) -> Domain:
     return Domain(uuid, name, domain(name, uuid, ["2", "3"], devices))
 
 
+def see(host: FakeHost, domains: list[Domain], *arguments: Any, **options: Any) -> HostSnapshot:
+    return observe(host.root, read_guests(host.root, domains), *arguments, **options)
+
+
 def test_a_snapshot_holds_guests_claims_devices_and_host(host: FakeHost) -> None:
     host.add_device(VF, 0)
     host.add_vectors(VF, [40], "0-15", "5")
-    snapshot = observe(host.root, [active(1, hostdev(VF)), active(2)])
+    snapshot = see(host, [active(1, hostdev(VF)), active(2)])
     assert [guest.uuid for guest in snapshot.guests] == [guest_id(1), guest_id(2)]
     assert snapshot.claims == {
         guest_id(1): (DeviceClaim(VF_ADDRESS, ClaimKind.HOSTDEV),),
@@ -59,7 +65,7 @@ def test_a_snapshot_holds_guests_claims_devices_and_host(host: FakeHost) -> None
 
 
 def test_a_device_that_the_host_does_not_have_is_in_the_snapshot(host: FakeHost) -> None:
-    snapshot = observe(host.root, [active(1, hostdev(VF))])
+    snapshot = see(host, [active(1, hostdev(VF))])
     assert snapshot.devices[VF_ADDRESS].present is False
 
 
@@ -70,7 +76,7 @@ def test_claims_by_name_are_looked_up(host: FakeHost) -> None:
     host.add_vdpa("vdpa0", "vhost-vdpa-0", VF2)
     host.add_mdev(MDEV, PF)
     claims = [MEDIATED.format(MDEV), MACVTAP.format("eth1v0"), VDPA.format("vhost-vdpa-0")]
-    snapshot = observe(host.root, [active(1, *claims)])
+    snapshot = see(host, [active(1, *claims)])
     assert set(snapshot.claims[guest_id(1)]) == {
         DeviceClaim(PF_ADDRESS, ClaimKind.MDEV),
         DeviceClaim(VF_ADDRESS, ClaimKind.MACVTAP),
@@ -81,7 +87,7 @@ def test_claims_by_name_are_looked_up(host: FakeHost) -> None:
 
 @pytest.mark.parametrize("claim", [MACVTAP.format("bond0"), VDPA.format("vhost-vdpa-7"), MEDIATED.format(MDEV)])
 def test_what_stands_on_no_pci_device_is_no_device_of_the_guest(host: FakeHost, claim: str) -> None:
-    snapshot = observe(host.root, [active(1, claim)])
+    snapshot = see(host, [active(1, claim)])
     assert snapshot.claims == {guest_id(1): ()}
     assert snapshot.devices == {}
 
@@ -90,14 +96,14 @@ def test_a_device_that_a_guest_names_twice_is_claimed_once(host: FakeHost) -> No
     host.add_device(VF, 0)
     host.add_vdpa("vdpa0", "vhost-vdpa-0", VF)
     host.add_vdpa("vdpa1", "vhost-vdpa-1", VF)
-    snapshot = observe(host.root, [active(1, VDPA.format("vhost-vdpa-0"), VDPA.format("vhost-vdpa-1"))])
+    snapshot = see(host, [active(1, VDPA.format("vhost-vdpa-0"), VDPA.format("vhost-vdpa-1"))])
     assert snapshot.claims[guest_id(1)] == (DeviceClaim(VF_ADDRESS, ClaimKind.VDPA),)
 
 
 def test_a_domain_that_cannot_be_read_is_unknown_and_the_others_go_on(host: FakeHost) -> None:
     broken = Domain(guest_id(1), "broken\x1b", "<domain id='1'>")
     silent = Domain(guest_id(2).upper(), "silent", error="libvirt did not answer")
-    snapshot = observe(host.root, [broken, silent, active(3)])
+    snapshot = see(host, [broken, silent, active(3)])
     assert [guest.uuid for guest in snapshot.guests] == [guest_id(3)]
     assert [(guest.uuid, guest.name) for guest in snapshot.unreadable] == [
         (guest_id(1), "broken\\x1b"),
@@ -109,14 +115,14 @@ def test_a_domain_that_cannot_be_read_is_unknown_and_the_others_go_on(host: Fake
 
 def test_a_domain_that_ended_meanwhile_is_left_out(host: FakeHost) -> None:
     ended = domain("ended", guest_id(1), ["2"]).replace(" id='1'", "")
-    snapshot = observe(host.root, [Domain(guest_id(1), "ended", ended)])
+    snapshot = see(host, [Domain(guest_id(1), "ended", ended)])
     assert (snapshot.guests, snapshot.unreadable, snapshot.claims) == ((), (), {})
 
 
 def test_devices_of_moved_interrupts_are_read_too(host: FakeHost) -> None:
     host.add_device(VF, 0)
     host.add_vectors(VF, [40], "0-15")
-    snapshot = observe(host.root, [], moved={VF_ADDRESS: {40}, VF2_ADDRESS: {41}})
+    snapshot = see(host, [], moved={VF_ADDRESS: {40}, VF2_ADDRESS: {41}})
     assert [interrupt.number for interrupt in snapshot.devices[VF_ADDRESS].interrupts] == [40]
     assert snapshot.devices[VF2_ADDRESS].present is False
 
@@ -126,7 +132,7 @@ def test_the_names_of_remembered_interrupts_are_read_of_their_device_alone(host:
         host.add_device(address, 0)
         host.add_vectors(address, [number], "0-15")
     named = [IrqId(VF_ADDRESS, 40), IrqId(VF_ADDRESS, 41)]
-    snapshot = observe(host.root, [active(1, hostdev(VF), hostdev(VF2))], named=named)
+    snapshot = see(host, [active(1, hostdev(VF), hostdev(VF2))], named=named)
     assert snapshot.devices[VF_ADDRESS].interrupts[0].action == f"vfio-msix[0]({VF})"
     assert snapshot.devices[VF2_ADDRESS].interrupts[0].action is None
 
@@ -134,7 +140,7 @@ def test_the_names_of_remembered_interrupts_are_read_of_their_device_alone(host:
 def test_the_details_reach_the_devices(host: FakeHost) -> None:
     host.add_device(VF, 0)
     host.add_vectors(VF, [40], "0-15")
-    snapshot = observe(host.root, [active(1, hostdev(VF))], Details(identity=True, vectors=True))
+    snapshot = see(host, [active(1, hostdev(VF))], Details(identity=True, vectors=True))
     device = snapshot.devices[VF_ADDRESS]
     assert (device.vendor, device.interrupts[0].hwirq) == ("8086", 0)
 
@@ -142,7 +148,7 @@ def test_the_details_reach_the_devices(host: FakeHost) -> None:
 def test_a_host_without_sysfs_is_unreadable(host: FakeHost) -> None:
     (host.sys / "devices/system/cpu/online").unlink()
     with pytest.raises(HostUnreadable, match="--sys"):
-        observe(host.root, [active(1)])
+        see(host, [active(1)])
 
 
 @pytest.mark.parametrize(("details", "opens"), [(Details(), 2), (Details(vectors=True), 4)])
@@ -152,13 +158,13 @@ def test_each_interrupt_costs_two_opens_and_two_reads_and_two_more_to_spread(
 ) -> None:
     host = PathNotes(tmp_path)
     host.add_device(VF, 0)
-    observe(host.root, [active(1, hostdev(VF))], details)
+    see(host, [active(1, hostdev(VF))], details)
     line_opens = host.paths.count(f"{host.sys}/bus/pci/devices/{VF}/irq")
     before = (host.opens - line_opens, host.reads - line_opens)
 
     host.opens = host.reads = 0
     host.add_vectors(VF, range(40, 40 + count), "0-15", "5")
-    observe(host.root, [active(1, hostdev(VF))], details)
+    see(host, [active(1, hostdev(VF))], details)
     assert (host.opens, host.reads) == (before[0] + 1 + opens * count, before[1] + opens * count)
 
 
@@ -169,7 +175,7 @@ def test_a_pass_opens_the_two_affinity_files_of_its_own_interrupts_once(tmp_path
     host.add_vectors(VF, [40, 41], "0-15", "5")
     host.add_vectors(VF2, [42], "0-15", "5")
     host.add_interrupt(16, "0-15", "5")
-    observe(host.root, [active(1, hostdev(VF))])
+    see(host, [active(1, hostdev(VF))])
     interrupts = host.proc / "irq"
     assert sorted(path for path in host.paths if path.startswith(f"{interrupts}/4")) == [
         f"{interrupts}/{number}/{name}"

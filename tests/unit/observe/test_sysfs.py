@@ -293,3 +293,21 @@ def test_the_owner_of_an_interrupt(host: FakeHost) -> None:
     assert owner_of_interrupt(host.root, 40) == VF_ADDRESS
     assert owner_of_interrupt(host.root, 41) == PciAddress.parse(OTHER)
     assert owner_of_interrupt(host.root, 42) is None
+
+
+def test_names_that_are_no_addresses_are_passed_over(host: FakeHost) -> None:
+    host.add_device(VF, 0)
+    (host.device_folder(VF) / "physfn").symlink_to("../odd")
+    assert read_device(host.root, VF_ADDRESS, Details()).parent is None
+    odd = host.sys / "bus/pci/devices/odd/msi_irqs"
+    odd.mkdir(parents=True)
+    (odd / "99").touch()
+    assert owner_of_interrupt(host.root, 99) is None
+
+
+def test_the_line_is_looked_at_also_when_no_listed_number_exists(host: FakeHost) -> None:
+    """The listing and the interrupts are two moments: a device may have gone back to its line in between."""
+    folder = host.add_device(PF, 0, line=16)
+    host.add_interrupt(16, "0-7", action=INTX)
+    host.put(folder / "msi_irqs/40", "msix")
+    assert [interrupt.number for interrupt in read_device(host.root, PF_ADDRESS, Details()).interrupts] == [16]

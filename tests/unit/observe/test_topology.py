@@ -76,3 +76,11 @@ def test_interrupts_are_posted_where_iommu_and_hypervisor_both_can(
     for name, text in files.items():
         host.put(host.sys / name, text)
     assert read_facts(host.root).posted_interrupts is posted
+
+
+@pytest.mark.parametrize("cpulist", ["zz\n", None])
+def test_a_node_whose_cpus_cannot_be_read_is_told(host: FakeHost, cpulist: str | None) -> None:
+    path = host.sys / "devices/system/node/node1/cpulist"
+    path.unlink() if cpulist is None else path.write_text(cpulist)
+    with pytest.raises(HostUnreadable, match=r"node1/cpulist cannot be read .*: point --sys"):
+        read_topology(host.root)

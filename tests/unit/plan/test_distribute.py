@@ -67,7 +67,7 @@ def test_a_target_of_one_cpu_has_no_spares() -> None:
 
 
 def test_a_cpu_that_was_taken_for_want_of_vectors_is_kept_and_the_rest_are_spares() -> None:
-    record = make_record(written="9", spread_over=cpus("5,7,9"))
+    record = make_record(written="9", spread_over=cpus("5,7,9"), next_cpu=True)
     share = share_out([vector(50)], (7, 5, 9), 0, {50: record})[50]
     assert share.target == cpus("9")
     assert share.spares == (cpus("7"), cpus("5"))
@@ -76,10 +76,10 @@ def test_a_cpu_that_was_taken_for_want_of_vectors_is_kept_and_the_rest_are_spare
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        (make_record(written="9", spread_over=None), "7"),
-        (make_record(written="9", spread_over=cpus("5,7,9,11")), "7"),
+        (make_record(written="9", spread_over=cpus("5,7,9")), "7"),
+        (make_record(written="9", spread_over=cpus("5,7,9,11"), next_cpu=True), "7"),
         (make_record(written="5,7,9", spread_over=None), "7"),
-        (make_record(written="11", spread_over=cpus("5,7,9")), "7"),
+        (make_record(written="11", spread_over=cpus("5,7,9"), next_cpu=True), "7"),
     ],
 )
 def test_another_target_or_an_ordinary_record_is_spread_by_index(record: Record, expected: str) -> None:
@@ -87,5 +87,5 @@ def test_another_target_or_an_ordinary_record_is_spread_by_index(record: Record,
 
 
 def test_one_kept_vector_does_not_move_the_others() -> None:
-    record = make_record(written="9", spread_over=cpus("5,7,9"))
+    record = make_record(written="9", spread_over=cpus("5,7,9"), next_cpu=True)
     assert placed((7, 5, 9), 0, 4, {51: record}) == ["7", "9", "9", "7"]

@@ -38,14 +38,14 @@ def test_every_interrupt_gets_an_action_also_one_in_place() -> None:
     assert [action.current for action in actions] == [cpus("0-15"), TARGET]
     assert [action.effective for action in actions] == [None, cpus("3")]
     assert {action.target for action in actions} == {TARGET}
-    assert not any(action.is_release or action.is_managed or action.spares or action.spread_over for action in actions)
+    assert not any(action.is_release or action.is_managed or action.spares for action in actions)
 
 
 def test_a_share_narrows_the_target_and_the_record() -> None:
     share = Share(cpus("3"), (cpus("2"),))
     handled = place(make_device(numbers=[50]), shares={50: share})
     action = handled.actions[0]
-    assert (action.target, action.spares, action.spread_over) == (cpus("3"), (cpus("2"),), TARGET)
+    assert (action.target, action.spares) == (cpus("3"), (cpus("2"),))
     assert handled.records[50].written == cpus("3")
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from irqaffinity.model.guest import Claim, ClaimKind
-from irqaffinity.model.host import HostSnapshot
+from irqaffinity.model.host import Device, HostSnapshot
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.model.verdict import DeviceReason, Status
@@ -144,7 +144,7 @@ def test_spread_ranks_the_devices_of_a_guest_with_the_same_target() -> None:
         (70, "10", ["11"]),
         (71, "11", ["10"]),
     ]
-    assert plan.actions[0].spread_over == cpus("4-5")
+    assert {str(record.spread_over) for record in plan.state.records[PF].values()} == {"4-5"}
 
 
 def test_a_device_without_a_target_takes_no_rank() -> None:
@@ -165,7 +165,7 @@ def test_a_taken_cpu_is_kept_until_the_target_changes() -> None:
         plan = make_plan(snapshot, SPREAD, state)
         return targets(plan), plan.state
 
-    state = State(records={VF: {50: make_record(1, written="3", spread_over=cpus("2-3"))}})
+    state = State(records={VF: {50: make_record(1, written="3", spread_over=cpus("2-3"), next_cpu=True)}})
     placed, state = after(["2", "3"], state)
     assert placed == {50: "3"}
     placed, state = after(["3", "4"], state)
@@ -305,10 +305,45 @@ def test_a_managed_interrupt_is_remembered_while_number_and_name_hold(action: st
     assert set(plan.state.records[VF]) == ({51} if remembered else {50, 51})
 
 
-@pytest.mark.parametrize("devices", [[], [make_device(VF, [51])], [make_device(VF, present=False)]])
-def test_a_managed_interrupt_that_went_away_is_forgotten(devices: list[object]) -> None:
-    plan = make_plan(make_snapshot(devices=devices), Policy(), State(managed={MANAGED: "nvme0q1"}))
+@pytest.mark.parametrize("device", [make_device(VF, [51]), make_device(VF, present=False)])
+def test_a_managed_interrupt_that_went_away_is_forgotten(device: Device) -> None:
+    plan = make_plan(make_snapshot(devices=[device]), Policy(), State(managed={MANAGED: "nvme0q1"}))
     assert plan.state == State()
+
+
+def test_what_is_known_of_a_device_that_was_not_looked_at_stays() -> None:
+    state = State(records={VF: {50: make_record(1)}}, managed={MANAGED: "nvme0q1"})
+    snapshot = make_snapshot([make_guest(2, devices=[VF2])], [make_device(VF2, [60])])
+    plan = make_plan(snapshot, Policy(), state, Scope(guest=guest_id(2)))
+    assert plan.state.records[VF] == state.records[VF]
+    assert plan.state.managed == state.managed
+    assert targets(plan) == {60: "2-3"}
+
+
+@pytest.mark.parametrize("pins", [["4", "5"], ["4-5"]], ids=["dedicated", "shared"])
+def test_what_was_moved_for_an_unreadable_guest_stays_when_another_guest_claims_the_device(pins: list[str]) -> None:
+    state = State(records={VF: {50: make_record(1)}})
+    snapshot = make_snapshot([make_guest(2, pins)], [make_device(VF, [50], smp="2-3")], [make_unreadable(1)])
+    plan = make_plan(snapshot, Policy(), state)
+    assert (plan.actions, plan.state) == ((), state)
+    assert [device.reason for device in plan.devices] == [DeviceReason.CLAIMED_TWICE]
+
+
+def test_nothing_is_given_back_while_one_of_two_claimants_is_not_skipped() -> None:
+    state = State(records={VF: {50: make_record(1)}})
+    guests = [make_guest(1), make_guest(2, ["4-5"])]
+    plan = make_plan(make_snapshot(guests, [make_device(VF, [50], smp="2-3")]), Policy(), state)
+    assert (plan.actions, plan.state) == ((), state)
+
+
+def test_an_unreadable_guest_makes_nobody_dedicated_whose_pins_are_known() -> None:
+    known = make_guest(1, ["4"], [])
+    unreadable = replace(make_unreadable(1), known=known)
+    snapshot = make_snapshot([make_guest(2, ["4"])], [make_device(VF, [50])], [unreadable])
+    assert [plan.status for plan in make_plan(snapshot, Policy(), State()).guests] == [
+        Status.XML_INVALID,
+        Status.SHARED_CPUS,
+    ]
 
 
 def test_reset_gives_back_what_every_guest_still_has() -> None:

@@ -42,7 +42,7 @@ def guest(*devices: str, policy: Policy = Policy(), mask: str | None = None, **o
 
 def unreadable(scene: Scene) -> Outcome:
     scene.add_guest(VF0)
-    domains = scene._domains_now()
+    domains = scene.active_domains()
     scene.list_domains = lambda: [type(domains[0])(GUEST, "x", error="timed out")]
     return scene.audit()
 

@@ -80,11 +80,19 @@ def test_a_folder_that_is_a_link_is_refused(path, ending):
         open_folder(f"{link}{ending}")
 
 
-@pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o720, 0o1700])
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o720, 0o1710])
 def test_a_folder_open_to_others_is_refused(path, mode):
     path.chmod(mode)
     with pytest.raises(StateError, match=f"state has mode {mode:04o}: chmod it to 0700"):
         open_folder(path)
+
+
+def test_a_folder_that_was_made_in_one_with_setgid_is_accepted(tmp_path):
+    tmp_path.chmod(0o2775)
+    folder = StateFolder(str(tmp_path / "state"))
+    folder.make()
+    with folder.opened():
+        assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o2700
 
 
 @as_root

@@ -25,7 +25,7 @@ STATE = State(
     records={
         NIC: {
             142: Record(GUEST, "vfio-pci", CpuSet.parse("0-31"), CpuSet.parse("21,23")),
-            143: Record(GUEST, None, None, CpuSet([21]), CpuSet([23]), CpuSet.parse("21,23")),
+            143: Record(GUEST, None, None, CpuSet([21]), CpuSet([23]), CpuSet.parse("21,23"), True),
         }
     },
     managed={IrqId(DISK, 36): "nvme0q1"},
@@ -44,6 +44,7 @@ DOCUMENT = {
             "written": "21,23",
             "previous": None,
             "spread_over": None,
+            "next_cpu": False,
         },
         {
             "device": "0000:81:00.2",
@@ -54,6 +55,7 @@ DOCUMENT = {
             "written": "21",
             "previous": "23",
             "spread_over": "21,23",
+            "next_cpu": True,
         },
     ],
     "managed": [{"device": "10000:01:00.0", "irq": 36, "action": "nvme0q1"}],
@@ -75,6 +77,7 @@ RECORDS = st.builds(
     written=CPUS,
     previous=st.none() | CPUS,
     spread_over=st.none() | CPUS,
+    next_cpu=st.booleans(),
 )
 STATES = st.builds(
     State,
