@@ -12,8 +12,10 @@ from typing import Protocol
 from irqaffinity.apply.backoff import Backoff
 from irqaffinity.apply.execute import Execution, execute, rehearse
 from irqaffinity.apply.writer import AffinityWriter, DryRunWriter
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostSnapshot
+from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.observe.domain import Domain
@@ -83,15 +85,24 @@ class Auditor:
     def audit_guest(self, uuid: GuestId) -> Pass:
         """Do what `audit` does for one guest; the others are as they were seen last. One that is gone is released."""
         self._guests = read_guest(self._root, uuid, self._domains.domain(uuid), self._guests)
-        return self.look(uuid)
+        return self._carry_out(lambda state: self._decide_for(state, uuid))
 
     def look(self, uuid: GuestId) -> Pass:
         """Do what `audit_guest` does without asking libvirt: only the guest's own devices and interrupts are read."""
-        return self._carry_out(lambda state: self._decide_for(state, uuid))
+        return self._carry_out(lambda state: self._decide_for(state, uuid), is_look=True)
 
     def remember(self, uuid: GuestId, specs: RememberedSpecs) -> None:
         """Take what a notification says of a guest's extra specs; the next pass stores and heeds it."""
         self._told = dict(remember(self._told, {uuid: specs}, self._guests))
+
+    def hold(self, irq: IrqId, target: CpuSet, seconds: float) -> None:
+        """Leave an interrupt where it is for so long, because another program takes it off `target` every time."""
+        self._backoff.hold(irq, target, seconds)
+
+    def lift(self, uuid: GuestId) -> None:
+        """Take back every `hold` of a guest: something happened to it, and its interrupts are new."""
+        if uuid in self._guests:
+            self._backoff.lift({claim.address for claim in self._guests[uuid].claims})
 
     def reset(self) -> Pass:
         """Give back every interrupt that the state says was moved, without asking libvirt; raise StateError."""
@@ -108,12 +119,14 @@ class Auditor:
         start = datetime.now(UTC)
         with _collector_paused():
             snapshot, plan = self._decide(self._keeper.peek(), scope)
-            return self._report(start, snapshot, plan, rehearse(plan, DryRunWriter()), dry_run=True)
+            made = self._report(start, snapshot, plan, rehearse(plan, DryRunWriter()), dry_run=True)
+        self._log.tell(made.outcome)
+        return made
 
     def _ask_for_all(self) -> None:
         self._guests = read_guests(self._root, self._domains.active_domains(), self._guests)
 
-    def _carry_out(self, decide: Callable[[State], tuple[HostSnapshot, Plan]]) -> Pass:
+    def _carry_out(self, decide: Callable[[State], tuple[HostSnapshot, Plan]], *, is_look: bool = False) -> Pass:
         with self._keeper.exclusive(), _collector_paused():
             start = datetime.now(UTC)
             stored = self._keeper.load()
@@ -124,7 +137,9 @@ class Auditor:
             name = functools.partial(action_name, self._root)
             execution = execute(plan, stored, self._keeper.save, writer, self._backoff, name)
             self._told.clear()
-            return self._report(start, snapshot, plan, execution, dry_run=False)
+            made = self._report(start, snapshot, plan, execution, dry_run=False)
+        self._log.tell(made.outcome, is_look=is_look)
+        return made
 
     def _decide(self, state: State, scope: Scope) -> tuple[HostSnapshot, Plan]:
         snapshot = self._observe(self._guests, state)
@@ -165,7 +180,6 @@ class Auditor:
             results=execution.results,
             unsaved=execution.unsaved,
         )
-        self._log.tell(outcome)
         return Pass(snapshot, plan, outcome)
 
 

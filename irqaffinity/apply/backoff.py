@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When an interrupt for which no vector was free is tried again."""
+"""When an interrupt is tried again for which no vector was free, or that another program moves again and again."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import Verdict
 
 FIRST = 60.0
 LONGEST = 3600.0
@@ -20,16 +22,31 @@ class _Wait(NamedTuple):
 
 
 class Backoff:
-    """Remembers, for the life of a process, which interrupts found the CPUs of their target full."""
+    """Remembers, while the process lives, which interrupts found the CPUs of their target full, or are fought over."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._waits: dict[IrqId, _Wait] = {}
+        self._fights: dict[IrqId, _Wait] = {}
 
-    def holds(self, irq: IrqId, target: CpuSet) -> bool:
-        """Tell whether it is too early to try; another target is tried at once."""
-        wait = self._waits.get(irq)
-        return wait is not None and wait.target == target and self._clock() < wait.until
+    def holds(self, irq: IrqId, target: CpuSet) -> Verdict | None:
+        """Return the verdict that stands while it is too early to try, else None; another target is tried at once."""
+        for waits, verdict in ((self._waits, Verdict.NO_VECTOR), (self._fights, Verdict.PENDING)):
+            wait = waits.get(irq)
+            if wait is not None and wait.target == target and self._clock() < wait.until:
+                return verdict
+        return None
+
+    def hold(self, irq: IrqId, target: CpuSet, seconds: float) -> None:
+        """Leave an interrupt alone for so long, because another program moves it away from its target every time."""
+        now = self._clock()
+        self._fights = {other: wait for other, wait in self._fights.items() if now < wait.until}
+        self._fights[irq] = _Wait(target, seconds, now + seconds)
+
+    def lift(self, devices: Container[PciAddress]) -> None:
+        """Take back every `hold` of these devices: their interrupts are new."""
+        if self._fights:
+            self._fights = {irq: wait for irq, wait in self._fights.items() if irq.device not in devices}
 
     def failed(self, irq: IrqId, target: CpuSet) -> None:
         """Note that no vector was free: the wait doubles each time."""

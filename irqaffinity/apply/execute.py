@@ -13,6 +13,10 @@ from irqaffinity.plan.plan import Plan
 from irqaffinity.state.folder import StateError
 
 Save = Callable[[State], None]
+_HELD = {
+    Verdict.NO_VECTOR: IrqReason.BACKOFF.sentence,
+    Verdict.PENDING: "another program moves it again and again, so it is put back once a minute",
+}
 _FINAL = frozenset({Verdict.MANAGED, Verdict.GONE})
 
 ActionName = Callable[[int], str]
@@ -92,9 +96,9 @@ def _carry_out(action: Action, writer: Writer, backoff: Backoff) -> Result:
         return Result(action, Verdict.MANAGED, action.target, current, effective, reason, Verdict.MANAGED.sentence)
     if current == action.target:
         return find_in_place(action, action.target, reason)
-    if backoff.holds(action.irq, action.target):
-        reason = IrqReason.BACKOFF
-        return Result(action, Verdict.NO_VECTOR, action.target, current, effective, reason, reason.sentence)
+    held = backoff.holds(action.irq, action.target)
+    if held is not None:
+        return Result(action, held, action.target, current, effective, IrqReason.BACKOFF, _HELD[held])
     result = writer.place(action)
     if result.verdict is Verdict.NO_VECTOR:
         backoff.failed(action.irq, action.target)

@@ -67,7 +67,10 @@ def _commands(common: Parser) -> Parser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
+    commands.add_parser("agent", help="put every interrupt in its place as soon as it appears, and stay")
     _add_audit(commands.add_parser("audit", help="put every interrupt in its place, again and again or once"))
+    status = commands.add_parser("status", help="tell what the running agent is connected to, and what it did last")
+    _add_format(status)
     explain = commands.add_parser("explain", help="tell why an interrupt, a device or a guest is where it is")
     explain.add_argument(
         "target", metavar="TARGET", type=_typed(parse_target), help="interrupt number, PCI address or guest uuid"
@@ -85,7 +88,8 @@ def _commands(common: Parser) -> Parser:
     reset = commands.add_parser("reset", help="give back every interrupt that was moved")
     reset.add_argument("--force", action="store_true", help="also while an agent runs")
 
-    commands.add_parser("check", help="test the configuration, libvirt and the rights to write")
+    check = commands.add_parser("check", help="test the configuration, libvirt, the broker and the rights to write")
+    check.add_argument("--health", action="store_true", help="only whether the running agent works; for probes")
     commands.add_parser("demo", help="audit a made-up host; needs no root and no libvirt daemon")
     return parser
 
@@ -93,11 +97,15 @@ def _commands(common: Parser) -> Parser:
 def _add_audit(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("--once", action="store_true", help="make one pass and leave")
     audit.add_argument("--dry-run", action="store_true", help="write nothing, tell what would be written")
-    audit.add_argument("-f", "--format", choices=("table", "json"), default="table", help="form of the report")
+    _add_format(audit)
     audit.add_argument("--guest", metavar="UUID", type=_typed(parse_guest_id), help="only the devices of this guest")
     audit.add_argument("--device", metavar="ADDR", type=_typed(PciAddress.parse), help="only this PCI device")
     audit.add_argument("--irqs", action="store_true", help="a line for each interrupt in the table")
     audit.add_argument("--quiet", action="store_true", help="the summary alone instead of the table")
+
+
+def _add_format(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-f", "--format", choices=("table", "json"), default="table", help="form of the report")
 
 
 def parse_target(text: str) -> int | PciAddress | GuestId:

@@ -4,14 +4,18 @@
 import argparse
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from irqaffinity.agent.status import FRESH, NoStatus, age, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
+from irqaffinity.conf.load import ConfigError
+from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.model.text import counted
 from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.procfs import read_interrupt
+from irqaffinity.observe.rivals import ADVICE, find_rivals
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.topology import read_facts, read_topology
 from irqaffinity.state.folder import StateError
@@ -29,8 +33,8 @@ _Answer = tuple[bool, str]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line for each thing that an audit needs; return 1 when one of them is not as it has to be."""
-    findings = list(_look(arguments))
+    """Print one line for each thing that is needed; return 1 when one of them is not as it has to be."""
+    findings = [_look_at_health(Session.read(arguments))] if arguments.health else list(_look(arguments))
     for finding in findings:
         print(f"{finding.subject:<14} {'ok' if finding.is_ok else 'FAILED':<7} {finding.text}")
     return 0 if all(finding.is_ok for finding in findings) else 1
@@ -53,6 +57,50 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
             yield Finding(subject, *look(session))
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
             yield Finding(subject, False, str(error))
+    status = _read_status(session)
+    if settings.notifications.enabled:
+        yield from _look_at_broker(session, arguments, status is not None)
+    if status is not None:
+        yield _look_at_health(session)
+
+
+def _look_at_broker(session: Session, arguments: argparse.Namespace, has_agent: bool) -> Iterator[Finding]:
+    from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  oslo.messaging is slow to import
+    from irqaffinity.listen.broker_check import look_at_broker  # noqa: PLC0415  kombu is not always needed
+
+    settings = session.settings
+    try:
+        broker = load_broker(arguments.config_file, arguments.config_dir, settings.notifications)
+    except ConfigError as error:
+        yield Finding("broker", False, str(error))
+        return
+    if broker is None:
+        text = "no transport_url is set: copy nova.conf's, or set enabled = false in [notifications]"
+        yield Finding("broker", not has_agent, text)
+        return
+    for sight in look_at_broker(broker, settings.host, read_machine_id(), has_agent=has_agent):
+        yield Finding(*sight)
+
+
+def _read_status(session: Session) -> Mapping[str, Any] | None:
+    try:
+        return read_status(session.settings.status_path)
+    except NoStatus:
+        return None
+
+
+def _look_at_health(session: Session) -> Finding:
+    """Tell from local state alone whether the agent lives and its worker moves."""
+    try:
+        status = read_status(session.settings.status_path)
+    except NoStatus as error:
+        return Finding("agent", False, str(error))
+    if not is_running(status):
+        return Finding("agent", False, f"the agent, pid {status['pid']}, has died; look at its log, and restart it")
+    seconds = age(status)
+    if seconds > FRESH:
+        return Finding("agent", False, f"the agent has not moved for {seconds:.0f} s: it is stuck; restart it")
+    return Finding("agent", True, f"pid {status['pid']}, alive {seconds:.0f} s ago")
 
 
 def _look_at_host(session: Session) -> _Answer:
@@ -92,9 +140,17 @@ def _look_at_state(session: Session) -> _Answer:
     return can_write, folder.path if can_write else f"{folder.path} cannot be written: mend its file system"
 
 
+def _look_at_rivals(session: Session) -> _Answer:
+    rivals = find_rivals(session.root)
+    if not rivals:
+        return True, "no other program that moves interrupts was found"
+    return False, "; ".join(f"{name} runs: {ADVICE[name]}" for name in rivals)
+
+
 _LOOKS: Mapping[str, Callable[[Session], _Answer]] = {
     "host": _look_at_host,
     "libvirt": _look_at_libvirt,
     "rights": _look_at_rights,
     "state": _look_at_state,
+    "rivals": _look_at_rivals,
 }

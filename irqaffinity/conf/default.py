@@ -11,6 +11,7 @@ OPTS = [
         "host",
         default=socket.gethostname(),
         sample_default="<your_hostname>",
-        help="The name of this host in reports. It must equal the option host of nova.conf.",
+        help="The name of this host in reports and notifications. It must equal the option host of nova.conf.",
     ),
+    cfg.BoolOpt("debug", default=False, help="Whether each step is logged, as with --debug."),
 ]

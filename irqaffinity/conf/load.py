@@ -27,9 +27,31 @@ Overrides = Mapping[tuple[str, str], str]
 _Section = Mapping[str, Mapping[str, Any]]
 """The values of one file, by group and option."""
 
+Sections = Mapping[str, _Section]
+"""The values of each file by its path."""
+
 
 class ConfigError(Exception):
     """A configuration that cannot be used; str() names file, group, option and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """Which notifications are listened to."""
+
+    enabled: bool
+    notification_format: str
+    versioned_topics: tuple[str, ...]
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Whether and where metrics are served."""
+
+    enabled: bool
+    bind: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +64,11 @@ class Settings:
     libvirt_uri: str
     state_path: str
     audit_interval: int
+    settle_boot: int
+    debug: bool
+    status_path: str
+    notifications: Notifications
+    metrics: Metrics
     policy: Policy
     files: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -54,22 +81,30 @@ def load(
 
     The usual ones are irqaffinity.conf and irqaffinity.conf.d in ~/.irqaffinity, ~, /etc/irqaffinity and /etc.
     """
-    sections = {path: _parse(path) for path in _find_files(files, folders)}
+    conf, sections = open_conf(files, folders, list_opts())
     _refuse_slips(sections)
-    conf = cfg.ConfigOpts()
-    for group, options in list_opts():
-        conf.register_opts(options, group=group)
-    try:
-        arguments = [f"--config-file={path}" for path in sections]
-        conf(arguments, project=PROJECT, prog=PROJECT, default_config_files=[], default_config_dirs=[])
-    except cfg.Error as error:
-        raise ConfigError(" ".join(str(error).split())) from error
     for (group, name), value in (overrides or {}).items():
         try:
             conf.set_override(name, value.replace("$", "$$"), group=group)
         except ValueError as error:
             raise ConfigError(clean(f"command line: [{group}] {name}: {error}")) from error
     return _settings(conf, sections)
+
+
+def open_conf(
+    files: Sequence[str] | None, folders: Sequence[str] | None, options: Sequence[tuple[str, Sequence[cfg.Opt]]]
+) -> tuple[cfg.ConfigOpts, Sections]:
+    """Return the files with `options` registered, and what stands in each of them; raise ConfigError."""
+    sections = {path: _parse(path) for path in _find_files(files, folders)}
+    conf = cfg.ConfigOpts()
+    for group, of_group in options:
+        conf.register_opts(of_group, group=group)
+    try:
+        arguments = [f"--config-file={path}" for path in sections]
+        conf(arguments, project=PROJECT, prog=PROJECT, default_config_files=[], default_config_dirs=[])
+    except cfg.Error as error:
+        raise ConfigError(" ".join(str(error).split())) from error
+    return conf, sections
 
 
 def _find_files(files: Sequence[str] | None, folders: Sequence[str] | None) -> list[str]:
@@ -96,7 +131,7 @@ def _parse(path: str) -> _Section:
     return found
 
 
-def _settings(conf: cfg.ConfigOpts, sections: Mapping[str, _Section]) -> Settings:
+def _settings(conf: cfg.ConfigOpts, sections: Sections) -> Settings:
     values = {
         (group, option.dest): _value(conf, sections, group, option)
         for group, options in list_opts()
@@ -109,6 +144,16 @@ def _settings(conf: cfg.ConfigOpts, sections: Mapping[str, _Section]) -> Setting
         libvirt_uri=values["libvirt", "uri"],
         state_path=values["state", "path"],
         audit_interval=values["audit", "interval"],
+        settle_boot=values["settle", "boot"],
+        debug=values["DEFAULT", "debug"],
+        status_path=values["status", "path"],
+        notifications=Notifications(
+            enabled=values["notifications", "enabled"],
+            notification_format=values["notifications", "notification_format"],
+            versioned_topics=tuple(values["notifications", "versioned_notifications_topics"]),
+            exchange=values["notifications", "exchange"],
+        ),
+        metrics=Metrics(values["metrics", "enabled"], values["metrics", "bind"], values["metrics", "port"]),
         policy=Policy(
             numa=Numa(values["placement", "numa"]),
             distribution=Distribution(values["placement", "distribution"]),
@@ -123,7 +168,7 @@ def _settings(conf: cfg.ConfigOpts, sections: Mapping[str, _Section]) -> Setting
     )
 
 
-def _value(conf: cfg.ConfigOpts, sections: Mapping[str, _Section], group: str, option: cfg.Opt) -> Any:
+def _value(conf: cfg.ConfigOpts, sections: Sections, group: str, option: cfg.Opt) -> Any:
     try:
         return conf[group][option.dest]
     except (cfg.ConfigFileValueError, ValueError) as error:
@@ -133,7 +178,7 @@ def _value(conf: cfg.ConfigOpts, sections: Mapping[str, _Section], group: str, o
     raise ConfigError(clean(f"{_source(sections, group, option)}: [{group}] {option.dest}: {what}"))
 
 
-def _source(sections: Mapping[str, _Section], group: str, option: cfg.Opt) -> str:
+def _source(sections: Sections, group: str, option: cfg.Opt) -> str:
     """Return where the value of an option stands: the environment goes before files, the last file before others."""
     variable = f"OS_{group}__{option.dest}".upper()
     if variable in os.environ:
@@ -141,7 +186,7 @@ def _source(sections: Mapping[str, _Section], group: str, option: cfg.Opt) -> st
     return [path for path, section in sections.items() if option.dest in _names(section.get(group, {}))][-1]
 
 
-def _refuse_slips(sections: Mapping[str, _Section]) -> None:
+def _refuse_slips(sections: Sections) -> None:
     """Raise ConfigError for a group or option whose name is nearly one of ours: what was meant would not be heeded."""
     known = {group: [option.dest for option in options] for group, options in list_opts() if group != "DEFAULT"}
     for path, section in sections.items():
@@ -156,7 +201,7 @@ def _refuse_slips(sections: Mapping[str, _Section]) -> None:
                     raise ConfigError(clean(f"{path}: [{group}] {name} is no option: {meant[0]} is"))
 
 
-def _unknown(sections: Mapping[str, _Section]) -> Iterator[str]:
+def _unknown(sections: Sections) -> Iterator[str]:
     """Give what stands in a group of ours and is no option of it: copied from nova.conf, perhaps, with the rest."""
     known = {group: {option.dest for option in options} for group, options in list_opts() if group != "DEFAULT"}
     for path, section in sections.items():

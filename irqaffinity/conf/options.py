@@ -5,9 +5,21 @@ from collections.abc import Sequence
 
 from oslo_config import cfg
 
-from irqaffinity.conf import audit, default, host, libvirt, pci, placement, state
+from irqaffinity.conf import (
+    audit,
+    default,
+    host,
+    libvirt,
+    metrics,
+    notifications,
+    pci,
+    placement,
+    settle,
+    state,
+    status,
+)
 
-_GROUPS = (default, host, libvirt, state, placement, pci, audit)
+_GROUPS = (default, host, libvirt, state, placement, pci, audit, settle, notifications, metrics, status)
 
 
 def list_opts() -> Sequence[tuple[str, Sequence[cfg.Opt]]]:

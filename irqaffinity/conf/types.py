@@ -30,16 +30,16 @@ class Seconds(types.Integer):
 
 
 class FolderPath(types.String):
-    """The path of a folder below the root."""
+    """The path of a folder, or of a file, below the root."""
 
     def __init__(self) -> None:
-        super().__init__(type_name="folder value")
+        super().__init__(type_name="path value")
 
     def __call__(self, value: Any) -> str:
         """Return the path; raise ValueError."""
         path: str = super().__call__(value)
         if not path.strip("/ "):
-            raise ValueError(f"{path!r} is not the path of a folder of its own")
+            raise ValueError(f"{path!r} is not a path below /")
         return path
 
 

@@ -45,6 +45,12 @@ class Result(NamedTuple):
     reason: IrqReason | None = None
     message: str | None = None
 
+    @property
+    def was_written(self) -> bool:
+        """Whether the kernel accepted a write."""
+        in_place = self.action.current == self.asked
+        return self.verdict in (Verdict.SET, Verdict.PENDING) and not in_place and self.reason is not IrqReason.BACKOFF
+
 
 def find_in_place(action: Action, cpus: CpuSet, reason: IrqReason | None) -> Result:
     """Return the result for an interrupt that has `cpus` already, so that nothing is written."""

@@ -7,7 +7,7 @@ import queue
 import re
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import libvirt
 
@@ -28,12 +28,32 @@ class LibvirtUnreachable(Exception):
     """libvirt does not answer; str() names the URI, why, and the next step."""
 
 
+class Listener(Protocol):
+    """Who registers for the events of a connection."""
+
+    def attach(self, connection: Any) -> None:
+        """Register on a connection that was just opened."""
+
+    def detach(self, connection: Any) -> None:
+        """Take back what `attach` did, before the connection is closed."""
+
+
+class Deaf:
+    """Registers for nothing."""
+
+    def attach(self, connection: Any) -> None:
+        """Do nothing."""
+
+    detach = attach
+
+
 class Hypervisor:
     """One read-only connection, opened when it is first needed and again after it broke."""
 
-    def __init__(self, uri: str, deadline: float = DEADLINE) -> None:
+    def __init__(self, uri: str, deadline: float = DEADLINE, listener: Listener = Deaf()) -> None:
         self._uri = uri
         self._deadline = deadline
+        self._listener = listener
         self._connection: Any = None
         self._thread: _CallThread | None = None
         self._abandoned: list[_CallThread] = []
@@ -79,12 +99,18 @@ class Hypervisor:
         number = self._on_connection(lambda connection: connection.getLibVersion())
         return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
+    def move(self, uri: str) -> None:
+        """Ask another libvirt from now on."""
+        if uri != self._uri:
+            self.close()
+            self._uri = uri
+
     def close(self) -> None:
         """Close the connection, if there is one that still answers."""
         connection, self._connection = self._connection, None
-        if connection is not None and self._thread is not None:
-            with contextlib.suppress(TimeoutError, libvirt.libvirtError):
-                self._thread.call(connection.close, self._deadline)
+        if connection is not None:
+            with contextlib.suppress(LibvirtUnreachable, libvirt.libvirtError):
+                self._ask(functools.partial(_close, connection, self._listener))
 
     def _redacted(self, text: str) -> str:
         """Return `text`, which may repeat the URI, without the credentials of the URI."""
@@ -116,11 +142,13 @@ class Hypervisor:
 
     def _on_connection(self, call: Callable[[Any], T]) -> T:
         try:
-            if self._connection is None or not self._ask(self._connection.isAlive):
-                self._connection = self._ask(functools.partial(_open, self._uri))
+            if self._connection is not None and not self._ask(self._connection.isAlive):
+                self.close()
+            if self._connection is None:
+                self._connection = self._ask(functools.partial(_open, self._uri, self._listener))
             return self._ask(functools.partial(call, self._connection))
         except libvirt.libvirtError as error:
-            self._connection = None
+            self.close()
             raise LibvirtUnreachable(
                 f"libvirt at {self.shown_uri} is not reachable: {self._redacted(str(error))}; "
                 "start its daemon, or name another one with --libvirt-uri or [libvirt] uri"
@@ -191,9 +219,16 @@ def _raise(error: Exception) -> None:
     raise error
 
 
-def _open(uri: str) -> Any:
+def _open(uri: str, listener: Listener) -> Any:
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
-    return libvirt.openReadOnly(uri)
+    connection = libvirt.openReadOnly(uri)
+    listener.attach(connection)
+    return connection
+
+
+def _close(connection: Any, listener: Listener) -> None:
+    listener.detach(connection)
+    connection.close()
 
 
 def _look_up(uuid: str, connection: Any) -> Any:

@@ -33,7 +33,7 @@ def to_document(outcome: Outcome) -> dict[str, Any]:
         "summary": dict(outcome.summary()),
         "guests": [_guest(guest) for guest in outcome.guests],
         "devices": [_device(device) for device in outcome.devices],
-        "irqs": [_irq(result) for result in outcome.results],
+        "irqs": [describe_irq(result) for result in outcome.results],
     }
 
 
@@ -65,7 +65,8 @@ def _device(device: DevicePlan) -> dict[str, Any]:
     }
 
 
-def _irq(result: Result) -> dict[str, Any]:
+def describe_irq(result: Result) -> dict[str, Any]:
+    """Return the row of one interrupt."""
     action = result.action
     return {
         "irq": action.number,

@@ -10,12 +10,10 @@ from irqaffinity.model.host import Device
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import State
 from irqaffinity.model.text import counted
-from irqaffinity.model.verdict import FAILED, Verdict
+from irqaffinity.model.verdict import FAILED
 from irqaffinity.report.outcome import Outcome
 
 LOG = logging.getLogger(__name__)
-
-_CHANGED = frozenset({Verdict.SET, Verdict.PENDING})
 
 _Subject = tuple[str, PciAddress | None]
 """The uuid of a guest, and one of its devices or None for the guest itself."""
@@ -27,8 +25,8 @@ class PassLog:
     def __init__(self) -> None:
         self._troubles: dict[_Subject, str] = {}
 
-    def tell(self, outcome: Outcome) -> None:
-        """Log what a pass did: nothing at INFO and above when nothing changed."""
+    def tell(self, outcome: Outcome, *, is_look: bool = False) -> None:
+        """Log what a pass did: nothing at INFO and above when nothing changed, and nothing at all for a look."""
         troubles = {}
         for subject, level, trouble in _troubles(outcome):
             troubles[subject] = trouble
@@ -39,7 +37,7 @@ class PassLog:
         self._troubles |= troubles
         if LOG.isEnabledFor(logging.INFO):
             _log_changes(outcome)
-        if LOG.isEnabledFor(logging.DEBUG):
+        if LOG.isEnabledFor(logging.DEBUG) and not (is_look and not any(r.was_written for r in outcome.results)):
             _log_each(outcome)
 
 
@@ -82,7 +80,7 @@ def _subjects(outcome: Outcome) -> Iterator[_Subject]:
 def _log_changes(outcome: Outcome) -> None:
     moved: dict[str, list[Action]] = defaultdict(list)
     for result in outcome.results:
-        if result.verdict in _CHANGED and result.action.current != result.asked:
+        if result.was_written:
             moved[result.action.owner].append(result.action)
     for owner, actions in sorted(moved.items()):
         devices = ", ".join(sorted({str(action.device) for action in actions}))

@@ -119,8 +119,8 @@ def _device_row(device: DevicePlan, results: Sequence[Result]) -> _Row:
         device=f"  {device.address}",
         node=_NOTHING if device.numa_node is None else str(device.numa_node),
         irqs=merge_numbers(result.action.number for result in results) or _NOTHING,
-        before=_union(result.action.current for result in results),
-        after=_union(map(_after, results)),
+        before=unite(result.action.current for result in results),
+        after=unite(map(_after, results)),
         verdict=", ".join(
             verdict.value if single else f"{count} {verdict.value}" for verdict, count in verdicts.items()
         )
@@ -135,8 +135,8 @@ def _irq_row(result: Result) -> _Row:
         device="",
         node="",
         irqs=str(result.action.number),
-        before=_union([result.action.current]),
-        after=_union([_after(result)]),
+        before=unite([result.action.current]),
+        after=unite([_after(result)]),
         verdict=result.verdict.value,
         why=reason + (result.message or _effective(result)),
     )
@@ -162,7 +162,8 @@ def _effective(result: Result) -> str:
     return "" if result.effective is None else f"effective {result.effective}"
 
 
-def _union(sets: Iterable[CpuSet | None]) -> str:
+def unite(sets: Iterable[CpuSet | None]) -> str:
+    """Return all CPUs of several sets in list syntax, `-` when there are none."""
     union = CpuSet()
     for cpus in sets:
         union |= cpus or CpuSet()

@@ -13,9 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from irqaffinity.demo.tree import HostTree
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import msi_numbers
+from tests.fakes.scene import VF0, VF1
+from tests.functional.agent import NODES
+from tests.functional.nova import Nova
+from tests.functional.rabbitmq import RabbitMQ, running_rabbitmq
 
 _CONFIGURATION = """
 unix_sock_dir = "{folder}/sockets"
@@ -171,3 +176,34 @@ def managed_device(as_root: None, kept_affinity: None) -> RealDevice:
     if not devices:
         pytest.skip("no device of this machine has interrupts of mode 0444")
     return devices[0]
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[RabbitMQ]:
+    """A RabbitMQ of the test session's own."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: Debian's rabbitmq-server starts as root or rabbitmq alone")
+    folder = Path(tempfile.mkdtemp(prefix="irqaffinity-", dir="/tmp"))
+    with running_rabbitmq(folder) as running:
+        yield running
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def nova(broker: RabbitMQ, tmp_path: Path) -> Iterator[Nova]:
+    """Nova's notifiers on that broker, whose exchange exists."""
+    with broker.connect() as connection:
+        connection.default_channel.exchange_declare("nova", "topic", durable=False, auto_delete=False)
+    notifiers = Nova(tmp_path, broker.url)
+    yield notifiers
+    notifiers.close()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> HostTree:
+    """A host of two nodes with a virtual function on each, whose interrupts are 40-41 and 50-51."""
+    made = HostTree(tmp_path / "host", NODES, "0-15")
+    for address, node, numbers in ((VF0, 0, (40, 41)), (VF1, 1, (50, 51))):
+        made.add_device(address, node)
+        made.add_vectors(address, numbers, "0-15")
+    return made

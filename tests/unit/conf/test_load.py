@@ -79,7 +79,7 @@ def test_a_folder_is_read_after_the_files_in_the_order_of_names(file: Path, tmp_
         ("[placement]\ndistribution = all", "[placement] distribution: Valid values are [mask, spread]"),
         ("[placement]\ndedicated_cpus = 1-x", "[placement] dedicated_cpus: '1-x' is neither a CPU number nor a range"),
         ("[placement]\ndedicated_cpus =", "[placement] dedicated_cpus: the list is empty: name CPUs, or remove"),
-        ("[host]\nproc =", "[host] proc: '' is not the path of a folder of its own"),
+        ("[host]\nproc =", "[host] proc: '' is not a path below"),
         ("[audit]\ninterval = 99999999999999", "[audit] interval: '99999999999999' is not a whole number"),
         ("[placement]\ndedicated_cpus = 70000", "[placement] dedicated_cpus: CPU number 70000 is above 65535"),
         (
@@ -172,7 +172,7 @@ def test_a_dollar_on_the_command_line_is_one(file: Path) -> None:
 
 @pytest.mark.parametrize("path", ["", "/", "//"])
 def test_a_folder_of_its_own_is_needed(path: str) -> None:
-    with pytest.raises(ConfigError, match=r"command line: \[state\] path: .* is not the path of a folder"):
+    with pytest.raises(ConfigError, match=r"command line: \[state\] path: .* is not a path below"):
         load([], overrides={("state", "path"): path})
 
 

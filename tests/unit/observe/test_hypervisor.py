@@ -132,7 +132,7 @@ def test_it_is_reached_again_once_it_is_there(tmp_path: Path) -> None:
 
 def test_a_connection_that_died_is_opened_again(uri: str) -> None:
     hypervisor = Hypervisor(uri)
-    hypervisor._connection = SimpleNamespace(isAlive=lambda: 0)
+    hypervisor._connection = SimpleNamespace(isAlive=lambda: 0, close=int)
     assert len(hypervisor.active_domains()) == 2
 
 
@@ -141,7 +141,7 @@ def test_a_connection_that_broke_is_told_once_and_then_opened_again(uri: str) ->
         raise libvirt.libvirtError("client socket is closed")
 
     hypervisor = Hypervisor(uri)
-    hypervisor._connection = SimpleNamespace(isAlive=break_off)
+    hypervisor._connection = SimpleNamespace(isAlive=break_off, close=int)
     with pytest.raises(LibvirtUnreachable, match="client socket is closed"):
         hypervisor.active_domains()
     assert len(hypervisor.active_domains()) == 2
@@ -258,6 +258,5 @@ def test_a_domain_whose_xml_libvirt_refuses_is_there_with_the_error(uri: str) ->
 def test_closing_a_connection_that_hangs_returns(uri: str, never: threading.Event) -> None:
     hypervisor = OtherHandles(uri)
     assert len(hypervisor.active_domains()) == 2
-    hypervisor._connection = SimpleNamespace(close=never.wait)
-    hypervisor._deadline = AT_ONCE
+    hypervisor.stuck = hypervisor._connection = SimpleNamespace(close=never.wait)
     hypervisor.close()

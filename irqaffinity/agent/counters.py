@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the agent counts, for the status and the metrics."""
+
+import bisect
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the histograms, in seconds."""
+
+
+class Histogram:
+    """Counts durations in seconds by upper bound."""
+
+    def __init__(self, bounds: Sequence[float] = LATENCIES) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one duration."""
+        self.counts[bisect.bisect_left(self.bounds, seconds)] += 1
+        self.total += seconds
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Return the counts up to each bound, as Prometheus wants them; the last bound is `+Inf`."""
+        rows, running = [], 0
+        for bound, count in zip([*map(str, self.bounds), "+Inf"], self.counts, strict=True):
+            running += count
+            rows.append((bound, float(running)))
+        return rows
+
+
+@dataclass
+class Counters:
+    """Counts since the agent started. Keys come from closed lists: nothing from outside makes a new one.
+
+    `passes` by (kind, result), `writes` by verdict, `notifications` by (event, outcome). `lock` is held to change more
+    than the worker's own.
+    """
+
+    passes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
+    drifts: int = 0
+    pass_seconds: Histogram = field(default_factory=Histogram)
+    wake_seconds: Histogram = field(default_factory=Histogram)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count_notification(self, event: str, outcome: str) -> None:
+        """Count a message of the broker."""
+        with self.lock:
+            self.notifications[event, outcome] += 1
+
+    def notifications_by_outcome(self) -> Counter[str]:
+        """Return how many messages had which outcome."""
+        with self.lock:
+            counts: Counter[str] = Counter()
+            for (_event, outcome), count in self.notifications.items():
+                counts[outcome] += count
+            return counts

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process: its parts and threads, its signals, and what it tells systemd and its users."""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.status import FRESH, publish, withdraw
+from irqaffinity.agent.systemd import notify
+from irqaffinity.agent.threads import Threads
+from irqaffinity.agent.view import View
+from irqaffinity.agent.worker import Pace, Worker
+from irqaffinity.audit import Auditor
+from irqaffinity.conf.load import ConfigError, Settings
+from irqaffinity.listen.broker import Broker
+from irqaffinity.listen.libvirt_events import LibvirtEvents
+from irqaffinity.listen.link import Link
+from irqaffinity.listen.machine import read_machine_id
+from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.listen.uevents import UeventListener
+from irqaffinity.observe.hypervisor import Hypervisor
+from irqaffinity.observe.procfs import read_boot_id
+from irqaffinity.observe.rivals import ADVICE
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.report.status import SCHEMA, show_time
+from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.store import Store
+from irqaffinity.state.tolerant import TolerantStore
+
+LOG = logging.getLogger(__name__)
+
+_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
+_TICK = 1.0
+_PUBLISH_EVERY = 10.0
+_LAST_PASS = 4.0
+"""Seconds that the pass which runs at SIGTERM may take to its end; 5 is what systemd and its users are promised."""
+
+_FIXED = {"host": "[DEFAULT] host", "proc": "[host] proc", "sys": "[host] sys", "state_path": "[state] path"} | {
+    "metrics": "[metrics]",
+    "status_path": "[status] path",
+}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The settings, and the broker that they name; None where notifications are off or no broker is named."""
+
+    settings: Settings
+    broker: Broker | None
+
+
+class Service:
+    """The agent as a whole. `reload` reads the configuration again, or raises ConfigError."""
+
+    def __init__(self, configuration: Configuration, reload: Callable[[], Configuration]) -> None:
+        settings = configuration.settings
+        root = HostRoot(settings.proc, settings.sys)
+        self._configuration = configuration
+        self._reload = reload
+        self._started = datetime.now(UTC)
+        self._threads = Threads()
+        self._queue = WakeQueue()
+        self._counters = Counters()
+        self._view = View(settings.host)
+        self._store = TolerantStore(Store(StateFolder(settings.state_path), read_boot_id(root)))
+        self._events = LibvirtEvents(self._queue)
+        hypervisor = Hypervisor(settings.libvirt_uri, listener=self._events)
+        self._auditor = Auditor(settings.host, root, hypervisor, settings.policy, self._store)
+        self._worker = Worker(self._auditor, hypervisor, root, self._queue, _pace(settings), self._counters, self._view)
+        self._links: dict[str, Link] = {"libvirt": self._worker.link}
+        self._stop_listener: Callable[[], None] = lambda: None
+        self._is_ready = False
+        self._published = 0.0
+        self._shown: object = None
+        self._cannot_publish = False
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT, and return 0; return 1 when a thread ended with an error."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        settings = self._configuration.settings
+        if settings.metrics.enabled:
+            self._serve_metrics(settings)
+        self._threads.start("libvirt-events", self._events.run)
+        worker = self._threads.start("worker", self._worker.run)
+        self._listen_to_kernel()
+        self._listen_to_nova(self._configuration)
+        while self._threads.dead is None:
+            received = signal.sigtimedwait(_SIGNALS, _TICK)
+            number = None if received is None else received.si_signo
+            if number in (signal.SIGTERM, signal.SIGINT):
+                break
+            if number == signal.SIGHUP:
+                self._reconfigure()
+            elif number == signal.SIGUSR1:
+                self._queue.wake_all()
+            self._tell()
+        notify("STOPPING=1", "STATUS=ending")
+        self._stop_listener()
+        self._worker.stop()
+        worker.join(_LAST_PASS)
+        withdraw(settings.status_path)
+        return 0 if self._threads.dead is None else 1
+
+    def _listen_to_kernel(self) -> None:
+        listener = UeventListener(self._queue)
+        self._links["uevents"] = listener.link
+        self._threads.start("uevents", listener.run)
+
+    def _listen_to_nova(self, configuration: Configuration) -> None:
+        self._stop_listener()
+        self._links.pop("broker", None)
+        if configuration.broker is None:
+            if configuration.settings.notifications.enabled:
+                LOG.warning("no transport_url is set: Nova's notifications are not listened to")
+            return
+        from irqaffinity.listen.notifications import NotificationListener  # noqa: PLC0415  kombu is not always needed
+
+        listener = NotificationListener(
+            configuration.broker,
+            configuration.settings.host,
+            read_machine_id(),
+            self._queue,
+            lambda: self._auditor.guests,
+            lambda event, outcome: self._counters.count_notification(event, outcome.value),
+        )
+        self._stop_listener = listener.stop
+        self._links["broker"] = listener.link
+        self._threads.start("notifications", listener.run)
+
+    def _serve_metrics(self, settings: Settings) -> None:
+        from irqaffinity.agent.metrics import AgentCollector, MetricsServer  # noqa: PLC0415  off by default
+
+        collector = AgentCollector(self._counters, self._view, lambda: dict(self._links))
+        checks = {"/healthz": self._is_alive, "/readyz": self._works}
+        server = MetricsServer(settings.metrics.bind, settings.metrics.port, collector, checks)
+        self._threads.start("metrics", server.serve_forever)
+        LOG.info("metrics: http://%s:%d/metrics", settings.metrics.bind, settings.metrics.port)
+
+    def _is_alive(self) -> bool:
+        return self._threads.dead is None and time.monotonic() - self._worker.heartbeat < FRESH
+
+    def _works(self) -> bool:
+        """Tell whether every guest was looked at lately; by the monotonic clock, for the other one may jump."""
+        audited, interval = self._worker.audited, self._configuration.settings.audit_interval
+        is_recent = audited is not None and time.monotonic() - audited < 3 * interval + FRESH
+        return self._is_alive() and is_recent and self._worker.link.state.is_up
+
+    def _reconfigure(self) -> None:
+        """Take over what may change while the agent runs; a bad configuration changes nothing."""
+        try:
+            new = self._reload()
+        except ConfigError as error:
+            LOG.error("the configuration is left as it was: %s", error)
+            return
+        old = self._configuration
+        for field, name in _FIXED.items():
+            if getattr(new.settings, field) != getattr(old.settings, field):
+                LOG.warning("%s has changed: restart needed", name)
+        self._configuration = new
+        logging.getLogger().setLevel(logging.DEBUG if new.settings.debug else logging.INFO)
+        self._worker.change_pace(_pace(new.settings))
+        if new.broker != old.broker:
+            self._listen_to_nova(new)
+        LOG.info("the configuration was read again")
+
+    def _tell(self) -> None:
+        """Tell systemd and the status file how things are; neither more than once a second."""
+        if not self._is_ready and self._worker.started.is_set():
+            self._is_ready = True
+            notify("READY=1")
+        shown = (
+            self._view.version,
+            tuple(self._worker.settling),
+            tuple(link.state for link in self._links.values()),
+            self._store.unsaved,
+        )
+        now = time.monotonic()
+        if shown == self._shown and now - self._published < _PUBLISH_EVERY:
+            return
+        self._shown, self._published = shown, now
+        lines = [f"STATUS={self._one_line()}"]
+        if self._is_alive():
+            lines.append("WATCHDOG=1")
+        notify(*lines)
+        self._publish()
+
+    def _publish(self) -> None:
+        try:
+            publish(self._configuration.settings.status_path, self._describe())
+        except OSError as error:
+            level = logging.DEBUG if self._cannot_publish else logging.WARNING
+            LOG.log(level, "the status is not published: %s; mend [status] path", error)
+            self._cannot_publish = True
+        else:
+            self._cannot_publish = False
+
+    def _one_line(self) -> str:
+        links = ", ".join(f"{name} {'up' if link.state.is_up else 'down'}" for name, link in self._links.items())
+        counts = self._view.outcome.summary()
+        return f"{links}; {counts['guests']} guests, {counts['irqs']} interrupts, {counts['failed']} failed"
+
+    def _describe(self) -> dict[str, Any]:
+        rivals = self._view.rivals
+        return {
+            "schema": SCHEMA,
+            "version": version("irqaffinity"),
+            "host": self._configuration.settings.host,
+            "pid": os.getpid(),
+            "started": show_time(self._started),
+            "updated": show_time(datetime.now(UTC)),
+            "heartbeat": self._worker.heartbeat,
+            "connections": self._describe_links(),
+            "state_unsaved": self._store.unsaved,
+            "rivals": list(rivals),
+            "advice": "; ".join(ADVICE[name] for name in rivals) or None,
+            "settling": self._worker.settling,
+            "counters": {
+                "passes": {f"{kind} {result}": count for (kind, result), count in self._counters.passes.items()},
+                "writes": dict(self._counters.writes),
+                "drifts": self._counters.drifts,
+                "notifications": dict(self._counters.notifications_by_outcome()),
+            },
+            **self._view.describe(),
+        }
+
+    def _describe_links(self) -> Mapping[str, Any]:
+        rows = {
+            name: {
+                "state": "connected" if link.state.is_up else "not connected",
+                "peer": link.state.peer,
+                "since": show_time(link.state.since),
+                "trouble": link.state.trouble,
+            }
+            for name, link in self._links.items()
+        }
+        if "broker" not in rows:
+            trouble = "no transport_url is set" if self._configuration.settings.notifications.enabled else "disabled"
+            rows["broker"] = {"state": "off", "peer": "", "since": show_time(self._started), "trouble": trouble}
+        return rows
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(settings.policy, settings.audit_interval, settings.settle_boot, settings.libvirt_uri)

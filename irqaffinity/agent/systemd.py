@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells systemd how the service is (sd_notify(3))."""
+
+import os
+import socket
+
+
+def notify(*lines: str) -> None:
+    """Send lines such as `READY=1` to the service manager; without one, do nothing."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        try:
+            sender.sendto("\n".join(lines).encode(), address)
+        except OSError:
+            return  # a manager that went away cannot be told

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`irqaffinity agent`."""
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+
+from irqaffinity.agent.service import Configuration, Service
+from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.session import Session
+from irqaffinity.conf.load import ConfigError
+from irqaffinity.state.folder import StateError
+from irqaffinity.state.lock import AGENT_LOCK, LockTaken, hold
+
+LOG = logging.getLogger(__name__)
+
+_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the daemon until it is told to end."""
+    session = Session.open(arguments)
+    _set_up_log(arguments.debug or session.settings.debug)
+    try:
+        configuration = _configure(session, arguments)
+    except ConfigError as error:
+        raise CommandError(str(error)) from error
+
+    def reload() -> Configuration:
+        try:
+            return _configure(Session.open(arguments), arguments)
+        except CommandError as error:
+            raise ConfigError(str(error)) from error
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(hold(session.folder, AGENT_LOCK))
+        except LockTaken as error:
+            raise CommandError(f"an agent runs on this host already: {error}") from error
+        except StateError as error:
+            LOG.warning("nothing keeps a second agent away: %s", error)
+        try:
+            status = Service(configuration, reload).run()
+        except OSError as error:
+            raise CommandError(f"the agent could not start: {error}") from error
+        _leave(status)
+    return status
+
+
+def _configure(session: Session, arguments: argparse.Namespace) -> Configuration:
+    """Return the configuration; oslo.messaging is imported only where notifications are listened to."""
+    settings, broker = session.settings, None
+    if settings.notifications.enabled:
+        from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  oslo.messaging is slow to import
+
+        broker = load_broker(arguments.config_file, arguments.config_dir, settings.notifications)
+    return Configuration(settings, broker)
+
+
+def _set_up_log(debug: bool) -> None:
+    """Log from INFO on; for the journal with the priority, which sd-daemon(3) reads from the start of a line."""
+    root = logging.getLogger()
+    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    if os.environ.get("JOURNAL_STREAM"):
+        for handler in root.handlers:
+            handler.setFormatter(_JournalFormatter())
+    for chatty in ("amqp", "kombu", "pyroute2", "asyncio", "oslo_messaging", "oslo_service"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class _JournalFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"<{_PRIORITIES.get(record.levelno, 6)}>{super().format(record)}"
+
+
+def _leave(status: int) -> None:
+    """End the process at once: a thread may be inside libvirt, and no interpreter can be taken down around it."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`irqaffinity status`."""
+
+import argparse
+import json
+
+from irqaffinity.agent.status import FRESH, NoStatus, age, read_status
+from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.session import Session
+from irqaffinity.report.status import render_status
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what the running agent published last; return 1 when none runs, or when it has not moved for long."""
+    session = Session.read(arguments)
+    try:
+        status = read_status(session.settings.status_path)
+    except NoStatus as error:
+        raise CommandError(str(error)) from error
+    print(json.dumps(status, indent=1) if arguments.format == "json" else render_status(status))
+    seconds = age(status)
+    if seconds > FRESH:
+        raise CommandError(f"the agent has not moved for {seconds:.0f} s: it died or is stuck; restart it")
+    return 0

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads which broker Nova uses, through oslo.messaging, so that the lines of nova.conf work as they stand.
+
+Nothing here is imported unless notifications are listened to: oslo.messaging brings oslo.service with it, which would
+choose its eventlet backend if nobody chose before, and takes a third of a second.
+"""
+
+import ssl
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from oslo_config import cfg
+from oslo_service import backend
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what these libraries warn each other of is no matter of an operator
+    backend.init_backend(backend.BackendType.THREADING)
+    import oslo_messaging
+    from oslo_messaging import opts
+
+from irqaffinity.conf.load import ConfigError, Notifications, open_conf
+from irqaffinity.listen.broker import Broker, BrokerHost
+
+_RABBIT = "oslo_messaging_rabbit"
+_NOTIFICATIONS = "oslo_messaging_notifications"
+_HEEDED = {"DEFAULT": ("transport_url",), _NOTIFICATIONS: ("transport_url", "topics"), _RABBIT: None}
+_SCHEMES = frozenset({"rabbit", "amqp", "kombu+amqp", "kombu+rabbit"})
+_PORT = 5672
+
+
+def list_opts() -> Sequence[tuple[str, Sequence[cfg.Opt]]]:
+    """Return the options of nova.conf that tell of the broker: an entry point of `oslo.config.opts`."""
+    found = []
+    for group, options in opts.list_opts():
+        name = group or "DEFAULT"
+        if name in _HEEDED:
+            heeded = _HEEDED[name]
+            found.append((name, [option for option in options if heeded is None or option.dest in heeded]))
+    return found
+
+
+def load_broker(files: Sequence[str] | None, folders: Sequence[str] | None, wanted: Notifications) -> Broker | None:
+    """Return the broker that the configuration names, None when it names none; raise ConfigError."""
+    conf, _sections = open_conf(files, folders, list_opts())
+    try:
+        url = conf[_NOTIFICATIONS].transport_url or conf["DEFAULT"].transport_url
+        topics = conf[_NOTIFICATIONS].topics
+        rabbit = conf[_RABBIT]
+        tls, login_method, heartbeat = _tls(rabbit), rabbit.rabbit_login_method, rabbit.heartbeat_timeout_threshold
+    except (cfg.Error, ValueError) as error:
+        raise ConfigError(f"[{_RABBIT}]: {' '.join(str(error).split())}") from error
+    hosts, virtual_host = _hosts(conf, url)
+    if not hosts:
+        return None
+    keys = tuple(_routing_keys(wanted, topics))
+    return Broker(hosts, virtual_host, wanted.exchange, keys, tls, login_method, heartbeat)
+
+
+def _hosts(conf: cfg.ConfigOpts, text: str) -> tuple[tuple[BrokerHost, ...], str]:
+    """Return the nodes in a transport_url and its virtual host; what is wrong with it is told without repeating it."""
+    try:
+        url = oslo_messaging.TransportURL.parse(conf, text)
+        nodes = [(host.hostname, host.port or _PORT, host.username, host.password) for host in url.hosts]
+    except (ValueError, oslo_messaging.InvalidTransportURL):
+        raise ConfigError("transport_url is not of the form rabbit://user:password@host:port/vhost") from None
+    if url.transport not in _SCHEMES:
+        raise ConfigError("transport_url does not begin with rabbit://, and no other broker can be used")
+    hosts = tuple(BrokerHost(name, port, user or "guest", password or "guest") for name, port, user, password in nodes)
+    return hosts, url.virtual_host or "/"
+
+
+def _routing_keys(wanted: Notifications, legacy_topics: Sequence[str]) -> Iterator[str]:
+    """Give the routing keys of both priorities: the phase error is published as such."""
+    topics: list[str] = []
+    if wanted.notification_format != "unversioned":
+        topics += wanted.versioned_topics
+    if wanted.notification_format != "versioned":
+        topics += legacy_topics
+    for topic in topics:
+        yield f"{topic}.info"
+        yield f"{topic}.error"
+
+
+def _tls(rabbit: Any) -> dict[str, Any] | None:
+    """Return what ssl needs, as oslo.messaging does: the certificate is verified where an authority is named."""
+    if not rabbit.ssl:
+        return None
+    tls: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE}
+    if rabbit.ssl_cert_file:
+        tls |= {"certfile": rabbit.ssl_cert_file, "keyfile": rabbit.ssl_key_file or None}
+    if rabbit.ssl_ca_file:
+        tls |= {"ca_certs": rabbit.ssl_ca_file, "cert_reqs": ssl.CERT_REQUIRED}
+    return tls

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which broker to listen to, as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerHost:
+    """One node of the broker and the account there; the password shows in no text of ours."""
+
+    name: str
+    port: int
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The broker of Nova's notifications, and what of it to listen to.
+
+    `tls` are the arguments of ssl (`ca_certs`, `certfile`, `keyfile`, `cert_reqs`), None for a plain connection.
+    `heartbeat` is in seconds, 0 for none. `routing_keys` are what is bound to the queue.
+    """
+
+    hosts: tuple[BrokerHost, ...]
+    virtual_host: str
+    exchange: str
+    routing_keys: tuple[str, ...]
+    tls: Mapping[str, Any] | None = None
+    login_method: str = "AMQPLAIN"
+    heartbeat: int = 60
+
+    def __str__(self) -> str:
+        scheme = "amqp" if self.tls is None else "amqps"
+        return f"{scheme}://{','.join(map(str, self.hosts))}/{self.virtual_host.lstrip('/')}"

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at the broker once: is it there, is Nova there, does somebody read what Nova writes."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import amqp
+
+from irqaffinity.listen.broker import Broker
+from irqaffinity.listen.notifications import FAILURES, connect, explain, queue_name
+
+NOVA_CONF = (
+    "set driver = messagingv2 in [oslo_messaging_notifications] and notification_format = versioned (or both) in "
+    "[notifications] of nova.conf, and restart Nova's services"
+)
+
+
+class Sight(NamedTuple):
+    """One thing that was looked at: whether it is as it has to be, and the fact with the next step."""
+
+    subject: str
+    is_ok: bool
+    text: str
+
+
+def look_at_broker(broker: Broker, host: str, machine_id: str, *, has_agent: bool) -> Iterator[Sight]:
+    """Give what is found on the first node of the broker that answers; nothing is made or changed."""
+    refusals = []
+    for node in broker.hosts:
+        with contextlib.closing(connect(broker, node, "irqaffinity check")) as connection:
+            try:
+                connection.connect()
+            except FAILURES as error:
+                refusals.append(f"{node}: {explain(error, broker.exchange)}")
+                continue
+            yield Sight("broker", True, f"{node} answers")
+            yield from _look_inside(connection, broker, queue_name(host, machine_id), has_agent)
+            return
+    yield Sight("broker", False, "; ".join(refusals))
+
+
+def _look_inside(connection: Any, broker: Broker, queue: str, has_agent: bool) -> Iterator[Sight]:
+    refusal = _refusal(connection, lambda channel: channel.exchange_declare(broker.exchange, "topic", passive=True))
+    if refusal is not None:
+        yield Sight("exchange", False, explain(refusal, broker.exchange))
+        return
+    yield Sight("exchange", True, f"{broker.exchange} is there")
+    refusal = _refusal(connection, lambda channel: channel.queue_declare(queue, passive=True))
+    if refusal is None:
+        yield Sight("queue", True, f"{queue} is there")
+    elif has_agent:
+        yield Sight("queue", False, f"{queue} is not there: {explain(refusal, broker.exchange)}")
+    else:
+        yield Sight("queue", True, f"{queue} will be made by the agent")
+    for key in broker.routing_keys:
+        if key.endswith(".info"):
+            yield _look_at_publisher(connection, key)
+
+
+def _look_at_publisher(connection: Any, key: str) -> Sight:
+    """Look at the queue that Nova's notifier itself declares for a topic, and that nobody else limits."""
+    channel = connection.channel()
+    try:
+        found = channel.queue_declare(key, passive=True)
+    except amqp.exceptions.NotFound:
+        return Sight("nova", False, f"Nova has sent nothing to {key} yet: {NOVA_CONF}")
+    except amqp.exceptions.AccessRefused:
+        return Sight("nova", True, f"{key}: this user may not look at Nova's own queue")
+    if found.consumer_count == 0 and found.message_count:
+        return Sight(
+            "nova",
+            False,
+            f"{found.message_count} messages wait in Nova's own queue {key}, which nobody reads and which never ends: "
+            "set the policy in etc/rabbitmq, or read it",
+        )
+    return Sight("nova", True, f"Nova sends to {key}")
+
+
+def _refusal(connection: Any, ask: Callable[[Any], object]) -> BaseException | None:
+    """Return why the broker refused; it closes the channel then, so each question has its own."""
+    try:
+        with contextlib.closing(connection.channel()) as channel:
+            ask(channel)
+    except FAILURES as error:
+        return error
+    return None

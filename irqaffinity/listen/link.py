@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a connection stands, since when, and why not: for the log, where each change is said once, and the status."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from irqaffinity.model.text import clean
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """`since` is when the connection began to stand or not to; `trouble` is why it does not, None while it does."""
+
+    is_up: bool
+    since: datetime
+    peer: str
+    trouble: str | None = None
+
+
+class Link:
+    """The connection to one peer, as its listener tells of it. For any number of threads."""
+
+    def __init__(self, name: str, peer: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Take what the log calls the peer, and where it is, without credentials."""
+        self.name = name
+        self.losses = 0
+        self._now = now
+        self._lock = threading.Lock()
+        self._state = LinkState(False, now(), peer, "not connected yet")
+
+    @property
+    def state(self) -> LinkState:
+        """How it is now."""
+        return self._state
+
+    def up(self, peer: str) -> None:
+        """Note that the connection stands."""
+        with self._lock:
+            LOG.info("%s: connected to %s", self.name, peer)
+            self._state = LinkState(True, self._now(), peer)
+
+    def down(self, trouble: str) -> None:
+        """Note that it does not, and why; the same trouble again is told at DEBUG alone."""
+        trouble = clean(trouble)
+        with self._lock:
+            state = self._state
+            LOG.log(logging.DEBUG if state.trouble == trouble else logging.WARNING, "%s: %s", self.name, trouble)
+            self.losses += state.is_up
+            self._state = LinkState(False, self._now() if state.is_up else state.since, state.peer, trouble)

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the body of a message to a Nova notification, and what it means for this host. Pure: the bytes are all it reads.
+
+Both envelopes of oslo.messaging are read (oslo_messaging/_drivers/common.py), and both of Nova's payloads: versioned
+(nova/notifications/objects/instance.py) and legacy (nova/notifications/base.py).
+"""
+
+import enum
+import json
+import re
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any
+
+from irqaffinity.model.guest import GuestId, parse_guest_id
+from irqaffinity.model.record import RememberedSpecs
+from irqaffinity.model.text import clean
+
+_MASK = "hw:pci_irq_affinity_mask"
+_ENVELOPED = "oslo.message"
+_DATA = "nova_object.data"
+_VERSIONED, _LEGACY = "instance.", "compute.instance."
+_COMPUTE_SERVICES = frozenset({"nova-compute", "compute"})
+_PHASES = frozenset({"start", "end", "error"})
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?", re.ASCII)
+
+_LOOKS = frozenset(
+    {
+        "create", "delete", "interface_attach", "interface_detach", "live_migration_post", "live_migration_post_dest",
+        "live_migration_rollback", "live_migration_rollback_dest", "power_off", "power_on", "reboot", "rebuild",
+        "rescue", "resize", "resize_confirm", "resize_finish", "resize_revert", "restore", "resume", "shelve",
+        "shelve_offload", "shutdown", "snapshot", "soft_delete", "suspend", "unpause", "unrescue", "unshelve",
+    }
+)  # fmt: skip
+_NOTHING = frozenset(
+    {
+        "evacuate",
+        "exists",
+        "live_migration_pre",
+        "lock",
+        "pause",
+        "rebuild_scheduled",
+        "resize_prep",
+        "unlock",
+        "update",
+    }
+)
+"""Nothing has moved, or not yet: a paused guest keeps its devices, and a migration only prepares itself."""
+_NOTHING_OF = ("volume_", "share_")
+
+EVENTS = _LOOKS | _NOTHING
+"""The names that are told apart in metrics; every other one counts as `other`."""
+
+
+class BadNotification(ValueError):
+    """A message that is no notification; str() says why."""
+
+
+class Outcome(enum.Enum):
+    """What became of a message."""
+
+    WOKE = "woke"
+    FOREIGN = "foreign"
+    IGNORED = "ignored"
+    MALFORMED = "malformed"
+    UNREAD = "unread"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """An instance notification. `event` has neither prefix nor phase: `power_on`. `phase` is empty where there is none.
+
+    `is_compute` tells that a nova-compute sent it. `specs` are None unless the payload has the flavor's extra specs.
+    """
+
+    event: str
+    phase: str
+    publisher_host: str
+    is_compute: bool
+    payload_host: str | None
+    uuid: GuestId
+    specs: RememberedSpecs | None = None
+
+
+def parse_notification(body: bytes | str) -> Notification | None:
+    """Return the instance notification in `body`, None for one of another kind; raise BadNotification."""
+    try:
+        message = json.loads(body)
+        if isinstance(message, dict) and _ENVELOPED in message:
+            message = json.loads(message[_ENVELOPED])
+        return _read(message)
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise BadNotification(clean(f"{type(error).__name__}: {error}")) from error
+
+
+def judge(notification: Notification, host: str, known: Container[GuestId]) -> Outcome:
+    """Return whether a notification wakes its guest on `host`, whose guests are `known`.
+
+    The payload's host is often not the one that publishes, and either may be where something happened. Names are
+    compared exactly.
+    """
+    is_ours = host in (notification.publisher_host, notification.payload_host) or notification.uuid in known
+    if not is_ours:
+        return Outcome.FOREIGN
+    if notification.phase not in ("end", "error"):
+        return Outcome.IGNORED
+    if notification.event in _NOTHING or notification.event.startswith(_NOTHING_OF):
+        return Outcome.IGNORED
+    return Outcome.WOKE
+
+
+def is_believed(notification: Notification, host: str, known: Container[GuestId]) -> bool:
+    """Tell whether its extra specs are kept: those of a guest here, or from the nova-compute of this host."""
+    is_local = notification.is_compute and notification.publisher_host == host
+    return notification.specs is not None and (is_local or notification.uuid in known)
+
+
+def _read(message: Any) -> Notification | None:
+    event_type, payload = message["event_type"], message["payload"]
+    for prefix in (_VERSIONED, _LEGACY):
+        if event_type.startswith(prefix):
+            break
+    else:
+        return None
+    service, _, publisher_host = message["publisher_id"].partition(":" if prefix == _VERSIONED else ".")
+    event, phase = _split(event_type.removeprefix(prefix))
+    data = payload[_DATA] if prefix == _VERSIONED else payload
+    host = data.get("host")
+    return Notification(
+        event=event,
+        phase=phase,
+        publisher_host=publisher_host,
+        is_compute=service in _COMPUTE_SERVICES,
+        payload_host=host if isinstance(host, str) else None,
+        uuid=parse_guest_id(data["uuid" if prefix == _VERSIONED else "instance_id"]),
+        specs=_specs(event, data, message.get("timestamp")) if prefix == _VERSIONED else None,
+    )
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return event and phase; in legacy names dots stand within the event too, as in `resize.confirm.end`."""
+    parts = [part.strip("_") for part in name.split(".")]
+    phase = parts.pop() if parts[-1] in _PHASES else ""
+    return clean("_".join(parts)), phase
+
+
+def _specs(event: str, data: Any, timestamp: Any) -> RememberedSpecs | None:
+    """Return what a payload says of the extra specs; one of resize_prep has those of the flavor that ends."""
+    if event == "resize_prep" or not isinstance(timestamp, str) or not _TIMESTAMP.fullmatch(timestamp):
+        return None
+    flavor = data.get("flavor")
+    extra_specs = flavor[_DATA].get("extra_specs") if flavor is not None else None
+    if extra_specs is None:
+        return None
+    mask = extra_specs.get(_MASK)
+    text = clean(" ".join(mask.split())) if mask is not None else None
+    return RememberedSpecs(text, timestamp.replace("T", " "))

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A RabbitMQ of the test's own: on loopback, on free ports, in a temporary folder, and ended by its process id."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kombu
+
+START_LIMIT = 120.0
+"""Seconds after which a broker that does not answer is broken, on the slowest machine."""
+
+USER, PASSWORD = "nova", "s3cr@t:p%$"
+SECRET_QUOTED = "s3cr%40t%3Ap%25%24"
+_BINARY = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+_CONFIGURATION = """
+listeners.tcp.default = 127.0.0.1:{port}
+default_user = {user}
+default_pass = {password}
+log.console = false
+log.file.level = warning
+"""
+
+
+def free_ports(count: int) -> list[int]:
+    """Return TCP ports of loopback that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+class RabbitMQ:
+    """A broker and its epmd, which would outlive it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port, epmd, distribution = free_ports(3)
+        configuration = folder / "rabbitmq.conf"
+        configuration.write_text(_CONFIGURATION.format(port=self.port, user=USER, password=PASSWORD))
+        (folder / "enabled_plugins").write_text("[].\n")
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "ERL_EPMD_PORT": str(epmd),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"irqaffinity{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "RABBITMQ_CONFIG_FILE": str(configuration),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
+        }
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The transport_url of nova.conf."""
+        return f"rabbit://{USER}:{SECRET_QUOTED}@127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Start the broker and wait until it takes connections."""
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": self._environment}
+        if self._epmd is None:
+            binary = next(iter(Path("/usr/lib/erlang").glob("erts-*/bin/epmd")), None) or shutil.which("epmd")
+            self._epmd = subprocess.Popen([str(binary)], **quiet)  # type: ignore[call-overload]
+        self._process = subprocess.Popen([_BINARY], start_new_session=True, **quiet)  # type: ignore[call-overload]
+        deadline = time.monotonic() + START_LIMIT
+        while True:
+            try:
+                with self.connect() as connection:
+                    connection.connect()
+                return
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"RabbitMQ does not answer; its log: {self.log()}") from None
+                time.sleep(0.1)
+
+    def connect(self) -> Any:
+        """Return a connection, not opened yet."""
+        return kombu.Connection(
+            hostname="127.0.0.1", port=self.port, userid=USER, password=PASSWORD, virtual_host="/", connect_timeout=10
+        )
+
+    def log(self) -> str:
+        """Return what the broker wrote to its log."""
+        return "".join(path.read_text() for path in sorted((self.folder / "log").glob("*.log")))
+
+    def kill(self) -> None:
+        """End the broker at once, as a crash would; its epmd stays for the next `start`."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        """End broker and epmd."""
+        self.kill()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait()
+
+
+@contextlib.contextmanager
+def running_rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
+    """Run a broker."""
+    broker = RabbitMQ(folder)
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.stop()

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The notification listener on a real RabbitMQ, with Nova's own notifier on the other side."""
+
+import json
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import amqp
+import pytest
+
+from irqaffinity.conf.broker import load_broker
+from irqaffinity.conf.load import load
+from irqaffinity.listen.broker import Broker
+from irqaffinity.listen.notifications import LARGEST, NotificationListener, queue_name
+from irqaffinity.listen.payload import Outcome
+from irqaffinity.listen.queue import WakeQueue, Wakes
+from irqaffinity.model.guest import GuestId
+from tests.fakes.scene import GUEST, OTHER
+from tests.functional.agent import wait_for
+from tests.functional.nova import Nova, legacy, versioned
+from tests.functional.rabbitmq import PASSWORD, RabbitMQ
+
+HERE, THERE = "cmp-1", "cmp-2"
+MACHINE = "0123456789abcdef0123456789abcdef"
+QUEUE = queue_name(HERE, MACHINE)
+
+EVENT_TABLE = [
+    # event, publisher's host, payload's host, whether it wakes (`new`/`source`/`dest` of a move are told by name)
+    *((f"{event}.end", HERE, HERE, True) for event in (
+        "create", "power_on", "reboot", "unpause", "resume", "restore", "rescue", "unrescue", "interface_attach",
+        "interface_detach", "snapshot", "live_migration_post", "live_migration_rollback", "power_off", "suspend",
+        "shelve", "soft_delete", "shutdown", "resize_revert", "delete",
+    )),
+    ("rebuild.end", HERE, THERE, True),  # an evacuation to here
+    ("rebuild.end", THERE, HERE, True),  # an evacuation from here
+    ("unshelve.end", HERE, HERE, True),
+    ("resize_finish.end", HERE, HERE, True),
+    ("resize.end", HERE, THERE, True),
+    ("resize_confirm.end", HERE, THERE, True),
+    ("live_migration_post_dest.end", HERE, HERE, True),
+    ("live_migration_rollback_dest.end", HERE, THERE, True),
+    ("shelve_offload.end", HERE, None, True),
+    ("delete.end", "api-1", HERE, True),
+    ("delete.end", "api-1", None, False),
+    ("create.error", HERE, HERE, True),
+    ("create.start", HERE, HERE, False),
+    ("resize_prep.end", HERE, HERE, False),
+    ("live_migration_pre.end", HERE, THERE, False),
+    ("pause.end", HERE, HERE, False),
+    ("evacuate", HERE, HERE, False),
+    ("rebuild_scheduled", HERE, HERE, False),
+    ("lock", HERE, HERE, False),
+    ("volume_attach.end", HERE, HERE, False),
+    ("share_attach.end", HERE, HERE, False),
+    ("update", HERE, HERE, False),
+    ("exists", HERE, HERE, False),
+]  # fmt: skip
+
+
+class Listening:
+    """A listener in a thread of the test, and what it did."""
+
+    def __init__(self, broker: Broker, known: set[GuestId]) -> None:
+        self.queue = WakeQueue()
+        self.counts: Counter[tuple[str, Outcome]] = Counter()
+        self.listener = NotificationListener(broker, HERE, MACHINE, self.queue, lambda: known, self._count)
+        self.thread = threading.Thread(target=self.listener.run)
+
+    def _count(self, event: str, outcome: Outcome) -> None:
+        self.counts[event, outcome] += 1
+
+    def total(self) -> int:
+        """Return how many messages were handled."""
+        return sum(self.counts.values())
+
+    def wait_handled(self, count: int) -> None:
+        """Wait until so many messages were handled in all."""
+        wait_for(f"{count} messages", lambda: self.total() >= count)
+
+    def wait_up(self) -> None:
+        """Wait for the connection, and take the full pass that it asks for."""
+        wait_for("the broker", lambda: self.listener.link.state.is_up)
+        assert self.queue.take(10).everything
+
+    def take(self) -> Wakes:
+        """Return the wakes so far."""
+        return self.queue.take(0)
+
+
+@pytest.fixture
+def settings(broker: RabbitMQ, tmp_path: Path) -> Broker:
+    """The broker as the lines of nova.conf describe it."""
+    return configured(tmp_path, broker.url)
+
+
+def configured(folder: Path, url: str, lines: str = "") -> Broker:
+    file = folder / "broker.conf"
+    file.write_text("[DEFAULT]\ntransport_url = {}\n{}".format(url.replace("$", "$$"), lines))
+    found = load_broker([str(file)], None, load([str(file)]).notifications)
+    assert found is not None
+    return found
+
+
+@contextmanager
+def listening(broker: Broker, *known: str) -> Iterator[Listening]:
+    made = Listening(broker, {GuestId(uuid) for uuid in known})
+    made.thread.start()
+    try:
+        yield made
+    finally:
+        made.listener.stop()
+        made.thread.join()
+
+
+@pytest.fixture
+def quiet(broker: RabbitMQ, nova: Nova) -> Iterator[None]:
+    """Start and end without a queue."""
+    delete_queue(broker)
+    yield
+    delete_queue(broker)
+
+
+def delete_queue(broker: RabbitMQ) -> None:
+    with broker.connect() as connection:
+        connection.default_channel.queue_delete(QUEUE)
+
+
+def forget_nova(broker: RabbitMQ) -> None:
+    """Remove what Nova's notifiers declare."""
+    with broker.connect() as connection:
+        connection.default_channel.exchange_delete("nova")
+        for topic in ("versioned_notifications", "notifications"):
+            connection.default_channel.queue_delete(f"{topic}.info")
+
+
+def depth(broker: RabbitMQ, queue: str = QUEUE) -> int:
+    with broker.connect() as connection:
+        found: int = connection.default_channel.queue_declare(queue, passive=True).message_count
+        return found
+
+
+def publish_raw(broker: RabbitMQ, *bodies: bytes, **properties: Any) -> None:
+    with broker.connect() as connection:
+        for body in bodies:
+            message = amqp.Message(body, **properties)
+            connection.default_channel.basic_publish(message, "nova", "versioned_notifications.info")
+
+
+@pytest.mark.usefixtures("quiet")
+def test_every_row_of_the_event_table(settings: Broker, nova: Nova) -> None:
+    with listening(settings) as made:
+        made.wait_up()
+        for count, (event, publisher, host, wakes) in enumerate(EVENT_TABLE, 1):
+            service = "nova-api" if publisher == "api-1" else "nova-compute"
+            nova.publish(f"instance.{event}", f"{service}:{publisher}", versioned(GUEST, host))
+            made.wait_handled(count)
+            assert (set(made.take().guests) == {GUEST}) is wakes, (event, publisher, host)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_known_guest_is_woken_wherever_the_event_comes_from(settings: Broker, nova: Nova) -> None:
+    with listening(settings, GUEST) as made:
+        made.wait_up()
+        for count, (event, _publisher, _host, wakes) in enumerate(EVENT_TABLE, 1):
+            nova.publish(f"instance.{event}", f"nova-compute:{THERE}", versioned(GUEST, THERE))
+            made.wait_handled(count)
+            may_wake = wakes or event == "delete.end"
+            assert (set(made.take().guests) == {GUEST}) is may_wake, event
+
+
+@pytest.mark.usefixtures("quiet")
+def test_events_of_other_hosts_wake_nobody(settings: Broker, nova: Nova) -> None:
+    with listening(settings, OTHER) as made:
+        made.wait_up()
+        for host in (THERE, "cmp-10", "CMP-1", f"{HERE}.example.org", "", None):
+            nova.publish("instance.create.end", f"nova-compute:{host}", versioned(GUEST, host, {"hw:x": "y"}))
+        made.wait_handled(6)
+        assert not made.take()
+        assert set(made.counts) == {("create", Outcome.FOREIGN)}
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("driver", ["messagingv2", "messaging"])
+def test_legacy_notifications_wake_too_where_they_are_configured(broker: RabbitMQ, tmp_path: Path, driver: str) -> None:
+    wanted = configured(tmp_path, broker.url, "[notifications]\nnotification_format = both\n")
+    assert len(wanted.routing_keys) == 4
+    notifier = Nova(tmp_path, broker.url, driver=driver)
+    with listening(wanted) as made:
+        made.wait_up()
+        notifier.publish("compute.instance.power_on.end", f"compute.{HERE}", legacy(GUEST, HERE), legacy=True)
+        notifier.publish("compute.instance.resize.confirm.end", f"compute.{HERE}", legacy(OTHER, THERE), legacy=True)
+        notifier.publish("compute.instance.pause.end", f"compute.{HERE}", legacy(OTHER, HERE), legacy=True)
+        notifier.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
+        made.wait_handled(4)
+        assert set(made.take().guests) == {GUEST, OTHER}
+        assert ("resize_confirm", Outcome.WOKE) in made.counts
+    notifier.close()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_extra_specs_are_told_of_guests_here_and_from_the_compute_service_here_alone(
+    settings: Broker, nova: Nova
+) -> None:
+    specs = {"hw:pci_irq_affinity_mask": " 1-4,\n^3 ", "hw:cpu_policy": "dedicated"}
+    with listening(settings, OTHER) as made:
+        made.wait_up()
+        nova.publish("instance.create.start", f"nova-compute:{HERE}", versioned(GUEST, HERE, specs))
+        nova.publish("instance.update", f"nova-compute:{THERE}", versioned(OTHER, THERE, {}))
+        for event, publisher, uuid, told in (
+            ("create.end", f"nova-api:{HERE}", "33333333-3333-3333-3333-333333333333", specs),
+            ("create.end", f"nova-compute:{THERE}", "44444444-4444-4444-4444-444444444444", specs),
+            ("resize_prep.end", f"nova-compute:{HERE}", "55555555-5555-5555-5555-555555555555", specs),
+            ("create.end", f"nova-compute:{HERE}", "66666666-6666-6666-6666-666666666666", None),
+        ):
+            nova.publish(f"instance.{event}", publisher, versioned(uuid, HERE, told))
+        made.wait_handled(6)
+        told_specs = made.take().specs
+    assert {uuid: found.mask for uuid, found in told_specs.items()} == {GUEST: "1-4, ^3", OTHER: None}
+
+
+BAD = {
+    "not JSON": b"{",
+    "binary": bytes(range(256)),
+    "nothing": b"",
+    "a list": b"[]",
+    "nested": b'{"a":' * 100_000,
+    "nested in the envelope": json.dumps({"oslo.version": "2.0", "oslo.message": "[" * 100_000}).encode(),
+    "an envelope of a number": b'{"oslo.message": 5}',
+    "no payload": b'{"event_type": "instance.create.end", "publisher_id": "nova-compute:cmp-1"}',
+    "a payload of text": b'{"event_type": "instance.create.end", "publisher_id": "x", "payload": "y"}',
+    "an event of a number": b'{"event_type": 5, "publisher_id": "x", "payload": {}}',
+    "no uuid": b'{"event_type": "instance.create.end", "publisher_id": "x", "payload": {"nova_object.data": {}}}',
+    "a uuid that is none": b'{"event_type": "compute.instance.create.end", "publisher_id": "x", '
+    b'"payload": {"instance_id": "../../etc"}}',
+    "a flavor of text": json.dumps(
+        {
+            "event_type": "instance.create.end",
+            "publisher_id": f"nova-compute:{HERE}",
+            "timestamp": "2026-11-20 12:00:00",
+            "payload": {"nova_object.data": {"uuid": GUEST, "host": HERE, "flavor": "nfv"}},
+        }
+    ).encode(),
+}
+
+
+@pytest.mark.usefixtures("quiet")
+def test_what_is_no_notification_is_counted_and_acknowledged_and_the_next_one_works(
+    settings: Broker, broker: RabbitMQ, nova: Nova
+) -> None:
+    with listening(settings) as made:
+        made.wait_up()
+        publish_raw(broker, *BAD.values())
+        made.wait_handled(len(BAD))
+        assert made.counts == {("other", Outcome.MALFORMED): len(BAD)}
+        publish_raw(broker, b" " * (LARGEST + 1), b"{" * 10_000_000)
+        publish_raw(broker, b"{}", application_headers={"compression": "application/x-gzip"})
+        made.wait_handled(len(BAD) + 3)
+        assert made.counts["other", Outcome.UNREAD] == 3
+        nova.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
+        made.wait_handled(len(BAD) + 4)
+        assert set(made.take().guests) == {GUEST}
+        assert made.listener.link.losses == 0
+    wait_for("an empty queue", lambda: depth(broker) == 0)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_each_message_is_acknowledged_once_and_none_comes_back(settings: Broker, nova: Nova, broker: RabbitMQ) -> None:
+    with listening(settings) as made:
+        made.wait_up()
+        for number in range(50):
+            nova.publish("instance.create.end", f"nova-compute:{HERE if number % 2 else THERE}", versioned(GUEST, None))
+        made.wait_handled(50)
+    assert depth(broker) == 0
+    with listening(settings) as again:
+        again.wait_up()
+        nova.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
+        again.wait_handled(1)
+        assert again.total() == 1
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_queue_is_bounded_and_goes_by_itself(settings: Broker, broker: RabbitMQ) -> None:
+    with listening(settings) as made:
+        made.wait_up()
+        limits = {"x-expires": 1800000, "x-message-ttl": 300000, "x-max-length": 10000, "x-overflow": "drop-head"}
+        with broker.connect() as connection:
+            connection.default_channel.queue_declare(QUEUE, durable=True, auto_delete=False, arguments=limits)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_queue_that_was_made_otherwise_is_made_anew(settings: Broker, broker: RabbitMQ, nova: Nova) -> None:
+    with broker.connect() as connection:
+        connection.default_channel.queue_declare(QUEUE, durable=False, auto_delete=False)
+    with listening(settings) as made:
+        made.wait_up()
+        nova.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
+        made.wait_handled(1)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_queue_that_is_deleted_from_outside_is_made_again(settings: Broker, broker: RabbitMQ, nova: Nova) -> None:
+    with listening(settings) as made:
+        made.wait_up()
+        delete_queue(broker)
+        wait_for("the loss", lambda: made.listener.link.losses == 1)
+        made.wait_up()
+        nova.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
+        made.wait_handled(1)
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_missing_exchange_is_waited_for_and_never_made(
+    settings: Broker, broker: RabbitMQ, tmp_path: Path, durable: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    forget_nova(broker)
+    with listening(settings) as made:
+        wait_for("the trouble", lambda: "is not there; Nova makes it" in (made.listener.link.state.trouble or ""))
+        with broker.connect() as connection, pytest.raises(amqp.exceptions.NotFound):
+            connection.default_channel.exchange_declare("nova", "topic", passive=True)
+        notifier = Nova(tmp_path, broker.url, durable=durable)
+        notifier.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
+        made.wait_up()
+        notifier.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
+        made.wait_handled(1)
+        notifier.close()
+    assert sum("is not there" in record.message for record in caplog.records if record.levelname == "WARNING") == 1
+    forget_nova(broker)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_wrong_password_is_said_once_without_it_and_tried_again(
+    settings: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = replace(settings, hosts=(replace(settings.hosts[0], password="wr0ng"),))
+    with listening(wrong) as made:
+        wait_for("the trouble", lambda: "access refused" in (made.listener.link.state.trouble or ""))
+        caplog.set_level(logging.DEBUG)
+        wait_for("another try", lambda: caplog.text.count("access refused") >= 2)
+    assert [record.levelname for record in caplog.records if "access refused" in record.message][:2] == [
+        "WARNING",
+        "DEBUG",
+    ]
+    assert "wr0ng" not in caplog.text
+    assert PASSWORD not in caplog.text
+
+
+@pytest.mark.usefixtures("quiet")
+def test_another_node_of_the_broker_is_tried_when_one_is_down(settings: Broker, broker: RabbitMQ) -> None:
+    dead = replace(settings.hosts[0], port=1)
+    with listening(replace(settings, hosts=(dead, settings.hosts[0]))) as made:
+        made.wait_up()
+        assert made.listener.link.state.peer.endswith(f":{broker.port}")
