@@ -54,6 +54,11 @@ class Counters:
         with self.lock:
             self.notifications[event, outcome] += 1
 
+    def total(self) -> int:
+        """Return how many messages were counted, so that a change can be seen."""
+        with self.lock:
+            return sum(self.notifications.values())
+
     def notifications_by_outcome(self) -> Counter[str]:
         """Return how many messages had which outcome."""
         with self.lock:

@@ -176,6 +176,7 @@ class Service:
             self._is_ready = True
             notify("READY=1")
         shown = (
+            self._counters.total(),
             self._view.version,
             tuple(self._worker.settling),
             tuple(link.state for link in self._links.values()),

@@ -127,6 +127,8 @@ class Worker:
         for guest, specs in wakes.specs.items():
             self._auditor.remember(guest, specs)
         self._note_woken(wakes)
+        if wakes.everything:
+            self._local_audit_due = self._clock()
         if wakes.everything or self._clock() >= self._audit_due:
             self._audit()
         for guest in self._settling.due(self._clock()):

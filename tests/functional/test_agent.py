@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent as a process, with a real RabbitMQ, a real libvirtd and Nova's own notifier, on a host of files."""
 
+import json
+import signal
+import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +15,11 @@ import pytest
 
 from irqaffinity.demo.domains import domain, hostdev, nova_metadata
 from irqaffinity.demo.tree import HostTree
-from tests.fakes.scene import DEDICATED, GUEST, VF0, VF1
-from tests.functional.agent import HOST, Agent, ended, wait_for
+from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, VF1
+from tests.functional.agent import HOST, LIMIT, Agent, ended, wait_for
 from tests.functional.conftest import Libvirtd
 from tests.functional.nova import Nova, versioned
-from tests.functional.rabbitmq import RabbitMQ
+from tests.functional.rabbitmq import RabbitMQ, free_ports
 
 TEST = ("test", "default")
 FOREIGN = "cmp-2"
@@ -112,3 +117,360 @@ def test_a_notification_wakes_the_guest_and_its_mask_survives_a_restart(full_sta
     stage.agent.wait_placed(irq40="3")
     (row,) = stage.agent.status()["placement"]["guests"]
     assert "mask 1 from notification" in row["text"]
+
+
+def test_without_libvirt_it_starts_all_the_same_and_serves_when_libvirt_comes(stage: Stage) -> None:
+    stage.libvirtd.stop()
+    stage.agent.start()
+    assert stage.agent.link("libvirt")["state"] == "not connected"
+    assert "is not reachable" in stage.agent.status()["last_audit"]["error"]
+    stage.libvirtd.start()
+    stage.keep_alive()
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3")
+    assert stage.agent.log().count("is not reachable") < 5
+
+
+def test_a_libvirtd_that_is_killed_releases_nothing_and_its_events_work_again(stage: Stage) -> None:
+    stage.agent.start()
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3", irq41="2-3")
+    stage.libvirtd.stop()
+    wait_for("the loss", lambda: stage.agent.link("libvirt")["state"] == "not connected")
+    stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "0-15")
+    stage.agent.signal(signal.SIGUSR1)
+    stage.agent.wait_placed(irq40="2-3", irq41="2-3")  # repaired from what is known
+
+    stage.agent.set("audit", interval=3600)
+    stage.libvirtd.start()
+    stage.keep_alive()
+    stage.create(VF0)
+    stage.agent.wait_connected("libvirt")
+    stage.create(VF1, uuid=OTHER, pins=("10", "11"))
+    stage.agent.wait_placed(irq40="2-3", irq50="10-11")
+
+
+def test_a_libvirtd_that_stands_still_stops_neither_the_looks_nor_the_end(stage: Stage) -> None:
+    stage.agent.set("audit", interval=3600)
+    stage.agent.start()
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3")
+    stage.libvirtd.signal(signal.SIGSTOP)
+    try:
+        stage.agent.signal(signal.SIGUSR1)
+        stage.agent.wait_logged("did not answer within 10 s")
+        stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "0-15")
+        stage.agent.signal(signal.SIGUSR1)
+        stage.agent.wait_placed(irq40="2-3")
+        assert stage.agent.stop(5) == 0
+    finally:
+        stage.libvirtd.signal(signal.SIGCONT)
+
+
+def test_it_ends_within_five_seconds_while_a_call_to_libvirt_hangs(stage: Stage) -> None:
+    stage.agent.start()
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3")
+    stage.libvirtd.signal(signal.SIGSTOP)
+    try:
+        stage.agent.signal(signal.SIGUSR1)
+        assert stage.agent.stop(5) == 0
+    finally:
+        stage.libvirtd.signal(signal.SIGCONT)
+
+
+def test_the_broker_may_be_away_at_the_start_and_come_and_go(full_stage: Stage, broker: RabbitMQ, nova: Nova) -> None:
+    stage = full_stage
+    stage.agent.set("audit", interval=3600)
+    stage.agent.set("DEFAULT", debug=False)
+    broker.kill()
+    try:
+        stage.agent.start()
+        stage.create(VF0, metadata=nova_metadata("nfv"))
+        stage.agent.wait_placed(irq40="2-3")
+    finally:
+        broker.start()
+    with broker.connect() as connection:
+        connection.default_channel.exchange_declare("nova", "topic", durable=False, auto_delete=False)
+    stage.agent.wait_connected("broker")
+    specs = DEDICATED | {"hw:pci_irq_affinity_mask": "1"}
+    nova.publish("instance.create.end", f"nova-compute:{HOST}", versioned(GUEST, HOST, specs))
+    stage.agent.wait_placed(irq40="3")
+    assert stage.agent.log().count("start the broker, or mend transport_url") == 1
+
+
+def test_a_burst_for_other_hosts_delays_nothing_and_grows_nothing(
+    full_stage: Stage, broker: RabbitMQ, nova: Nova
+) -> None:
+    stage, count = full_stage, 20_000
+    stage.agent.set("DEFAULT", debug=False)
+    stage.agent.start()
+    stage.agent.wait_connected("broker")
+    nova.publish("instance.create.end", f"nova-compute:{FOREIGN}", versioned(OTHER, FOREIGN, DEDICATED))
+    with broker.connect() as connection:
+        body = connection.default_channel.basic_get("versioned_notifications.info", no_ack=True).body
+        message = connection.default_channel.prepare_message(body, content_type="application/json", content_encoding="utf-8")
+        before = memory(stage.agent)
+        for number in range(count):
+            connection.default_channel.basic_publish(message, "nova", "versioned_notifications.error")
+            if number == 1000:
+                stage.create(VF0)
+            if number % 100 == 0 and stage.agent.smp(40) == "2-3":
+                break
+        placed_after = number
+        for _ in range(number + 1, count):
+            connection.default_channel.basic_publish(message, "nova", "versioned_notifications.error")
+    assert placed_after < count - 1
+    wait_for(
+        "the burst to be read", lambda: stage.agent.status()["counters"]["notifications"].get("foreign") == count + 1
+    )
+    assert memory(stage.agent) - before < 8
+    assert set(stage.agent.status()["counters"]["notifications"]) == {"foreign"}
+
+
+def wait_settled(agent: Agent) -> None:
+    """Wait until the guest is known and looked at no longer."""
+
+    def is_settled() -> bool:
+        status = agent.status()
+        return any(guest["uuid"] == GUEST for guest in status["placement"]["guests"]) and not status["settling"]
+
+    wait_for("the guest to settle", is_settled)
+
+
+def memory(agent: Agent) -> float:
+    """Return the resident memory of the agent's process in MiB."""
+    assert agent.process is not None
+    fields = Path(f"/proc/{agent.process.pid}/statm").read_text().split()
+    return int(fields[1]) * 4096 / 1024**2
+
+
+def test_a_forged_mask_chooses_among_the_guests_own_cpus_at_most(full_stage: Stage, nova: Nova) -> None:
+    stage = full_stage
+    stage.agent.start()
+    stage.agent.wait_connected("broker")
+    stage.create(VF0, metadata=nova_metadata("nfv"))
+    stage.agent.wait_placed(irq40="2-3")
+    for mask, place in (("0-99", "2-3"), ("1\n;irq 1", "2-3"), ("1", "3")):
+        specs = {"hw:pci_irq_affinity_mask": mask, "hw:cpu_policy": "shared"}
+        nova.publish("instance.create.end", f"nova-compute:{HOST}", versioned(GUEST, HOST, specs))
+        wait_for("the mask", lambda mask=mask: f"mask {' '.join(mask.split())}" in texts(stage.agent))
+        stage.agent.wait_placed(irq40=place)
+
+
+def texts(agent: Agent) -> str:
+    return "\n".join(guest["text"] for guest in agent.status()["placement"]["guests"])
+
+
+def test_names_from_outside_forge_no_line_of_the_log(full_stage: Stage, nova: Nova) -> None:
+    evil = "x\n\x1b[31mirqaffinity: CRITICAL: forged\r\n"
+    stage = full_stage
+    stage.agent.start()
+    stage.agent.wait_connected("broker")
+    flavor = nova_metadata("nfv\n\u202eforged", DEDICATED | {"hw:pci_irq_affinity_mask": "9\nforged"})
+    stage.create(VF0, metadata=flavor)
+    nova.publish(f"instance.{evil}.end", f"nova-compute:{HOST}", versioned(GUEST, HOST, {"hw:x": evil}))
+    nova.publish("instance.create.end", f"nova-compute:{evil}", versioned(GUEST, evil))
+    wait_for("both", lambda: sum(stage.agent.status()["counters"]["notifications"].values()) == 2)
+    stage.agent.wait_logged("mask_invalid")
+    assert all(line.startswith("irqaffinity: ") for line in stage.agent.log().splitlines())
+    assert "\x1b" not in stage.agent.log()
+    assert not any(line.startswith("forged") for line in stage.agent.run("status").stdout.splitlines())
+
+
+def test_a_thousand_wake_ups_of_one_guest_are_a_few_passes(full_stage: Stage, nova: Nova) -> None:
+    stage = full_stage
+    stage.agent.set("audit", interval=3600)
+    stage.agent.start()
+    stage.agent.wait_connected("broker")
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3")
+    wait_settled(stage.agent)
+    before = asked(stage.agent)
+    for _ in range(1000):
+        nova.publish("instance.reboot.end", f"nova-compute:{HOST}", versioned(GUEST, HOST))
+    wait_for("all of them", lambda: stage.agent.status()["counters"]["notifications"].get("woke") == 1000)
+    wait_settled(stage.agent)
+    assert asked(stage.agent) - before < 500
+
+
+def asked(agent: Agent) -> int:
+    """Return how often libvirt was asked for one guest."""
+    count: int = agent.status()["counters"]["passes"].get("guest done", 0)
+    return count
+
+
+def test_a_kill_in_the_middle_of_a_pass_loses_no_original(stage: Stage) -> None:
+    numbers = list(range(1000, 3000))
+    stage.tree.add_vectors(VF0, numbers, "0-15")
+    stage.agent.start()
+    stage.create(VF0)
+    wait_for("the pass to be under way", lambda: any(stage.agent.smp(number) == "2-3" for number in numbers[:50]))
+    stage.agent.kill()
+    stage.agent.start()
+    stage.agent.wait_placed(irq40="2-3", **{f"irq{number}": "2-3" for number in numbers})
+    stage.destroy()
+    stage.agent.wait_placed(irq40="0-15", **{f"irq{number}": "0-15" for number in numbers})
+
+
+def test_a_state_that_was_cut_short_is_set_aside(stage: Stage) -> None:
+    stage.agent.start()
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3")
+    assert stage.agent.stop() == 0
+    state = stage.agent.folder / "state/state.json"
+    state.write_bytes(state.read_bytes()[:40])
+    stage.agent.start()
+    stage.agent.wait_logged("was set aside as state.json.corrupt")
+    stage.destroy()
+    stage.agent.wait_placed(irq40="0-15")  # default_smp_affinity: where it came from is not known any more
+
+
+def test_a_state_that_cannot_be_written_is_said_once_and_placement_goes_on(stage: Stage) -> None:
+    blocked = stage.agent.folder / "state/state.json.new"
+    blocked.mkdir()
+    stage.agent.start()
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3")
+    stage.create(VF1, uuid=OTHER, pins=("10", "11"))
+    stage.agent.wait_placed(irq50="10-11")
+    wait_for("the status", lambda: stage.agent.status()["state_unsaved"])
+    assert stage.agent.log().count("is kept in memory alone") == 1
+    stage.destroy(OTHER)
+    stage.agent.wait_placed(irq50="0-15")
+    blocked.rmdir()
+    stage.agent.signal(signal.SIGUSR1)
+    wait_for("the state", lambda: stage.agent.status()["state_unsaved"] is None)
+    records = json.loads((stage.agent.folder / "state/state.json").read_text())["records"]
+    assert [record["irq"] for record in records] == [40, 41]
+
+
+def test_a_bad_configuration_on_sighup_changes_nothing_and_a_good_one_is_taken_over(stage: Stage) -> None:
+    stage.agent.start()
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3")
+    stage.agent.set("placement", dedicated_cpus="3,7", numa="near")
+    stage.agent.write_configuration()
+    stage.agent.signal(signal.SIGHUP)
+    stage.agent.wait_logged("the configuration is left as it was: ")
+    stage.tree.put(stage.tree.proc / "irq/41/smp_affinity_list", "0-15")
+    stage.agent.signal(signal.SIGUSR1)
+    stage.agent.wait_placed(irq40="2-3", irq41="2-3")
+    stage.agent.set("placement", numa="strict")
+    stage.agent.set("state", path="/elsewhere")
+    stage.agent.write_configuration()
+    stage.agent.signal(signal.SIGHUP)
+    stage.agent.wait_placed(irq40="3", irq41="3")
+    assert "[state] path has changed: restart needed" in stage.agent.log()
+
+
+def test_a_second_agent_is_refused(stage: Stage) -> None:
+    stage.agent.start()
+    done = stage.agent.run("agent")
+    assert done.returncode == 1
+    assert "an agent runs on this host already" in done.stderr
+    done = stage.agent.run("reset")
+    assert (done.returncode, "an agent runs" in done.stderr) == (1, True)
+    assert stage.agent.run("check", "--health").returncode == 0
+    assert stage.agent.stop() == 0
+    assert stage.agent.run("check", "--health").returncode == 1
+    done = stage.agent.run("status")
+    assert (done.returncode, "no agent runs here" in done.stderr) == (1, True)
+
+
+def test_systemd_is_told_of_the_start_the_life_and_the_end(stage: Stage) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(LIMIT)
+        manager.bind(str(stage.libvirtd.folder / "notify"))
+        stage.agent.environment["NOTIFY_SOCKET"] = str(stage.libvirtd.folder / "notify")
+        stage.agent.start()
+        lines: list[str] = []
+        while not {"READY=1", "WATCHDOG=1"} <= set(lines) or not any(line.startswith("STATUS=") for line in lines):
+            lines += manager.recv(4096).decode().splitlines()
+        stage.agent.signal(signal.SIGTERM)
+        while "STOPPING=1" not in lines:
+            lines += manager.recv(4096).decode().splitlines()
+
+
+def test_a_drift_is_repaired_and_told_with_from_and_to(stage: Stage) -> None:
+    stage.tree.put(stage.tree.proc / "4711/comm", "irqbalance")
+    stage.agent.set("audit", interval=1)
+    stage.agent.start()
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3")
+    wait_settled(stage.agent)
+    stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "5")
+    stage.agent.wait_logged(f"guest {GUEST}: {VF0}: 1 interrupt (40) had drifted from 2-3 to 5; irqbalance runs on")
+    stage.agent.wait_placed(irq40="2-3")
+    wait_for("the count", lambda: stage.agent.status()["counters"]["drifts"] == 1)
+    assert "irqbalance" in stage.agent.run("status").stdout
+    assert "--banmod=vfio" in stage.agent.run("check").stdout
+
+
+def test_metrics_are_served_on_loopback_when_they_are_asked_for(full_stage: Stage, nova: Nova) -> None:
+    stage, port = full_stage, free_ports(1)[0]
+    stage.agent.set("metrics", enabled=True, port=port)
+    stage.agent.start()
+    stage.agent.wait_connected("broker")
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3")
+    nova.publish("instance.who\n.end", f"nova-compute:{HOST}", versioned(GUEST, HOST))
+
+    def get(path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=LIMIT) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    wait_for("the notification", lambda: 'notifications_total{event="other",outcome="woke"} 1.0' in get("/metrics")[1])
+    wait_for("the second look", lambda: 'irqaffinity_interrupts{verdict="ok"} 2.0' in get("/metrics")[1])
+    text = get("/metrics")[1]
+    for line in (
+        'irqaffinity_interrupts{verdict="ok"} 2.0',
+        'irqaffinity_writes_total{result="set"} 2.0',
+        'irqaffinity_connected{peer="broker"} 1.0',
+        'irqaffinity_passes_total{kind="full",result="done"}',
+        "irqaffinity_wake_to_placed_seconds_count 1.0",
+        "irqaffinity_guests 1.0",
+        "irqaffinity_drift_repaired_total 0.0",
+        "irqaffinity_last_complete_audit_timestamp_seconds 1",
+    ):
+        assert line in text, text
+    assert get("/healthz") == (200, "ok\n")
+    assert get("/readyz") == (200, "ok\n")
+    assert get("/elsewhere")[0] == 404
+    stage.libvirtd.stop()
+    wait_for("the loss of libvirt", lambda: get("/readyz")[0] == 503)
+    assert get("/healthz")[0] == 200
+
+
+def test_nothing_of_oslo_messaging_is_imported_without_notifications(stage: Stage) -> None:
+    stage.agent.set("notifications", enabled=False)
+    stage.agent.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+    stage.agent.start()
+    imported = {line.rpartition("|")[2].strip() for line in stage.agent.log().splitlines()}
+    assert "irqaffinity.agent.worker" in imported
+    assert not [name for name in imported if name.startswith(("oslo_messaging", "oslo_service", "eventlet", "kombu"))]
+
+
+def test_check_names_what_is_wrong_with_the_broker(full_stage: Stage, broker: RabbitMQ, nova: Nova) -> None:
+    stage = full_stage
+    with broker.connect() as connection:
+        connection.default_channel.queue_delete("versioned_notifications.info")
+    stage.agent.start()
+    stage.agent.wait_connected("broker")
+
+    def findings() -> dict[str, str]:
+        return {line.split()[0]: line for line in stage.agent.run("check").stdout.splitlines()}
+
+    found = findings()
+    assert all(" ok " in found[subject] for subject in ("broker", "exchange", "queue", "agent"))
+    assert "set driver = messagingv2" in found["nova"]
+    nova.publish("instance.create.end", f"nova-compute:{HOST}", versioned(GUEST, HOST))
+    assert "1 messages wait in Nova's own queue" in findings()["nova"]
+    stage.agent.set("DEFAULT", transport_url=f"rabbit://nova:wr0ng@127.0.0.1:{broker.port}/")
+    stage.agent.write_configuration()
+    found = findings()
+    assert "access refused" in found["broker"]
+    assert "wr0ng" not in "".join(found.values())
