@@ -4,6 +4,7 @@
 import contextlib
 import functools
 import gc
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -57,8 +58,16 @@ class Pass:
 class Auditor:
     """Makes passes over one host, one at a time. `policy` may be replaced between two passes."""
 
-    def __init__(self, host: str, root: HostRoot, domains: Domains, policy: Policy, keeper: Keeper) -> None:
-        """Take the name that reports carry, and what a pass is made from."""
+    def __init__(
+        self,
+        host: str,
+        root: HostRoot,
+        domains: Domains,
+        policy: Policy,
+        keeper: Keeper,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the name that reports carry, what a pass is made from, and a clock in seconds."""
         self.policy = policy
         self._host = host
         self._root = root
@@ -66,7 +75,7 @@ class Auditor:
         self._keeper = keeper
         self._guests: Seen = {}
         self._told: dict[GuestId, RememberedSpecs] = {}
-        self._backoff = Backoff()
+        self._backoff = Backoff(clock)
         self._log = PassLog()
 
     @property

@@ -70,16 +70,12 @@ class View:
     def describe(self) -> dict[str, Any]:
         """Return all of it as plain values."""
         with self._lock:
-            outcome, error, time, seconds = self._outcome, self._audit_error, self._audit_time, self._audit_seconds
-            pass_error = self._pass_error
-        return {
-            "last_audit": {
-                "time": time and show_time(time),
-                "seconds": round(seconds, 6),
-                "error": error or pass_error,
-            },
-            "placement": describe_placement(outcome),
-        }
+            audit = {
+                "time": self._audit_time and show_time(self._audit_time),
+                "seconds": round(self._audit_seconds, 6),
+                "error": self._audit_error or self._pass_error,
+            }
+        return {"last_audit": audit, "placement": describe_placement(self.outcome)}
 
 
 def _merge(whole: Outcome, part: Outcome, guest: GuestId) -> Outcome:

@@ -40,8 +40,8 @@ _OWN_FOLDERS = ("/etc/libvirt", "/run/libvirt", "/var/lib/libvirt", "/var/cache/
 _START = """
 set -e
 for folder in {folders}; do
-    mkdir -p "$folder"
-    mount -t tmpfs none "$folder"
+    mkdir -p "$folder" "{folder}/own$folder"
+    mount --bind "{folder}/own$folder" "$folder"
 done
 cp {folder}/qemu.conf /etc/libvirt/
 cp /etc/passwd /etc/group {folder}

@@ -20,8 +20,8 @@ from tests.functional.agent import HOST, LIMIT, Agent, ended, wait_for
 from tests.functional.conftest import Libvirtd
 from tests.functional.nova import Nova, versioned
 from tests.functional.rabbitmq import RabbitMQ, free_ports
+from tests.functional.test_libvirtd import SYSTEM, TCG, TEST
 
-TEST = ("test", "default")
 FOREIGN = "cmp-2"
 
 
@@ -209,7 +209,8 @@ def test_a_burst_for_other_hosts_delays_nothing_and_grows_nothing(
     nova.publish("instance.create.end", f"nova-compute:{FOREIGN}", versioned(OTHER, FOREIGN, DEDICATED))
     with broker.connect() as connection:
         body = connection.default_channel.basic_get("versioned_notifications.info", no_ack=True).body
-        message = connection.default_channel.prepare_message(body, content_type="application/json", content_encoding="utf-8")
+        kind = {"content_type": "application/json", "content_encoding": "utf-8"}
+        message = connection.default_channel.prepare_message(body, **kind)
         before = memory(stage.agent)
         for number in range(count):
             connection.default_channel.basic_publish(message, "nova", "versioned_notifications.error")
@@ -474,3 +475,55 @@ def test_check_names_what_is_wrong_with_the_broker(full_stage: Stage, broker: Ra
     found = findings()
     assert "access refused" in found["broker"]
     assert "wr0ng" not in "".join(found.values())
+
+
+def test_a_guest_that_goes_while_it_settles_is_given_back_and_another_may_come(stage: Stage) -> None:
+    stage.agent.set("audit", interval=3600)
+    stage.agent.start()
+    for uuid in (GUEST, OTHER):
+        stage.create(VF0, uuid=uuid)
+        stage.agent.wait_placed(irq40="2-3", irq41="2-3")
+        stage.destroy(uuid)
+        stage.agent.wait_placed(irq40="0-15", irq41="0-15")
+    wait_for("nobody to be watched", lambda: not stage.agent.status()["settling"])
+
+
+def test_two_events_for_one_guest_at_once_place_it_once(full_stage: Stage, nova: Nova) -> None:
+    stage = full_stage
+    stage.agent.set("audit", interval=3600)
+    stage.agent.start()
+    stage.agent.wait_connected("broker")
+    stage.create(VF0)
+    nova.publish("instance.create.end", f"nova-compute:{HOST}", versioned(GUEST, HOST))
+    stage.agent.wait_placed(irq40="2-3", irq41="2-3")
+    wait_settled(stage.agent)
+    counters = stage.agent.status()["counters"]
+    assert counters["writes"] == {"set": 2}
+    assert (counters["drifts"], counters["notifications"]) == (0, {"woke": 1})
+
+
+def test_events_of_a_real_guest_wake_it_also_after_a_restart_of_the_daemon(
+    libvirtd: Libvirtd, tree: HostTree, tmp_path: Path
+) -> None:
+    """A guest of QEMU outlives its libvirtd; of its pins and resets the new daemon tells again."""
+    xml = tmp_path / "small.xml"
+    xml.write_text(TCG.format(uuid=GUEST))
+    libvirtd.virsh(*SYSTEM, "create", str(xml))
+    agent = Agent(tmp_path / "agent", libvirtd.uri(*SYSTEM), tree)
+    agent.set("audit", interval=3600)
+    try:
+        with ended(agent):
+            agent.start()
+            libvirtd.virsh(*SYSTEM, "vcpupin", "small", "1", "0-1")
+            agent.wait_logged(f"guest {GUEST}: libvirt event tunable")
+            libvirtd.virsh(*SYSTEM, "reset", "small")
+            agent.wait_logged(f"guest {GUEST}: libvirt event reboot")
+            libvirtd.stop()
+            wait_for("the loss", lambda: agent.link("libvirt")["state"] == "not connected")
+            assert GUEST in [guest["uuid"] for guest in agent.status()["placement"]["guests"]]
+            libvirtd.start()
+            agent.wait_connected("libvirt")
+            libvirtd.virsh(*SYSTEM, "vcpupin", "small", "1", "1")
+            agent.wait_logged(f"guest {GUEST}: libvirt event tunable", 2)
+    finally:
+        libvirtd.virsh(*SYSTEM, "destroy", "small", check=False)

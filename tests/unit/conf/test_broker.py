@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lines of nova.conf tell which broker to listen to, and no error repeats a password."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from irqaffinity.conf.broker import load_broker
+from irqaffinity.conf.load import ConfigError, load
+from irqaffinity.listen.broker import Broker, BrokerHost
+
+
+def read(folder: Path, text: str) -> Broker | None:
+    file = folder / "broker.conf"
+    file.write_text(text)
+    return load_broker([str(file)], None, load([str(file)]).notifications)
+
+
+def test_several_nodes_reserved_characters_and_a_virtual_host(tmp_path: Path) -> None:
+    broker = read(tmp_path, "[DEFAULT]\ntransport_url = rabbit://no%40va:p%2F%3A%40ss@one:5671,nova:x@[::1]/v%2Fh\n")
+    assert broker is not None
+    assert broker.hosts == (BrokerHost("one", 5671, "no@va", "p/:@ss"), BrokerHost("::1", 5672, "nova", "x"))
+    assert (broker.virtual_host, broker.exchange, broker.tls) == ("v/h", "nova", None)
+    assert broker.routing_keys == ("versioned_notifications.info", "versioned_notifications.error")
+    assert str(broker) == "amqp://one:5671,[::1]:5672/v/h"
+    assert "p/:@ss" not in repr(broker)
+
+
+def test_the_broker_of_notifications_goes_before_that_of_rpc(tmp_path: Path) -> None:
+    broker = read(
+        tmp_path,
+        "[DEFAULT]\ntransport_url = rabbit://a:b@rpc/\n"
+        "[oslo_messaging_notifications]\ntransport_url = rabbit://a:b@notes/\ntopics = legacy\n"
+        "[notifications]\nnotification_format = both\nversioned_notifications_topics = one,two\nexchange = cloud\n",
+    )
+    assert broker is not None
+    assert [host.name for host in broker.hosts] == ["notes"]
+    assert broker.exchange == "cloud"
+    assert broker.routing_keys == ("one.info", "one.error", "two.info", "two.error", "legacy.info", "legacy.error")
+
+
+def test_tls_login_and_heartbeat_are_those_of_nova(tmp_path: Path) -> None:
+    broker = read(
+        tmp_path,
+        "[DEFAULT]\ntransport_url = rabbit://a:b@h/\n[oslo_messaging_rabbit]\nssl = true\nssl_ca_file = /ca\n"
+        "ssl_cert_file = /cert\nssl_key_file = /key\nrabbit_login_method = EXTERNAL\nheartbeat_timeout_threshold = 7\n"
+        "amqp_durable_queues = true\nrabbit_quorum_queue = true\n",
+    )
+    assert broker is not None
+    assert broker.tls == {
+        "cert_reqs": ssl.CERT_REQUIRED,
+        "ca_certs": "/ca",
+        "certfile": "/cert",
+        "keyfile": "/key",
+    }
+    assert (broker.login_method, broker.heartbeat) == ("EXTERNAL", 7)
+    assert str(broker).startswith("amqps://h:5672")
+
+
+@pytest.mark.parametrize("text", ["", "[DEFAULT]\ntransport_url = rabbit://\n"])
+def test_without_a_url_there_is_no_broker(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rabbit://nova:p/ss@h:5672/",
+        "rabbit://nova:se:cret@h:port/",
+        "kafka://nova:secret@h/",
+        "secret",
+        "rabbit://[secret",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_told_without_repeating_it(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, f"[DEFAULT]\ntransport_url = {url}\n")
+    message = str(caught.value)
+    assert "transport_url" in message
+    assert "rabbit://" in message
+    assert not any(word in message for word in ("p/ss", "cret", "ss@"))
+
+
+def test_a_bad_value_names_its_group(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"heartbeat_timeout_threshold"):
+        read(
+            tmp_path,
+            "[DEFAULT]\ntransport_url = rabbit://a:b@h/\n"
+            "[oslo_messaging_rabbit]\nheartbeat_timeout_threshold = often\n",
+        )

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that move interrupts too are found by their name."""
+
+from irqaffinity.observe.rivals import find_rivals
+from tests.fakes.host import FakeHost
+
+
+def test_irqbalance_is_found_among_the_processes(host: FakeHost) -> None:
+    assert find_rivals(host.root) == ()
+    host.put(host.proc / "1/comm", "systemd")
+    host.put(host.proc / "77/comm", "irqbalance")
+    host.put(host.proc / "78/comm", "irqbalance")
+    (host.proc / "79").mkdir()
+    host.put(host.proc / "self/comm", "irqbalance")
+    assert find_rivals(host.root) == ("irqbalance",)
