@@ -83,10 +83,13 @@ def _routing_keys(wanted: Notifications, legacy_topics: Sequence[str]) -> Iterat
 
 
 def _tls(rabbit: Any) -> dict[str, Any] | None:
-    """Return what ssl needs, as oslo.messaging does: the certificate is verified where an authority is named."""
+    """Return what ssl needs, as oslo.messaging does.
+
+    Without an authority of its own the broker's certificate is checked against those of the system, its name is not.
+    """
     if not rabbit.ssl:
         return None
-    tls: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE}
+    tls: dict[str, Any] = {}
     if rabbit.ssl_cert_file:
         tls |= {"certfile": rabbit.ssl_cert_file, "keyfile": rabbit.ssl_key_file or None}
     if rabbit.ssl_ca_file:

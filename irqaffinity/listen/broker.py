@@ -23,7 +23,8 @@ class BrokerHost:
 class Broker:
     """The broker of Nova's notifications, and what of it to listen to.
 
-    `tls` are the arguments of ssl (`ca_certs`, `certfile`, `keyfile`, `cert_reqs`), None for a plain connection.
+    `tls` are arguments of ssl (`ca_certs`, `certfile`, `keyfile`, `cert_reqs`), perhaps none of them, and None for a
+    plain connection. The name of a node is checked where `ca_certs` are given.
     `heartbeat` is in seconds, 0 for none. `routing_keys` are what is bound to the queue.
     """
 

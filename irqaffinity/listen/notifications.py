@@ -66,7 +66,10 @@ def queue_name(host: str, machine_id: str) -> str:
 
 def connect(broker: Broker, host: BrokerHost, name: str) -> kombu.Connection:
     """Return a connection to one node, not opened yet; `name` is what the broker's management shows for it."""
-    tls = None if broker.tls is None else {**broker.tls, "server_hostname": host.name}
+    tls: object = False
+    if broker.tls is not None:
+        named = {"server_hostname": host.name} if "ca_certs" in broker.tls else {}
+        tls = {**broker.tls, **named} or True
     return kombu.Connection(
         transport="pyamqp",
         hostname=host.name,
@@ -74,7 +77,7 @@ def connect(broker: Broker, host: BrokerHost, name: str) -> kombu.Connection:
         userid=host.user,
         password=host.password,
         virtual_host=broker.virtual_host,
-        ssl=tls or False,
+        ssl=tls,
         login_method=broker.login_method,
         heartbeat=broker.heartbeat,
         connect_timeout=_CONNECT_TIMEOUT,

@@ -20,8 +20,14 @@ START_LIMIT = 120.0
 USER, PASSWORD = "nova", "s3cr@t:p%$"
 SECRET_QUOTED = "s3cr%40t%3Ap%25%24"
 _BINARY = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+_CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 _CONFIGURATION = """
 listeners.tcp.default = 127.0.0.1:{port}
+listeners.ssl.default = 127.0.0.1:{tls_port}
+ssl_options.cacertfile = {folder}/ca.pem
+ssl_options.certfile = {folder}/broker.pem
+ssl_options.keyfile = {folder}/broker.key
+ssl_options.verify = verify_none
 default_user = {user}
 default_pass = {password}
 log.console = false
@@ -38,14 +44,34 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
+def make_certificates(folder: Path) -> None:
+    """Make an authority (ca.pem), a certificate for 127.0.0.1 that it signed, and another authority (other.pem)."""
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    for name in ("ca", "other"):
+        key = ("-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key")
+        openssl("req", "-x509", *key, "-subj", f"/CN={name}", "-days", "2", "-out", f"{name}.pem")
+    openssl(
+        "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "broker.key", "-subj", "/CN=broker", "-out", "broker.csr"
+    )
+    (folder / "names").write_text("subjectAltName = IP:127.0.0.1\n")
+    signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
+    openssl("x509", "-req", "-in", "broker.csr", *signing, "-out", "broker.pem")
+
+
 class RabbitMQ:
     """A broker and its epmd, which would outlive it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port, epmd, distribution = free_ports(3)
+        self.port, self.tls_port, epmd, distribution = free_ports(4)
+        make_certificates(folder)
         configuration = folder / "rabbitmq.conf"
-        configuration.write_text(_CONFIGURATION.format(port=self.port, user=USER, password=PASSWORD))
+        configuration.write_text(
+            _CONFIGURATION.format(port=self.port, tls_port=self.tls_port, folder=folder, user=USER, password=PASSWORD)
+        )
         (folder / "enabled_plugins").write_text("[].\n")
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -93,6 +119,13 @@ class RabbitMQ:
         return kombu.Connection(
             hostname="127.0.0.1", port=self.port, userid=USER, password=PASSWORD, virtual_host="/", connect_timeout=10
         )
+
+    def control(self, *arguments: str) -> str:
+        """Run rabbitmqctl and return what it printed."""
+        command = [_CONTROL, "--quiet", *arguments]
+        return subprocess.run(
+            command, env=self._environment, check=True, capture_output=True, text=True, timeout=START_LIMIT
+        ).stdout
 
     def log(self) -> str:
         """Return what the broker wrote to its log."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The notification listener on a real RabbitMQ, with Nova's own notifier on the other side."""
 
+import gc
 import json
 import logging
 import threading
@@ -29,6 +30,7 @@ from tests.functional.rabbitmq import PASSWORD, RabbitMQ
 HERE, THERE = "cmp-1", "cmp-2"
 MACHINE = "0123456789abcdef0123456789abcdef"
 QUEUE = queue_name(HERE, MACHINE)
+DEFINITIONS = Path(__file__).parents[2] / "etc/rabbitmq/irqaffinity.json"
 
 EVENT_TABLE = [
     # event, publisher's host, payload's host, whether it wakes (`new`/`source`/`dest` of a move are told by name)
@@ -357,3 +359,37 @@ def test_another_node_of_the_broker_is_tried_when_one_is_down(settings: Broker, 
     with listening(replace(settings, hosts=(dead, settings.hosts[0]))) as made:
         made.wait_up()
         assert made.listener.link.state.peer.endswith(f":{broker.port}")
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # amqp leaves a refused socket to Python
+def test_tls_is_spoken_and_the_certificate_checked_where_an_authority_is_named(
+    broker: RabbitMQ, nova: Nova, tmp_path: Path
+) -> None:
+    url = broker.url.replace(str(broker.port), str(broker.tls_port))
+    lines = "[oslo_messaging_rabbit]\nssl = true\nssl_ca_file = {}\n"
+    with listening(configured(tmp_path, url, lines.format(broker.folder / "ca.pem"))) as made:
+        made.wait_up()
+        nova.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
+        made.wait_handled(1)
+    for untrusted in (lines.format(broker.folder / "other.pem"), "[oslo_messaging_rabbit]\nssl = true\n"):
+        with listening(configured(tmp_path, url, untrusted)) as made:
+            link = made.listener.link
+            wait_for("the trouble", lambda link=link: "certificate verify failed" in (link.state.trouble or ""))
+    gc.collect()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_the_policy_and_the_rights_that_are_shipped_suffice(broker: RabbitMQ, nova: Nova, tmp_path: Path) -> None:
+    broker.control("add_user", "irqaffinity", "pass")
+    broker.control("import_definitions", str(DEFINITIONS))
+    url = f"rabbit://irqaffinity:pass@127.0.0.1:{broker.port}/"
+    with listening(configured(tmp_path, url)) as made:
+        made.wait_up()
+        nova.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
+        made.wait_handled(1)
+        assert set(made.take().guests) == {GUEST}
+    policies = broker.control("list_queues", "name", "policy").splitlines()
+    assert "versioned_notifications.info\tversioned-notifications" in policies
+    broker.control("clear_policy", "versioned-notifications")
+    broker.control("delete_user", "irqaffinity")
