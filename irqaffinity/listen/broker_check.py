@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import amqp
+import amqp.exceptions
 
 from irqaffinity.listen.broker import Broker
 from irqaffinity.listen.notifications import FAILURES, connect, explain, queue_name

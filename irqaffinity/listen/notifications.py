@@ -16,7 +16,9 @@ from collections.abc import Callable, Container
 from typing import Any
 
 import amqp
+import amqp.exceptions
 import kombu
+import kombu.exceptions
 
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.listen.link import Link
