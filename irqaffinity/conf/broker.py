@@ -24,25 +24,14 @@ from irqaffinity.listen.broker import Broker, BrokerHost
 
 _RABBIT = "oslo_messaging_rabbit"
 _NOTIFICATIONS = "oslo_messaging_notifications"
-_HEEDED = {"DEFAULT": ("transport_url",), _NOTIFICATIONS: ("transport_url", "topics"), _RABBIT: None}
 _SCHEMES = frozenset({"rabbit", "amqp", "kombu+amqp", "kombu+rabbit"})
 _PORT = 5672
 
 
-def list_opts() -> Sequence[tuple[str, Sequence[cfg.Opt]]]:
-    """Return the options of nova.conf that tell of the broker: an entry point of `oslo.config.opts`."""
-    found = []
-    for group, options in opts.list_opts():
-        name = group or "DEFAULT"
-        if name in _HEEDED:
-            heeded = _HEEDED[name]
-            found.append((name, [option for option in options if heeded is None or option.dest in heeded]))
-    return found
-
-
 def load_broker(files: Sequence[str] | None, folders: Sequence[str] | None, wanted: Notifications) -> Broker | None:
     """Return the broker that the configuration names, None when it names none; raise ConfigError."""
-    conf, _sections = open_conf(files, folders, list_opts())
+    known = [(group or "DEFAULT", options) for group, options in opts.list_opts()]
+    conf, _sections = open_conf(files, folders, known)
     try:
         url = conf[_NOTIFICATIONS].transport_url or conf["DEFAULT"].transport_url
         topics = conf[_NOTIFICATIONS].topics
