@@ -75,6 +75,7 @@ class Auditor:
         self._keeper = keeper
         self._guests: Seen = {}
         self._told: dict[GuestId, RememberedSpecs] = {}
+        self._newest: dict[GuestId, RememberedSpecs] = {}
         self._backoff = Backoff(clock)
         self._log = PassLog()
 
@@ -100,9 +101,17 @@ class Auditor:
         """Do what `audit_guest` does without asking libvirt: only the guest's own devices and interrupts are read."""
         return self._carry_out(lambda state: self._decide_for(state, uuid), is_look=True)
 
-    def remember(self, uuid: GuestId, specs: RememberedSpecs) -> None:
-        """Take what a notification says of a guest's extra specs; the next pass stores and heeds it."""
-        self._told = dict(remember(self._told, {uuid: specs}, self._guests))
+    def remember(self, uuid: GuestId, specs: RememberedSpecs) -> bool:
+        """Take what a notification says of a guest's extra specs, and return whether that is another mask.
+
+        Then the next pass stores and heeds it. The same mask again, as each notification brings it, is only newer.
+        """
+        known = self._newest.get(uuid)
+        self._newest = dict(remember(self._newest, {uuid: specs}, self._guests))
+        if self._newest.get(uuid) is not specs or (known is not None and known.mask == specs.mask):
+            return False
+        self._told[uuid] = specs
+        return True
 
     def hold(self, irq: IrqId, target: CpuSet, seconds: float) -> None:
         """Leave an interrupt where it is for so long, because another program takes it off `target` every time."""
@@ -139,6 +148,7 @@ class Auditor:
         with self._keeper.exclusive(), _collector_paused():
             start = datetime.now(UTC)
             stored = self._keeper.load()
+            self._newest = {**stored.extra_specs, **self._newest}
             state = replace(stored, extra_specs=remember(stored.extra_specs, self._told, self._guests))
             snapshot, plan = decide(state)
             log_forgotten(state, plan.state, snapshot.devices)

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -163,11 +163,12 @@ class Service:
         for field, name in _FIXED.items():
             if getattr(new.settings, field) != getattr(old.settings, field):
                 LOG.warning("%s has changed: restart needed", name)
-        self._configuration = new
+        kept = {field: getattr(old.settings, field) for field in _FIXED}
+        self._configuration = replace(new, settings=replace(new.settings, **kept))
         logging.getLogger().setLevel(logging.DEBUG if new.settings.debug else logging.INFO)
         self._worker.change_pace(_pace(new.settings))
-        if new.broker != old.broker:
-            self._listen_to_nova(new)
+        if (new.broker, new.settings.notifications) != (old.broker, old.settings.notifications):
+            self._listen_to_nova(self._configuration)
         LOG.info("the configuration was read again")
 
     def _tell(self) -> None:
@@ -223,7 +224,7 @@ class Service:
             "advice": "; ".join(ADVICE[name] for name in rivals) or None,
             "settling": self._worker.settling,
             "counters": {
-                "passes": {f"{kind} {result}": count for (kind, result), count in self._counters.passes.items()},
+                "passes": {f"{kind} {result}": count for (kind, result), count in list(self._counters.passes.items())},
                 "writes": dict(self._counters.writes),
                 "drifts": self._counters.drifts,
                 "notifications": dict(self._counters.notifications_by_outcome()),

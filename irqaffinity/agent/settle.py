@@ -27,7 +27,7 @@ class _Watch:
 
 
 class Settling:
-    """The guests that are watched. `boot` is how long one is, at most, whose devices have not all shown an interrupt.
+    """The guests that are watched. `boot` is how long one is, at most, after its last wake-up.
 
     Vectors come one by one while the guest's driver starts (doc/how-it-works.rst), so a guest is looked at again and
     again, and what was placed is never taken for done.
@@ -85,16 +85,21 @@ class Settling:
         moving = now - max(watch.started, watch.changed) < MOVING
         watch.next_look = now + (FAST if moving else SLOW)
 
-    def postpone(self, guest: GuestId, until: float) -> None:
-        """Look again at `until`, for now it could not be done."""
-        if guest in self._watches:
-            self._watches[guest].next_look = until
+    def postpone(self, guest: GuestId, until: float, *, asks: bool = False) -> None:
+        """Look again at `until`, for now it could not be done; `asks` has libvirt asked then."""
+        watch = self._watches.get(guest)
+        if watch is None:
+            return
+        if until - watch.started >= self.boot:
+            del self._watches[guest]
+            return
+        watch.next_look, watch.asked = until, watch.asked or asks
 
     def drop(self, guest: GuestId) -> None:
         """Watch a guest no longer."""
         self._watches.pop(guest, None)
 
     def _is_over(self, watch: _Watch, now: float) -> bool:
-        if watch.complete_since is None:
+        if watch.complete_since is None or now - watch.started >= self.boot:
             return now - watch.started >= self.boot
         return now - max(watch.started, watch.changed, watch.complete_since) >= QUIET

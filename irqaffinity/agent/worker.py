@@ -90,6 +90,9 @@ class Worker:
         self._audit_due = self._local_audit_due = 0.0
         self._stuck_since: float | None = None
         self._stopping = threading.Event()
+        self._seen: dict[GuestId, frozenset[tuple[PciAddress, int]]] = {}
+        self._failure = ""
+        hypervisor.on_answer = self._beat
 
     @property
     def settling(self) -> list[GuestId]:
@@ -109,9 +112,12 @@ class Worker:
     def run(self) -> None:
         """Make passes until `stop`; raise LibvirtStuck."""
         while not self._stopping.is_set():
-            self.heartbeat = self._clock()
+            self._beat()
             self._step(self._queue.take(self._idle_time()))
             self._watch_libvirt()
+
+    def _beat(self) -> None:
+        self.heartbeat = self._clock()
 
     def _idle_time(self) -> float:
         now = self._clock()
@@ -124,9 +130,8 @@ class Worker:
             self._pace, self._new_pace = self._new_pace, None
             self._auditor.policy, self._settling.boot = self._pace.policy, self._pace.boot
             self._hypervisor.move(self._pace.libvirt_uri)
-        for guest, specs in wakes.specs.items():
-            self._auditor.remember(guest, specs)
-        self._note_woken(wakes)
+        told = [guest for guest, specs in wakes.specs.items() if self._auditor.remember(guest, specs)]
+        self._note_woken(wakes, told)
         if wakes.everything:
             self._local_audit_due = self._clock()
         if wakes.everything or self._clock() >= self._audit_due:
@@ -136,9 +141,9 @@ class Worker:
                 return
             self._look(guest)
 
-    def _note_woken(self, wakes: Wakes) -> None:
+    def _note_woken(self, wakes: Wakes, masks: Iterable[GuestId]) -> None:
         now, known = self._clock(), self._auditor.guests
-        told = {guest: now for guest in wakes.specs if guest in known}
+        told = {guest: now for guest in masks if guest in known}
         owners = {guest: at for device, at in wakes.devices.items() for guest in self._owners(device)}
         for guest, at in (told | owners | wakes.guests).items():
             self._woken.setdefault(guest, at)
@@ -163,13 +168,23 @@ class Worker:
             self._fail("full", error)
             self._view.audit_failed(str(error))
         else:
+            missed = self._auditor.guests.keys() - (before.keys() if self.link.state.is_up else ())
             self._reach_libvirt()
             self.audited = self._clock()
             self._see("full", made, start)
-            for guest in self._auditor.guests.keys() - before.keys():
+            for guest in missed | self._grown(made):
                 self._settling.wake(guest, self._clock(), asks=False)
         self._view.rivals = find_rivals(self._root)
         self.started.set()
+
+    def _grown(self, made: Pass) -> set[GuestId]:
+        """Return the guests that have interrupts which the last full pass did not see: more may follow."""
+        numbers: dict[GuestId, set[tuple[PciAddress, int]]] = defaultdict(set)
+        for result in made.outcome.results:
+            numbers[result.action.owner].add((result.action.device, result.action.number))
+        grown = {guest for guest, seen in numbers.items() if guest in self._seen and not seen <= self._seen[guest]}
+        self._seen = {guest: frozenset(seen) for guest, seen in numbers.items()}
+        return grown & self._auditor.guests.keys()
 
     def _look_at_all(self, guests: Iterable[GuestId]) -> None:
         """Repair what drifted, once in an interval, while libvirt is away."""
@@ -206,6 +221,7 @@ class Worker:
             if owner in self._woken:
                 self._counters.wake_seconds.add(now - self._woken.pop(owner))
         self._settle(made, now, written, guest)
+        self._failure = ""
         self._counters.passes[kind, "done"] += 1
         self._counters.pass_seconds.add(now - start)
         self._view.saw(made.outcome, guest, now - start)
@@ -214,9 +230,13 @@ class Worker:
         numbers: dict[GuestId, list[tuple[PciAddress, int]]] = defaultdict(list)
         for result in made.outcome.results:
             numbers[result.action.owner].append((result.action.device, result.action.number))
+        unreadable = {guest.uuid for guest in made.snapshot.unreadable}
         placed = {plan.uuid for plan in made.plan.guests if plan.status is Status.PLACED}
         empty = {plan.guest for plan in made.plan.devices if plan.reason in _WITHOUT_INTERRUPT}
         for guest in self._settling if only is None else (only,):
+            if guest in unreadable:
+                self._settling.postpone(guest, now + _AGAIN, asks=True)
+                continue
             if guest not in placed:
                 self._forget(guest)
                 continue
@@ -255,7 +275,8 @@ class Worker:
     def _fail(self, kind: str, error: Exception) -> None:
         self._counters.passes[kind, "failed"] += 1
         self._view.fail(str(error))
-        LOG.error("%s", error)
+        LOG.log(logging.DEBUG if str(error) == self._failure else logging.ERROR, "%s", error)
+        self._failure = str(error)
         self._audit_due = min(self._audit_due, self._clock() + next(self._waits))
 
     def _watch_libvirt(self) -> None:

@@ -3,6 +3,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
@@ -56,7 +57,7 @@ def _configure(session: Session, arguments: argparse.Namespace) -> Configuration
         from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  oslo.messaging is slow to import
 
         broker = load_broker(arguments.config_file, arguments.config_dir, settings.notifications)
-    return Configuration(settings, broker)
+    return Configuration(dataclasses.replace(settings, debug=settings.debug or arguments.debug), broker)
 
 
 def _set_up_log(debug: bool) -> None:

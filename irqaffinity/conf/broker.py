@@ -25,6 +25,7 @@ from irqaffinity.listen.broker import Broker, BrokerHost
 _RABBIT = "oslo_messaging_rabbit"
 _NOTIFICATIONS = "oslo_messaging_notifications"
 _SCHEMES = frozenset({"rabbit", "amqp", "kombu+amqp", "kombu+rabbit"})
+_LOGIN_METHODS = ("AMQPLAIN", "PLAIN", "EXTERNAL")
 _PORT = 5672
 
 
@@ -39,6 +40,10 @@ def load_broker(files: Sequence[str] | None, folders: Sequence[str] | None, want
         tls, login_method, heartbeat = _tls(rabbit), rabbit.rabbit_login_method, rabbit.heartbeat_timeout_threshold
     except (cfg.Error, ValueError) as error:
         raise ConfigError(f"[{_RABBIT}]: {' '.join(str(error).split())}") from error
+    if login_method not in _LOGIN_METHODS:
+        raise ConfigError(f"[{_RABBIT}] rabbit_login_method: {login_method} is none of {', '.join(_LOGIN_METHODS)}")
+    if heartbeat < 0:
+        raise ConfigError(f"[{_RABBIT}] heartbeat_timeout_threshold: {heartbeat} is below 0")
     hosts, virtual_host = _hosts(conf, url)
     if not hosts:
         return None
@@ -53,6 +58,8 @@ def _hosts(conf: cfg.ConfigOpts, text: str) -> tuple[tuple[BrokerHost, ...], str
         nodes = [(host.hostname, host.port or _PORT, host.username, host.password) for host in url.hosts]
     except (ValueError, oslo_messaging.InvalidTransportURL):
         raise ConfigError("transport_url is not of the form rabbit://user:password@host:port/vhost") from None
+    if any(not name for name, *_ in nodes):
+        raise ConfigError("transport_url has a node without a name: write rabbit://user:password@host:port/vhost")
     if url.transport not in _SCHEMES:
         raise ConfigError("transport_url does not begin with rabbit://, and no other broker can be used")
     hosts = tuple(BrokerHost(name, port, user or "guest", password or "guest") for name, port, user, password in nodes)

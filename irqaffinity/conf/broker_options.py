@@ -49,7 +49,7 @@ _OPTS: Sequence[tuple[str, Sequence[cfg.Opt]]] = [
             cfg.StrOpt("ssl_cert_file", default="", help="The certificate of this client."),
             cfg.StrOpt("ssl_key_file", default="", help="The key of that certificate."),
             cfg.StrOpt(
-                "rabbit_login_method", default="AMQPLAIN", choices=["PLAIN", "AMQPLAIN", "EXTERNAL", "RABBIT-CR-DEMO"],
+                "rabbit_login_method", default="AMQPLAIN", choices=["PLAIN", "AMQPLAIN", "EXTERNAL"],
                 help="How to log in.",
             ),
             cfg.IntOpt(

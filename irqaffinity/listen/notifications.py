@@ -13,6 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Container
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import amqp
@@ -51,6 +52,9 @@ _MESSAGE_TTL = 300.0
 _MOST_MESSAGES = 10_000
 _PREFETCH = 200
 _CONNECT_TIMEOUT = 5.0
+_ANSWER_TIMEOUT = 10
+_CLOSE_TIMEOUT = 1.0
+_CLOCKS_DIFFER = timedelta(minutes=5)
 _POLL = 1.0
 FAILURES: tuple[type[BaseException], ...] = (
     *amqp.Connection.connection_errors,
@@ -83,7 +87,11 @@ def connect(broker: Broker, host: BrokerHost, name: str) -> kombu.Connection:
         login_method=broker.login_method,
         heartbeat=broker.heartbeat,
         connect_timeout=_CONNECT_TIMEOUT,
-        transport_options={"client_properties": {"connection_name": name}},
+        transport_options={
+            "client_properties": {"connection_name": name},
+            "read_timeout": _ANSWER_TIMEOUT,
+            "write_timeout": _ANSWER_TIMEOUT,
+        },
     )
 
 
@@ -124,20 +132,25 @@ class NotificationListener:
         """Consume until `stop`, from whichever node of the broker answers."""
         waits = delays()
         while not self._stopped.is_set():
+            losses, refusals = self.link.losses, []
             for host in random.sample(self._broker.hosts, len(self._broker.hosts)):
-                losses = self.link.losses
                 try:
                     self._consume(host)
-                except FAILURES as error:
-                    self.link.down(f"{host}: {explain(error, self._broker.exchange)}")
+                except Exception as error:  # noqa: BLE001  the top of a thread, and no broker may end the agent
+                    refusals.append(f"{host}: {explain(error, self._broker.exchange)}")
                 if self._stopped.is_set():
                     return
-                if self.link.losses != losses:
-                    waits = delays()
+                if self.link.state.is_up:
+                    self.link.down(refusals.pop())
+            if refusals:
+                self.link.down("; ".join(sorted(refusals)))
+            if self.link.losses != losses:
+                waits = delays()
             self._stopped.wait(next(waits))
 
     def _consume(self, host: BrokerHost) -> None:
-        with contextlib.closing(connect(self._broker, host, self._queue.name)) as connection:
+        connection = connect(self._broker, host, self._queue.name)
+        try:
             connection.connect()
             channel = self._declare(connection)
             channel.basic_qos(0, _PREFETCH, False)
@@ -145,6 +158,8 @@ class NotificationListener:
             self.link.up(str(host))
             self._wakes.wake_all()
             self._drain(connection)
+        finally:
+            connection.collect(_CLOSE_TIMEOUT)  # a polite close would wait for the answer of a broker that stands still
 
     def _declare(self, connection: kombu.Connection) -> Any:
         """Return a channel on which the queue is bound; one of ours that was made otherwise is made anew."""
@@ -165,12 +180,13 @@ class NotificationListener:
         return channel
 
     def _drain(self, connection: kombu.Connection) -> None:
-        pause = min(_POLL, self._broker.heartbeat / 4) if self._broker.heartbeat else _POLL
+        heartbeat = connection.get_heartbeat_interval()
+        pause = min(_POLL, heartbeat / 4) if heartbeat else _POLL
         last_check = time.monotonic()
         while not self._stopped.is_set():
             with contextlib.suppress(TimeoutError):
                 connection.drain_events(timeout=pause)
-            if self._broker.heartbeat and time.monotonic() - last_check >= self._broker.heartbeat / 4:
+            if heartbeat and time.monotonic() - last_check >= heartbeat / 4:
                 last_check = time.monotonic()
                 connection.heartbeat_check(rate=4)
 
@@ -194,7 +210,8 @@ class NotificationListener:
 
     def _heed(self, notification: Notification) -> Outcome:
         known = self._known()
-        if notification.specs is not None and is_believed(notification, self._host, known):
+        latest = (datetime.now(UTC) + _CLOCKS_DIFFER).strftime("%Y-%m-%d %H:%M:%S")
+        if notification.specs is not None and is_believed(notification, self._host, known, latest):
             self._wakes.tell(notification.uuid, notification.specs)
         outcome = judge(notification, self._host, known)
         if outcome is Outcome.WOKE:

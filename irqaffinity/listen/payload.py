@@ -109,10 +109,15 @@ def judge(notification: Notification, host: str, known: Container[GuestId]) -> O
     return Outcome.WOKE
 
 
-def is_believed(notification: Notification, host: str, known: Container[GuestId]) -> bool:
-    """Tell whether its extra specs are kept: those of a guest here, or from the nova-compute of this host."""
+def is_believed(notification: Notification, host: str, known: Container[GuestId], latest: str) -> bool:
+    """Tell whether its extra specs are kept: those of a guest here, or from the nova-compute of this host.
+
+    One that is later than `latest` comes from a clock that is wrong, and would outlast every true one.
+    """
+    if notification.specs is None or notification.specs.timestamp > latest:
+        return False
     is_local = notification.is_compute and notification.publisher_host == host
-    return notification.specs is not None and (is_local or notification.uuid in known)
+    return is_local or notification.uuid in known
 
 
 def _read(message: Any) -> Notification | None:

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Listens to the kernel's uevents: PCI devices that come, go and change drivers, and CPUs that go on- and offline."""
 
+import contextlib
 import logging
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pyroute2.netlink.uevent import MONITOR_GROUP_KERNEL, UeventSocket
 
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.listen.retry import delays
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import clean
 
@@ -20,28 +24,31 @@ _CPU_ACTIONS = frozenset({"online", "offline"})
 
 
 class UeventListener:
-    """One netlink socket. `run` is the life of a thread; it ends with the process."""
+    """One netlink socket after the other. `run` is the life of a thread; it ends with the process."""
 
-    def __init__(self, queue: WakeQueue) -> None:
+    def __init__(self, queue: WakeQueue, open_socket: Callable[[], Any] = UeventSocket) -> None:
         self.link = Link("uevents", "the kernel")
         self._wakes = queue
+        self._open = open_socket
 
     def run(self) -> None:
-        """Listen without end; without the right to it, say so and leave that to the other listeners."""
-        try:
-            socket = UeventSocket()
-            socket.bind(groups=MONITOR_GROUP_KERNEL)
-        except OSError as error:
-            self.link.down(f"no netlink socket: {error}; run in the host's network namespace, or rely on the audit")
-            return
-        self.link.up("the kernel")
+        """Listen without end. A socket that lost events, or failed otherwise, is replaced, and a full pass made."""
+        waits = delays()
         while True:
             try:
+                self._listen()
+            except OSError as error:
+                self.link.down(f"no uevents ({error}); where that stays so, run in the host's network namespace")
+            time.sleep(next(waits))
+
+    def _listen(self) -> None:
+        with contextlib.closing(self._open()) as socket:
+            socket.bind(groups=MONITOR_GROUP_KERNEL)
+            self.link.up("the kernel")
+            self._wakes.wake_all()
+            while True:
                 for event in socket.get():
                     heed(event, self._wakes)
-            except OSError as error:
-                LOG.warning("uevents were lost (%s): a full pass makes up for them", error)
-                self._wakes.wake_all()
 
 
 def heed(event: Mapping[str, str], queue: WakeQueue) -> None:

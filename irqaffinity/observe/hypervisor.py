@@ -57,6 +57,8 @@ class Hypervisor:
         self._connection: Any = None
         self._thread: _CallThread | None = None
         self._abandoned: list[_CallThread] = []
+        self.on_answer: Callable[[], None] = lambda: None
+        """Called after each call, answered or not: a pass over many guests takes long, but it moves."""
 
     @property
     def is_stuck(self) -> bool:
@@ -163,14 +165,18 @@ class Hypervisor:
         try:
             return self._thread.call(call, self._deadline)
         except TimeoutError as error:
+            self._thread.leave(functools.partial(_dispose, self._connection, self._listener))
             self._abandoned.append(self._thread)
             self._thread = self._connection = None
             raise LibvirtUnreachable(
                 f"libvirt at {self.shown_uri} did not answer within {self._deadline:g} s; "
                 "look at its daemon's log, and restart the daemon if it is stuck"
             ) from error
+        finally:
+            self.on_answer()
 
 
+_Finish = Callable[[Any], None]
 _Call = tuple[Callable[[], Any], "queue.SimpleQueue[Callable[[], Any]]"]
 """What is to be called, and where its answer goes."""
 
@@ -179,7 +185,7 @@ class _CallThread:
     """A thread that makes one call after the other; the only one that ever enters libvirt."""
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[_Call | _Finish] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="libvirt", daemon=True)
         self._thread.start()
 
@@ -189,26 +195,36 @@ class _CallThread:
         return self._thread.is_alive()
 
     def call(self, function: Callable[[], T], deadline: float) -> T:
-        """Return or raise what `function` does there; raise TimeoutError after `deadline` seconds, for good."""
+        """Return or raise what `function` does there; raise TimeoutError after `deadline` seconds."""
         answers: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
         self._calls.put((function, answers))
         try:
             answer = answers.get(timeout=deadline)
         except queue.Empty:
-            self._calls.put(None)  # the thread ends when the call comes back after all
             raise TimeoutError from None
         result: T = answer()
         return result
 
+    def leave(self, finish: _Finish) -> None:
+        """Give the thread up: when its call comes back after all, it calls `finish` with the result, and ends."""
+        self._calls.put(finish)
+
     def _run(self) -> None:
-        for function, answers in iter(self._calls.get, None):
+        result: Any = None
+        while True:
+            item = self._calls.get()
+            if not isinstance(item, tuple):
+                item(result)
+                return
+            function, answers = item
+            result = None
             try:
                 result = function()
             except Exception as error:  # noqa: BLE001  the caller's thread raises it
                 answers.put(functools.partial(_raise, error))
             else:
                 answers.put(functools.partial(_identity, result))
-            del function, answers
+            del item, function, answers
 
 
 def _identity(value: T) -> T:
@@ -224,6 +240,14 @@ def _open(uri: str, listener: Listener) -> Any:
     connection = libvirt.openReadOnly(uri)
     listener.attach(connection)
     return connection
+
+
+def _dispose(connection: Any, listener: Listener, late_result: Any) -> None:
+    """Close a connection that was given up, and one that was opened too late: somebody else is talking by now."""
+    for given_up in (connection, late_result):
+        if isinstance(given_up, libvirt.virConnect):
+            with contextlib.suppress(libvirt.libvirtError):
+                _close(given_up, listener)
 
 
 def _close(connection: Any, listener: Listener) -> None:

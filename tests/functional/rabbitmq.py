@@ -139,6 +139,18 @@ class RabbitMQ:
             self._process.wait()
             self._process = None
 
+    def freeze(self) -> None:
+        """Make the broker stand still, its connections open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
     def stop(self) -> None:
         """End broker and epmd."""
         self.kill()

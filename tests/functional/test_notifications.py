@@ -23,7 +23,7 @@ from irqaffinity.listen.payload import Outcome
 from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.model.guest import GuestId
 from tests.fakes.scene import GUEST, OTHER
-from tests.functional.agent import wait_for
+from tests.functional.agent import LIMIT, wait_for
 from tests.functional.nova import Nova, legacy, versioned
 from tests.functional.rabbitmq import PASSWORD, RabbitMQ
 
@@ -393,3 +393,40 @@ def test_the_policy_and_the_rights_that_are_shipped_suffice(broker: RabbitMQ, no
     assert "versioned_notifications.info\tversioned-notifications" in policies
     broker.control("clear_policy", "versioned-notifications")
     broker.control("delete_user", "irqaffinity")
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_broker_that_stands_still_is_left_and_the_listener_can_end(settings: Broker, broker: RabbitMQ) -> None:
+    with listening(replace(settings, heartbeat=2)) as made:
+        made.wait_up()
+        broker.freeze()
+        try:
+            wait_for("the loss", lambda: not made.listener.link.state.is_up)
+            made.listener.stop()
+            made.thread.join(LIMIT)
+            assert not made.thread.is_alive()
+        finally:
+            broker.thaw()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_node_with_an_impossible_name_is_no_end(settings: Broker, broker: RabbitMQ) -> None:
+    nodes = (replace(settings.hosts[0], name="x" * 80), settings.hosts[0])
+    with listening(replace(settings, hosts=nodes)) as made:
+        made.wait_up()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_extra_specs_of_a_clock_that_is_far_ahead_are_not_believed(settings: Broker, broker: RabbitMQ) -> None:
+    message = {
+        "event_type": "instance.create.end",
+        "publisher_id": f"nova-compute:{HERE}",
+        "timestamp": "9999-12-31 23:59:59",
+        "payload": versioned(GUEST, HERE, {"hw:pci_irq_affinity_mask": "1"}),
+    }
+    with listening(settings) as made:
+        made.wait_up()
+        publish_raw(broker, json.dumps(message).encode())
+        made.wait_handled(1)
+        taken = made.take()
+        assert (set(taken.guests), taken.specs) == ({GUEST}, {})

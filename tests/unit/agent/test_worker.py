@@ -17,7 +17,8 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs
-from irqaffinity.observe.hypervisor import Hypervisor
+from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
 from irqaffinity.plan.policy import Policy
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store
@@ -237,3 +238,86 @@ class Forgetful(list[tuple[int, str]]):
 
     def append(self, _item: tuple[int, str]) -> None:
         return
+
+
+def break_answer(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on libvirt refuses the XML of the guest."""
+    refused = Domain(GUEST, "vm", error="the domain is locked")
+    monkeypatch.setattr(rig.hypervisor, "domain", lambda _uuid: refused)
+    monkeypatch.setattr(rig.hypervisor, "active_domains", lambda: [refused])
+
+
+def test_a_guest_that_cannot_be_read_for_a_moment_is_watched_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        break_answer(rig, broken)
+        rig.queue.wake(GuestId(GUEST))
+        rig.step(0.05)
+        rig.queue.wake_all()
+        rig.step(0.05)
+        assert rig.worker.settling == [GUEST]
+    rig.move(40, "0-15")
+    rig.step(1.1)
+    assert rig.host.smp(40) == "2-3"
+
+
+def test_after_libvirt_was_away_every_guest_is_watched(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.settle()
+    with monkeypatch.context() as broken:
+        broken.setattr(rig.hypervisor, "active_domains", unreachable)
+        rig.queue.wake_all()
+        rig.step()
+        assert not rig.worker.link.state.is_up
+    rig.step(2.0)
+    assert rig.worker.link.state.is_up
+    assert rig.worker.settling == [GUEST]
+
+
+def unreachable() -> list[Domain]:
+    raise LibvirtUnreachable("libvirt is away")
+
+
+def test_an_interrupt_that_an_audit_finds_has_its_guest_watched_for_more(rig: Rig) -> None:
+    rig.settle()
+    rig.step(INTERVAL * 1.1)
+    assert rig.worker.settling == []
+    rig.host.add_vectors(VF0, [42], "0-15")
+    rig.step(INTERVAL * 1.1)
+    assert (rig.host.smp(42), rig.worker.settling) == ("2-3", [GUEST])
+
+
+def test_the_same_mask_again_wakes_nobody_and_writes_nothing(tmp_path: Path, host: FakeHost) -> None:
+    rig = Rig(tmp_path, host, metadata=nova_metadata("nfv"))
+    rig.step()
+    rig.settle()
+    stored = []
+    for second in range(4):
+        rig.queue.tell(GuestId(GUEST), RememberedSpecs(None, f"2026-11-20 12:00:0{second}"))
+        rig.step()
+        stored.append((tmp_path / "state/state.json").stat().st_mtime_ns)
+        rig.settle()
+    assert stored[1:] == stored[:1] * 3
+    rig.queue.tell(GuestId(GUEST), RememberedSpecs("1", "2026-11-20 12:00:02.5"))  # older than the last
+    rig.step()
+    assert (rig.worker.settling, rig.host.smp(40)) == ([], "2-3")
+
+
+def test_a_rival_that_never_rests_is_drift_once_the_time_to_boot_is_over(rig: Rig) -> None:
+    for _ in range(250):
+        rig.move(40, "5")
+        rig.step(2.0)
+    assert rig.worker.settling == []
+    assert rig.counters.drifts > 0
+
+
+def test_a_trouble_that_stays_is_an_error_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    (rig.host.sys / "devices/system/cpu/online").unlink()
+    for _ in range(400):
+        rig.step(1.0)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert rig.worker.settling == []
+
+
+def test_the_worker_is_alive_while_libvirt_answers_slowly(rig: Rig) -> None:
+    rig.now += 50.0
+    rig.hypervisor.active_domains()
+    assert rig.worker.heartbeat == rig.now

@@ -70,6 +70,7 @@ def test_without_a_url_there_is_no_broker(tmp_path: Path, text: str) -> None:
         "rabbit://nova:se:cret@h:port/",
         "kafka://nova:secret@h/",
         "secret",
+        "rabbit://nova:secret@/v",
         "rabbit://[secret",
     ],
 )
@@ -89,3 +90,9 @@ def test_a_bad_value_names_its_group(tmp_path: Path) -> None:
             "[DEFAULT]\ntransport_url = rabbit://a:b@h/\n"
             "[oslo_messaging_rabbit]\nheartbeat_timeout_threshold = often\n",
         )
+
+
+@pytest.mark.parametrize("line", ["rabbit_login_method = RABBIT-CR-DEMO", "heartbeat_timeout_threshold = -5"])
+def test_what_the_library_would_fail_with_later_is_refused_at_once(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigError, match=line.partition(" ")[0]):
+        read(tmp_path, f"[DEFAULT]\ntransport_url = rabbit://a:b@h/\n[oslo_messaging_rabbit]\n{line}\n")

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of the kernel's uevents wake whom."""
 
+import contextlib
+import errno
+import os
+
 import pytest
+from pyroute2.netlink.uevent import MONITOR_GROUP_KERNEL, UeventSocket
 
 from irqaffinity.listen.queue import WakeQueue
-from irqaffinity.listen.uevents import heed
+from irqaffinity.listen.uevents import UeventListener, heed
 from irqaffinity.model.pci import PciAddress
 
 DEVICE = "/devices/pci0000:40/0000:40:01.0/0000:41:00.1"
@@ -40,3 +45,47 @@ def test_everything_else_wakes_nobody(event: dict[str, str]) -> None:
     queue = WakeQueue()
     heed(event, queue)
     assert not queue.take(0)
+
+
+class Sockets:
+    """Gives sockets that fail as told, and ends the test with the last one."""
+
+    def __init__(self, *events: OSError | dict[str, str]) -> None:
+        self.events = list(events)
+        self.opened = self.closed = 0
+
+    def __call__(self) -> "Sockets":
+        self.opened += 1
+        return self
+
+    def bind(self, groups: int) -> None:
+        assert groups == 1
+
+    def get(self) -> list[dict[str, str]]:
+        if not self.events:
+            raise KeyboardInterrupt
+        event = self.events.pop(0)
+        if isinstance(event, OSError):
+            raise event
+        return [event]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_socket_that_lost_events_is_replaced_and_everything_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("irqaffinity.listen.uevents.time.sleep", lambda _seconds: None)
+    queue = WakeQueue()
+    event = {"ACTION": "bind", "DEVPATH": DEVICE, "SUBSYSTEM": "pci"}
+    sockets = Sockets(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)), event)
+    listener = UeventListener(queue, sockets)
+    with pytest.raises(KeyboardInterrupt):
+        listener.run()
+    taken = queue.take(0)
+    assert (sockets.opened, sockets.closed, listener.link.losses) == (2, 2, 1)
+    assert (taken.everything, len(taken.devices)) == (True, 1)
+
+
+def test_a_real_socket_opens_without_any_right() -> None:
+    with contextlib.closing(UeventSocket()) as socket:
+        socket.bind(groups=MONITOR_GROUP_KERNEL)

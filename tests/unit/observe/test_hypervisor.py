@@ -13,7 +13,7 @@ import pytest
 from irqaffinity.demo.domains import domain, hostdev, make_libvirt
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.domain import parse_domain
-from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
+from irqaffinity.observe.hypervisor import Deaf, Hypervisor, LibvirtUnreachable
 from tests.fakes.snapshots import guest_id
 
 AT_ONCE = 0.01
@@ -260,3 +260,32 @@ def test_closing_a_connection_that_hangs_returns(uri: str, never: threading.Even
     assert len(hypervisor.active_domains()) == 2
     hypervisor.stuck = hypervisor._connection = SimpleNamespace(close=never.wait)
     hypervisor.close()
+
+
+class Noting(Deaf):
+    """Notes on which connections it listens."""
+
+    def __init__(self) -> None:
+        self.attached: list[Any] = []
+
+    def attach(self, connection: Any) -> None:
+        self.attached.append(connection)
+
+    def detach(self, connection: Any) -> None:
+        self.attached.remove(connection)
+
+
+def test_a_connection_that_was_given_up_is_closed_when_its_call_comes_back(uri: str) -> None:
+    listener, back = Noting(), threading.Event()
+    hypervisor = Hypervisor(uri, AMPLE, listener)
+    hypervisor.active_domains()
+    (given_up,) = listener.attached
+    hypervisor._deadline = AT_ONCE
+    with pytest.raises(LibvirtUnreachable):
+        hypervisor._ask(back.wait)
+    (thread,) = hypervisor._abandoned
+    back.set()
+    thread._thread.join(AMPLE)
+    assert listener.attached == []
+    with pytest.raises(libvirt.libvirtError):
+        given_up.getLibVersion()
