@@ -65,6 +65,7 @@ class Service:
         self._configuration = configuration
         self._reload = reload
         self._started = datetime.now(UTC)
+        self._version = version("irqaffinity")
         self._threads = Threads()
         self._queue = WakeQueue()
         self._counters = Counters()
@@ -212,7 +213,7 @@ class Service:
         rivals = self._view.rivals
         return {
             "schema": SCHEMA,
-            "version": version("irqaffinity"),
+            "version": self._version,
             "host": self._configuration.settings.host,
             "pid": os.getpid(),
             "started": show_time(self._started),

@@ -12,7 +12,10 @@ ADVICE = {
 
 def find_rivals(root: HostRoot) -> tuple[str, ...]:
     """Return the names of the running programs that move interrupts, sorted; those that this /proc shows."""
-    names = (name for name in root.calls.listdir(root.proc) if name.isascii() and name.isdecimal())
+    try:
+        names = [name for name in root.calls.listdir(root.proc) if name.isascii() and name.isdecimal()]
+    except OSError:
+        return ()
     return tuple(sorted({comm for name in names if (comm := _command(root, name)) in ADVICE}))
 
 

@@ -160,3 +160,14 @@ def test_nothing_is_moved_by_looking(command: str, movable_device: RealDevice, t
     irqaffinity(*options, *command.split(), status=0 if command == "check" else 2)
     assert affinity(movable_device.movable) == before
     assert not (tmp_path / "state").exists()
+
+
+def test_root_needs_no_capability(movable_device: RealDevice, tmp_path: Path) -> None:
+    """systemd/irqaffinity.service takes all of them away."""
+    bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+    options = [f"--libvirt-uri={claim(tmp_path, movable_device)}", f"--state={tmp_path / 'state'}"]
+    done = subprocess.run(
+        [*bare, PROGRAM, *options, "audit", "--once", "-f", "json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(affinity(movable_device.movable).values()) == {last_cpu()}

@@ -13,3 +13,8 @@ def test_irqbalance_is_found_among_the_processes(host: FakeHost) -> None:
     (host.proc / "79").mkdir()
     host.put(host.proc / "self/comm", "irqbalance")
     assert find_rivals(host.root) == ("irqbalance",)
+
+
+def test_a_proc_that_is_away_shows_none(host: FakeHost) -> None:
+    host.proc.rename(host.proc.with_name("away"))
+    assert find_rivals(host.root) == ()
