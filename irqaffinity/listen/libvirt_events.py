@@ -3,7 +3,6 @@
 
 import contextlib
 import logging
-import threading
 from typing import Any
 
 import libvirt
@@ -40,7 +39,6 @@ class LibvirtEvents:
     def __init__(self, queue: WakeQueue) -> None:
         self._wakes = queue
         self._registered: dict[int, list[int]] = {}
-        self.lost = threading.Event()
         libvirt.virEventRegisterDefaultImpl()
         libvirt.virEventAddTimeout(_TICK, lambda _timer, _opaque: None, None)
 
@@ -52,7 +50,6 @@ class LibvirtEvents:
     def attach(self, connection: Any) -> None:
         """Register for all events of a new connection; a driver that does not have one of them does without."""
         registered = self._registered[id(connection)] = []
-        self.lost.clear()
         for name, number in _EVENTS.items():
             with contextlib.suppress(libvirt.libvirtError):
                 registered.append(connection.domainEventRegisterAny(None, number, self._heed, name))
@@ -79,5 +76,4 @@ class LibvirtEvents:
         self._wakes.wake(uuid)
 
     def _closed(self, _connection: Any, _reason: int, _opaque: Any) -> None:
-        self.lost.set()
         self._wakes.wake_all()

@@ -31,6 +31,7 @@ log_outputs = "2:file:{folder}/libvirtd.log"
 _QEMU = """
 security_driver = "none"
 cgroup_controllers = []
+namespaces = []
 stdio_handler = "file"
 user = "root"
 group = "root"
