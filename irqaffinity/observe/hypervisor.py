@@ -3,15 +3,14 @@
 
 import contextlib
 import functools
-import queue
 import re
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import libvirt
 
 from irqaffinity.model.text import clean
+from irqaffinity.observe.call_thread import CallThread
 from irqaffinity.observe.domain import Domain
 
 T = TypeVar("T")
@@ -55,8 +54,8 @@ class Hypervisor:
         self._deadline = deadline
         self._listener = listener
         self._connection: Any = None
-        self._thread: _CallThread | None = None
-        self._abandoned: list[_CallThread] = []
+        self._thread: CallThread | None = None
+        self._abandoned: list[CallThread] = []
         self.on_answer: Callable[[], None] = lambda: None
         """Called after each call, answered or not: a pass over many guests takes long, but it moves."""
 
@@ -161,7 +160,7 @@ class Hypervisor:
         if self.is_stuck:
             raise LibvirtUnreachable(f"libvirt at {self.shown_uri} has stopped answering; restart its daemon")
         if self._thread is None:
-            self._thread = _CallThread()
+            self._thread = CallThread("libvirt")
         try:
             return self._thread.call(call, self._deadline)
         except TimeoutError as error:
@@ -174,65 +173,6 @@ class Hypervisor:
             ) from error
         finally:
             self.on_answer()
-
-
-_Finish = Callable[[Any], None]
-_Call = tuple[Callable[[], Any], "queue.SimpleQueue[Callable[[], Any]]"]
-"""What is to be called, and where its answer goes."""
-
-
-class _CallThread:
-    """A thread that makes one call after the other; the only one that ever enters libvirt."""
-
-    def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[_Call | _Finish] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="libvirt", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a call that was given up has not come back yet."""
-        return self._thread.is_alive()
-
-    def call(self, function: Callable[[], T], deadline: float) -> T:
-        """Return or raise what `function` does there; raise TimeoutError after `deadline` seconds."""
-        answers: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
-        self._calls.put((function, answers))
-        try:
-            answer = answers.get(timeout=deadline)
-        except queue.Empty:
-            raise TimeoutError from None
-        result: T = answer()
-        return result
-
-    def leave(self, finish: _Finish) -> None:
-        """Give the thread up: when its call comes back after all, it calls `finish` with the result, and ends."""
-        self._calls.put(finish)
-
-    def _run(self) -> None:
-        result: Any = None
-        while True:
-            item = self._calls.get()
-            if not isinstance(item, tuple):
-                item(result)
-                return
-            function, answers = item
-            result = None
-            try:
-                result = function()
-            except Exception as error:  # noqa: BLE001  the caller's thread raises it
-                answers.put(functools.partial(_raise, error))
-            else:
-                answers.put(functools.partial(_identity, result))
-            del item, function, answers
-
-
-def _identity(value: T) -> T:
-    return value
-
-
-def _raise(error: Exception) -> None:
-    raise error
 
 
 def _open(uri: str, listener: Listener) -> Any:
