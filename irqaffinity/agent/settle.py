@@ -9,6 +9,9 @@ from irqaffinity.model.guest import GuestId
 FAST, SLOW = 0.05, 0.5
 """Between two looks: while things move, and afterwards."""
 
+AGAIN = 1.0
+"""Until a look is made again that could not be made."""
+
 MOVING = 10.0
 """How long things move after a wake-up and after each change."""
 

@@ -5,13 +5,13 @@ import logging
 import random
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from irqaffinity.agent.attention import Attention
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.drift import Drift, Drifts, log_drifts
-from irqaffinity.agent.settle import Settling
+from irqaffinity.agent.settle import AGAIN, Settling
 from irqaffinity.agent.view import View
 from irqaffinity.audit import Auditor, Pass
 from irqaffinity.listen.link import Link
@@ -19,7 +19,6 @@ from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.listen.retry import delays
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.verdict import DeviceReason, Status
 from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
 from irqaffinity.observe.rivals import find_rivals
 from irqaffinity.observe.root import HostRoot, HostUnreadable
@@ -36,9 +35,6 @@ FIGHT_PAUSE = 60.0
 
 _JITTER = 0.05
 _STUCK = 60.0
-_WITHOUT_INTERRUPT = frozenset({DeviceReason.NO_IRQS, DeviceReason.NOT_FOUND})
-_AGAIN = 1.0
-"""Seconds after which a look is made again that could not be made."""
 
 
 class LibvirtStuck(Exception):
@@ -83,14 +79,12 @@ class Worker:
         self._view = view
         self._clock = clock
         self._settling = Settling(pace.boot)
+        self._attention = Attention(self._settling)
         self._drifts = Drifts()
-        self._numbers: dict[GuestId, tuple[tuple[PciAddress, int], ...]] = {}
-        self._woken: dict[GuestId, float] = {}
         self._waits = delays()
         self._audit_due = self._local_audit_due = 0.0
         self._stuck_since: float | None = None
         self._stopping = threading.Event()
-        self._seen: dict[GuestId, frozenset[tuple[PciAddress, int]]] = {}
         self._failure = ""
         hypervisor.on_answer = self._beat
 
@@ -146,8 +140,7 @@ class Worker:
         told = {guest: now for guest in masks if guest in known}
         owners = {guest: at for device, at in wakes.devices.items() for guest in self._owners(device)}
         for guest, at in (told | owners | wakes.guests).items():
-            self._woken.setdefault(guest, at)
-            self._settling.wake(guest, now)
+            self._attention.wake(guest, at, now)
             self._auditor.lift(guest)
 
     def _owners(self, device: PciAddress) -> list[GuestId]:
@@ -172,19 +165,10 @@ class Worker:
             self._reach_libvirt()
             self.audited = self._clock()
             self._see("full", made, start)
-            for guest in missed | self._grown(made):
+            for guest in missed:
                 self._settling.wake(guest, self._clock(), asks=False)
         self._view.rivals = find_rivals(self._root)
         self.started.set()
-
-    def _grown(self, made: Pass) -> set[GuestId]:
-        """Return the guests that have interrupts which the last full pass did not see: more may follow."""
-        numbers: dict[GuestId, set[tuple[PciAddress, int]]] = defaultdict(set)
-        for result in made.outcome.results:
-            numbers[result.action.owner].add((result.action.device, result.action.number))
-        grown = {guest for guest, seen in numbers.items() if guest in self._seen and not seen <= self._seen[guest]}
-        self._seen = {guest: frozenset(seen) for guest, seen in numbers.items()}
-        return grown & self._auditor.guests.keys()
 
     def _look_at_all(self, guests: Iterable[GuestId]) -> None:
         """Repair what drifted, once in an interval, while libvirt is away."""
@@ -200,10 +184,10 @@ class Worker:
             made = self._auditor.audit_guest(guest) if asks else self._auditor.look(guest)
         except LibvirtUnreachable as error:
             self._lose_libvirt(error)
-            self._settling.postpone(guest, self._clock() + _AGAIN)
+            self._settling.postpone(guest, self._clock() + AGAIN)
         except (HostUnreadable, StateError, OSError) as error:
             self._fail("guest", error)
-            self._settling.postpone(guest, self._clock() + _AGAIN)
+            self._settling.postpone(guest, self._clock() + AGAIN)
         else:
             self._see("guest", made, start, guest)
 
@@ -212,46 +196,13 @@ class Worker:
         now = self._clock()
         results = made.outcome.results
         self._repair(self._drifts.saw(results, now, lambda owner: owner not in self._settling, is_whole=guest is None))
-        written: Counter[GuestId] = Counter()
-        for result in results:
-            if result.was_written:
-                written[result.action.owner] += 1
-                self._counters.writes[result.verdict.value] += 1
-        for owner in written:
-            if owner in self._woken:
-                self._counters.wake_seconds.add(now - self._woken.pop(owner))
-        self._settle(made, now, written, guest)
+        self._counters.writes.update(result.verdict.value for result in results if result.was_written)
+        for waited in self._attention.saw(made, now, guest):
+            self._counters.wake_seconds.add(waited)
         self._failure = ""
         self._counters.passes[kind, "done"] += 1
         self._counters.pass_seconds.add(now - start)
         self._view.saw(made.outcome, guest, now - start)
-
-    def _settle(self, made: Pass, now: float, written: Mapping[GuestId, int], only: GuestId | None) -> None:
-        numbers: dict[GuestId, list[tuple[PciAddress, int]]] = defaultdict(list)
-        for result in made.outcome.results:
-            numbers[result.action.owner].append((result.action.device, result.action.number))
-        unreadable = {guest.uuid for guest in made.snapshot.unreadable}
-        placed = {plan.uuid for plan in made.plan.guests if plan.status is Status.PLACED}
-        empty = {plan.guest for plan in made.plan.devices if plan.reason in _WITHOUT_INTERRUPT}
-        for guest in self._settling if only is None else (only,):
-            if guest in unreadable:
-                self._settling.postpone(guest, now + _AGAIN, asks=True)
-                continue
-            if guest not in placed:
-                self._forget(guest)
-                continue
-            seen = tuple(numbers.get(guest, ()))
-            changed = bool(written.get(guest)) or self._numbers.get(guest, seen) != seen
-            self._numbers[guest] = seen
-            self._settling.saw(guest, now, changed=changed, complete=guest not in empty)
-            if guest not in self._settling:
-                self._woken.pop(guest, None)
-                self._numbers.pop(guest, None)
-
-    def _forget(self, guest: GuestId) -> None:
-        self._settling.drop(guest)
-        self._woken.pop(guest, None)
-        self._numbers.pop(guest, None)
 
     def _repair(self, drifts: Sequence[Drift]) -> None:
         """Count and tell what was put back; what is fought over is left alone for a while."""
