@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process: its parts and threads, its signals, and what it tells systemd and its users."""
+"""The process: its parts and threads, its signals, and whether it lives and works."""
 
 import logging
-import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import Any
 
+from irqaffinity.agent.announce import Announcer
 from irqaffinity.agent.counters import Counters
-from irqaffinity.agent.status import FRESH, publish, withdraw
+from irqaffinity.agent.status import FRESH, withdraw
 from irqaffinity.agent.systemd import notify
 from irqaffinity.agent.threads import Threads
 from irqaffinity.agent.view import View
@@ -27,9 +24,7 @@ from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.uevents import UeventListener
 from irqaffinity.observe.hypervisor import Hypervisor
 from irqaffinity.observe.procfs import read_boot_id
-from irqaffinity.observe.rivals import ADVICE
 from irqaffinity.observe.root import HostRoot
-from irqaffinity.report.status import SCHEMA, show_time
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store
 from irqaffinity.state.tolerant import TolerantStore
@@ -38,7 +33,6 @@ LOG = logging.getLogger(__name__)
 
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
 _TICK = 1.0
-_PUBLISH_EVERY = 10.0
 _LAST_PASS = 4.0
 """Seconds that the pass which runs at SIGTERM may take to its end; 5 is what systemd and its users are promised."""
 
@@ -64,8 +58,6 @@ class Service:
         root = HostRoot(settings.proc, settings.sys)
         self._configuration = configuration
         self._reload = reload
-        self._started = datetime.now(UTC)
-        self._version = version("irqaffinity")
         self._threads = Threads()
         self._queue = WakeQueue()
         self._counters = Counters()
@@ -77,10 +69,7 @@ class Service:
         self._worker = Worker(self._auditor, hypervisor, root, self._queue, _pace(settings), self._counters, self._view)
         self._links: dict[str, Link] = {"libvirt": self._worker.link}
         self._stop_listener: Callable[[], None] = lambda: None
-        self._is_ready = False
-        self._published = 0.0
-        self._shown: object = None
-        self._cannot_publish = False
+        self._announcer = Announcer(self._worker, self._counters, self._view, self._store, self._links)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT, and return 0; return 1 when a thread ended with an error."""
@@ -101,7 +90,7 @@ class Service:
                 self._reconfigure()
             elif number == signal.SIGUSR1:
                 self._queue.wake_all()
-            self._tell()
+            self._announcer.tell(self._configuration.settings, is_alive=self._is_alive())
         notify("STOPPING=1", "STATUS=ending")
         self._stop_listener()
         self._worker.stop()
@@ -171,82 +160,6 @@ class Service:
         if (new.broker, new.settings.notifications) != (old.broker, old.settings.notifications):
             self._listen_to_nova(self._configuration)
         LOG.info("the configuration was read again")
-
-    def _tell(self) -> None:
-        """Tell systemd and the status file how things are; neither more than once a second."""
-        if not self._is_ready and self._worker.started.is_set():
-            self._is_ready = True
-            notify("READY=1")
-        shown = (
-            self._counters.total(),
-            self._view.version,
-            tuple(self._worker.settling),
-            tuple(link.state for link in self._links.values()),
-            self._store.unsaved,
-        )
-        now = time.monotonic()
-        if shown == self._shown and now - self._published < _PUBLISH_EVERY:
-            return
-        self._shown, self._published = shown, now
-        lines = [f"STATUS={self._one_line()}"]
-        if self._is_alive():
-            lines.append("WATCHDOG=1")
-        notify(*lines)
-        self._publish()
-
-    def _publish(self) -> None:
-        try:
-            publish(self._configuration.settings.status_path, self._describe())
-        except OSError as error:
-            level = logging.DEBUG if self._cannot_publish else logging.WARNING
-            LOG.log(level, "the status is not published: %s; mend [status] path", error)
-            self._cannot_publish = True
-        else:
-            self._cannot_publish = False
-
-    def _one_line(self) -> str:
-        links = ", ".join(f"{name} {'up' if link.state.is_up else 'down'}" for name, link in self._links.items())
-        counts = self._view.outcome.summary()
-        return f"{links}; {counts['guests']} guests, {counts['irqs']} interrupts, {counts['failed']} failed"
-
-    def _describe(self) -> dict[str, Any]:
-        rivals = self._view.rivals
-        return {
-            "schema": SCHEMA,
-            "version": self._version,
-            "host": self._configuration.settings.host,
-            "pid": os.getpid(),
-            "started": show_time(self._started),
-            "updated": show_time(datetime.now(UTC)),
-            "heartbeat": self._worker.heartbeat,
-            "connections": self._describe_links(),
-            "state_unsaved": self._store.unsaved,
-            "rivals": list(rivals),
-            "advice": "; ".join(ADVICE[name] for name in rivals) or None,
-            "settling": self._worker.settling,
-            "counters": {
-                "passes": {f"{kind} {result}": count for (kind, result), count in list(self._counters.passes.items())},
-                "writes": dict(self._counters.writes),
-                "drifts": self._counters.drifts,
-                "notifications": dict(self._counters.notifications_by_outcome()),
-            },
-            **self._view.describe(),
-        }
-
-    def _describe_links(self) -> Mapping[str, Any]:
-        rows = {
-            name: {
-                "state": "connected" if link.state.is_up else "not connected",
-                "peer": link.state.peer,
-                "since": show_time(link.state.since),
-                "trouble": link.state.trouble,
-            }
-            for name, link in self._links.items()
-        }
-        if "broker" not in rows:
-            trouble = "no transport_url is set" if self._configuration.settings.notifications.enabled else "disabled"
-            rows["broker"] = {"state": "off", "peer": "", "since": show_time(self._started), "trouble": trouble}
-        return rows
 
 
 def _pace(settings: Settings) -> Pace:

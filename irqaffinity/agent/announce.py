@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells systemd and the status file how the agent is."""
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.status import publish
+from irqaffinity.agent.systemd import notify
+from irqaffinity.agent.view import View
+from irqaffinity.agent.worker import Worker
+from irqaffinity.conf.load import Settings
+from irqaffinity.listen.link import Link
+from irqaffinity.observe.rivals import ADVICE
+from irqaffinity.report.status import SCHEMA, show_time
+from irqaffinity.state.tolerant import TolerantStore
+
+LOG = logging.getLogger(__name__)
+
+_PUBLISH_EVERY = 10.0
+"""Seconds after which is told again what has not changed; systemd's watchdog lives on it."""
+
+
+class Announcer:
+    """Puts together what the parts of the agent know of themselves. `links` may change while it runs."""
+
+    def __init__(
+        self, worker: Worker, counters: Counters, view: View, store: TolerantStore, links: Mapping[str, Link]
+    ) -> None:
+        self._worker = worker
+        self._counters = counters
+        self._view = view
+        self._store = store
+        self._links = links
+        self._started = datetime.now(UTC)
+        self._version = version("irqaffinity")
+        self._is_ready = False
+        self._published = 0.0
+        self._shown: object = None
+        self._cannot_publish = False
+
+    def tell(self, settings: Settings, *, is_alive: bool) -> None:
+        """Tell systemd and the status file what has changed; `is_alive` feeds systemd's watchdog."""
+        if not self._is_ready and self._worker.started.is_set():
+            self._is_ready = True
+            notify("READY=1")
+        shown = (
+            self._counters.total(),
+            self._view.version,
+            tuple(self._worker.settling),
+            tuple(link.state for link in self._links.values()),
+            self._store.unsaved,
+        )
+        now = time.monotonic()
+        if shown == self._shown and now - self._published < _PUBLISH_EVERY:
+            return
+        self._shown, self._published = shown, now
+        notify(f"STATUS={self._one_line()}", *(["WATCHDOG=1"] if is_alive else []))
+        self._publish(settings)
+
+    def _one_line(self) -> str:
+        links = ", ".join(f"{name} {'up' if link.state.is_up else 'down'}" for name, link in self._links.items())
+        counts = self._view.outcome.summary()
+        return f"{links}; {counts['guests']} guests, {counts['irqs']} interrupts, {counts['failed']} failed"
+
+    def _publish(self, settings: Settings) -> None:
+        try:
+            publish(settings.status_path, self._describe(settings))
+        except OSError as error:
+            level = logging.DEBUG if self._cannot_publish else logging.WARNING
+            LOG.log(level, "the status is not published: %s; mend [status] path", error)
+            self._cannot_publish = True
+        else:
+            self._cannot_publish = False
+
+    def _describe(self, settings: Settings) -> dict[str, Any]:
+        rivals = self._view.rivals
+        return {
+            "schema": SCHEMA,
+            "version": self._version,
+            "host": settings.host,
+            "pid": os.getpid(),
+            "started": show_time(self._started),
+            "updated": show_time(datetime.now(UTC)),
+            "heartbeat": self._worker.heartbeat,
+            "connections": self._describe_links(settings),
+            "state_unsaved": self._store.unsaved,
+            "rivals": list(rivals),
+            "advice": "; ".join(ADVICE[name] for name in rivals) or None,
+            "settling": self._worker.settling,
+            "counters": {
+                "passes": {f"{kind} {result}": count for (kind, result), count in list(self._counters.passes.items())},
+                "writes": dict(self._counters.writes),
+                "drifts": self._counters.drifts,
+                "notifications": dict(self._counters.notifications_by_outcome()),
+            },
+            **self._view.describe(),
+        }
+
+    def _describe_links(self, settings: Settings) -> Mapping[str, Any]:
+        rows = {
+            name: {
+                "state": "connected" if link.state.is_up else "not connected",
+                "peer": link.state.peer,
+                "since": show_time(link.state.since),
+                "trouble": link.state.trouble,
+            }
+            for name, link in self._links.items()
+        }
+        if "broker" not in rows:
+            trouble = "no transport_url is set" if settings.notifications.enabled else "disabled"
+            rows["broker"] = {"state": "off", "peer": "", "since": show_time(self._started), "trouble": trouble}
+        return rows
