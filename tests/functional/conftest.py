@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real parts: a libvirtd of the test's own, and this machine's own interrupts."""
 
+import contextlib
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -105,10 +107,15 @@ class Libvirtd:
         call = ["virsh", "--quiet", "-c", self.uri(driver, path), *command]
         return subprocess.run(call, check=check, capture_output=True, text=True, timeout=60)
 
-    def signal(self, number: int) -> None:
-        """Send a signal to the daemon itself."""
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Make the daemon answer nobody for a while, its connections open."""
         assert self._process is not None
-        self._process.send_signal(number)
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End the daemon, if it still runs."""

@@ -157,28 +157,22 @@ def test_a_libvirtd_that_stands_still_stops_neither_the_looks_nor_the_end(stage:
     stage.agent.start()
     stage.create(VF0)
     stage.agent.wait_placed(irq40="2-3")
-    stage.libvirtd.signal(signal.SIGSTOP)
-    try:
+    with stage.libvirtd.standing_still():
         stage.agent.signal(signal.SIGUSR1)
         stage.agent.wait_logged("did not answer within 10 s")
         stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "0-15")
         stage.agent.signal(signal.SIGUSR1)
         stage.agent.wait_placed(irq40="2-3")
         assert stage.agent.stop(5) == 0
-    finally:
-        stage.libvirtd.signal(signal.SIGCONT)
 
 
 def test_it_ends_within_five_seconds_while_a_call_to_libvirt_hangs(stage: Stage) -> None:
     stage.agent.start()
     stage.create(VF0)
     stage.agent.wait_placed(irq40="2-3")
-    stage.libvirtd.signal(signal.SIGSTOP)
-    try:
+    with stage.libvirtd.standing_still():
         stage.agent.signal(signal.SIGUSR1)
         assert stage.agent.stop(5) == 0
-    finally:
-        stage.libvirtd.signal(signal.SIGCONT)
 
 
 def test_the_broker_may_be_away_at_the_start_and_come_and_go(full_stage: Stage, broker: RabbitMQ, nova: Nova) -> None:

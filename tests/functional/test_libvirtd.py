@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real libvirtd: with a small emulated guest, and with the test driver behind its socket."""
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +46,6 @@ def small_guest(libvirtd: Libvirtd) -> Iterator[Libvirtd]:
     try:
         yield libvirtd
     finally:
-        libvirtd.signal(signal.SIGCONT)
         libvirtd.virsh(*SYSTEM, "destroy", "small", check=False)
 
 
@@ -83,8 +81,7 @@ def test_a_guest_that_was_destroyed_is_gone(small_guest: Libvirtd) -> None:
 def test_a_daemon_that_is_stopped_is_given_up_after_the_deadline(small_guest: Libvirtd) -> None:
     hypervisor = Hypervisor(small_guest.uri(*SYSTEM), deadline=0.5)
     assert hypervisor.active_domains()
-    small_guest.signal(signal.SIGSTOP)
-    with pytest.raises(LibvirtUnreachable, match=r"did not answer within 0.5 s"):
+    with small_guest.standing_still(), pytest.raises(LibvirtUnreachable, match=r"did not answer within 0.5 s"):
         hypervisor.active_domains()
 
 
