@@ -39,7 +39,7 @@ class UeventListener:
                 self._listen()
             except OSError as error:
                 self.link.down(f"no uevents ({error}); where that stays so, run in the host's network namespace")
-            time.sleep(next(waits))
+            time.sleep(next(waits))  # a daemon thread may sleep: nobody waits for its end
 
     def _listen(self) -> None:
         with contextlib.closing(self._open()) as socket:

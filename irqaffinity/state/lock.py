@@ -48,4 +48,4 @@ def _take(fd: int, wait: float) -> bool:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(_POLL)
+            time.sleep(_POLL)  # flock(2) waits without end or not at all
