@@ -15,7 +15,7 @@ from irqaffinity.apply.execute import Execution, execute, rehearse
 from irqaffinity.apply.writer import AffinityWriter, DryRunWriter
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.host import HostSnapshot
+from irqaffinity.model.host import HostSnapshot, MsiSource
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs, State
@@ -56,7 +56,10 @@ class Pass:
 
 
 class Auditor:
-    """Makes passes over one host, one at a time. `policy` may be replaced between two passes."""
+    """Makes passes over one host, one at a time.
+
+    `policy` may be replaced between two passes, and `msi_source`, which is for the report alone.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class Auditor:
     ) -> None:
         """Take the name that reports carry, what a pass is made from, and a clock in seconds."""
         self.policy = policy
+        self.msi_source = MsiSource.POLL
         self._host = host
         self._root = root
         self._domains = domains
@@ -193,7 +197,7 @@ class Auditor:
             host=self._host,
             time=start,
             dry_run=dry_run,
-            facts=snapshot.facts,
+            facts=replace(snapshot.facts, msi_source=self.msi_source),
             guests=plan.guests,
             devices=plan.devices,
             results=execution.results,

@@ -112,7 +112,10 @@ class Announcer:
             }
             for name, link in self._links.items()
         }
-        if "broker" not in rows:
-            trouble = "no transport_url is set" if settings.notifications.enabled else "disabled"
-            rows["broker"] = {"state": "off", "peer": "", "since": show_time(self._started), "trouble": trouble}
+        absent = {
+            "vectors": "new interrupts are polled for, as [vectors] source says",
+            "broker": "no transport_url is set" if settings.notifications.enabled else "disabled",
+        }
+        for name in absent.keys() - rows.keys():
+            rows[name] = {"state": "off", "peer": "", "since": show_time(self._started), "trouble": absent[name]}
         return rows

@@ -25,10 +25,13 @@ class Attention:
         self._at_look: dict[GuestId, set[IrqId]] = {}
         self._at_audit: _Interrupts = {}
 
-    def wake(self, guest: GuestId, event: float, now: float) -> None:
-        """Watch a guest that had an event at the time `event`; of several that wait for a write the first counts."""
+    def wake(self, guest: GuestId, event: float, now: float, *, asks: bool = True) -> None:
+        """Watch a guest that had an event at the time `event`; of several that wait for a write the first counts.
+
+        `asks` has libvirt asked at the next look.
+        """
         self._events.setdefault(guest, event)
-        self._settling.wake(guest, now)
+        self._settling.wake(guest, now, asks=asks)
 
     def saw(self, made: Pass, now: float, only: GuestId | None = None) -> list[float]:
         """Take a pass, full or for one guest; return how long each guest that was written had waited since its event.

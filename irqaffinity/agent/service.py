@@ -3,6 +3,7 @@
 
 import logging
 import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from irqaffinity.listen.link import Link
 from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.uevents import UeventListener
+from irqaffinity.listen.vectors import VectorListener, instance_name, tracing_folder
 from irqaffinity.observe.hypervisor import Hypervisor
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
@@ -33,12 +35,16 @@ LOG = logging.getLogger(__name__)
 
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
 _TICK = 1.0
+_FAREWELL = 0.5
+"""Seconds that the kernel is given to remove the trace instance."""
+
 _LAST_PASS = 4.0
 """Seconds that the pass which runs at SIGTERM may take to its end; 5 is what systemd and its users are promised."""
 
 _FIXED = {"host": "[DEFAULT] host", "proc": "[host] proc", "sys": "[host] sys", "state_path": "[state] path"} | {
     "metrics": "[metrics]",
     "status_path": "[status] path",
+    "vectors_source": "[vectors] source",
 }
 
 
@@ -66,7 +72,17 @@ class Service:
         self._events = LibvirtEvents(self._queue)
         hypervisor = Hypervisor(settings.libvirt_uri, listener=self._events)
         self._auditor = Auditor(settings.host, root, hypervisor, settings.policy, self._store)
-        self._worker = Worker(self._auditor, hypervisor, root, self._queue, _pace(settings), self._counters, self._view)
+        self._vectors = VectorListener(self._queue, tracing_folder(settings.sys), instance_name(settings.state_path))
+        self._worker = Worker(
+            self._auditor,
+            hypervisor,
+            root,
+            self._queue,
+            _pace(settings),
+            self._counters,
+            self._view,
+            is_told=lambda: self._vectors.link.state.is_up,
+        )
         self._links: dict[str, Link] = {"libvirt": self._worker.link}
         self._stop_listener: Callable[[], None] = lambda: None
         self._announcer = Announcer(self._worker, self._counters, self._view, self._store, self._links)
@@ -81,6 +97,7 @@ class Service:
         worker = self._threads.start("worker", self._worker.run)
         self._listen_to_kernel()
         self._listen_to_nova(self._configuration)
+        vectors = self._listen_to_tracing(settings)
         while self._threads.dead is None:
             received = signal.sigtimedwait(_SIGNALS, _TICK)
             number = None if received is None else received.si_signo
@@ -93,8 +110,11 @@ class Service:
             self._announcer.tell(self._configuration.settings, is_alive=self._is_alive())
         notify("STOPPING=1", "STATUS=ending")
         self._stop_listener()
+        self._vectors.stop()
         self._worker.stop()
         worker.join(_LAST_PASS)
+        if vectors is not None:
+            vectors.join(_FAREWELL)
         withdraw(settings.status_path)
         return 0 if self._threads.dead is None else 1
 
@@ -102,6 +122,13 @@ class Service:
         listener = UeventListener(self._queue)
         self._links["uevents"] = listener.link
         self._threads.start("uevents", listener.run)
+
+    def _listen_to_tracing(self, settings: Settings) -> threading.Thread | None:
+        if settings.vectors_source == "poll":
+            LOG.info("vectors: new interrupts are polled for, as [vectors] source says")
+            return None
+        self._links["vectors"] = self._vectors.link
+        return self._threads.start("vectors", self._vectors.run)
 
     def _listen_to_nova(self, configuration: Configuration) -> None:
         self._stop_listener()

@@ -15,6 +15,12 @@ AGAIN = 1.0
 MOVING = 10.0
 """How long things move after a wake-up and after each change."""
 
+SOONEST, RARE = 0.001, 2.0
+"""Between two looks where the kernel tells of new interrupts: the first after an event, doubled up to the last."""
+
+PROMPT, PROMPT_RATE = 100.0, 20.0
+"""Events in a row that are each followed at once, and how many more in a second: no guest can keep the loop busy."""
+
 QUIET = 6.0
 """How long nothing may change before a guest, whose devices have all shown an interrupt, is settled."""
 
@@ -27,17 +33,21 @@ class _Watch:
     asked: bool = True
     last_look: float | None = None
     complete_since: float | None = None
+    pause: float = SOONEST
+    credit: float = PROMPT
 
 
 class Settling:
     """The guests that are watched. `boot` is how long one is, at most, after its last wake-up.
 
     Vectors come one by one while the guest's driver starts (doc/how-it-works.rst), so a guest is looked at again and
-    again, and what was placed is never taken for done.
+    again, and what was placed is never taken for done. Where the kernel tells of new interrupts (`is_told`), each is an
+    event, and a look that comes too early, before /proc/irq has the interrupt, is made up for a moment later.
     """
 
     def __init__(self, boot: float) -> None:
         self.boot = boot
+        self.is_told = False
         self._watches: dict[GuestId, _Watch] = {}
 
     def __contains__(self, guest: GuestId) -> bool:
@@ -52,10 +62,21 @@ class Settling:
         `asks` has libvirt asked at that look.
         """
         known = self._watches.get(guest)
-        last_look = None if known is None else known.last_look
-        soonest = now if last_look is None else max(now, last_look + FAST)
-        complete_since = None if known is None else known.complete_since
-        self._watches[guest] = _Watch(now, now, soonest, asks, last_look, complete_since)
+        if known is None:
+            self._watches[guest] = _Watch(now, now, now, asks)
+            return
+        credit = min(PROMPT, known.credit + PROMPT_RATE * (now - known.started))
+        is_prompt = self.is_told and credit >= 1
+        soonest = now if known.last_look is None else max(now, known.last_look + (SOONEST if is_prompt else FAST))
+        self._watches[guest] = _Watch(
+            started=now,
+            changed=now,
+            next_look=soonest,
+            asked=asks or known.asked,
+            last_look=known.last_look,
+            complete_since=known.complete_since,
+            credit=credit - is_prompt,
+        )
 
     def due(self, now: float) -> list[GuestId]:
         """Return the guests whose time has come, the longest waiting first."""
@@ -85,8 +106,7 @@ class Settling:
         if self._is_over(watch, now):
             del self._watches[guest]
             return
-        moving = now - max(watch.started, watch.changed) < MOVING
-        watch.next_look = now + (FAST if moving else SLOW)
+        watch.next_look = now + self._pause(watch, now)
 
     def postpone(self, guest: GuestId, until: float, *, asks: bool = False) -> None:
         """Look again at `until`, for now it could not be done; `asks` has libvirt asked then."""
@@ -101,6 +121,12 @@ class Settling:
     def drop(self, guest: GuestId) -> None:
         """Watch a guest no longer."""
         self._watches.pop(guest, None)
+
+    def _pause(self, watch: _Watch, now: float) -> float:
+        if not self.is_told:
+            return FAST if now - max(watch.started, watch.changed) < MOVING else SLOW
+        pause, watch.pause = watch.pause, min(2 * watch.pause, RARE)
+        return pause
 
     def _is_over(self, watch: _Watch, now: float) -> bool:
         if watch.complete_since is None or now - watch.started >= self.boot:

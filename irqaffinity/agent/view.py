@@ -8,6 +8,7 @@ from typing import Any
 
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostFacts
+from irqaffinity.report.document import describe_facts
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.report.status import describe_placement, show_time
 
@@ -75,7 +76,9 @@ class View:
                 "seconds": round(self._audit_seconds, 6),
                 "error": self._audit_error or self._pass_error,
             }
-        return {"last_audit": audit, "placement": describe_placement(self.outcome)}
+        outcome = self.outcome
+        facts = describe_facts(outcome.facts)
+        return {"last_audit": audit, "host_facts": facts, "placement": describe_placement(outcome)}
 
 
 def _merge(whole: Outcome, part: Outcome, guest: GuestId) -> Outcome:

@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from irqaffinity.agent.attention import Attention
@@ -18,10 +18,12 @@ from irqaffinity.listen.link import Link
 from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.listen.retry import delays
 from irqaffinity.model.guest import GuestId
+from irqaffinity.model.host import MsiSource
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
 from irqaffinity.observe.rivals import find_rivals
 from irqaffinity.observe.root import HostRoot, HostUnreadable
+from irqaffinity.observe.sysfs import irq_numbers
 from irqaffinity.plan.policy import Policy
 from irqaffinity.state.folder import StateError
 
@@ -64,7 +66,9 @@ class Worker:
         counters: Counters,
         view: View,
         clock: Callable[[], float] = time.monotonic,
+        is_told: Callable[[], bool] = lambda: False,
     ) -> None:
+        """Take, besides the parts, whether the kernel tells of new interrupts at the moment."""
         self.link = Link("libvirt", hypervisor.shown_uri)
         self.heartbeat = clock()
         self.audited: float | None = None
@@ -77,6 +81,7 @@ class Worker:
         self._new_pace: Pace | None = None
         self._counters = counters
         self._view = view
+        self._is_told = is_told
         self._clock = clock
         self._settling = Settling(pace.boot)
         self._attention = Attention(self._settling)
@@ -125,6 +130,8 @@ class Worker:
             self._auditor.policy, self._settling.boot = self._pace.policy, self._pace.boot
             self._hypervisor.move(self._pace.libvirt_uri)
         told = [guest for guest, specs in wakes.specs.items() if self._auditor.remember(guest, specs)]
+        self._settling.is_told = self._is_told()
+        self._auditor.msi_source = MsiSource.TRACE if self._settling.is_told else MsiSource.POLL
         self._note_woken(wakes, told)
         if wakes.everything:
             self._local_audit_due = self._clock()
@@ -142,10 +149,22 @@ class Worker:
         for guest, at in (told | owners | wakes.guests).items():
             self._attention.wake(guest, at, now)
             self._auditor.lift(guest)
+        for guest, at in self._owners_of_vectors(wakes.vectors).items():
+            self._attention.wake(guest, at, now, asks=False)
+            self._auditor.lift(guest)
 
     def _owners(self, device: PciAddress) -> list[GuestId]:
         guests = self._auditor.guests.items()
         return [uuid for uuid, seen in guests if any(claim.address == device for claim in seen.claims)]
+
+    def _owners_of_vectors(self, born: Mapping[int, float]) -> dict[GuestId, float]:
+        """Return whose interrupts these are, with the first time of each; the host's own are nobody's."""
+        owners = {}
+        for uuid, seen in self._auditor.guests.items() if born else ():
+            numbers = {number for claim in seen.claims for number in irq_numbers(self._root, claim.address)}
+            if numbers & born.keys():
+                owners[uuid] = min(born[number] for number in numbers & born.keys())
+        return owners
 
     def _audit(self) -> None:
         """Make a full pass. Without libvirt the guests of before are looked at: repaired, and never released."""

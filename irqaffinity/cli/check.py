@@ -12,6 +12,7 @@ from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
 from irqaffinity.conf.load import ConfigError
 from irqaffinity.listen.machine import read_machine_id
+from irqaffinity.listen.vectors import Untraceable, probe, tracing_folder
 from irqaffinity.model.text import counted
 from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.procfs import read_interrupt
@@ -147,10 +148,22 @@ def _look_at_rivals(session: Session) -> _Answer:
     return False, "; ".join(f"{name} runs: {ADVICE[name]}" for name in rivals)
 
 
+def _look_at_vectors(session: Session) -> _Answer:
+    source = session.settings.vectors_source
+    if source == "poll":
+        return True, "poll: new interrupts are polled for, as [vectors] source says"
+    try:
+        probe(tracing_folder(session.settings.sys))
+    except Untraceable as error:
+        return source == "auto", f"poll: new interrupts are polled for: {error}"
+    return True, "trace: the kernel tells of each new interrupt"
+
+
 _LOOKS: Mapping[str, Callable[[Session], _Answer]] = {
     "host": _look_at_host,
     "libvirt": _look_at_libvirt,
     "rights": _look_at_rights,
     "state": _look_at_state,
+    "vectors": _look_at_vectors,
     "rivals": _look_at_rivals,
 }

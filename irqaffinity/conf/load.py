@@ -65,6 +65,7 @@ class Settings:
     state_path: str
     audit_interval: int
     settle_boot: int
+    vectors_source: str
     debug: bool
     status_path: str
     notifications: Notifications
@@ -145,6 +146,7 @@ def _settings(conf: cfg.ConfigOpts, sections: Sections) -> Settings:
         state_path=values["state", "path"],
         audit_interval=values["audit", "interval"],
         settle_boot=values["settle", "boot"],
+        vectors_source=values["vectors", "source"],
         debug=values["DEFAULT", "debug"],
         status_path=values["status", "path"],
         notifications=Notifications(

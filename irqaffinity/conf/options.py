@@ -17,9 +17,10 @@ from irqaffinity.conf import (
     settle,
     state,
     status,
+    vectors,
 )
 
-_GROUPS = (default, host, libvirt, state, placement, pci, audit, settle, notifications, metrics, status)
+_GROUPS = (default, host, libvirt, state, placement, pci, audit, settle, vectors, notifications, metrics, status)
 
 
 def list_opts() -> Sequence[tuple[str, Sequence[cfg.Opt]]]:

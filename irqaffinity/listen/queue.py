@@ -11,7 +11,7 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs
 
 MOST = 4096
-"""Guests and devices that are kept apart; beyond it a full pass is the cheaper answer."""
+"""Guests, devices and interrupts that are kept apart; beyond it a full pass is the cheaper answer."""
 
 
 @dataclass(slots=True)
@@ -19,16 +19,18 @@ class Wakes:
     """What has come since the last time.
 
     `everything` asks for a full pass; `guests` and `devices` for a look at these, with the time (of the monotonic
-    clock, in seconds) at which the first wake-up for each came. `specs` are extra specs that notifications told.
+    clock, in seconds) at which the first wake-up for each came; `vectors` for a look at whoever has the interrupts of
+    these numbers, which were just born. `specs` are extra specs that notifications told.
     """
 
     everything: bool = False
     guests: dict[GuestId, float] = field(default_factory=dict)
     devices: dict[PciAddress, float] = field(default_factory=dict)
+    vectors: dict[int, float] = field(default_factory=dict)
     specs: dict[GuestId, RememberedSpecs] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.everything or self.guests or self.devices or self.specs)
+        return bool(self.everything or self.guests or self.devices or self.vectors or self.specs)
 
 
 class WakeQueue:
@@ -58,6 +60,12 @@ class WakeQueue:
             self._wakes.devices.setdefault(device, self._clock())
             self._bound()
 
+    def wake_vector(self, number: int) -> None:
+        """Ask for a look at the guest that has the interrupt of this number, if one has it."""
+        with self._changed:
+            self._wakes.vectors.setdefault(number, self._clock())
+            self._bound()
+
     def tell(self, guest: GuestId, specs: RememberedSpecs) -> None:
         """Hand over the extra specs of a guest; of several the newest counts."""
         with self._changed:
@@ -83,6 +91,6 @@ class WakeQueue:
             return taken
 
     def _bound(self) -> None:
-        if len(self._wakes.guests) + len(self._wakes.devices) > MOST:
+        if len(self._wakes.guests) + len(self._wakes.devices) + len(self._wakes.vectors) > MOST:
             self._wakes = Wakes(everything=True, specs=self._wakes.specs)
         self._changed.notify()

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import ClaimKind, Guest, GuestId, UnreadableGuest
@@ -62,12 +63,19 @@ class Topology:
     nodes: Mapping[int, CpuSet] = field(default_factory=dict)
 
 
+class MsiSource(Enum):
+    """How whoever makes the passes learns of a new interrupt."""
+
+    TRACE = "trace"
+    POLL = "poll"
+
+
 @dataclass(frozen=True, slots=True)
 class HostFacts:
     """What holds for the whole host. `posted_interrupts`: host affinity matters only while the vCPU is not running."""
 
     posted_interrupts: bool = False
-    msi_source: str = "poll"
+    msi_source: MsiSource = MsiSource.POLL
 
 
 @dataclass(frozen=True, slots=True)

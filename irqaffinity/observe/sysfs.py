@@ -70,6 +70,13 @@ def msi_numbers(root: HostRoot, address: PciAddress) -> list[int]:
     return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
 
+def irq_numbers(root: HostRoot, address: PciAddress) -> list[int]:
+    """Return the numbers that may be a device's: its message-signalled interrupts, without these its INTx line."""
+    numbers = msi_numbers(root, address)
+    line = None if numbers else _line_number(root, address)
+    return numbers if line is None else [line]
+
+
 def lists_interrupt(root: HostRoot, address: PciAddress, number: int) -> bool:
     """Tell whether the interrupt `number` is the device's at this moment."""
     if root.exists(f"{device_folder(root, address)}/msi_irqs/{number}"):

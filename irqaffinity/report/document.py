@@ -6,6 +6,7 @@ from typing import Any
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.host import HostFacts
 from irqaffinity.model.verdict import Term
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
@@ -26,15 +27,17 @@ def to_document(outcome: Outcome) -> dict[str, Any]:
         "host": outcome.host,
         "time": outcome.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "dry_run": outcome.dry_run,
-        "host_facts": {
-            "posted_interrupts": outcome.facts.posted_interrupts,
-            "msi_source": outcome.facts.msi_source,
-        },
+        "host_facts": describe_facts(outcome.facts),
         "summary": dict(outcome.summary()),
         "guests": [_guest(guest) for guest in outcome.guests],
         "devices": [_device(device) for device in outcome.devices],
         "irqs": [describe_irq(result) for result in outcome.results],
     }
+
+
+def describe_facts(facts: HostFacts) -> dict[str, Any]:
+    """Return what holds for the whole host, as plain values."""
+    return {"posted_interrupts": facts.posted_interrupts, "msi_source": facts.msi_source.value}
 
 
 def _guest(guest: GuestPlan) -> dict[str, Any]:

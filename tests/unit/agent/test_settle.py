@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a guest is looked at again."""
 
+import itertools
+
 import pytest
 
-from irqaffinity.agent.settle import FAST, MOVING, QUIET, SLOW, Settling
+from irqaffinity.agent.settle import FAST, MOVING, PROMPT, PROMPT_RATE, QUIET, RARE, SLOW, SOONEST, Settling
 from tests.fakes.snapshots import guest_id
 
 A, B = guest_id(1), guest_id(2)
@@ -97,3 +99,47 @@ def test_nobody_is_due_when_nobody_is_watched() -> None:
     assert (settling.next_due(), settling.due(1e9), settling.is_asked(A)) == (None, [], False)
     settling.saw(A, 0.0, changed=True, complete=True)
     assert A not in settling
+
+
+def told() -> Run:
+    run = Run()
+    run.settling.is_told = True
+    return run
+
+
+def test_where_the_kernel_tells_of_births_looks_become_rare_at_once() -> None:
+    run = told()
+    run.settling.wake(A, run.now)
+    assert QUIET <= run.until_settled() <= QUIET + RARE
+    gaps = [later - sooner for sooner, later in itertools.pairwise(run.looks)]
+    assert gaps[0] == pytest.approx(SOONEST), "a birth is told a moment before /proc/irq has it"
+    assert gaps == pytest.approx([min(SOONEST * 2**index, RARE) for index in range(len(gaps))])
+
+
+def test_where_the_kernel_tells_of_births_each_is_followed_at_once() -> None:
+    run = told()
+    run.settling.wake(A, run.now)
+    for _ in range(20):
+        run.settling.saw(A, run.now, changed=True, complete=True)
+        last, run.now = run.now, run.now + 0.0005
+        run.settling.wake(A, run.now, asks=False)
+        assert run.settling.next_due() == pytest.approx(last + SOONEST)
+        run.now = last + SOONEST
+
+
+def test_a_guest_that_never_stops_making_interrupts_does_not_keep_the_loop_busy() -> None:
+    run, end, looks = told(), 1060.0, 0
+    while run.now < end:
+        run.settling.wake(A, run.now, asks=False)
+        run.now = max(run.now, run.settling.next_due() or 0.0)
+        run.settling.saw(A, run.now, changed=True, complete=True)
+        run.now += 0.0002
+        looks += 1
+    assert looks <= PROMPT + 60 * (1 / FAST + PROMPT_RATE)
+
+
+def test_an_event_that_needs_libvirt_is_not_forgotten_for_a_birth() -> None:
+    run = told()
+    run.settling.wake(A, run.now)
+    run.settling.wake(A, run.now, asks=False)
+    assert run.settling.is_asked(A)

@@ -37,6 +37,7 @@ class Rig:
         host.add_vectors(VF0, [40, 41], "0-15", effective="0")
         self.host = host
         self.now = 1000.0
+        self.is_told = False
         metadata = metadata or nova_metadata("nfv", DEDICATED)
         guest = domain("vm", GUEST, ["2", "3"], [hostdev(VF0)], metadata=metadata)
         self.uri = make_libvirt(folder / "libvirt", [guest])
@@ -48,7 +49,15 @@ class Rig:
         self.view = View("cmp-1")
         pace = Pace(Policy(), INTERVAL, 300.0, self.uri)
         self.worker = Worker(
-            self.auditor, self.hypervisor, host.root, self.queue, pace, self.counters, self.view, self.clock
+            self.auditor,
+            self.hypervisor,
+            host.root,
+            self.queue,
+            pace,
+            self.counters,
+            self.view,
+            self.clock,
+            is_told=lambda: self.is_told,
         )
 
     def clock(self) -> float:
@@ -321,3 +330,46 @@ def test_the_worker_is_alive_while_libvirt_answers_slowly(rig: Rig) -> None:
     rig.now += 50.0
     rig.hypervisor.active_domains()
     assert rig.worker.heartbeat == rig.now
+
+
+def test_the_birth_of_an_interrupt_has_its_owner_looked_at_long_after_it_settled(rig: Rig) -> None:
+    rig.settle()
+    rig.host.add_vectors(VF0, [40, 41, 42], "0-15", effective="0")
+    rig.queue.wake_vector(42)
+    rig.step(1.0)
+    assert rig.host.smp(42) == "2-3"
+
+
+def test_the_birth_of_an_interrupt_of_nobody_wakes_nobody(rig: Rig) -> None:
+    rig.settle()
+    rig.queue.wake_vector(7)
+    rig.step(1.0)
+    assert rig.worker.settling == []
+
+
+def test_a_birth_asks_libvirt_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.settle()
+    monkeypatch.setattr(rig.hypervisor, "domain", lambda uuid: pytest.fail("libvirt was asked"))
+    rig.queue.wake_vector(40)
+    rig.step(1.0)
+    assert rig.worker.settling == [GUEST]
+
+
+def test_an_interrupt_that_was_told_before_proc_had_it_is_placed_a_moment_later(rig: Rig) -> None:
+    rig.is_told = True
+    rig.settle()
+    folder = rig.host.sys / f"bus/pci/devices/{VF0}/msi_irqs"
+    rig.host.put(folder / "42", "msix")
+    rig.queue.wake_vector(42)
+    rig.step(1.0)
+    rig.host.add_vectors(VF0, [40, 41, 42], "0-15", effective="0")
+    rig.step(0.001)
+    assert rig.host.smp(42) == "2-3"
+
+
+def test_the_report_says_how_new_interrupts_are_learnt_of(rig: Rig) -> None:
+    assert rig.view.describe()["host_facts"]["msi_source"] == "poll"
+    rig.is_told = True
+    rig.queue.wake_all()
+    rig.step(1.0)
+    assert rig.view.describe()["host_facts"]["msi_source"] == "trace"

@@ -190,7 +190,8 @@ def test_check_finds_everything_in_order(scene: Scene, run: Run) -> None:
     status, out, _ = run("check")
     assert status == 0
     assert [line.split()[:2] for line in out.splitlines()] == [
-        [subject, "ok"] for subject in ("configuration", "host", "libvirt", "rights", "state", "rivals", "broker")
+        [subject, "ok"]
+        for subject in ("configuration", "host", "libvirt", "rights", "state", "vectors", "rivals", "broker")
     ]
     assert "1 active guest\n" in out
     assert scene.host.smp(40) == "0-15"

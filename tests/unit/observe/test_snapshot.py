@@ -9,7 +9,7 @@ import pytest
 
 from irqaffinity.demo.domains import domain, hostdev
 from irqaffinity.model.guest import ClaimKind, UnreadableGuest
-from irqaffinity.model.host import DeviceClaim, HostSnapshot
+from irqaffinity.model.host import DeviceClaim, HostSnapshot, MsiSource
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.domain import Domain
@@ -61,7 +61,7 @@ def test_a_snapshot_holds_guests_claims_devices_and_host(host: FakeHost) -> None
     assert [interrupt.number for interrupt in snapshot.devices[VF_ADDRESS].interrupts] == [40]
     assert snapshot.topology.online == cpus("0-15")
     assert snapshot.default_affinity == cpus("0-15")
-    assert (snapshot.facts.posted_interrupts, snapshot.facts.msi_source) == (False, "poll")
+    assert (snapshot.facts.posted_interrupts, snapshot.facts.msi_source) == (False, MsiSource.POLL)
 
 
 def test_a_device_that_the_host_does_not_have_is_in_the_snapshot(host: FakeHost) -> None:

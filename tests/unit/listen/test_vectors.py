@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernel's trace events wake; on paper, a left-over instance whose trace_pipe is written by the test."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.listen.vectors import EVENT, Untraceable, VectorListener, instance_name, probe, tracing_folder
+
+BORN = (
+    "       CPU 0/TCG-328     [001] d..1.   223.683350: vector_activate: irq={} is_managed=0 can_reserve=1 reserve=0\n"
+)
+LIMIT = 60.0
+
+
+class Tracefs:
+    """The files of a tracefs that the listener uses, in a folder, and a listener that runs over them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.instance = folder / "instances" / instance_name("/var/lib/irqaffinity")
+        for place in (folder, self.instance):
+            (place / EVENT).mkdir(parents=True)
+            for file in (
+                "trace",
+                "buffer_size_kb",
+                "tracing_on",
+                "events/enable",
+                f"{EVENT}/filter",
+                f"{EVENT}/enable",
+            ):
+                (place / file).write_text("")
+        os.mkfifo(self.instance / "trace_pipe")
+        self._keep_open = os.open(self.instance / "trace_pipe", os.O_RDWR | os.O_NONBLOCK)
+        self.queue = WakeQueue()
+        self.listener = VectorListener(self.queue, str(folder), self.instance.name)
+        self.thread = threading.Thread(target=self.listener.run)
+
+    def start(self) -> None:
+        """Start the listener, and take the wake-up with which it begins."""
+        self.thread.start()
+        assert self.queue.take(LIMIT).everything
+
+    def say(self, text: str) -> None:
+        """Write to trace_pipe as the kernel does."""
+        os.write(self._keep_open, text.encode())
+
+    def close(self) -> None:
+        """End the listener."""
+        self.listener.stop()
+        if self.thread.ident is not None:
+            self.thread.join()
+        os.close(self._keep_open)
+
+
+@pytest.fixture
+def tracefs(tmp_path: Path) -> Iterator[Tracefs]:
+    made = Tracefs(tmp_path / "tracing")
+    yield made
+    made.close()
+
+
+def test_a_birth_asks_for_a_look_at_the_owner_of_the_number(tracefs: Tracefs) -> None:
+    tracefs.start()
+    tracefs.say(BORN.format(44) + BORN.format(45))
+    taken = tracefs.queue.take(LIMIT)
+    assert (set(taken.vectors), taken.everything) == ({44, 45}, False)
+
+
+def test_the_name_of_a_thread_is_not_taken_for_an_event(tracefs: Tracefs) -> None:
+    tracefs.start()
+    tracefs.say("  vector_activate-9 [000] d..1. 1.0: vector_setup: irq=9 is_legacy=0 ret=0\n" + BORN.format(44))
+    assert set(tracefs.queue.take(LIMIT).vectors) == {44}
+
+
+def test_lost_events_ask_for_a_look_at_everybody_and_are_said_once(
+    tracefs: Tracefs, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracefs.start()
+    for _ in range(2):
+        tracefs.say("CPU:3 [LOST 12 EVENTS]\n")
+        assert tracefs.queue.take(LIMIT).everything
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "vectors: the kernel dropped 12 events, which came too fast; every guest is looked at"
+    ]
+
+
+def test_events_are_off_when_it_ends(tracefs: Tracefs) -> None:
+    tracefs.start()
+    assert (tracefs.instance / EVENT / "filter").read_text() == "reserve==0"
+    assert (tracefs.instance / "tracing_on").read_text() == "1"
+    tracefs.listener.stop()
+    tracefs.thread.join()
+    assert (tracefs.instance / "events/enable").read_text() == "0"
+
+
+def test_a_kernel_without_the_event_is_told_once_and_left_alone(
+    tracefs: Tracefs, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tracefs.folder / EVENT / "filter").unlink()
+    (tracefs.folder / EVENT / "enable").unlink()
+    (tracefs.folder / EVENT).rmdir()
+    with pytest.raises(Untraceable, match="only x86"):
+        probe(str(tracefs.folder))
+    tracefs.thread.start()
+    tracefs.listener.stop()
+    tracefs.thread.join()
+    assert not tracefs.listener.link.state.is_up
+    assert "new interrupts are polled for: this kernel has no event" in caplog.text
+
+
+def test_what_stands_in_the_way_is_named_with_the_next_step(tmp_path: Path) -> None:
+    with pytest.raises(Untraceable, match=r"tracing: No such file or directory; mount -t tracefs tracefs .*/tracing$"):
+        probe(tracing_folder(str(tmp_path)))
+
+
+def test_each_state_folder_has_an_instance_of_its_own() -> None:
+    assert instance_name("/var/lib/irqaffinity") == "irqaffinity-f6eb8571"
+    assert instance_name("/tmp/state") != instance_name("/var/lib/irqaffinity")
