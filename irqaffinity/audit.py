@@ -22,7 +22,7 @@ from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.guests import Seen, read_guest, read_guests
 from irqaffinity.observe.root import HostRoot
-from irqaffinity.observe.snapshot import observe
+from irqaffinity.observe.snapshot import Surroundings, observe, read_surroundings
 from irqaffinity.observe.sysfs import Details, action_name
 from irqaffinity.plan.plan import Plan, make_plan, plan_reset
 from irqaffinity.plan.policy import Distribution, Policy, Scope
@@ -78,6 +78,7 @@ class Auditor:
         self._domains = domains
         self._keeper = keeper
         self._guests: Seen = {}
+        self._surroundings: Surroundings | None = None
         self._told: dict[GuestId, RememberedSpecs] = {}
         self._newest: dict[GuestId, RememberedSpecs] = {}
         self._backoff = Backoff(clock)
@@ -93,17 +94,23 @@ class Auditor:
 
         Raises LibvirtUnreachable, HostUnreadable, StateError and UnknownTarget, all of them before the first write.
         """
+        self._surroundings = None
         self._ask_for_all()
         return self._carry_out(lambda state: self._decide(state, scope))
 
     def audit_guest(self, uuid: GuestId) -> Pass:
         """Do what `audit` does for one guest; the others are as they were seen last. One that is gone is released."""
         self._guests = read_guest(self._root, uuid, self._domains.domain(uuid), self._guests)
-        return self._carry_out(lambda state: self._decide_for(state, uuid))
+        return self._carry_out(lambda state: self._decide_for(state, uuid, self._look_around()))
 
     def look(self, uuid: GuestId) -> Pass:
-        """Do what `audit_guest` does without asking libvirt: only the guest's own devices and interrupts are read."""
-        return self._carry_out(lambda state: self._decide_for(state, uuid), is_look=True)
+        """Do what `audit_guest` does without asking libvirt: only the guest's own devices and interrupts are read.
+
+        The host's CPUs are as they were at the last `audit`, or after one that libvirt failed: a change asks for one.
+        """
+        return self._carry_out(
+            lambda state: self._decide_for(state, uuid, self._surroundings or self._look_around()), is_look=True
+        )
 
     def remember(self, uuid: GuestId, specs: RememberedSpecs) -> bool:
         """Take what a notification says of a guest's extra specs, and return whether that is another mask.
@@ -130,7 +137,7 @@ class Auditor:
         """Give back every interrupt that the state says was moved, without asking libvirt; raise StateError."""
 
         def give_back(state: State) -> tuple[HostSnapshot, Plan]:
-            snapshot = self._observe({}, state)
+            snapshot = self._observe(self._look_around(), {}, state)
             return snapshot, plan_reset(snapshot, state)
 
         return self._carry_out(give_back)
@@ -165,7 +172,7 @@ class Auditor:
         return made
 
     def _decide(self, state: State, scope: Scope) -> tuple[HostSnapshot, Plan]:
-        snapshot = self._observe(self._guests, state)
+        snapshot = self._observe(self._look_around(), self._guests, state)
         plan = make_plan(snapshot, self.policy, state, scope)
         if scope.device is not None and not plan.devices:
             whose = "no active guest has" if scope.guest is None else f"guest {scope.guest} does not have"
@@ -174,21 +181,27 @@ class Auditor:
             raise UnknownTarget(f"no active guest has the uuid {scope.guest}")
         return snapshot, plan
 
-    def _decide_for(self, state: State, uuid: GuestId) -> tuple[HostSnapshot, Plan]:
+    def _decide_for(self, state: State, uuid: GuestId, surroundings: Surroundings) -> tuple[HostSnapshot, Plan]:
         claims = self._guests[uuid].claims if uuid in self._guests else ()
         moved = {
             address
             for address, records in state.records.items()
             if any(record.owner == uuid for record in records.values())
         }
-        snapshot = self._observe(self._guests, state, {claim.address for claim in claims} | moved)
+        snapshot = self._observe(surroundings, self._guests, state, {claim.address for claim in claims} | moved)
         return snapshot, make_plan(snapshot, self.policy, state, Scope(guest=uuid))
 
-    def _observe(self, guests: Seen, state: State, only: Collection[PciAddress] | None = None) -> HostSnapshot:
+    def _look_around(self) -> Surroundings:
+        self._surroundings = read_surroundings(self._root)
+        return self._surroundings
+
+    def _observe(
+        self, surroundings: Surroundings, guests: Seen, state: State, only: Collection[PciAddress] | None = None
+    ) -> HostSnapshot:
         details = Details(
             identity=bool(self.policy.device_specs), vectors=self.policy.distribution is Distribution.SPREAD
         )
-        return observe(self._root, guests, details, state.records, state.managed, only)
+        return observe(self._root, surroundings, guests, details, state.records, state.managed, only)
 
     def _report(
         self, start: datetime, snapshot: HostSnapshot, plan: Plan, execution: Execution, *, dry_run: bool

@@ -28,8 +28,7 @@ _LARGEST = 65536
 _BORN = re.compile(r": vector_activate: irq=(\d+) ")
 _LOST = re.compile(r"\[LOST (\d+) EVENTS\]")
 _REMEDIES = {
-    errno.ENOENT: "mount -t tracefs tracefs {0}",
-    errno.EPERM: "the kernel is locked down, or it takes more rights",
+    errno.EPERM: "it takes more rights",
     errno.EACCES: "run as root",
     errno.EROFS: "mount it writable",
 }
@@ -163,6 +162,10 @@ def _write(path: str, text: str) -> None:
 def _explained(tracing: str) -> Iterator[None]:
     try:
         yield
+    except FileNotFoundError as error:
+        if os.path.ismount(tracing):
+            raise Untraceable(f"{tracing} is empty: the kernel is locked down and does not tell") from error
+        raise Untraceable(f"no tracefs: mount -t tracefs tracefs {tracing}") from error
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "").format(tracing)
-        raise Untraceable(f"{tracing}: {error.strerror}{remedy and '; '}{remedy}") from error
+        remedy = _REMEDIES.get(error.errno or 0)
+        raise Untraceable(f"{tracing}: {error.strerror}{f'; {remedy}' if remedy else ''}") from error

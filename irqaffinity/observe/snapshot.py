@@ -3,10 +3,12 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Guest, UnreadableGuest
-from irqaffinity.model.host import HostSnapshot
+from irqaffinity.model.host import HostFacts, HostSnapshot, Topology
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.guests import Seen
@@ -16,27 +18,41 @@ from irqaffinity.observe.sysfs import Details, read_device
 from irqaffinity.observe.topology import read_facts, read_topology
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a host is apart from its guests and devices; the fields are those of HostSnapshot."""
+
+    topology: Topology
+    default_affinity: CpuSet | None
+    facts: HostFacts
+
+
+def read_surroundings(root: HostRoot) -> Surroundings:
+    """Return them as they are now; raise HostUnreadable."""
+    return Surroundings(read_topology(root), read_default_affinity(root), read_facts(root))
+
+
 def observe(
     root: HostRoot,
+    surroundings: Surroundings,
     guests: Seen,
     details: Details = Details(),
     moved: Mapping[PciAddress, Container[int]] = MappingProxyType({}),
     named: Iterable[IrqId] = (),
     only: Collection[PciAddress] | None = None,
 ) -> HostSnapshot:
-    """Return the host as it is now; raise HostUnreadable.
+    """Return the host with its devices and interrupts as they are now; raise HostUnreadable.
 
     Besides the devices of the guests those of the interrupts in `moved` are read, and the action names of the
     interrupts in `named`; where `only` is given, no other device than these.
     """
-    topology = read_topology(root)
     root.require(f"{root.sys}/bus/pci/devices", "--sys or [host] sys at the sysfs of the host")
     numbers = defaultdict(set)
     for irq in named:
         numbers[irq.device].add(irq.number)
     addresses = {claim.address for seen in guests.values() for claim in seen.claims} | moved.keys()
     return HostSnapshot(
-        topology=topology,
+        topology=surroundings.topology,
         guests=tuple(seen.guest for seen in guests.values() if isinstance(seen.guest, Guest)),
         unreadable=tuple(seen.guest for seen in guests.values() if isinstance(seen.guest, UnreadableGuest)),
         claims={uuid: seen.claims for uuid, seen in guests.items()},
@@ -44,6 +60,6 @@ def observe(
             address: read_device(root, address, details, numbers[address], moved.get(address, ()))
             for address in sorted(addresses if only is None else only)
         },
-        default_affinity=read_default_affinity(root),
-        facts=read_facts(root),
+        default_affinity=surroundings.default_affinity,
+        facts=surroundings.facts,
     )

@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.listen.queue import WakeQueue
-from irqaffinity.listen.vectors import EVENT, VectorListener, instance_name, probe
+from irqaffinity.listen.vectors import EVENT, Untraceable, VectorListener, instance_name, probe
 from tests.functional.agent import wait_for
 
 
 @pytest.fixture
-def mount_tracefs(tmp_path: Path) -> Iterator[Callable[[], Path]]:
-    """Mounts tracefs in a folder of the test's own, when it is called."""
+def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a file system in a folder of the test's own, when it is called."""
     folder = tmp_path / "tracing"
     folder.mkdir()
     mounted = []
 
-    def mount() -> Path:
-        subprocess.run(["mount", "-t", "tracefs", "tracefs", folder], check=True)
+    def mount_it(kind: str) -> Path:
+        subprocess.run(["mount", "-t", kind, kind, folder], check=True)
         mounted.append(folder)
         return folder
 
-    yield mount
+    yield mount_it
     for each in mounted:
         subprocess.run(["umount", each], check=True)
 
@@ -53,9 +53,9 @@ def instance(tracing: Path, tmp_path: Path) -> Path:
 
 
 def test_an_instance_of_its_own_records_births_and_is_given_back(
-    tmp_path: Path, mount_tracefs: Callable[[], Path], start: Callable[[Path], VectorListener]
+    tmp_path: Path, mount: Callable[[str], Path], start: Callable[[Path], VectorListener]
 ) -> None:
-    tracing = mount_tracefs()
+    tracing = mount("tracefs")
     probe(str(tracing))
     assert not instance(tracing, tmp_path).exists()
     listener = start(tracing)
@@ -70,9 +70,9 @@ def test_an_instance_of_its_own_records_births_and_is_given_back(
 
 
 def test_an_instance_that_a_killed_agent_left_is_emptied_and_used(
-    tmp_path: Path, mount_tracefs: Callable[[], Path], start: Callable[[Path], VectorListener]
+    tmp_path: Path, mount: Callable[[str], Path], start: Callable[[Path], VectorListener]
 ) -> None:
-    tracing = mount_tracefs()
+    tracing = mount("tracefs")
     folder = instance(tracing, tmp_path)
     folder.mkdir()
     (folder / "events/sched/sched_switch/enable").write_text("1")
@@ -86,9 +86,15 @@ def test_an_instance_that_a_killed_agent_left_is_emptied_and_used(
 
 
 def test_a_tracefs_that_is_mounted_late_is_found(
-    tmp_path: Path, mount_tracefs: Callable[[], Path], start: Callable[[Path], VectorListener]
+    tmp_path: Path, mount: Callable[[str], Path], start: Callable[[Path], VectorListener]
 ) -> None:
     listener = start(tmp_path / "tracing")
     wait_for("the trouble", lambda: "mount -t tracefs" in (listener.link.state.trouble or ""))
-    mount_tracefs()
+    mount("tracefs")
     wait_for("the listener", lambda: listener.link.state.is_up)
+
+
+def test_a_tracefs_that_is_mounted_and_empty_is_one_of_a_locked_down_kernel(mount: Callable[[str], Path]) -> None:
+    tracing = mount("tmpfs")
+    with pytest.raises(Untraceable, match="locked down"):
+        probe(str(tracing))

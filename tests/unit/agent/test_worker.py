@@ -281,6 +281,15 @@ def test_after_libvirt_was_away_every_guest_is_watched(rig: Rig, monkeypatch: py
     assert rig.worker.settling == [GUEST]
 
 
+def test_a_cpu_that_goes_while_libvirt_is_away_is_heeded(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.settle()
+    monkeypatch.setattr(rig.hypervisor, "active_domains", unreachable)
+    rig.host.put(rig.host.sys / "devices/system/cpu/online", "0-1,3-15")
+    rig.queue.wake_all()
+    rig.step()
+    assert rig.host.smp(40) == "3"
+
+
 def unreachable() -> list[Domain]:
     raise LibvirtUnreachable("libvirt is away")
 

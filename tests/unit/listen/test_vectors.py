@@ -114,7 +114,7 @@ def test_a_kernel_without_the_event_is_told_once_and_left_alone(
 
 
 def test_what_stands_in_the_way_is_named_with_the_next_step(tmp_path: Path) -> None:
-    with pytest.raises(Untraceable, match=r"tracing: No such file or directory; mount -t tracefs tracefs .*/tracing$"):
+    with pytest.raises(Untraceable, match=r"no tracefs: mount -t tracefs tracefs .*/tracing$"):
         probe(tracing_folder(str(tmp_path)))
 
 

@@ -15,7 +15,7 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.guests import read_guests
 from irqaffinity.observe.root import HostUnreadable
-from irqaffinity.observe.snapshot import observe
+from irqaffinity.observe.snapshot import observe, read_surroundings
 from irqaffinity.observe.sysfs import Details
 from tests.fakes.host import FakeHost
 from tests.fakes.snapshots import cpus, guest_id
@@ -46,7 +46,7 @@ def active(number: int, *devices: str) -> Domain:
 
 
 def see(host: FakeHost, domains: list[Domain], *arguments: Any, **options: Any) -> HostSnapshot:
-    return observe(host.root, read_guests(host.root, domains), *arguments, **options)
+    return observe(host.root, read_surroundings(host.root), read_guests(host.root, domains), *arguments, **options)
 
 
 def test_a_snapshot_holds_guests_claims_devices_and_host(host: FakeHost) -> None:
