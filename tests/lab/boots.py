@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three machines of a run, each as a context; those that take long are booted ahead while other tests run."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+
+from tests.lab import parts
+from tests.lab.inside import guests, host
+from tests.lab.machine import booted
+from tests.lab.node import NIC0, VF0, Node
+
+_DEBIAN_COMMAND_LINE = "console=ttyS0 mitigations=off nokaslr audit=0 cryptomgr.notests tsc=reliable quiet"
+_DEBIAN_LIMIT = 500.0
+"""Seconds that a kernel may take to boot in an emulated machine inside an emulated machine."""
+
+_ODD_COMMAND_LINE = "isolcpus=domain,managed_irq,1,5 intremap=off lockdown=confidentiality"
+_WITHOUT_REMAPPING = "vfio_iommu_type1.allow_unsafe_interrupts=1"
+
+
+@contextlib.contextmanager
+def plain() -> Iterator[Node]:
+    """Give a compute node without guests."""
+    with booted() as machine:
+        machine.call(host.prepare)
+        yield Node(machine)
+
+
+@contextlib.contextmanager
+def with_debian() -> Iterator[Node]:
+    """Give a compute node with the agent, and on it a guest with Debian's kernel, which has loaded its drivers."""
+    with plain() as node:
+        node.start_agent()
+        kernel = parts.kernel()
+        boot = {
+            "initrd": str(parts.guest_initramfs(kernel)),
+            "command_line": _DEBIAN_COMMAND_LINE,
+            "memory": 256,
+        }
+        node.call(guests.start, "debian", str(kernel.elf), [1], [VF0, NIC0], **boot)
+        node.call(guests.wait_for_line, "debian", "READY", _DEBIAN_LIMIT)
+        yield node
+
+
+@contextlib.contextmanager
+def odd() -> Iterator[Node]:
+    """Give a compute node with the agent and guest alpha, on the odd command line above."""
+    with booted(f"{_ODD_COMMAND_LINE} {_WITHOUT_REMAPPING}") as machine:
+        machine.call(host.prepare)
+        node = Node(machine)
+        node.start_alpha()
+        node.start_agent()
+        yield node
+
+
+class Ahead:
+    """Boots machines one after the other in a thread of its own."""
+
+    def __init__(self, machines: Mapping[str, Callable[[], AbstractContextManager[Node]]]) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._stacks = {name: ExitStack() for name in machines}
+        self._nodes: dict[str, Future[Node]] = {
+            name: self._pool.submit(self._stacks[name].enter_context, machine()) for name, machine in machines.items()
+        }
+
+    @contextlib.contextmanager
+    def take(self, name: str) -> Iterator[Node]:
+        """Give a machine once it is there, and end it."""
+        with self._stacks[name]:
+            yield self._nodes[name].result()
+
+    def close(self) -> None:
+        """End what nobody took."""
+        self._pool.shutdown(cancel_futures=True)
+        for stack in self._stacks.values():
+            stack.close()

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A virtual machine with 8 CPUs in two NUMA nodes, an SR-IOV NVMe controller and a NIC on either; and its runner."""
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.artefacts import TREE
+from tests.lab import parts
+
+LOG = logging.getLogger(__name__)
+
+BOOT_LIMIT = 180.0
+"""Seconds until the runner's first line."""
+
+CALL_LIMIT = 600.0
+"""Seconds that one call may take; each has limits of its own, which say more."""
+
+_BOOTS = 3
+_NVME = (
+    "max_ioqpairs=18,msix_qsize=13,sriov_max_vfs=4,sriov_vq_flexible=16,sriov_vi_flexible=8,"
+    "sriov_max_vi_per_vf=2,sriov_max_vq_per_vf=4"
+)
+_COMMAND_LINE = "console=ttyS0 intel_iommu=on iommu=pt panic=-1 mitigations=off quiet"
+_START = """\
+set -e
+mkdir -p /opt/irqaffinity /etc/systemd/system /lib/modules /sys/fs/cgroup
+mount --bind {prefix} /opt/irqaffinity
+ln -sfn {modules} /lib/modules/{release}
+for unit in /lib/systemd/system/sysinit.target.wants/* /lib/systemd/system/sockets.target.wants/*; do
+    ln -sf /dev/null /etc/systemd/system/${{unit##*/}}
+done
+cat >/etc/systemd/system/lab.target <<END
+[Unit]
+Requires=runner.service
+AllowIsolate=yes
+END
+cat >/etc/systemd/system/runner.service <<END
+[Unit]
+DefaultDependencies=no
+[Service]
+Environment=PYTHONPATH={tree} LC_ALL=C.UTF-8
+ExecStart={python} -m tests.lab.inside.runner
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS0
+KillMode=process
+END
+exec {systemd} --unit=lab.target --log-target=console --log-level=warning --show-status=no
+"""
+
+
+class MachineDied(Exception):
+    """The machine ended, or does not answer; str() says what it printed last."""
+
+
+class CallFailed(Exception):
+    """What was called inside the machine raised; str() is its traceback."""
+
+
+class Machine:
+    """One booted machine. `call` carries a function out inside it."""
+
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
+        self.folder = folder
+        self._process = process
+        self._channel = channel
+        self._answers = channel.makefile("rb")
+        self._calls = 0
+
+    def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Call a function of tests.lab.inside in the machine; arguments and result are JSON.
+
+        Raises CallFailed where it raised, and MachineDied.
+        """
+        self._calls += 1
+        name = f"{function.__module__}:{function.__qualname__}"
+        start = time.monotonic()
+        request = {"id": self._calls, "function": name, "arguments": arguments, "named": named}
+        self._channel.sendall(json.dumps(request).encode() + b"\n")
+        answer: dict[str, Any] = {}
+        while answer.get("id") != self._calls:
+            answer = self._read(CALL_LIMIT)
+        shown = ", ".join([*map(repr, arguments), *(f"{key}={value!r}" for key, value in named.items())])
+        LOG.info("%5.1f s  %s(%s)", time.monotonic() - start, name.rpartition(".")[2], shown)
+        if "error" in answer:
+            raise CallFailed(answer["error"])
+        return answer["result"]
+
+    def wait_until_ready(self) -> None:
+        """Wait for the runner's first line."""
+        self._read(BOOT_LIMIT)
+
+    @property
+    def printed(self) -> str:
+        """What the kernel and the runner printed."""
+        return (self.folder / "serial.log").read_text(errors="replace")
+
+    def _read(self, limit: float) -> dict[str, Any]:
+        self._channel.settimeout(limit)
+        try:
+            line = self._answers.readline()
+        except TimeoutError:
+            raise MachineDied(f"no answer within {limit:g} s; printed last:\n{self.printed[-2000:]}") from None
+        if not line:
+            raise MachineDied(f"QEMU ended with {self._process.wait()}; printed last:\n{self.printed[-2000:]}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@contextlib.contextmanager
+def booted(append: str = "") -> Iterator[Machine]:
+    """Boot a machine with more on its kernel's command line, and end it with everything that was its own.
+
+    It is booted again where it died before the runner's first line: emulated machines now and then do.
+    """
+    for left in reversed(range(_BOOTS)):
+        with _boot(append) as machine:
+            try:
+                machine.wait_until_ready()
+            except MachineDied as error:
+                if not left or "QEMU ended" not in str(error):
+                    raise
+                LOG.warning("the machine died before its runner began, and is booted again: %s", error)
+                continue
+            yield machine
+            return
+
+
+@contextlib.contextmanager
+def _boot(append: str) -> Iterator[Machine]:
+    kernel = parts.kernel()
+    with tempfile.TemporaryDirectory(prefix="lab-") as name:
+        folder = Path(name)
+        start = _START.format(
+            prefix=sys.prefix,
+            python=sys.executable,
+            tree=TREE,
+            modules=kernel.modules,
+            release=kernel.release,
+            systemd="/lib/systemd/systemd",
+        )
+        (folder / "share").mkdir()
+        (folder / "share/start").write_text(start)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(folder / "runner"))
+            listener.listen()
+            with open(folder / "qemu.log", "wb") as log:
+                process = subprocess.Popen(_command(kernel, folder, append), stdout=log, stderr=log)
+            try:
+                listener.settimeout(BOOT_LIMIT)
+                with listener.accept()[0] as channel:
+                    yield Machine(folder, process, channel)
+            finally:
+                process.kill()
+                process.wait()
+
+
+def _command(kernel: parts.Kernel, folder: Path, append: str) -> list[str | os.PathLike[str]]:
+    command: list[str | os.PathLike[str]] = [shutil.which("qemu-system-x86_64") or "qemu-system-x86_64"]
+    command += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    command += ["-machine", "q35", "-accel", "tcg,thread=single", "-cpu", "max"]
+    command += ["-m", "6G", "-smp", "8,sockets=2,cores=4,threads=1"]
+    for node, cpus in enumerate(("0-3", "4-7")):
+        command += ["-object", f"memory-backend-ram,id=memory{node},size=3G"]
+        command += ["-numa", f"node,nodeid={node},cpus={cpus},memdev=memory{node}"]
+    command += ["-numa", "dist,src=0,dst=1,val=20", "-device", "intel-iommu,intremap=on,caching-mode=on"]
+    command += ["-kernel", kernel.image, "-initrd", parts.host_initramfs(kernel)]
+    command += ["-append", f"{_COMMAND_LINE} {append}", "-serial", f"file:{folder}/serial.log"]
+    for tag, path, options in (("root", "/", ",readonly=on"), ("lab", folder / "share", "")):
+        command += ["-fsdev", f"local,id={tag},path={path},security_model=none,multidevs=remap{options}"]
+        command += ["-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
+    command += ["-chardev", f"socket,id=runner,path={folder}/runner", "-device", "virtio-serial-pci"]
+    command += ["-device", "virtserialport,chardev=runner,name=runner"]
+    command += ["-netdev", "user,id=lan", "-device", "virtio-net-pci,netdev=lan"]
+    for node in (0, 1):
+        command += ["-device", f"pxb-pcie,id=bridge{node},bus=pcie.0,bus_nr={64 * (node + 1)},numa_node={node}"]
+        for slot, kind in ((1, "nvme"), (2, "nic")):
+            port = (
+                f"pcie-root-port,id={kind}port{node},bus=bridge{node},chassis={2 * slot + node},slot={2 * slot + node}"
+            )
+            command += ["-device", port]
+        command += ["-device", f"nvme-subsys,id=subsystem{node}"]
+        command += ["-device", f"nvme,bus=nvmeport{node},serial=nvme{node},subsys=subsystem{node},{_NVME}"]
+        command += ["-netdev", f"user,id=nic{node}", "-device", f"e1000e,netdev=nic{node},bus=nicport{node}"]
+    return command
