@@ -11,6 +11,8 @@ _FILE_MODE = 0o600
 _PERMISSIONS = 0o777
 """Without setgid, which a folder inherits from its parent and which opens it to nobody."""
 
+_OTHERS_WRITE = 0o022
+
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -25,11 +27,15 @@ class StateFolder:
         self.path = path.rstrip("/") or "/"  # behind a slash a link would be followed
 
     def make(self) -> None:
-        """Make the folder if it is missing; raise StateError."""
+        """Make the folder if it is missing; raise StateError.
+
+        One that is there, ours and empty becomes private: Docker and the kubelet make what they mount, 0755. One that
+        others may write stays as it is, for they may hold it open.
+        """
         try:
             os.mkdir(self.path, _FOLDER_MODE)
         except FileExistsError:
-            return
+            self._close_to_others()
         except OSError as error:
             raise self._unusable(error) from error
 
@@ -60,6 +66,17 @@ class StateFolder:
             os.close(fd)
             raise
         return fd
+
+    def _close_to_others(self) -> None:
+        with contextlib.suppress(OSError):
+            fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)
+            try:
+                found = os.fstat(fd)
+                is_ours = found.st_uid == os.geteuid() and not found.st_mode & _OTHERS_WRITE
+                if is_ours and found.st_mode & _PERMISSIONS & ~_FOLDER_MODE and not os.listdir(fd):
+                    os.fchmod(fd, _FOLDER_MODE)
+            finally:
+                os.close(fd)
 
     def _check(self, found: os.stat_result, path: str, mode: int) -> None:
         if found.st_uid != os.geteuid():

@@ -56,6 +56,36 @@ def test_making_a_folder_that_is_there_changes_nothing(path):
     assert (path / "kept").exists()
 
 
+def test_an_empty_folder_that_a_runtime_made_becomes_private(path):
+    path.chmod(0o755)
+    StateFolder(str(path)).make()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    open_folder(path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "names"),
+    [(0o775, -1, []), (0o757, -1, []), (0o755, -1, ["state.json"]), pytest.param(0o755, 12345, [], marks=as_root)],
+    ids=["a group may write it", "all may write it", "it has something", "it is another's"],
+)
+def test_a_folder_that_others_may_have_used_stays_open_and_refused(path, mode, owner, names):
+    for name in names:
+        (path / name).touch(mode=0o600)
+    path.chmod(mode)
+    os.chown(path, owner, -1)
+    StateFolder(str(path)).make()
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    with pytest.raises(StateError):
+        open_folder(path)
+
+
+def test_what_a_link_points_to_is_not_made_private(path):
+    path.chmod(0o755)
+    path.with_name("link").symlink_to(path)
+    StateFolder(str(path.with_name("link"))).make()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+
+
 def test_a_folder_that_cannot_be_made_is_named_with_the_next_step(tmp_path):
     with pytest.raises(StateError, match=r"/missing/state: No such file or directory; .*\[state\] path"):
         StateFolder(str(tmp_path / "missing/state")).make()
