@@ -56,7 +56,13 @@ def read_status(path: str) -> dict[str, Any]:
 
 
 def is_running(status: Mapping[str, Any]) -> bool:
-    """Tell whether the process that published the status still is there."""
+    """Tell whether the process that published the status still is there.
+
+    In a container the agent is pid 1 and always there; but a status with a heartbeat that is to come yet was kept over
+    a boot of the machine, which begins its clock again.
+    """
+    if float(status["heartbeat"]) > time.clock_gettime(time.CLOCK_MONOTONIC):
+        return False
     try:
         os.kill(int(status["pid"]), 0)
     except ProcessLookupError:

@@ -16,7 +16,7 @@ from irqaffinity.listen.vectors import Untraceable, probe, tracing_folder
 from irqaffinity.model.text import counted
 from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.procfs import read_interrupt
-from irqaffinity.observe.rivals import ADVICE, find_rivals
+from irqaffinity.observe.rivals import ADVICE, find_rivals, shows_processes
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.topology import read_facts, read_topology
 from irqaffinity.state.folder import StateError
@@ -142,6 +142,8 @@ def _look_at_state(session: Session) -> _Answer:
 
 
 def _look_at_rivals(session: Session) -> _Answer:
+    if not shows_processes(session.root):
+        return True, f"not looked for: {session.root.proc} shows no processes; look for {', '.join(ADVICE)} on the host"
     rivals = find_rivals(session.root)
     if not rivals:
         return True, "no other program that moves interrupts was found"

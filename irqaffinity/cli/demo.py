@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from irqaffinity.audit import Auditor
+from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import explained
 from irqaffinity.demo.hosts import make_demo_host
 from irqaffinity.observe.hypervisor import Hypervisor
@@ -24,7 +25,7 @@ One audit puts each on CPUs that belong to its guest:
 
 def run(_arguments: argparse.Namespace) -> int:
     """Audit a made-up host twice and print what the first pass did and that the second had nothing to do."""
-    with tempfile.TemporaryDirectory(prefix="irqaffinity-demo-") as folder, explained():
+    with _temporary_folder() as folder, explained():
         tree, uri = make_demo_host(Path(folder))
         with contextlib.closing(Hypervisor(uri)) as hypervisor:
             auditor = Auditor("demo", tree.root, hypervisor, Policy(), MemoryStore())
@@ -33,6 +34,13 @@ def run(_arguments: argparse.Namespace) -> int:
     print(render_table(first))
     print(f"\nA second audit of the same host finds:\n{render_summary(second)}")
     return _status(first, second)
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="irqaffinity-demo-")
+    except OSError as error:
+        raise CommandError(f"no temporary folder can be made: {error.strerror}; name one in TMPDIR") from error
 
 
 def _status(*outcomes: Outcome) -> int:

@@ -38,7 +38,9 @@ class UeventListener:
             try:
                 self._listen()
             except OSError as error:
-                self.link.down(f"no uevents ({error}); where that stays so, run in the host's network namespace")
+                self.link.down(
+                    f"no uevents ({error}); allow netlink sockets, or leave to the audits what these would tell"
+                )
             time.sleep(next(waits))  # a daemon thread may sleep: nobody waits for its end
 
     def _listen(self) -> None:

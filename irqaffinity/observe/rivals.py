@@ -12,11 +12,19 @@ ADVICE = {
 
 def find_rivals(root: HostRoot) -> tuple[str, ...]:
     """Return the names of the running programs that move interrupts, sorted; those that this /proc shows."""
+    return tuple(sorted({comm for name in _processes(root) if (comm := _command(root, name)) in ADVICE}))
+
+
+def shows_processes(root: HostRoot) -> bool:
+    """Tell whether this /proc has processes at all: a container that mounts only /proc/irq has none to look at."""
+    return bool(_processes(root))
+
+
+def _processes(root: HostRoot) -> list[str]:
     try:
-        names = [name for name in root.calls.listdir(root.proc) if name.isascii() and name.isdecimal()]
+        return [name for name in root.calls.listdir(root.proc) if name.isascii() and name.isdecimal()]
     except OSError:
-        return ()
-    return tuple(sorted({comm for name in names if (comm := _command(root, name)) in ADVICE}))
+        return []
 
 
 def _command(root: HostRoot, process: str) -> str:

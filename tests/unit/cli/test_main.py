@@ -187,6 +187,7 @@ def test_explain_names_what_is_not_there(scene: Scene, run: Run, target: str, to
 
 def test_check_finds_everything_in_order(scene: Scene, run: Run) -> None:
     scene.add_guest(VF0)
+    scene.host.put(scene.host.proc / "1/comm", "systemd")
     status, out, _ = run("check")
     assert status == 0
     assert [line.split()[:2] for line in out.splitlines()] == [
@@ -194,7 +195,14 @@ def test_check_finds_everything_in_order(scene: Scene, run: Run) -> None:
         for subject in ("configuration", "host", "libvirt", "rights", "state", "vectors", "rivals", "broker")
     ]
     assert "1 active guest\n" in out
+    assert "rivals         ok      no other program that moves interrupts was found\n" in out
     assert scene.host.smp(40) == "0-15"
+
+
+def test_check_does_not_clear_rivals_that_it_cannot_see(scene: Scene, run: Run) -> None:
+    """A container mounts no more of the host's /proc than /proc/irq."""
+    _, out, _ = run("check")
+    assert f"rivals         ok      not looked for: {scene.host.proc} shows no processes; look for irqbalance on" in out
 
 
 def test_check_tells_the_next_step_for_each_fault(scene: Scene, run: Run) -> None:
@@ -274,6 +282,16 @@ def test_the_demo_needs_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     assert "remote_node" in done.stdout
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_says_what_it_lacks_on_a_read_only_root(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: ["/proc/self"])
+    monkeypatch.setattr("tempfile.tempdir", None)
+    assert main(["demo"]) == 1
+    told = "no temporary folder can be made: No usable temporary directory found in ['/proc/self']; name one in TMPDIR"
+    assert capsys.readouterr().err == f"irqaffinity: {told}\n"
 
 
 def test_the_readme_shows_what_the_demo_prints() -> None:
