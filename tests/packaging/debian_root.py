@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small Debian from the archive that this machine's apt uses."""
+
+import subprocess
+from pathlib import Path
+
+from tests.artefacts import artefact
+
+SUITE = "bookworm"
+_MMDEBSTRAP = ["mmdebstrap", "--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io"]
+_TARGETS = [
+    "apt-get",
+    "indextargets",
+    "--format=$(REPO_URI) $(RELEASE) $(COMPONENT)",
+    "Created-By: Packages",
+    "Origin: Debian",
+]
+
+
+def debian_sources() -> str:
+    """Return where this machine's apt gets Debian's packages of the suite, as a file for sources.list.d (deb822)."""
+    done = subprocess.run(_TARGETS, check=True, capture_output=True, text=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    rows = [row for row in rows if row[1].startswith(SUITE)]
+    assert rows, f"this machine's apt has no Debian {SUITE}: add it to its sources, and run apt-get update"
+    return "\n".join(f"Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: {part}\n" for uri, suite, part in rows)
+
+
+def debian_root() -> Path:
+    """Return an archive (tar) with Debian's required packages and apt, made once."""
+    return artefact("debian-root", [*_MMDEBSTRAP, debian_sources()], _make) / "root.tar"
+
+
+def _make(folder: Path) -> None:
+    command = [*_MMDEBSTRAP, SUITE, str(folder / "root.tar"), "-"]
+    subprocess.run(command, input=debian_sources(), check=True, text=True)
