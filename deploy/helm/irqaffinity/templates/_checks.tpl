@@ -1,0 +1,21 @@
+{{/* Values that are each right, and do not go together. */}}
+{{- define "irqaffinity.refuseContradictions" -}}
+{{- $broker := .Values.endpoints.oslo_messaging -}}
+{{- $url := get (.Values.conf.irqaffinity.DEFAULT | default dict) "transport_url" -}}
+{{- if and $broker.existing_secret.name (or $url $broker.auth.irqaffinity.password) -}}
+{{-   fail "endpoints.oslo_messaging.existing_secret.name is set, and so is a password or conf.irqaffinity.DEFAULT.transport_url: remove one, for only one broker can be meant" -}}
+{{- end -}}
+{{- range $name, $folder := .Values.conf.irqaffinity.host -}}
+{{-   if regexMatch "^/(proc|sys)(/|$)" $folder -}}
+{{-     fail (printf "conf.irqaffinity.host.%s is %s, which is the pod's own: name another folder, such as /host/%s" $name $folder $name) -}}
+{{-   end -}}
+{{- end -}}
+{{- if and .Values.tls.client_certificate (not .Values.tls.oslo_messaging) -}}
+{{-   fail "tls.client_certificate is set without tls.oslo_messaging: set both, for a certificate is shown over TLS alone" -}}
+{{- end -}}
+{{- range $manifest := list "pod_monitor" "service_metrics" -}}
+{{-   if and (get $.Values.manifests $manifest) (not $.Values.conf.irqaffinity.metrics.enabled) -}}
+{{-     fail (printf "manifests.%s is set, and there are no metrics: set conf.irqaffinity.metrics.enabled too" $manifest) -}}
+{{-   end -}}
+{{- end -}}
+{{- end }}

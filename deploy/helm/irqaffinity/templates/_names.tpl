@@ -1,0 +1,47 @@
+{{/* What things are called: names, labels, the image. */}}
+
+{{- define "irqaffinity.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end }}
+
+{{/* Room is left for "-metrics" and "-check". */}}
+{{- define "irqaffinity.fullname" -}}
+{{- $name := include "irqaffinity.name" . -}}
+{{- $both := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- .Values.fullnameOverride | default $both | trunc 50 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "irqaffinity.secret" -}}
+{{- include "irqaffinity.fullname" . }}-etc
+{{- end }}
+
+{{/* The labels by which pods are found; those of a DaemonSet can never be changed. Takes (list . component). */}}
+{{- define "irqaffinity.selector" -}}
+{{- $component := index . 1 -}}
+{{- with index . 0 -}}
+app.kubernetes.io/name: {{ include "irqaffinity.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+application: irqaffinity
+component: {{ $component }}
+{{- end }}
+{{- end }}
+
+{{/* The labels of every object. Takes (list . component). */}}
+{{- define "irqaffinity.labels" -}}
+{{ include "irqaffinity.selector" . }}
+{{- with index . 0 }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+release_group: {{ .Values.release_group | default .Release.Name }}
+{{- end }}
+{{- end }}
+
+{{- define "irqaffinity.image" -}}
+{{- $image := .Values.images.tags.irqaffinity -}}
+{{- if regexMatch "[:@]" (base $image) -}}
+{{ $image }}
+{{- else -}}
+{{ $image }}:{{ .Chart.AppVersion }}
+{{- end -}}
+{{- end }}

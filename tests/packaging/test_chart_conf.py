@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The irqaffinity.conf of the chart, as oslo.config and the program itself read it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irqaffinity.conf.broker import load_broker
+from irqaffinity.conf.load import Settings, load
+from irqaffinity.listen.broker import Broker
+from irqaffinity.plan.policy import Numa
+from tests.packaging.chart import Chart
+from tests.packaging.chart_values import BROKER, EXTRAS, MATRIX, METRICS, NOTHING, OPENSTACK_HELM, PASSWORD, TLS
+
+_VALIDATOR = Path(sys.executable).with_name("oslo-config-validator")
+_WITH_FILE = {name: values for name, values in MATRIX.items() if values is not NOTHING}
+
+
+class Read:
+    """What the program makes of the file that a chart with values gives it."""
+
+    def __init__(self, chart: Chart, values: dict[str, Any], folder: Path) -> None:
+        self.file = folder / "irqaffinity.conf"
+        self.file.write_text(chart.render(values).configuration)
+        (folder / "none").mkdir(exist_ok=True)
+        self._folders = [str(folder / "none")]
+
+    @property
+    def settings(self) -> Settings:
+        return load([str(self.file)], self._folders)
+
+    @property
+    def broker(self) -> Broker:
+        broker = load_broker([str(self.file)], self._folders, self.settings.notifications)
+        assert broker is not None
+        return broker
+
+
+@pytest.mark.parametrize("values", _WITH_FILE.values(), ids=list(_WITH_FILE))
+def test_every_option_is_one_of_the_program(chart: Chart, tmp_path: Path, values: dict[str, Any]) -> None:
+    read = Read(chart, values, tmp_path)
+    namespaces = ("--namespace", "irqaffinity", "--namespace", "irqaffinity.broker")
+    done = subprocess.run(
+        [_VALIDATOR, *namespaces, "--input-file", read.file], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not found" not in done.stdout + done.stderr
+    assert read.settings.unknown == ()
+
+
+def test_values_become_settings(chart: Chart, tmp_path: Path) -> None:
+    settings = Read(chart, OPENSTACK_HELM, tmp_path).settings
+    assert settings.debug
+    assert settings.policy.numa is Numa.STRICT
+    assert str(settings.policy.dedicated_cpus) == "2-15"
+    assert settings.policy.flavor_masks == {"nfv.large": "1-4,^3,6"}
+    assert settings.notifications.versioned_topics == ("one", "two")
+    assert [spec.product for spec in settings.policy.device_specs] == ["10ed", None]
+    assert Read(chart, METRICS, tmp_path).settings.metrics.port == 9999
+
+
+def test_each_device_spec_is_a_line_of_its_own(chart: Chart, tmp_path: Path) -> None:
+    """A map becomes JSON, in which a $ of a regular expression is one; text stays as it is, on several lines too."""
+    first, second, third, fourth = Read(chart, EXTRAS, tmp_path).settings.policy.device_specs
+    assert first.tags == {"physical_network": "a&b"}
+    assert second.address is not None
+    assert "[0-2]$" in str(second.address)
+    assert (third.product, fourth.netdev) == ("154c", "ens5f0")
+
+
+def test_a_broker_of_several_nodes_gets_the_password_as_it_was_given(chart: Chart, tmp_path: Path) -> None:
+    broker = Read(chart, TLS, tmp_path).broker
+    assert [(node.name, node.port) for node in broker.hosts] == [
+        ("mq-1.example.org", 5671),
+        ("mq-2.example.org", 5673),
+        ("2001:db8::1", 5671),
+    ]
+    assert {(node.user, node.password) for node in broker.hosts} == {("irq@affinity", PASSWORD)}
+    assert broker.virtual_host == "nova"
+    assert broker.tls is not None
+    assert (broker.tls["ca_certs"], broker.tls["keyfile"]) == (
+        "/etc/rabbitmq/certs/ca.crt",
+        "/etc/rabbitmq/certs/tls.key",
+    )
+    assert Read(chart, BROKER, tmp_path).broker.tls is None
+
+
+def test_the_broker_of_openstack_helm_is_found_by_its_pods_or_its_service(chart: Chart, tmp_path: Path) -> None:
+    broker = Read(chart, OPENSTACK_HELM, tmp_path).broker
+    service = "rabbitmq.infra.svc.cluster.example"
+    assert [node.name for node in broker.hosts] == [f"rabbitmq-rabbitmq-{number}.{service}" for number in range(3)]
+    assert broker.heartbeat == 10000000
+    login = {"auth": {"irqaffinity": {"password": "secret"}}}
+    for given, name in (
+        ({"statefulset": None}, "rabbitmq.openstack.svc.cluster.local"),
+        ({"hosts": {"default": "192.0.2.7"}}, "192.0.2.7"),
+        ({"host_fqdn_override": {"default": {"host": "mq.example.org"}}}, "mq.example.org"),
+    ):
+        endpoints = {"endpoints": {"oslo_messaging": login | given}}
+        assert [node.name for node in Read(chart, endpoints, tmp_path).broker.hosts] == [name]
+
+
+def test_what_conf_says_goes_before_what_is_filled_in(chart: Chart, tmp_path: Path) -> None:
+    conf = {
+        "DEFAULT": {"transport_url": "rabbit://me@other/"},
+        "libvirt": {"uri": "test:///default"},
+        "oslo_messaging_rabbit": {"ssl": False},
+    }
+    read = Read(chart, TLS | {"conf": {"irqaffinity": conf}}, tmp_path)
+    assert read.settings.libvirt_uri == "test:///default"
+    assert ([node.name for node in read.broker.hosts], read.broker.tls) == (["other"], None)
+
+
+def test_a_line_break_in_a_value_begins_no_option(chart: Chart, tmp_path: Path) -> None:
+    conf = {"notifications": {"exchange": "nova\n[host]\nproc = /elsewhere"}}
+    assert Read(chart, {"conf": {"irqaffinity": conf}}, tmp_path).settings.proc == "/host/proc"
+
+
+def test_what_is_another_value_in_each_pod_comes_from_the_environment(
+    chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variables are those of the manifests; the file of the same chart has other values for them, or none."""
+    names = [name for name in chart.render(METRICS).environment() if name.startswith("OS_")]
+    existing = {"endpoints": {"oslo_messaging": {"existing_secret": {"name": "broker"}}}}
+    names += [name for name in chart.render(existing).environment() if "TRANSPORT" in name]
+    for name, value in zip(names, ("cmp-7", "192.0.2.9", "rabbit://a:b%24@one,c:d@two/nova"), strict=True):
+        monkeypatch.setitem(os.environ, name, value)
+    read = Read(chart, METRICS, tmp_path)
+    assert (read.settings.host, read.settings.metrics.bind) == ("cmp-7", "192.0.2.9")
+    assert [(node.name, node.password) for node in read.broker.hosts] == [("one", "b$"), ("two", "d")]

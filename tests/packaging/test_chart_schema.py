@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wrong values are refused by helm before anything is installed, with a line that names the value."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from oslo_config import cfg
+
+from irqaffinity.conf.options import list_opts
+from tests.packaging.chart import CHART, Chart, Refused
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+FILLED_IN = {("metrics", "bind"), ("state", "path"), ("status", "path")}
+"""Options that follow from where the chart mounts things."""
+
+
+def nest(path: str, value: Any) -> dict[str, Any]:
+    """Return the value at the end of a path of names."""
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    return value  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("replicas", 3, "Additional property replicas is not allowed"),
+        ("images.tags.irqaffinty", "x", "images.tags: Additional property irqaffinty is not allowed"),
+        ("conf.irqaffinity.placement.numma", "strict", "conf.irqaffinity.placement: Additional property numma"),
+        ("conf.irqaffinity.placment", {}, "conf.irqaffinity: Additional property placment"),
+        ("conf.irqaffinity.metrics.bind", "::", "conf.irqaffinity.metrics: Additional property bind"),
+        ("endpoints.oslo_mesaging", {}, "endpoints: Additional property oslo_mesaging"),
+        ("pod.probes.irqaffinity.irqaffinity.liveness.params.period", 30, "params: Additional property period"),
+        ("reset", "yes", "reset: Invalid type. Expected: boolean, given: string"),
+        ("host.tracefs.enabled", "false", "host.tracefs.enabled: Invalid type"),
+        ("host.libvirt.path", "run/libvirt", "host.libvirt.path: Does not match pattern"),
+        ("images.pull_policy", "Sometimes", "images.pull_policy must be one of"),
+        ("conf.irqaffinity.placement.numa", "near", "conf.irqaffinity.placement.numa must be one of"),
+        ("conf.irqaffinity.audit.interval", 0, "conf.irqaffinity.audit.interval: Must be greater than or equal to 1"),
+        ("conf.irqaffinity.metrics.port", "http", "conf.irqaffinity.metrics.port: Invalid type"),
+        ("conf.irqaffinity.pci.device_spec", 5, "conf.irqaffinity.pci.device_spec"),
+        ("endpoints.oslo_messaging.path", "nova", "endpoints.oslo_messaging.path: Does not match pattern"),
+        ("endpoints.oslo_messaging.host_fqdn_override.default", ["a:b"], "host_fqdn_override.default"),
+        ("pod.lifecycle.upgrades.daemonsets.irqaffinity.max_unavailable", 0, "irqaffinity.max_unavailable"),
+    ],
+)
+def test_wrong_types_and_unknown_names_are_refused(chart: Chart, path: str, value: object, told: str) -> None:
+    with pytest.raises(Refused, match=re.escape(told)):
+        chart.render(nest(path, value))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (nest("conf.irqaffinity.host.proc", "/proc"), r"conf\.irqaffinity\.host\.proc is /proc, .* such as /host/proc"),
+        (nest("manifests.pod_monitor", True), r"manifests\.pod_monitor is set.*conf\.irqaffinity\.metrics\.enabled"),
+        (nest("manifests.service_metrics", True), r"manifests\.service_metrics is set"),
+        (nest("tls.client_certificate", True), r"tls\.client_certificate is set without tls\.oslo_messaging"),
+        (
+            nest("pod.probes.irqaffinity.irqaffinity.liveness.params.periodSeconds", 10),
+            r"liveness\.params\.periodSeconds is 10: .* or set conf\.irqaffinity\.metrics\.enabled",
+        ),
+        (
+            nest("endpoints.oslo_messaging.existing_secret.name", "broker")
+            | nest("conf.irqaffinity.DEFAULT.transport_url", "rabbit://a"),
+            r"existing_secret\.name is set, and so is",
+        ),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(chart: Chart, values: dict[str, Any], told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        chart.render(values)
+
+
+def options_of_schema() -> Iterator[tuple[str, str, Any]]:
+    for group, schema in SCHEMA["properties"]["conf"]["properties"]["irqaffinity"]["properties"].items():
+        for name, option in schema.get("properties", {}).items():
+            yield group, name, option
+
+
+def test_the_schema_knows_every_option_of_the_program() -> None:
+    of_program = {(group, option.dest) for group, options in list_opts() for option in options}
+    of_schema = {(group, name) for group, name, _ in options_of_schema()}
+    assert of_schema - {("DEFAULT", "transport_url")} == of_program - FILLED_IN
+
+
+def test_the_choices_of_the_schema_are_those_of_the_program() -> None:
+    choices = {
+        (group, option.dest): list(option.type.choices)
+        for group, options in list_opts()
+        for option in options
+        if isinstance(option, cfg.StrOpt) and option.type.choices
+    }
+    assert {(group, name): option["enum"] for group, name, option in options_of_schema() if "enum" in option} == choices
+
+
+def test_every_value_is_explained() -> None:
+    """In the form of helm-docs: a comment that begins with two dashes, above the value or a group of it."""
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    unexplained, covered = [], -1
+    for number, line in enumerate(lines):
+        depth = len(line) - len(line.lstrip())
+        if not re.match(r" *[\w-]+:", line) or (0 <= covered < depth):
+            continue
+        covered = -1
+        if comment_above(lines, number).startswith("# --"):
+            covered = depth
+        elif not line.endswith(":"):
+            unexplained.append(line)
+    assert unexplained == []
+
+
+def comment_above(lines: list[str], number: int) -> str:
+    comments: list[str] = []
+    while number > 0 and lines[number - 1].lstrip().startswith("#"):
+        number -= 1
+        comments.insert(0, lines[number].strip())
+    return next((each for each in comments if each.startswith("# --")), "")
+
+
+def test_every_part_of_the_values_is_in_the_readme() -> None:
+    readme = (CHART / "README.md").read_text()
+    parts = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert [part for part in parts if f"`{part}" not in readme] == []
