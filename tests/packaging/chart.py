@@ -35,11 +35,12 @@ def helm(*arguments: str | Path, folder: Path) -> str:
 
 
 class Chart:
-    """The chart with values; each rendering is a run of helm."""
+    """The chart with values; each rendering is a run of helm, and the same one is not run again."""
 
     def __init__(self, folder: Path, path: Path = CHART) -> None:
         self._folder = folder
         self._path = path
+        self._rendered: dict[str, str] = {}
 
     def lint(self, values: Values) -> str:
         """Return what helm's own judge says; raise Refused."""
@@ -47,9 +48,11 @@ class Chart:
 
     def render(self, values: Values | None = None, kubernetes: str = "1.33.0") -> "Rendered":
         """Return the manifests for a version of Kubernetes; raise Refused."""
-        call = ("template", RELEASE, self._path, "--namespace", NAMESPACE, "--kube-version", kubernetes)
-        text = helm(*call, *self._given(values or {}), folder=self._folder)
-        return Rendered([manifest for manifest in yaml.safe_load_all(text) if manifest])
+        key = f"{kubernetes} {json.dumps(values)}"
+        if key not in self._rendered:
+            call = ("template", RELEASE, self._path, "--namespace", NAMESPACE, "--kube-version", kubernetes)
+            self._rendered[key] = helm(*call, *self._given(values or {}), folder=self._folder)
+        return Rendered([manifest for manifest in yaml.safe_load_all(self._rendered[key]) if manifest])
 
     def _given(self, values: Values) -> tuple[str | Path, ...]:
         given = self._folder / "given.json"

@@ -22,9 +22,7 @@ BROKER = {
 TLS = BROKER | {"tls": {"oslo_messaging": True, "client_certificate": True}}
 
 EXISTING_SECRET = {
-    "endpoints": {
-        "oslo_messaging": {"existing_secret": {"name": "nova-rabbitmq-user", "key": "RABBITMQ_CONNECTION"}}
-    },
+    "endpoints": {"oslo_messaging": {"existing_secret": {"name": "nova-rabbitmq-user", "key": "TRANSPORT_URL"}}},
 }
 
 METRICS = {
@@ -35,14 +33,21 @@ METRICS = {
 
 OPENSTACK_HELM = {
     "release_group": "compute-kit",
-    "images": {"tags": {"irqaffinity": "registry.example.org:5000/compute/irqaffinity:0.1.0-1"}, "pull_policy": "Always"},
+    "images": {
+        "tags": {"irqaffinity": "registry.example.org:5000/compute/irqaffinity:0.1.0-1"},
+        "pull_policy": "Always",
+    },
     "labels": {"agent": {"irqaffinity": {"node_selector_key": "sriov", "node_selector_value": "enabled"}}},
     "endpoints": {
         "cluster_domain_suffix": "cluster.example",
         "oslo_messaging": {
             "namespace": "infra",
             "auth": {
-                "admin": {"username": "rabbitmq", "password": "secret", "secret": {"tls": {"internal": "rabbitmq-tls"}}},
+                "admin": {
+                    "username": "rabbitmq",
+                    "password": "secret",
+                    "secret": {"tls": {"internal": "rabbitmq-tls"}},
+                },
                 "irqaffinity": {"username": "irqaffinity", "password": "secret"},
             },
             "statefulset": {"name": "rabbitmq-rabbitmq", "replicas": 3},

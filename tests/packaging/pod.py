@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the pod of a rendered chart on this machine, with the mounts, rights and environment that it names.
+
+Its root is a new one, read-only, with this machine's programs in it in place of an image. Mount, process and, where
+wanted, network namespaces are its own, as is its /proc, in which irq is read-only as container runtimes have it.
+"""
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tests.functional.agent import wait_for
+from tests.packaging.chart import Manifest, Rendered
+
+TREE = Path(__file__).parents[2]
+_PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt")
+_FILES = ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/hosts")
+_NO_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
+_NODE = "cmp-12"
+
+
+class Pod:
+    """One pod. `start` is what the kubelet does, `run` what `kubectl exec` does."""
+
+    def __init__(
+        self, rendered: Rendered, folder: Path, hosts: Mapping[str, Path], *, own_network: bool = True
+    ) -> None:
+        """`hosts` are the folders that stand for some of the host's own, by their path there."""
+        self.rendered = rendered
+        self.folder = folder
+        self._hosts = hosts
+        self._network = ("--net",) if own_network else ()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = "127.0.0.7"
+        self.root = folder / "root"
+        self.log = folder / "log"
+
+    def start(self) -> None:
+        """Run the containers before the agent's one after the other, and then the agent's."""
+        (self.folder / "secret").mkdir()
+        script = self.folder / "pod.sh"
+        script.write_text("\n".join(self._script()))
+        namespaces = ("unshare", "--mount", "--pid", "--fork", "--kill-child", *self._network)
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen([*namespaces, "sh", script], stdout=log, stderr=log)
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the container, and return what it printed."""
+        inside = wait_for("the first process of the container", self.process)
+        enter = ("nsenter", "--mount", "--pid", "--net", "--root", "--wd", "--target", str(inside))
+        call = [*enter, *_NO_RIGHTS, "env", "-i", *self._variables(), *command]
+        return subprocess.run(call, capture_output=True, text=True, check=False)
+
+    def stop(self) -> int:
+        """Tell the agent to end, as the kubelet does, and return its exit status."""
+        assert self._process is not None
+        inside = wait_for("the first process of the container", self.process)
+        os.kill(inside, signal.SIGTERM)
+        return self._process.wait(timeout=60)
+
+    def kill(self) -> None:
+        """End what is left."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def process(self) -> int | None:
+        """Return the number that the container's first process has outside, once that is its own program."""
+        assert self._process is not None
+        assert self._process.poll() is None, self.log.read_text()
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        program = "\0".join(_command(self.rendered.agent)).encode()
+        if not children or program not in Path(f"/proc/{children[0]}/cmdline").read_bytes():
+            return None
+        return int(children[0])
+
+    def _script(self) -> Iterator[str]:
+        spec, agent = self.rendered.spec, self.rendered.agent
+        root = self.root
+        yield from ("set -eu", "mount --make-rprivate /", f"mkdir -p {root}", f"mount -t tmpfs root {root}")
+        for path in (*_PROGRAMS, *sorted({sys.prefix, sys.base_prefix, str(TREE)})):
+            yield f"[ ! -e {path} ] || {{ mkdir -p {root}{path}; mount --rbind {path} {root}{path}; }}"
+        yield f"mkdir -p {root}/proc {root}/sys {root}/dev {root}/etc {root}/var/lib"
+        yield from (f"cp {path} {root}{path}" for path in _FILES)
+        yield from (
+            f"touch {root}/dev/{name}; mount --bind /dev/{name} {root}/dev/{name}" for name in ("null", "urandom")
+        )
+        yield f"mount -t proc proc {root}/proc"
+        yield f"mount --bind {root}/proc/irq {root}/proc/irq"
+        yield f"mount -o remount,bind,ro {root}/proc/irq"
+        volumes = {volume["name"]: volume for volume in spec["volumes"]}
+        for mount in agent["volumeMounts"]:
+            yield from self._mount(volumes[mount["name"]], mount)
+        yield f"mount -o remount,ro {root}"
+        for container in spec["initContainers"]:
+            yield self._inside(_command(container))
+        yield "exec " + self._inside(_command(agent))
+
+    def _mount(self, volume: Manifest, mount: Manifest) -> Iterator[str]:
+        """Give the commands that mount one volume, as the kubelet and a runtime do."""
+        to, source = f"{self.root}{mount['mountPath']}", None
+        yield f"mkdir -p {Path(to).parent}"
+        if "hostPath" in volume:
+            source = self._hosts.get(volume["hostPath"]["path"], volume["hostPath"]["path"])
+            kind = volume["hostPath"]["type"]
+            yield f"mkdir -p {source}" if kind == "DirectoryOrCreate" else ":"
+            yield f"touch {to}" if kind == "File" else f"mkdir -p {to}"
+            yield f"mount --rbind {source} {to}"
+        elif "secret" in volume:
+            secret = self.rendered.one("Secret")
+            for name, content in secret["data"].items():
+                file = self.folder / "secret" / name
+                file.write_bytes(base64.b64decode(content))
+                file.chmod(volume["secret"]["defaultMode"])
+            yield f"mkdir -p {to}; mount --bind {self.folder}/secret {to}"
+        else:
+            yield f"mkdir -p {to}; mount -t tmpfs empty {to}"
+        if mount.get("readOnly"):
+            yield f"mount -o remount,bind,ro {to}"
+
+    def _inside(self, command: Sequence[str]) -> str:
+        return f"chroot {self.root} {' '.join(_NO_RIGHTS)} env -i {' '.join(self._variables())} {' '.join(command)}"
+
+    def _variables(self) -> Iterator[str]:
+        """Give the environment of the container, the downward API's values in it."""
+        yield f"PATH={Path(sys.executable).parent}:/usr/bin:/bin"
+        fields = {"spec.nodeName": _NODE, "status.podIP": self.address}
+        known: dict[str, str] = {}
+        for name, value in self.rendered.environment().items():
+            text = value if isinstance(value, str) else fields[value["fieldRef"]["fieldPath"]]
+            for other, its in known.items():
+                text = text.replace(f"$({other})", its)
+            known[name] = text
+            yield f"{name}={text}"
+
+
+def _command(container: Manifest) -> list[str]:
+    """Return what a container runs: its command, or its arguments to the entry point of the image."""
+    return container.get("command") or ["irqaffinity", *container["args"]]
