@@ -98,7 +98,7 @@ EXTRAS = {
             "host": {"proc": "/srv/proc", "sys": "/srv/sys"},
             "pci": {
                 "device_spec": [
-                    {"vendor_id": "8086", "product_id": "10ed", "physical_network": "a&b"},
+                    {"vendor_id": "8086", "product_id": "10ed", "physical_network": "a&$b"},
                     {"address": {"function": "[0-2]$"}},
                     '[{"vendor_id": "8086",\n  "product_id": "154c"},\n {"devname": "ens5f0"}]\n',
                 ]

@@ -79,30 +79,32 @@ class Pod:
         return int(children[0])
 
     def _script(self) -> Iterator[str]:
+        """Give the commands that make the pod, and become its agent."""
         spec, agent = self.rendered.spec, self.rendered.agent
-        root = self.root
-        yield from ("set -eu", "mount --make-rprivate /", f"mkdir -p {root}", f"mount -t tmpfs root {root}")
-        for path in (*_PROGRAMS, *sorted({sys.prefix, sys.base_prefix, str(TREE)})):
-            yield f"[ ! -e {path} ] || {{ mkdir -p {root}{path}; mount --rbind {path} {root}{path}; }}"
-        yield f"mkdir -p {root}/proc {root}/sys {root}/dev {root}/etc {root}/var/lib"
-        yield from (f"cp {path} {root}{path}" for path in _FILES)
-        yield from (
-            f"touch {root}/dev/{name}; mount --bind /dev/{name} {root}/dev/{name}" for name in ("null", "urandom")
-        )
-        yield f"mount -t proc proc {root}/proc"
-        yield f"mount --bind {root}/proc/irq {root}/proc/irq"
-        yield f"mount -o remount,bind,ro {root}/proc/irq"
+        yield from ("set -eu", "mount --make-rprivate /", *self._image())
         volumes = {volume["name"]: volume for volume in spec["volumes"]}
         for mount in agent["volumeMounts"]:
             yield from self._mount(volumes[mount["name"]], mount)
-        yield f"mount -o remount,ro {root}"
+        yield f"mount -o remount,ro {self.root}"
         for container in spec["initContainers"]:
             yield self._inside(_command(container))
         yield "exec " + self._inside(_command(agent))
 
+    def _image(self) -> Iterator[str]:
+        """Give the commands that make a root of this machine's programs, and what a runtime puts into it."""
+        root = self.root
+        yield f"mkdir -p {root}; mount -t tmpfs root {root}; mkdir -p {root}/proc {root}/sys {root}/dev {root}/etc"
+        for path in (*_PROGRAMS, *sorted({sys.prefix, sys.base_prefix, str(TREE)})):
+            yield f"[ ! -e {path} ] || {{ mkdir -p {root}{path}; mount --rbind {path} {root}{path}; }}"
+        yield from (f"cp {path} {root}{path}" for path in _FILES)
+        for device in ("/dev/null", "/dev/urandom"):
+            yield f"touch {root}{device}; mount --bind {device} {root}{device}"
+        yield f"mount -t proc proc {root}/proc"
+        yield f"mount --bind {root}/proc/irq {root}/proc/irq; mount -o remount,bind,ro {root}/proc/irq"
+
     def _mount(self, volume: Manifest, mount: Manifest) -> Iterator[str]:
         """Give the commands that mount one volume, as the kubelet and a runtime do."""
-        to, source = f"{self.root}{mount['mountPath']}", None
+        to = f"{self.root}{mount['mountPath']}"
         yield f"mkdir -p {Path(to).parent}"
         if "hostPath" in volume:
             source = self._hosts.get(volume["hostPath"]["path"], volume["hostPath"]["path"])
@@ -111,8 +113,7 @@ class Pod:
             yield f"touch {to}" if kind == "File" else f"mkdir -p {to}"
             yield f"mount --rbind {source} {to}"
         elif "secret" in volume:
-            secret = self.rendered.one("Secret")
-            for name, content in secret["data"].items():
+            for name, content in self.rendered.one("Secret")["data"].items():
                 file = self.folder / "secret" / name
                 file.write_bytes(base64.b64decode(content))
                 file.chmod(volume["secret"]["defaultMode"])

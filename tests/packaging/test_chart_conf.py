@@ -66,7 +66,7 @@ def test_values_become_settings(chart: Chart, tmp_path: Path) -> None:
 def test_each_device_spec_is_a_line_of_its_own(chart: Chart, tmp_path: Path) -> None:
     """A map becomes JSON, in which a $ of a regular expression is one; text stays as it is, on several lines too."""
     first, second, third, fourth = Read(chart, EXTRAS, tmp_path).settings.policy.device_specs
-    assert first.tags == {"physical_network": "a&b"}
+    assert first.tags == {"physical_network": "a&$b"}
     assert second.address is not None
     assert "[0-2]$" in str(second.address)
     assert (third.product, fourth.netdev) == ("154c", "ens5f0")
