@@ -86,7 +86,7 @@ class Pod:
         for mount in agent["volumeMounts"]:
             yield from self._mount(volumes[mount["name"]], mount)
         yield f"mount -o remount,ro {self.root}"
-        for container in spec["initContainers"]:
+        for container in spec.get("initContainers", ()):
             yield self._inside(_command(container))
         yield "exec " + self._inside(_command(agent))
 
@@ -109,7 +109,7 @@ class Pod:
         if "hostPath" in volume:
             source = self._hosts.get(volume["hostPath"]["path"], volume["hostPath"]["path"])
             kind = volume["hostPath"]["type"]
-            yield f"mkdir -p {source}" if kind == "DirectoryOrCreate" else ":"
+            yield f"mkdir -m 0755 -p {source}" if kind == "DirectoryOrCreate" else ":"
             yield f"touch {to}" if kind == "File" else f"mkdir -p {to}"
             yield f"mount --rbind {source} {to}"
         elif "secret" in volume:

@@ -70,7 +70,7 @@ def test_no_pod_has_more_rights_than_user_0(chart: Chart, values: dict[str, Any]
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert spec["automountServiceAccountToken"] is False
         assert {"hostPID", "hostIPC", "shareProcessNamespace"}.isdisjoint(spec)
-        for container in spec["initContainers"] + spec["containers"]:
+        for container in spec.get("initContainers", []) + spec["containers"]:
             assert container["securityContext"] == {
                 "privileged": False,
                 "allowPrivilegeEscalation": False,
@@ -120,15 +120,11 @@ def test_tracefs_and_the_processes_of_the_host_can_be_switched(chart: Chart) -> 
     assert (path, proc["hostPath"]["path"], proc["readOnly"]) == ("/srv/proc", "/proc", True)
 
 
-def test_the_state_is_kept_on_the_host_for_root_alone(chart: Chart) -> None:
-    """The kubelet makes the folder with mode 0755, which the program refuses."""
+def test_the_state_is_kept_on_the_host(chart: Chart) -> None:
     for given, host in (({}, "/var/lib/irqaffinity"), (EXTRAS, "/srv/irqaffinity")):
         rendered = chart.render(given)
         path, state = rendered.mounts()["state"]
         assert (path, state["hostPath"]) == ("/var/lib/irqaffinity", {"path": host, "type": "DirectoryOrCreate"})
-        (first,) = rendered.spec["initContainers"]
-        assert first["command"] == ["chmod", "0700", path]
-        assert first["volumeMounts"] == [{"name": "state", "mountPath": path}]
 
 
 def test_what_the_image_keeps_read_only_and_the_agent_writes_is_mounted(chart: Chart) -> None:
@@ -268,7 +264,7 @@ def test_helm_test_checks_with_what_the_agent_has(chart: Chart) -> None:
     assert check["args"] == ["check"]
     for name in ("image", "env", "volumeMounts", "securityContext"):
         assert check[name] == rendered.agent[name]
-    for name in ("volumes", "nodeSelector", "initContainers", "serviceAccountName", "securityContext"):
+    for name in ("volumes", "nodeSelector", "serviceAccountName", "securityContext"):
         assert test["spec"][name] == rendered.spec[name]
     selector = rendered.one("DaemonSet")["spec"]["selector"]["matchLabels"]
     assert not selector.items() <= test["metadata"]["labels"].items(), "the DaemonSet would take the pod for its own"
@@ -276,7 +272,7 @@ def test_helm_test_checks_with_what_the_agent_has(chart: Chart) -> None:
 
 def test_before_it_goes_the_chart_gives_every_interrupt_back(chart: Chart) -> None:
     rendered = chart.render(RESET)
-    _, reset = rendered.spec["initContainers"]
+    (reset,) = rendered.spec["initContainers"]
     assert reset["args"] == ["reset"]
     assert reset["volumeMounts"] == chart.render().agent["volumeMounts"]
     assert rendered.agent["command"] == ["sleep", "infinity"]

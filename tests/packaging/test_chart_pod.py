@@ -91,12 +91,13 @@ def test_the_agent_has_all_it_needs(pod: Pod) -> None:
     assert told["configuration"][1] == "/etc/irqaffinity/irqaffinity.conf"
     assert told["libvirt"][1].startswith("qemu+unix:///system?socket=/run/libvirt/libvirt-sock-ro, libvirt ")
     assert told["rights"][1].startswith("/host/proc/irq/")
-    assert told["rivals"][1] == "not looked for: /host/proc shows no process of the host"
+    assert told["rivals"][1] == "not looked for: /host/proc shows no processes; look for irqbalance on the host"
     assert told["broker"][1].startswith("no transport_url is set")
     assert status(pod)["host"] == "cmp-12"
 
 
 def test_the_state_is_stored_on_the_host_for_root_alone(pod: Pod) -> None:
+    """The kubelet makes the folder with mode 0755."""
     wait_for("libvirt in the status", lambda: has_libvirt(pod))
     assert status(pod)["state_unsaved"] is None
     folder = pod.folder / "state"

@@ -28,7 +28,7 @@ securityContext:
   {{- toYaml .Values.pod.security_context.irqaffinity.pod | nindent 2 }}
 {{- end }}
 
-{{/* The image, the rights and the resources of a container. */}}
+{{/* What every container has: its image, its rights, its environment, its mounts. */}}
 {{- define "irqaffinity.container" -}}
 image: {{ include "irqaffinity.image" . }}
 imagePullPolicy: {{ .Values.images.pull_policy }}
@@ -38,11 +38,6 @@ securityContext:
 resources:
   {{- toYaml .Values.pod.resources.irqaffinity | nindent 2 }}
 {{- end }}
-{{- end }}
-
-{{/* The same for a container that runs the program: it has the environment and the mounts as well. */}}
-{{- define "irqaffinity.program" -}}
-{{ include "irqaffinity.container" . }}
 {{- with include "irqaffinity.environment" . | trim }}
 env:
   {{- . | nindent 2 }}
@@ -181,14 +176,4 @@ recursiveReadOnly: IfPossible
 {{- with .Values.pod.mounts.irqaffinity.irqaffinity.volumes }}
 {{ toYaml . }}
 {{- end }}
-{{- end }}
-
-{{/* The kubelet makes the folder of the state for everybody, and the program keeps it for root alone. */}}
-{{- define "irqaffinity.stateFolder" -}}
-- name: state-folder
-  command: [chmod, "0700", /var/lib/irqaffinity]
-  {{- include "irqaffinity.container" . | nindent 2 }}
-  volumeMounts:
-    - name: state
-      mountPath: /var/lib/irqaffinity
 {{- end }}
