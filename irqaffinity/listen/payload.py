@@ -15,8 +15,8 @@ from typing import Any
 from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.text import clean
+from irqaffinity.spec.mask import EXTRA_SPEC
 
-_MASK = "hw:pci_irq_affinity_mask"
 _ENVELOPED = "oslo.message"
 _DATA = "nova_object.data"
 _VERSIONED, _LEGACY = "instance.", "compute.instance."
@@ -157,6 +157,6 @@ def _specs(event: str, data: Any, timestamp: Any) -> RememberedSpecs | None:
     extra_specs = flavor[_DATA].get("extra_specs") if flavor is not None else None
     if extra_specs is None:
         return None
-    mask = extra_specs.get(_MASK)
+    mask = extra_specs.get(EXTRA_SPEC)
     text = clean(" ".join(mask.split())) if mask is not None else None
     return RememberedSpecs(text, timestamp.replace("T", " "))

@@ -16,8 +16,8 @@ from irqaffinity.model.cpuset import LIMIT, CpuSet
 from irqaffinity.model.guest import Claim, ClaimKind, Guest, parse_guest_id
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import clean
+from irqaffinity.spec.mask import EXTRA_SPEC
 
-_MASK = "hw:pci_irq_affinity_mask"
 _POLICY = "hw:cpu_policy"
 _REALTIME = frozenset({"fifo", "rr"})
 _NETDEV = re.compile(r"(?!\.\.?$)[^/:\s\0]{1,15}")
@@ -65,7 +65,7 @@ def _read_guest(root: Element) -> Guest:
     if not 1 <= vcpus <= LIMIT:
         raise ValueError(f"<vcpu> is {vcpus}")
     specs = _extra_specs(root)
-    mask = None if specs is None else specs.get(_MASK)
+    mask = None if specs is None else specs.get(EXTRA_SPEC)
     emulator = root.find("cputune/emulatorpin")
     flavor = root.find("metadata/{*}instance/{*}flavor")
     return Guest(

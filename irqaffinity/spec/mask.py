@@ -13,6 +13,8 @@ from irqaffinity.model.cpuset import LIMIT, CpuSet
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Status
 
+EXTRA_SPEC = "hw:pci_irq_affinity_mask"
+
 _DIGITS = frozenset("0123456789")
 _LONGEST_NUMBER = 4300
 """Digits that int() converts (sys.int_info.default_max_str_digits), and so the longest number that Nova accepts."""
@@ -53,7 +55,9 @@ def parse_mask(text: str, vcpus: int) -> CpuSet:
         for index, position in ((element.first, element.first_at), (element.last, element.last_at)):
             if index >= vcpus:
                 number = clean(_number_at(text, position))
-                sentence = f"vCPU {number} does not exist: the guest has vCPUs {CpuSet(range(vcpus))}"
+                guest = "the guest has" if vcpus < LIMIT else "no guest has more than"
+                known = CpuSet.from_mask((1 << vcpus) - 1)
+                sentence = f"vCPU {number} does not exist: {guest} vCPUs {known}"
                 raise MaskError(Status.MASK_OUT_OF_RANGE, text, position, sentence)
     included = _union(element for element in elements if not element.excludes)
     chosen = included - _union(element for element in elements if element.excludes)
@@ -63,12 +67,15 @@ def parse_mask(text: str, vcpus: int) -> CpuSet:
 
 
 def check_mask(text: str) -> None:
-    """Raise MaskError if no guest, however large, could have this mask."""
+    """Raise MaskError if no guest could have this mask: none has more than 65536 vCPUs."""
     parse_mask(text, LIMIT)
 
 
 def _union(elements: Iterable[_Element]) -> CpuSet:
-    return CpuSet(cpu for element in elements for cpu in range(element.first, element.last + 1))
+    bits = 0
+    for element in elements:
+        bits |= (2 << element.last) - (1 << element.first)
+    return CpuSet.from_mask(bits)
 
 
 def _read_elements(text: str) -> list[_Element]:

@@ -2,11 +2,13 @@
 """The mask: Nova's language for ASCII digits, and what is refused, by which rule and where."""
 
 import re
+from unittest import mock
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Status
 from irqaffinity.spec.mask import MaskError, check_mask, parse_mask
@@ -196,6 +198,20 @@ def test_a_mask_that_is_empty_for_every_guest_fails_the_check_of_the_grammar(tex
     with pytest.raises(MaskError) as refusal:
         check_mask(text)
     assert refusal.value.status is Status.MASK_EMPTY
+
+
+@pytest.mark.parametrize(("text", "position"), [("65536", 0), ("0-99999999999", 2), ("1,^2-70000", 5)])
+def test_a_vcpu_that_no_guest_has_fails_the_check_of_the_grammar(text, position):
+    with pytest.raises(MaskError, match="no guest has more than vCPUs 0-65535") as refusal:
+        check_mask(text)
+    assert (refusal.value.status, refusal.value.position) == (Status.MASK_OUT_OF_RANGE, position)
+
+
+def test_the_widest_ranges_are_not_counted_one_by_one():
+    text = ",".join(["0-65535"] * 31 + ["^0-65534"])
+    assert set(parse_mask(text, 65536)) == {65535}
+    with mock.patch.object(CpuSet, "__init__", side_effect=AssertionError("a range was expanded")):
+        check_mask(text)
 
 
 SPACE = st.text(alphabet=" \t\n", max_size=2)
