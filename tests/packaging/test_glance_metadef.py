@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from irqaffinity.model.verdict import Status
 from irqaffinity.spec.mask import EXTRA_SPEC, MaskError, check_mask
 from tests.artefacts import TREE
-from tests.packaging.openstack import environment
+from tests.packaging.openstack_services import environment
 
 METADEF = TREE / "etc/glance/metadefs/irqaffinity.json"
 NAMESPACE = json.loads(METADEF.read_text())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stock Nova, with and without this package beside it: what its validators and its API make of the extra spec.
 
-Two releases: the newest, and the oldest that runs on a Python that this project supports.
+Two releases: the newest, and the old one that Debian 12 ships with Python 3.11.
 """
 
 import json
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from irqaffinity.model.verdict import Status
 from irqaffinity.spec.mask import EXTRA_SPEC, MaskError, parse_mask
 from tests.artefacts import TREE
-from tests.packaging.openstack import Nova, build_wheel, environment, environment_with, pip
+from tests.packaging.openstack_services import Nova, build_wheel, environment, environment_with, pip
 
 UNKNOWN = f"Validation failed; extra spec '{EXTRA_SPEC}' does not appear to be a valid extra spec."
 GOOD = ["1-4,^3,6", "0", " 1 - 2 ,, ^2 ,", "^3,0-7", "007", "65535", "0-65535"]
