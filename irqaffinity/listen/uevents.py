@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pyroute2.netlink.uevent import MONITOR_GROUP_KERNEL, UeventSocket
-
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.retry import delays
@@ -23,10 +21,22 @@ _DEVICE_ACTIONS = frozenset({"add", "remove", "bind", "unbind"})
 _CPU_ACTIONS = frozenset({"online", "offline"})
 
 
+def open_kernel_socket() -> Any:
+    """Return a socket that hears the kernel's uevents; raise OSError.
+
+    pyroute2 is imported here, in the listener's own thread: it takes half of the agent's start.
+    """
+    from pyroute2.netlink.uevent import MONITOR_GROUP_KERNEL, UeventSocket  # noqa: PLC0415
+
+    socket = UeventSocket()
+    socket.bind(groups=MONITOR_GROUP_KERNEL)
+    return socket
+
+
 class UeventListener:
     """One netlink socket after the other. `run` is the life of a thread; it ends with the process."""
 
-    def __init__(self, queue: WakeQueue, open_socket: Callable[[], Any] = UeventSocket) -> None:
+    def __init__(self, queue: WakeQueue, open_socket: Callable[[], Any] = open_kernel_socket) -> None:
         self.link = Link("uevents", "the kernel")
         self._wakes = queue
         self._open = open_socket
@@ -45,7 +55,6 @@ class UeventListener:
 
     def _listen(self) -> None:
         with contextlib.closing(self._open()) as socket:
-            socket.bind(groups=MONITOR_GROUP_KERNEL)
             self.link.up("the kernel")
             self._wakes.wake_all()
             while True:

@@ -11,7 +11,9 @@ from tests.lab.inside import guests, host
 from tests.lab.machine import booted
 from tests.lab.node import NIC0, VF0, Node
 
-_DEBIAN_COMMAND_LINE = "console=ttyS0 mitigations=off nokaslr audit=0 cryptomgr.notests tsc=reliable quiet"
+_DEBIAN_COMMAND_LINE = (
+    "console=ttyS0 quiet mitigations=off init_on_alloc=0 apparmor=0 audit=0 nowatchdog nokaslr cryptomgr.notests"
+)
 _DEBIAN_LIMIT = 500.0
 """Seconds that a kernel may take to boot in an emulated machine inside an emulated machine."""
 
@@ -36,7 +38,7 @@ def with_debian() -> Iterator[Node]:
         boot = {
             "initrd": str(parts.guest_initramfs(kernel)),
             "command_line": _DEBIAN_COMMAND_LINE,
-            "memory": 256,
+            "memory": 192,
         }
         node.call(guests.start, "debian", str(kernel.elf), [1], [VF0, NIC0], **boot)
         node.call(guests.wait_for_line, "debian", "READY", _DEBIAN_LIMIT)
@@ -55,20 +57,27 @@ def odd() -> Iterator[Node]:
 
 
 class Ahead:
-    """Boots machines one after the other in a thread of its own."""
+    """Boots machines one after the other in a thread of its own; they stand still until they are taken."""
 
     def __init__(self, machines: Mapping[str, Callable[[], AbstractContextManager[Node]]]) -> None:
         self._pool = ThreadPoolExecutor(1)
         self._stacks = {name: ExitStack() for name in machines}
         self._nodes: dict[str, Future[Node]] = {
-            name: self._pool.submit(self._stacks[name].enter_context, machine()) for name, machine in machines.items()
+            name: self._pool.submit(self._boot, name, machine) for name, machine in machines.items()
         }
+
+    def _boot(self, name: str, machine: Callable[[], AbstractContextManager[Node]]) -> Node:
+        node = self._stacks[name].enter_context(machine())
+        node.machine.stand_still()
+        return node
 
     @contextlib.contextmanager
     def take(self, name: str) -> Iterator[Node]:
         """Give a machine once it is there, and end it."""
         with self._stacks[name]:
-            yield self._nodes[name].result()
+            node = self._nodes[name].result()
+            node.machine.go_on()
+            yield node
 
     def close(self) -> None:
         """End what nobody took."""

@@ -12,6 +12,11 @@ from tests.lab.node import ALPHA, BETA, CONFIGURATION, Node
 _BOOTED_AHEAD = {"debian": boots.with_debian, "odd": boots.odd}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that share a running agent first: it takes long to start in an emulated machine."""
+    items.sort(key=lambda item: "agent" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _ahead(request: pytest.FixtureRequest) -> Iterator[boots.Ahead]:
     wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
@@ -47,6 +52,7 @@ def _ready(_node: Node) -> Iterator[Node]:
     """A compute node with guests alpha and beta, and an empty log."""
     _node.start_alpha()
     _node.start_beta()
+    _bear_again(_node)
     _node.call(program.empty_log)
     yield _node
     print(_node.call(program.log))
@@ -56,9 +62,7 @@ def _ready(_node: Node) -> Iterator[Node]:
 def node(_ready: Node) -> Node:
     """The same without a trace of the program: the interrupts have just been born."""
     _ready.call(program.forget_all)
-    for name in ("alpha", "beta"):
-        _ready.call(guests.tell, name, "de")
-    _ready.wait_born(*ALPHA, *BETA)
+    _bear_again(_ready)
     _ready.call(program.configure, CONFIGURATION)
     return _ready
 
@@ -71,3 +75,10 @@ def agent(_ready: Node) -> Node:
         _ready.start_agent()
     _ready.wait_placed(ALPHA | BETA)
     return _ready
+
+
+def _bear_again(node: Node) -> None:
+    """Have both guests give all their vectors back and take them again."""
+    for name in ("alpha", "beta"):
+        node.call(guests.tell, name, "de")
+    node.wait_born(*ALPHA, *BETA)

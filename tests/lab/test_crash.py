@@ -6,7 +6,7 @@ from tests.lab.node import ALPHA, BETA, VF1, VF3, Node
 
 
 def test_an_agent_that_is_killed_between_two_writes_forgets_no_origin(agent: Node) -> None:
-    for _ in range(3):
+    for _ in range(2):
         agent.call(guests.tell, "alpha", "d")
         killed = agent.call(crash.kill_agent_amid_births, "alpha", list(ALPHA))
         agent.call(program.wait_restarted, killed)

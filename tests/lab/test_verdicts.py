@@ -2,7 +2,7 @@
 """Interrupts that are not like the others: the kernel's own, a shared line, and those of no device."""
 
 from tests.lab.inside import guests, host, interrupts, program
-from tests.lab.node import BETA, NIC0, NIC1, Node
+from tests.lab.node import NIC0, NIC1, Node
 
 PF = host.PFS[0]
 
@@ -35,8 +35,8 @@ def test_a_line_that_two_devices_share_is_left_alone_and_one_of_ones_own_is_plac
         assert (reasons[NIC0], reasons[NIC1]) == ("shared_intx", "shared_intx")
     else:
         assert verdicts(report)[lines[NIC0]] in ("set", "pending")
-    node.call(guests.destroy, "beta")
-    node.call(interrupts.wait_gone, [*BETA, NIC1])
+    node.call(guests.pull_out, "beta", NIC1)
+    node.call(interrupts.wait_gone, [NIC1])
 
 
 def test_the_interrupt_of_the_iommu_is_nobodys(node: Node) -> None:
