@@ -5,7 +5,7 @@ import argparse
 import importlib.metadata
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from irqaffinity.model.cpuset import LIMIT
 from irqaffinity.model.guest import GuestId, parse_guest_id
@@ -40,13 +40,28 @@ class Parser(argparse.ArgumentParser):
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the arguments; those of all commands may stand before and after the command."""
-    common = _common_options()
-    given, rest = common.parse_known_args(arguments)
-    return _commands(common).parse_args(rest, namespace=given)
+    given, rest = _common_options().parse_known_args(arguments)
+    return make_parser().parse_args(rest, namespace=given)
 
 
-def _common_options() -> Parser:
-    parser = Parser(prog=PROGRAM, add_help=False)
+def make_parser() -> Parser:
+    """Return the parser of all that can be written, which the completion of the shell is made from as well.
+
+    It leaves the values of the options of all commands to whoever collects them from before and after the command.
+    """
+    common = _common_options(argument_default=argparse.SUPPRESS)
+    parser = Parser(
+        prog=PROGRAM,
+        parents=[common],
+        description="Keeps the interrupts of passed-through PCI devices on the CPUs of the guest that owns the device.",
+    )
+    parser.add_argument("--version", action=_Version)
+    _add_commands(parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser), common)
+    return parser
+
+
+def _common_options(**options: object) -> Parser:
+    parser = Parser(prog=PROGRAM, add_help=False, **options)
     group = parser.add_argument_group("options of all commands, before or after the command")
     group.add_argument("--config-file", metavar="F", action="append", help="configuration file; can be repeated")
     group.add_argument("--config-dir", metavar="D", action="append", help="folder of *.conf files; can be repeated")
@@ -58,25 +73,20 @@ def _common_options() -> Parser:
     return parser
 
 
-def _commands(common: Parser) -> Parser:
-    parser = Parser(
-        prog=PROGRAM,
-        parents=[common],
-        description="Keeps the interrupts of passed-through PCI devices on the CPUs of the guest that owns the device.",
-    )
-    parser.add_argument("--version", action=_Version)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+def _add_commands(commands: "argparse._SubParsersAction[Parser]", common: Parser) -> None:
+    def add(name: str, **options: Any) -> Parser:
+        return commands.add_parser(name, parents=[common], **options)
 
-    commands.add_parser("agent", help="put every interrupt in its place as soon as it appears, and stay")
-    _add_audit(commands.add_parser("audit", help="put every interrupt in its place, again and again or once"))
-    status = commands.add_parser("status", help="tell what the running agent is connected to, and what it did last")
+    add("agent", help="put every interrupt in its place as soon as it appears, and stay")
+    _add_audit(add("audit", help="put every interrupt in its place, again and again or once"))
+    status = add("status", help="tell what the running agent is connected to, and what it did last")
     _add_format(status)
-    explain = commands.add_parser("explain", help="tell why an interrupt, a device or a guest is where it is")
+    explain = add("explain", help="tell why an interrupt, a device or a guest is where it is")
     explain.add_argument(
         "target", metavar="TARGET", type=_typed(parse_target), help="interrupt number, PCI address or guest uuid"
     )
 
-    mask = commands.add_parser(
+    mask = add(
         "mask",
         help="parse a value of hw:pci_irq_affinity_mask",
         usage=f"{PROGRAM} mask [-h] --vcpus N [--] SPEC",
@@ -85,13 +95,12 @@ def _commands(common: Parser) -> Parser:
     mask.add_argument("spec", metavar="SPEC", help="the mask, such as 1-4,^3,6")
     mask.add_argument("--vcpus", metavar="N", type=_typed(_vcpu_count), required=True, help="vCPUs of the guest")
 
-    reset = commands.add_parser("reset", help="give back every interrupt that was moved")
+    reset = add("reset", help="give back every interrupt that was moved")
     reset.add_argument("--force", action="store_true", help="also while an agent runs")
 
-    check = commands.add_parser("check", help="test the configuration, libvirt, the broker and the rights to write")
+    check = add("check", help="test the configuration, libvirt, the broker and the rights to write")
     check.add_argument("--health", action="store_true", help="only whether the running agent works; for probes")
-    commands.add_parser("demo", help="audit a made-up host; needs no root and no libvirt daemon")
-    return parser
+    add("demo", help="audit a made-up host; needs no root and no libvirt daemon")
 
 
 def _add_audit(audit: argparse.ArgumentParser) -> None:

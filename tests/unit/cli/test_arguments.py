@@ -64,3 +64,12 @@ def test_help_is_no_failure(command: str, capsys: pytest.CaptureFixture[str]) ->
         parse_arguments([*command.split(), "--help"])
     assert left.value.code == 0
     assert f"irqaffinity {command}".strip() in capsys.readouterr().out
+
+
+def test_the_help_of_a_command_has_the_options_of_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse_arguments(["audit", "--help"])
+    assert left.value.code == 0
+    told = capsys.readouterr().out
+    assert "--config-file F" in told
+    assert "--dry-run" in told
