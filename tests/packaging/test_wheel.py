@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wheel and the source distribution: built clean from a copy of the tree, complete, and usable."""
+
+import configparser
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.artefacts import TREE, artefact
+from tests.packaging import tree
+
+
+def build(folder: Path) -> None:
+    """Build the source distribution, and from that the wheel, with warnings in sight."""
+    source = folder / "source"
+    tree.copy(source)
+    command = [sys.executable, "-m", "build", "--outdir", folder, source]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    (folder / "build.log").write_text(done.stdout)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    return artefact("dist", tree.content(""), build)
+
+
+@pytest.fixture(scope="module")
+def sdist(built: Path) -> Path:
+    return next(built.glob("*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    return next(built.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def unpacked(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    return next(folder.iterdir())
+
+
+def test_the_build_warns_of_nothing(built: Path) -> None:
+    log = (built / "build.log").read_text()
+    said = [line for line in log.splitlines() if re.search(r"(?i)\bwarning\b|deprecat", line)]
+    assert [
+        line for line in said if not re.search(r"no previously-included files|byte-compiling is disabled", line)
+    ] == []
+
+
+def test_twine_takes_both(sdist: Path, wheel: Path) -> None:
+    command = [sys.executable, "-m", "twine", "check", "--strict", sdist, wheel]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("PASSED") == 2
+
+
+def test_the_source_distribution_has_the_whole_tree(unpacked: Path) -> None:
+    assert [name for name in tree.files() if not (unpacked / name).exists()] == []
+    made = {"PKG-INFO", "setup.cfg"}
+    found = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
+    assert {name for name in found - set(tree.files()) if not name.startswith("irqaffinity.egg-info/")} == made
+
+
+def test_the_source_distribution_can_be_tested_and_documented(unpacked: Path) -> None:
+    """The history of git is not needed for it."""
+    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/conf", "tests/unit/spec"]
+    done = subprocess.run(tests, cwd=unpacked, stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    guide = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", "doc", "doc/_build"]
+    subprocess.run(guide, cwd=unpacked, check=True)
+    assert (unpacked / "doc/_build/install.html").exists()
+
+
+def test_the_wheel_has_the_program_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        found = [name for name in archive.namelist() if ".dist-info/" not in name]
+        scripts = configparser.ConfigParser(delimiters="=")
+        scripts.read_string(archive.read(next(name for name in archive.namelist() if "entry_points" in name)).decode())
+    assert sorted(found) == [name for name in tree.files() if name.startswith("irqaffinity/")]
+    assert scripts["console_scripts"]["irqaffinity"] == "irqaffinity.cli.main:main"
+    assert wheel.name.endswith("-py3-none-any.whl")
+
+
+def test_the_wheel_brings_the_license(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith("/LICENSE"))
+        assert archive.read(name) == (TREE / "LICENSE").read_bytes()
