@@ -3,7 +3,6 @@
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -15,8 +14,7 @@ mkdir "$1/changed" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/changed,workdir=$1/work" "$1/root"
 mount -t proc proc "$1/root/proc"
 mount --rbind /dev "$1/root/dev"
-touch "$1/root/.started"
-exec chroot "$1/root" sleep infinity
+exec chroot "$1/root" sh -c 'echo ready; exec sleep infinity >/dev/null'
 """
 
 
@@ -30,13 +28,12 @@ class Sandbox:
     def __init__(self, lower: Path, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         namespaces = ["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
-        self._holder = subprocess.Popen([*namespaces, "sh", "-c", _START, "sh", folder, lower])
-        self._inside = ""
-        while not self._inside or not self.path("/.started").exists():
-            assert self._holder.poll() is None, "the sandbox could not be made: root and overlayfs are needed"
-            self._inside = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().strip()
-            time.sleep(0.01)
-        self.path("/.started").unlink()
+        command = [*namespaces, "sh", "-c", _START, "sh", folder, lower]
+        self._holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._holder.stdout is not None
+        with self._holder.stdout as told:
+            assert told.readline() == "ready\n", "the sandbox could not be made: root and overlayfs are needed"
+        self._inside = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().strip()
 
     def path(self, inside: str) -> Path:
         """Return where something inside can be looked at, and changed, from outside."""

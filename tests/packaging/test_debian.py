@@ -12,6 +12,7 @@ import pytest
 from tests.artefacts import TREE
 from tests.packaging import debian
 from tests.packaging.sandbox import Sandbox
+from tests.packaging.test_manual import complete
 
 PRUNED = ("/proc", "/dev", "/tmp", "/var/cache", "/var/lib/dpkg", "/var/log", "/usr/share/doc/*.gz")
 """What dpkg writes to when it installs anything."""
@@ -108,8 +109,10 @@ def test_systemd_takes_the_unit_where_the_package_puts_it(installed: Sandbox) ->
     command = ["systemd-analyze", "verify", f"--root={installed.path('/')}", "--man=no", "irqaffinity.service"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    installed.path("/usr/bin/irqaffinity").unlink()
+    program = installed.path("/usr/bin/irqaffinity")
+    program.rename(program.with_name("away"))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    program.with_name("away").rename(program)
     assert "/usr/bin/irqaffinity is not executable" in done.stderr
 
 
@@ -128,6 +131,8 @@ def test_what_is_read_beside_the_program_is_there(installed: Sandbox) -> None:
             ["man", "--local-file", installed.path("/usr/share/man") / page], capture_output=True, text=True, check=True
         )
         assert "irqaffinity" in shown.stdout
+    completion = installed.path("/usr/share/bash-completion/completions/irqaffinity")
+    assert complete(completion, "irqaffinity", "audit", "-f", "") == ["table", "json"]
     documents = installed.path("/usr/share/doc/irqaffinity")
     assert (documents / "examples/irqaffinity.json").read_text() == (TREE / "etc/rabbitmq/irqaffinity.json").read_text()
     versions = (documents / "dependencies").read_text()
