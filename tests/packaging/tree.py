@@ -16,10 +16,11 @@ def files() -> list[str]:
 
 
 def copy(target: Path) -> None:
-    """Copy all files into `target`."""
+    """Copy all files into `target`, over what is there."""
     for name in files():
         copied = target / name
         copied.parent.mkdir(parents=True, exist_ok=True)
+        copied.unlink(missing_ok=True)
         shutil.copy2(TREE / name, copied, follow_symlinks=False)
 
 
