@@ -32,7 +32,7 @@ def test_irqbalance_is_named_and_what_it_moves_is_put_back(rivalled: Node) -> No
     rivalled.call(rivals.start_irqbalance, str(parts.debian_package("irqbalance")))
     rivalled.call(program.wake_agent)
     rivalled.wait_placed(ALPHA | BETA)
-    assert rivalled.call(program.status)["rivals"] == ["irqbalance"]
+    rivalled.call(program.wait_rival, "irqbalance")
     check = rivalled.call(program.command, "check")
     assert (check["status"], "irqbalance runs" in check["out"]) == (1, True)
 

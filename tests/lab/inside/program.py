@@ -139,6 +139,11 @@ def wait_connected(name: str) -> None:
     wait_for(f"the connection to {name}", lambda: link(name).get("state") == "connected")
 
 
+def wait_rival(name: str) -> None:
+    """Wait until the agent has named a program that moves interrupts too."""
+    wait_for(f"the agent to name {name}", lambda: name in status()["rivals"])
+
+
 def link(name: str) -> dict[str, Any]:
     """Return how the agent's connection to a peer is."""
     found: dict[str, Any] = status().get("connections", {}).get(name, {})
