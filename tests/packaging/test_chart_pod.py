@@ -84,6 +84,7 @@ def test_the_agent_has_all_it_needs(pod: Pod) -> None:
         "libvirt": "ok",
         "rights": "ok",
         "state": "ok",
+        "vectors": "ok",
         "rivals": "ok",
         "broker": "FAILED",
         "agent": "ok",
