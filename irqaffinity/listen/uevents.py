@@ -24,7 +24,7 @@ _CPU_ACTIONS = frozenset({"online", "offline"})
 def open_kernel_socket() -> Any:
     """Return a socket that hears the kernel's uevents; raise OSError.
 
-    pyroute2 is imported here, in the listener's own thread: it takes half of the agent's start.
+    pyroute2 is imported here, in the listener's own thread: it is two fifths of what the agent imports.
     """
     from pyroute2.netlink.uevent import MONITOR_GROUP_KERNEL, UeventSocket  # noqa: PLC0415
 
