@@ -2,7 +2,6 @@
 """One pass: observe, plan, apply. Whoever wants interrupts placed calls this, and nothing deeper."""
 
 import contextlib
-import functools
 import gc
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -23,9 +22,9 @@ from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.guests import Seen, read_guest, read_guests
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.snapshot import Surroundings, observe, read_surroundings
-from irqaffinity.observe.sysfs import Details, action_name
+from irqaffinity.observe.sysfs import Details
 from irqaffinity.plan.plan import Plan, make_plan, plan_reset
-from irqaffinity.plan.policy import Distribution, Policy, Scope
+from irqaffinity.plan.policy import Distribution, Numa, Policy, Scope
 from irqaffinity.plan.remember import remember
 from irqaffinity.report.log import PassLog, log_forgotten
 from irqaffinity.report.outcome import Outcome
@@ -164,8 +163,7 @@ class Auditor:
             snapshot, plan = decide(state)
             log_forgotten(state, plan.state, snapshot.devices)
             writer = AffinityWriter(self._root)
-            name = functools.partial(action_name, self._root)
-            execution = execute(plan, stored, self._keeper.save, writer, self._backoff, name)
+            execution = execute(plan, stored, self._keeper.save, writer, self._backoff)
             self._told.clear()
             made = self._report(start, snapshot, plan, execution, dry_run=False)
         self._log.tell(made.outcome, is_look=is_look)
@@ -192,7 +190,7 @@ class Auditor:
         return snapshot, make_plan(snapshot, self.policy, state, Scope(guest=uuid))
 
     def _look_around(self) -> Surroundings:
-        self._surroundings = read_surroundings(self._root)
+        self._surroundings = read_surroundings(self._root, with_sockets=self.policy.numa is Numa.SOCKET)
         return self._surroundings
 
     def _observe(
@@ -201,7 +199,7 @@ class Auditor:
         details = Details(
             identity=bool(self.policy.device_specs), vectors=self.policy.distribution is Distribution.SPREAD
         )
-        return observe(self._root, surroundings, guests, details, state.records, state.managed, only)
+        return observe(self._root, surroundings, guests, details, state.records, state.fixed, only)
 
     def _report(
         self, start: datetime, snapshot: HostSnapshot, plan: Plan, execution: Execution, *, dry_run: bool

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from irqaffinity.apply.backoff import Backoff
 from irqaffinity.apply.writer import Writer
 from irqaffinity.model.action import Action, Result, find_in_place
-from irqaffinity.model.record import State
-from irqaffinity.model.verdict import FAILED, IrqReason, Verdict
+from irqaffinity.model.irq import Interrupt
+from irqaffinity.model.record import Fixed, State
+from irqaffinity.model.verdict import IrqReason, Verdict
 from irqaffinity.plan.plan import Plan
 from irqaffinity.state.folder import StateError
 
@@ -17,9 +18,8 @@ _HELD = {
     Verdict.NO_VECTOR: IrqReason.BACKOFF.sentence,
     Verdict.PENDING: "another program moves it again and again, so it is put back once a minute",
 }
-_FINAL = frozenset({Verdict.MANAGED, Verdict.GONE})
-
-ActionName = Callable[[int], str]
+_REFUSED_FOR_GOOD = frozenset({Verdict.MANAGED, Verdict.IMMOVABLE})
+_FINAL = _REFUSED_FOR_GOOD | {Verdict.GONE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,7 @@ def rehearse(plan: Plan, writer: Writer) -> Execution:
     return Execution([_carry_out(action, writer, Backoff()) for action in plan.actions])
 
 
-def execute(
-    plan: Plan, stored: State, save: Save, writer: Writer, backoff: Backoff, action_name: ActionName
-) -> Execution:
+def execute(plan: Plan, stored: State, save: Save, writer: Writer, backoff: Backoff) -> Execution:
     """Carry out `plan` and return what became of each action.
 
     The state is saved before the first write, all originals in it, if it differs from what is `stored`; and after
@@ -46,9 +44,14 @@ def execute(
     """
     if plan.state != stored:
         save(plan.state)
-    results = [_carry_out(action, writer, backoff) for action in plan.actions]
+    state, results = plan.state, []
+    for action in plan.actions:
+        result = _carry_out(action, writer, backoff)
+        if result.reborn is not None:
+            state, result = _meet_again(result, result.reborn, state, save, writer, backoff)
+        results.append(result)
     backoff.forget(result.action.irq for result in results if result.verdict is not Verdict.NO_VECTOR)
-    learned = learn(plan.state, results, action_name)
+    learned = learn(state, results)
     try:
         if learned != plan.state:
             save(learned)
@@ -57,31 +60,61 @@ def execute(
     return Execution(results)
 
 
-def learn(state: State, results: Iterable[Result], action_name: ActionName) -> State:
+def _meet_again(
+    result: Result, reborn: Interrupt, state: State, save: Save, writer: Writer, backoff: Backoff
+) -> tuple[State, Result]:
+    """Place an interrupt that was born again before it was written: its original is another one now, stored first.
+
+    What an earlier life had is not given back to a later one. The kernel answers the same to a write that it refuses,
+    so a second refusal is one.
+    """
+    action = result.action._replace(current=reborn.smp, effective=reborn.effective)
+    if action.is_release:
+        message = "was born again since it was moved, so there is nothing to give back"
+        return state, result._replace(verdict=Verdict.GONE, message=message)
+    state = _forget_original(state, action)
+    try:
+        save(state)
+    except StateError as error:
+        message = f"was born again, and what it had before it is moved cannot be stored: {error}"
+        return state, result._replace(verdict=Verdict.DENIED, message=message)
+    return state, _carry_out(action, writer, backoff)
+
+
+def _forget_original(state: State, action: Action) -> State:
+    """Return `state` with the original of an interrupt as it is in its new life."""
+    of_device = dict(state.records.get(action.device, {}))
+    record = of_device.pop(action.number, None)
+    if record is not None and action.current is not None:
+        original = None if action.current == record.written else action.current
+        of_device[action.number] = replace(record, original=original, previous=None, next_cpu=False)
+    return replace(state, records={**state.records, action.device: of_device})
+
+
+def learn(state: State, results: Iterable[Result]) -> State:
     """Return `state` with what the results add to it.
 
-    Interrupts that turned out to be the kernel's own lose their record and are remembered by name; one that took
-    another CPU than its own keeps that; one that was given back or vanished is forgotten, but not when giving it back
-    failed.
+    Interrupts that turned out not to be movable lose their record and are remembered by name; one that took another
+    CPU than its own keeps that; one that was given back or vanished is forgotten, but not when giving it back failed.
     """
     lessons = [result for result in results if _teaches(result)]
     if not lessons:
         return state
     records = {device: dict(of_device) for device, of_device in state.records.items()}
-    managed = dict(state.managed)
+    fixed = dict(state.fixed)
     for result in lessons:
         action, number = result.action, result.action.number
         of_device = records.get(action.device, {})
         if number not in of_device:
             continue
-        if result.verdict is Verdict.MANAGED and not action.is_managed:
-            managed[action.irq] = action_name(number)
+        if result.verdict in _REFUSED_FOR_GOOD and action.foregone is None:
+            fixed[action.irq] = Fixed(result.handler or "", result.verdict)
         if result.reason is IrqReason.NEXT_CPU:
             of_device[number] = replace(of_device[number], written=result.asked, next_cpu=True)
-        is_given_back = action.is_release and result.verdict not in FAILED
-        if is_given_back or result.verdict in (Verdict.MANAGED, Verdict.GONE):
+        is_given_back = action.is_release and (result.was_written or result.smp == result.asked)
+        if is_given_back or result.verdict in _FINAL:
             del of_device[number]
-    return replace(state, records={device: kept for device, kept in records.items() if kept}, managed=managed)
+    return replace(state, records={device: kept for device, kept in records.items() if kept}, fixed=fixed)
 
 
 def _teaches(result: Result) -> bool:
@@ -89,11 +122,12 @@ def _teaches(result: Result) -> bool:
 
 
 def _carry_out(action: Action, writer: Writer, backoff: Backoff) -> Result:
-    """Return the verdict by the first rule that applies: the kernel's own, in place already, too early, written."""
+    """Return the verdict by the first rule that applies: refused beforehand, unread, in place, too early, written."""
     current, effective = action.current, action.effective
     reason = IrqReason.RELEASED if action.is_release else None
-    if action.is_managed:
-        return Result(action, Verdict.MANAGED, action.target, current, effective, reason, Verdict.MANAGED.sentence)
+    verdict = action.foregone or (Verdict.UNREAD if current is None else None)
+    if verdict is not None:
+        return Result(action, verdict, action.target, current, effective, reason, verdict.sentence)
     if current == action.target:
         return find_in_place(action, action.target, reason)
     held = backoff.holds(action.irq, action.target)

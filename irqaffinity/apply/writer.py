@@ -8,15 +8,23 @@ from typing import NamedTuple, Protocol
 
 from irqaffinity.model.action import Action, Result, find_in_place, settled
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.irq import Interrupt, immovable_verdict
 from irqaffinity.model.verdict import IrqReason, Verdict
 from irqaffinity.observe.procfs import read_interrupt
-from irqaffinity.observe.root import VANISHED, HostRoot
-from irqaffinity.observe.sysfs import lists_interrupt
+from irqaffinity.observe.root import VANISHED, HostRoot, HostUnreadable
+from irqaffinity.observe.sysfs import action_name, lists_interrupt
+from irqaffinity.observe.topology import read_online
 
 _WRITE = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
-_NO_VECTOR = frozenset({errno.ENOSPC})
-_OFFLINE = frozenset({errno.EINVAL, errno.ERANGE, errno.EOVERFLOW})
 _KERNEL_OWNED = frozenset({errno.EIO, errno.EPERM})
+_PLAIN = {
+    errno.ENOSPC: Verdict.NO_VECTOR,
+    errno.ERANGE: Verdict.OFFLINE,
+    errno.EOVERFLOW: Verdict.OFFLINE,
+    errno.EBUSY: Verdict.PENDING,
+    **dict.fromkeys(VANISHED, Verdict.GONE),
+}
+"""What an errno means whatever the interrupt; another one is `denied`."""
 
 
 class Writer(Protocol):
@@ -48,30 +56,43 @@ class AffinityWriter:
         refusal = self._write(action, cpus)
         if refusal is None:
             return self._read_back(action, cpus, reason)
-        return Result(action, refusal.verdict, action.target, action.current, action.effective, None, refusal.message)
+        return Result(
+            action,
+            refusal.verdict,
+            action.target,
+            action.current,
+            action.effective,
+            message=refusal.message,
+            handler=refusal.handler,
+            reborn=refusal.reborn,
+        )
 
     def _read_back(self, action: Action, asked: CpuSet, reason: IrqReason | None) -> Result:
         seen = read_interrupt(self._root, action.number)
         if seen is None:
             return Result(action, Verdict.GONE, asked, None, None, reason, Verdict.GONE.sentence)
         smp, effective = seen.smp, seen.effective
+        verdict, message = Verdict.PENDING, Verdict.PENDING.sentence
         if smp != asked:
-            message = f"{asked} was written, and the file says {smp}: another program moves it too, or the kernel did"
-            return Result(action, Verdict.PENDING, asked, smp, effective, reason, message)
-        if settled(asked, effective):
-            return Result(action, Verdict.SET, asked, smp, effective, reason, reason.sentence if reason else None)
-        return Result(action, Verdict.PENDING, asked, smp, effective, reason, Verdict.PENDING.sentence)
+            found = "cannot be read" if smp is None else f"says {smp}: another program moves it too, or the kernel did"
+            message = f"{asked} was written, and the file {found}"
+        elif settled(asked, effective):
+            verdict, message = Verdict.SET, reason.sentence if reason else ""
+        return Result(action, verdict, asked, smp, effective, reason, message or None, was_written=True)
 
     def _write(self, action: Action, cpus: CpuSet) -> "_Refusal | None":
         """Write once, through a descriptor that was open when the device still listed the number.
 
         A number that is reused after the check gives EIO through it, and never a foreign write. Returns None when the
-        kernel accepted. A file without its owner's write permission is not opened at all: the kernel owns it.
+        kernel accepted. A file without its owner's write permission is not opened at all, and no interrupt ever loses
+        all its CPUs.
         """
         calls, path = self._root.calls, self._root.affinity_file(action.number)
+        if not cpus:
+            return _Refusal(Verdict.OFFLINE, "there is no CPU to write")
         try:
             if not calls.stat(path).st_mode & stat.S_IWUSR:
-                return _Refusal(Verdict.MANAGED, Verdict.MANAGED.sentence)
+                return self._refuse_for_good(action, "")
             fd = calls.open(path, _WRITE)
             try:
                 if not lists_interrupt(self._root, action.device, action.number):
@@ -80,27 +101,66 @@ class AffinityWriter:
             finally:
                 calls.close(fd)
         except OSError as error:
-            return self._explain(action, error)
+            return self._explain(action, cpus, error)
         return None
 
-    def _explain(self, action: Action, error: OSError) -> "_Refusal":
+    def _explain(self, action: Action, cpus: CpuSet, error: OSError) -> "_Refusal":
         """Turn an errno into a verdict: here, and nowhere else."""
-        code = error.errno or 0
+        code, said = error.errno or 0, f" ({error.strerror})"
         if code in _KERNEL_OWNED:
             if not self._is_there(action):
-                return _refusal(Verdict.GONE, error)
+                return _refusal(Verdict.GONE, said)
             if self.probe(action.number) is None:
-                return _refusal(Verdict.MANAGED, error)
-        if code in VANISHED:
-            return _refusal(Verdict.GONE, error)
-        if code in _NO_VECTOR:
-            return _refusal(Verdict.NO_VECTOR, error)
-        return _refusal(Verdict.OFFLINE if code in _OFFLINE else Verdict.DENIED, error)
+                return self._refuse_kernel_owned(action, said, maybe_reborn=code == errno.EIO)
+        if code == errno.EINVAL:
+            if self._has_online(cpus):
+                return self._refuse_for_good(action, said, by_chip=True)
+            return _refusal(Verdict.OFFLINE, said)
+        verdict = _PLAIN.get(code, Verdict.DENIED)
+        if verdict is Verdict.PENDING:
+            return _Refusal(verdict, f"another move of it is under way{said}; it is tried again")
+        return _refusal(verdict, said)
+
+    def _refuse_kernel_owned(self, action: Action, said: str, *, maybe_reborn: bool) -> "_Refusal":
+        """Return the refusal of a write that the kernel answers to an interrupt of its own.
+
+        Before Linux 6.12 it answers the same (EIO) through a descriptor of an earlier life of the interrupt.
+        """
+        refusal = self._refuse_for_good(action, said)
+        if not maybe_reborn:
+            return refusal
+        reborn = read_interrupt(self._root, action.number)
+        return _refusal(Verdict.GONE, said) if reborn is None else refusal._replace(reborn=reborn)
+
+    def _refuse_for_good(self, action: Action, said: str, *, by_chip: bool = False) -> "_Refusal":
+        """Return the refusal of an interrupt that will never move, with the name by which it is remembered.
+
+        `by_chip` tells that it is its controller that refused, and not the kernel for its own sake.
+        """
+        handler = self._action_name(action.number)
+        verdict = Verdict.IMMOVABLE if by_chip else immovable_verdict(handler)
+        return _refusal(verdict, said)._replace(handler=handler)
+
+    def _action_name(self, number: int) -> str:
+        try:
+            return action_name(self._root, number)
+        except OSError:
+            return ""
+
+    def _has_online(self, cpus: CpuSet) -> bool:
+        """Tell whether one of `cpus` is online at this moment."""
+        try:
+            return bool(cpus & read_online(self._root))
+        except HostUnreadable:
+            return False
 
     def _is_there(self, action: Action) -> bool:
         """Tell whether the interrupt exists and the device still lists its number: only then the kernel meant it."""
-        exists = self._root.exists(self._root.affinity_file(action.number))
-        return exists and lists_interrupt(self._root, action.device, action.number)
+        try:
+            exists = self._root.exists(self._root.affinity_file(action.number))
+            return exists and lists_interrupt(self._root, action.device, action.number)
+        except OSError:
+            return True  # it cannot be told, and what is gone is seen in the next pass
 
     def probe(self, number: int) -> OSError | None:
         """Return why the affinity of an interrupt could not be written, without writing it; None when it could."""
@@ -122,7 +182,9 @@ class DryRunWriter:
 class _Refusal(NamedTuple):
     verdict: Verdict
     message: str
+    handler: str | None = None
+    reborn: Interrupt | None = None
 
 
-def _refusal(verdict: Verdict, error: OSError) -> _Refusal:
-    return _Refusal(verdict, f"{verdict.sentence} ({error.strerror})")
+def _refusal(verdict: Verdict, said: str) -> _Refusal:
+    return _Refusal(verdict, verdict.sentence + said)

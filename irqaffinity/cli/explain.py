@@ -11,6 +11,8 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import action_name, device_folder, owner_of_interrupt
+from irqaffinity.plan.guests import GuestPlan
+from irqaffinity.plan.plan import judge_vcpus
 from irqaffinity.plan.policy import Policy
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.explain import Rule, explain_device, explain_guest, explain_result, find_guest, render_rules
@@ -35,10 +37,15 @@ def _explain(target: int | PciAddress | str, made: Pass, policy: Policy, root: H
         guest = next((plan for plan in made.plan.guests if plan.uuid == target), None)
         if guest is None:
             raise CommandError(f"no active guest has the uuid {target}; virsh list --uuid shows those that there are")
-        yield from explain_guest(guest, find_guest(made.snapshot, guest), policy)
+        yield from _explain_guest(guest, made, policy)
         for plan in made.plan.devices:
             if plan.guest == target:
                 yield from explain_device(plan, made.snapshot.devices[plan.address], made.snapshot.topology, policy)
+
+
+def _explain_guest(plan: GuestPlan, made: Pass, policy: Policy) -> Iterator[Rule]:
+    guest = find_guest(made.snapshot, plan)
+    yield from explain_guest(plan, guest, judge_vcpus(guest, made.snapshot, policy), policy)
 
 
 def _explain_interrupt(number: int, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:
@@ -67,5 +74,5 @@ def _explain_device(address: PciAddress, made: Pass, policy: Policy, root: HostR
     for plan in plans:
         for guest in made.plan.guests:
             if guest.uuid == plan.guest:
-                yield from explain_guest(guest, find_guest(made.snapshot, guest), policy)
+                yield from _explain_guest(guest, made, policy)
         yield from explain_device(plan, made.snapshot.devices[address], made.snapshot.topology, policy)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.irq import IrqId
+from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import IrqReason, Verdict
 
@@ -14,8 +14,8 @@ class Action(NamedTuple):
     """An interrupt and the CPUs it belongs on; also when it is there already.
 
     `owner` is the guest whose interrupt it is, or was when it is released. `spares` are single CPUs to try in this
-    order when the target has no free vector. `is_managed` tells that the kernel is known to refuse
-    the write.
+    order when the target has no free vector. `foregone` is the verdict where it is known beforehand that the kernel
+    would refuse the write, so that none is tried.
     """
 
     number: int
@@ -25,7 +25,7 @@ class Action(NamedTuple):
     effective: CpuSet | None
     target: CpuSet
     is_release: bool = False
-    is_managed: bool = False
+    foregone: Verdict | None = None
     spares: tuple[CpuSet, ...] = ()
 
     @property
@@ -35,7 +35,12 @@ class Action(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of an action: `asked` was written or would be, `smp` and `effective` are what was read last."""
+    """What became of an action: `asked` was written or would be, `smp` and `effective` are what was read last.
+
+    `was_written` tells that the kernel accepted a write. `handler` is the name of the interrupt's action where the
+    kernel refused for good, for by that name the refusal is remembered. `reborn` is the interrupt as it is now where the
+    write met another life of it than the one that was read before.
+    """
 
     action: Action
     verdict: Verdict
@@ -44,12 +49,9 @@ class Result(NamedTuple):
     effective: CpuSet | None
     reason: IrqReason | None = None
     message: str | None = None
-
-    @property
-    def was_written(self) -> bool:
-        """Whether the kernel accepted a write."""
-        in_place = self.action.current == self.asked
-        return self.verdict in (Verdict.SET, Verdict.PENDING) and not in_place and self.reason is not IrqReason.BACKOFF
+    was_written: bool = False
+    handler: str | None = None
+    reborn: Interrupt | None = None
 
 
 def find_in_place(action: Action, cpus: CpuSet, reason: IrqReason | None) -> Result:

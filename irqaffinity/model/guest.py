@@ -4,11 +4,12 @@
 import enum
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import LeftOutReason
 
 GuestId = NewType("GuestId", str)
 """The uuid of a domain in its canonical form: lower case, with hyphens. Made by `parse_guest_id` alone."""
@@ -26,13 +27,17 @@ def parse_guest_id(text: str) -> GuestId:
 
 
 class ClaimKind(enum.Enum):
-    """How a domain names a device, and so which driver serves the device's interrupts on the host."""
+    """How a domain names a device, and so which driver serves the device's interrupts on the host.
 
-    HOSTDEV = "hostdev"
-    INTERFACE = "interface hostdev"
-    MACVTAP = "interface direct"
-    VDPA = "interface vdpa"
-    MDEV = "hostdev mdev"
+    The value is the element's name and type.
+    """
+
+    HOSTDEV = "hostdev type='pci'"
+    INTERFACE = "interface type='hostdev'"
+    MACVTAP = "interface type='direct'"
+    VDPA = "interface type='vdpa'"
+    MDEV = "hostdev type='mdev'"
+    NVME = "disk type='nvme'"
 
     @property
     def is_host_driver(self) -> bool:
@@ -50,25 +55,41 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An element of a domain that may be a device and leads to none; it costs the guest nothing else."""
+
+    element: str
+    reason: LeftOutReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Guest:
     """What the rules of placement need of a domain.
 
-    `pins` holds the vCPUs that have a `<vcpupin>` of their own. `mask` and `cpu_policy` are the extra specs
-    `hw:pci_irq_affinity_mask` and `hw:cpu_policy` of the Nova metadata; `has_extra_specs` tells whether the metadata
-    carries extra specs at all (Nova 32.0 and newer).
+    `vcpus` is the most that it can have; `unplugged` are those of them that are not plugged in. `pins` holds the vCPUs
+    that have a `<vcpupin>` of their own, `cpuset` is that of `<vcpu>`, for the others. `emulator` and `iothreads` are
+    the CPUs that the guest's other threads are pinned to. `extra_specs` and `image_properties` are those of Nova's
+    metadata (Nova 32.0 and newer), each None where the metadata does not have the element. `macs` maps the hardware
+    addresses of its interfaces, in lower case, to what the interface claims, None where that is no device.
     """
 
     uuid: GuestId
     name: str
     vcpus: int
     pins: Mapping[int, CpuSet]
+    unplugged: CpuSet = CpuSet()
+    cpuset: CpuSet | None = None
     claims: tuple[Claim, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     realtime: CpuSet = CpuSet()
     emulator: CpuSet | None = None
+    iothreads: CpuSet | None = None
+    display_name: str | None = None
     flavor: str | None = None
-    has_extra_specs: bool = False
-    mask: str | None = None
-    cpu_policy: str | None = None
+    extra_specs: Mapping[str, str] | None = None
+    image_properties: Mapping[str, str] | None = None
+    macs: Mapping[str, Claim | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import ClaimKind, Guest, GuestId, UnreadableGuest
+from irqaffinity.model.guest import ClaimKind, Guest, GuestId, LeftOut, UnreadableGuest
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
 
@@ -18,11 +18,13 @@ class Device:
     `interrupts` are its message-signalled interrupts, or its INTx line where that is the guest's alone;
     `shares_line` tells that the line serves others too. `numa_node` is what the file says, None without one.
     `vendor`, `product` and the netdevs (its own, and those of its physical function `parent`) are read only when a
-    device_spec is configured, `parent` also for the devices of host drivers.
+    device_spec is configured, `parent` also for the devices of host drivers. `trouble` is why its files could not be
+    read, None where they could: what it has is unknown then.
     """
 
     address: PciAddress
     present: bool = True
+    trouble: str | None = None
     driver: str | None = None
     numa_node: int | None = None
     interrupts: tuple[Interrupt, ...] = ()
@@ -36,18 +38,27 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class DeviceClaim:
-    """A device of a guest, by address, once it was looked up."""
+    """A device of a guest, by address, once it was looked up.
+
+    `driver` is the one that the device had when libvirt was asked: under another one the device has left the guest
+    since, or has not come to it yet.
+    """
 
     address: PciAddress
     kind: ClaimKind
+    driver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SeenGuest:
-    """An active guest as it was read last, and its PCI devices; those of an unreadable one are as they were before."""
+    """An active guest as it was read last, its PCI devices, and what of its elements leads to none.
+
+    Those of an unreadable one are as they were before.
+    """
 
     guest: Guest | UnreadableGuest
     claims: tuple[DeviceClaim, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def readable(self) -> Guest | None:
@@ -57,10 +68,16 @@ class SeenGuest:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Which CPUs are online, and which belong to which NUMA node (empty where the host has no node folders)."""
+    """Which CPUs are online, and which belong to which NUMA node (empty where the host has no node folders).
+
+    `distances` are those from a node to each other one, as the firmware tells them (10 is near), without the nodes
+    whose distances cannot be read. `sockets` maps CPUs to their physical package; it is read only where it is needed.
+    """
 
     online: CpuSet
     nodes: Mapping[int, CpuSet] = field(default_factory=dict)
+    distances: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    sockets: Mapping[int, int] = field(default_factory=dict)
 
 
 class MsiSource(Enum):
@@ -82,7 +99,8 @@ class HostFacts:
 class HostSnapshot:
     """All that one plan is made from.
 
-    `claims` are the PCI devices of each guest by uuid, also those last known of unreadable ones. `devices` holds each
+    `claims` are the PCI devices of each guest by uuid, also those last known of unreadable ones; `left_out` is what of
+    a guest's elements leads to none. `devices` holds each
     device of a readable guest and each that the records of the state name; in a snapshot for one guest, only those
     that are its own. `default_affinity` is where an interrupt goes back to whose origin is not known.
     """
@@ -91,6 +109,7 @@ class HostSnapshot:
     guests: tuple[Guest, ...] = ()
     unreadable: tuple[UnreadableGuest, ...] = ()
     claims: Mapping[GuestId, tuple[DeviceClaim, ...]] = field(default_factory=dict)
+    left_out: Mapping[GuestId, tuple[LeftOut, ...]] = field(default_factory=dict)
     devices: Mapping[PciAddress, Device] = field(default_factory=dict)
     default_affinity: CpuSet | None = None
     facts: HostFacts = HostFacts()

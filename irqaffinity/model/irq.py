@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import Verdict
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -22,7 +23,8 @@ class Interrupt(NamedTuple):
 
     `smp` is None where the file could not be read, `effective` where the kernel has no such file. `writable` is
     the owner's write permission: the kernel withholds it from the interrupts it manages itself. `action` (its name
-    in /sys/kernel/irq, such as `vfio-msix[0](0000:41:00.2)`) and `hwirq` are read only for those who ask.
+    in /sys/kernel/irq, such as `vfio-msix[0](0000:41:00.2)`) and `hwirq` are read only for those who ask, the name also
+    of an interrupt that is not writable.
     """
 
     number: int
@@ -31,6 +33,15 @@ class Interrupt(NamedTuple):
     writable: bool = True
     action: str | None = None
     hwirq: int | None = None
+
+
+def immovable_verdict(action: str) -> Verdict:
+    """Return what an interrupt is that the kernel refuses to move for good, by the name of its action.
+
+    The kernel manages no interrupt of vfio itself: there it is the hardware that cannot (drivers/vfio/pci/vfio_pci_intrs.c
+    asks for vectors without PCI_IRQ_AFFINITY).
+    """
+    return Verdict.IMMOVABLE if action.startswith("vfio-") else Verdict.MANAGED
 
 
 def parse_irq_number(text: str) -> int:

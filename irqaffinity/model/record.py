@@ -3,11 +3,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,13 @@ class Record:
         return self.spread_over is not None and len(smp) == 1 and smp <= self.spread_over
 
 
+class Fixed(NamedTuple):
+    """An interrupt that cannot be moved: the name of its action, and the verdict `managed` or `immovable`."""
+
+    action: str
+    verdict: Verdict
+
+
 @dataclass(frozen=True, slots=True)
 class RememberedSpecs:
     """The mask of a versioned notification (None when its flavor has none), and that payload's timestamp."""
@@ -49,8 +58,8 @@ Records = Mapping[PciAddress, Mapping[int, Record]]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that is stored. `managed` maps interrupts that turned out to be the kernel's own to their action names."""
+    """All that is stored. `fixed` has the interrupts that turned out not to be movable."""
 
     records: Records = field(default_factory=dict)
-    managed: Mapping[IrqId, str] = field(default_factory=dict)
+    fixed: Mapping[IrqId, Fixed] = field(default_factory=dict)
     extra_specs: Mapping[GuestId, RememberedSpecs] = field(default_factory=dict)

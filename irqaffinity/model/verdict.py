@@ -31,6 +31,8 @@ class Verdict(Term):
     WOULD_SET = "would_set", "would be moved"
     PENDING = "pending", "is set; the hardware follows at the interrupt's next arrival"
     MANAGED = "managed", "the kernel manages this interrupt itself and lets nobody move it"
+    IMMOVABLE = "immovable", "its interrupt controller, or the hardware that delivers it to the vCPU, lets nobody move it"
+    UNREAD = "unread", "its affinity could not be read, so it is left as it is until the next pass"
     GONE = "gone", "vanished while it was looked at"
     NO_VECTOR = "no_vector", "the CPUs of the target have no free interrupt vector"
     OFFLINE = "offline", "the kernel knows no online CPU in the target"
@@ -38,6 +40,7 @@ class Verdict(Term):
 
 
 FAILED = frozenset({Verdict.NO_VECTOR, Verdict.OFFLINE, Verdict.DENIED})
+"""Work that could not be done."""
 
 
 class Status(Term):
@@ -73,7 +76,19 @@ class Status(Term):
 class GuestReason(Term):
     """What is worth knowing of a guest that was placed."""
 
+    CPUS_OVERLAP = "cpus_overlap", "another guest has some of its dedicated CPUs too; whoever placed the two made a mistake"
+    DEDICATED_MASK_INVALID = (
+        "dedicated_mask_invalid",
+        "which of its vCPUs are dedicated cannot be read, so those count that have a CPU to themselves",
+    )
     REALTIME_VCPUS = "realtime_vcpus", "realtime vCPUs of this guest serve its interrupts"
+
+
+class LeftOutReason(Term):
+    """Why an element of a domain is no device of the guest."""
+
+    NOT_UNDERSTOOD = "not_understood", "the element is not understood"
+    UNRESOLVED = "unresolved", "its source leads to no PCI device of this host"
 
 
 class DeviceReason(Term):
@@ -82,14 +97,16 @@ class DeviceReason(Term):
     NOT_IN_DEVICE_SPEC = "not_in_device_spec", "[pci] device_spec does not include it"
     MDEV = "mdev", "a mediated device; its parent's interrupts serve several guests"
     NOT_FOUND = "not_found", "the domain names it, but the host has no such device"
+    UNREADABLE = "unreadable", "its files cannot be read, so it is left as it is"
+    NVME_DISK = "nvme_disk", "QEMU itself drives it as a disk of the guest, so it is never moved"
     CLAIMED_TWICE = "claimed_twice", "two guests claim it, so it is moved for neither"
     SHARED_PARENT = "shared_parent", "the device behind it serves others too"
     HOST_DRIVER = "host_driver", "a driver of the host serves it, and [placement] host_driver leaves it alone"
     NO_IRQS = "no_irqs", "it has no interrupt yet"
     SHARED_INTX = "shared_intx", "its interrupt line is shared with other devices"
-    NODE_STRICT = "node_strict", "no chosen CPU is on its NUMA node, and [placement] numa is strict"
+    NODE_STRICT = "node_strict", "no chosen CPU is as near to it as [placement] numa demands"
     NO_ONLINE_CPU = "no_online_cpu", "all chosen CPUs are offline"
-    REMOTE_NODE = "remote_node", "no chosen CPU is on its NUMA node, so all of them serve"
+    REMOTE_NODE = "remote_node", "no chosen CPU is on its NUMA node"
     NO_NODE = "no_node", "the host tells no NUMA node for it, so all chosen CPUs serve"
 
 

@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the XML of an active libvirt domain to a Guest. Pure: the text is all it reads.
 
-The form of the XML is libvirt's (docs/formatdomain.rst) as Nova fills it in (nova/virt/libvirt/config.py). `<driver>`
-is passed over: Nova writes none, and libvirt adds one with and without a name.
+The form of the XML is libvirt's (docs/formatdomain.rst) as Nova fills it in (nova/virt/libvirt/config.py). What
+makes a guest unreadable is its identity, its vCPUs and their pins alone; of its other elements, one that is not
+understood is left out, and told.
 """
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from irqaffinity.model.cpuset import LIMIT, CpuSet
-from irqaffinity.model.guest import Claim, ClaimKind, Guest, parse_guest_id
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.guest import Guest, LeftOut, parse_guest_id
 from irqaffinity.model.text import clean
-from irqaffinity.spec.mask import EXTRA_SPEC
+from irqaffinity.model.verdict import LeftOutReason
+from irqaffinity.observe.devices import read_claims, read_macs
 
-_POLICY = "hw:cpu_policy"
 _REALTIME = frozenset({"fifo", "rr"})
-_NETDEV = re.compile(r"(?!\.\.?$)[^/:\s\0]{1,15}")
-_HEX = re.compile(r"(0[xX])?[0-9a-fA-F]{1,8}")
 _DECIMAL = re.compile(r"[0-9]{1,20}")
-_VHOST_VDPA = re.compile(r"/dev/(vhost-vdpa-[0-9]{1,9})")
+_INSTANCE = "metadata/{*}instance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +59,40 @@ def parse_domain(xml: str) -> Guest | None:
 
 
 def _read_guest(root: Element) -> Guest:
-    vcpus = _vcpu_number("<vcpu>", root.findtext("vcpu"))
+    vcpu = root.find("vcpu")
+    vcpus = _vcpu_number("<vcpu>", None if vcpu is None else vcpu.text)
     if not 1 <= vcpus <= LIMIT:
         raise ValueError(f"<vcpu> is {vcpus}")
-    specs = _extra_specs(root)
-    mask = None if specs is None else specs.get(EXTRA_SPEC)
-    emulator = root.find("cputune/emulatorpin")
-    flavor = root.find("metadata/{*}instance/{*}flavor")
+    claims, left_out = read_claims(root)
+    threads = {name: _thread_cpus(root, name, left_out) for name in ("emulatorpin", "iothreadpin")}
+    flavor, title = root.find(f"{_INSTANCE}/{{*}}flavor"), root.findtext(f"{_INSTANCE}/{{*}}name")
     return Guest(
         uuid=parse_guest_id(root.findtext("uuid") or ""),
         name=clean(root.findtext("name") or ""),
         vcpus=vcpus,
         pins=_pins(root, vcpus),
-        claims=tuple(dict.fromkeys(_claims(root))),
+        unplugged=_unplugged(root, vcpus),
+        cpuset=_cpuset(vcpu),
+        claims=claims,
+        left_out=tuple(left_out),
         realtime=_realtime(root),
-        emulator=None if emulator is None else parse_libvirt_cpus(emulator.get("cpuset", "")),
+        emulator=threads["emulatorpin"],
+        iothreads=threads["iothreadpin"],
+        display_name=None if title is None else clean(title),
         flavor=None if flavor is None else clean(flavor.get("name", "")),
-        has_extra_specs=specs is not None,
-        mask=None if mask is None else clean(" ".join(mask.split())),
-        cpu_policy=None if specs is None else clean(specs.get(_POLICY, "")) or None,
+        extra_specs=_nova_values(root, "extraSpecs", "extraSpec"),
+        image_properties=_nova_values(root, "properties", "property"),
+        macs=read_macs(root),
     )
 
 
-def _extra_specs(root: Element) -> Mapping[str, str] | None:
-    """Return the extra specs of the Nova metadata, of whatever version of its namespace; None where it has none."""
-    found = root.find("metadata/{*}instance//{*}extraSpecs")
+def _nova_values(root: Element, element: str, item: str) -> Mapping[str, str] | None:
+    """Return the named values of an element of Nova's metadata, in any version of its namespace; None without it."""
+    found = root.find(f"{_INSTANCE}//{{*}}{element}")
     if found is None:
         return None
-    return {spec.get("name", ""): spec.text or "" for spec in found.findall("{*}extraSpec")}
+    values = ((value.get("name", ""), value.text or "") for value in found.findall(f"{{*}}{item}"))
+    return {clean(name): clean(" ".join(text.split())) for name, text in values}
 
 
 def _pins(root: Element, vcpus: int) -> Mapping[int, CpuSet]:
@@ -100,12 +104,43 @@ def _pins(root: Element, vcpus: int) -> Mapping[int, CpuSet]:
     return pins
 
 
+def _cpuset(vcpu: Element | None) -> CpuSet | None:
+    text = None if vcpu is None else vcpu.get("cpuset")
+    return None if text is None else parse_libvirt_cpus(text)
+
+
+def _unplugged(root: Element, vcpus: int) -> CpuSet:
+    """Return the vCPUs that are not plugged in: `enabled='no'` under `<vcpus>`, else those from `<vcpu current>` on.
+
+    Their pins stand in the XML all the same. (src/conf/domain_conf.c, virDomainVcpuParse.)
+    """
+    listed = root.findall("vcpus/vcpu")
+    if listed:
+        off = [_vcpu_number("the id of a <vcpu>", vcpu.get("id")) for vcpu in listed if vcpu.get("enabled") == "no"]
+        return CpuSet(number for number in off if number < vcpus)
+    vcpu = root.find("vcpu")
+    current = None if vcpu is None else vcpu.get("current")
+    plugged = vcpus if current is None else min(vcpus, _vcpu_number("the current of <vcpu>", current))
+    return CpuSet.from_mask((1 << vcpus) - (1 << plugged))
+
+
 def _realtime(root: Element) -> CpuSet:
     vcpus = CpuSet()
     for sched in root.iterfind("cputune/vcpusched"):
         if sched.get("scheduler") in _REALTIME:
             vcpus |= parse_libvirt_cpus(sched.get("vcpus", ""))
     return vcpus
+
+
+def _thread_cpus(root: Element, name: str, left_out: list[LeftOut]) -> CpuSet | None:
+    """Return all CPUs that the elements `name` pin threads to, None without any; one that is not understood is told."""
+    cpus: CpuSet | None = None
+    for pin in root.iterfind(f"cputune/{name}"):
+        try:
+            cpus = (cpus or CpuSet()) | parse_libvirt_cpus(pin.get("cpuset", ""))
+        except ValueError as error:
+            left_out.append(LeftOut(name, LeftOutReason.NOT_UNDERSTOOD, clean(str(error))))
+    return cpus
 
 
 def parse_libvirt_cpus(text: str) -> CpuSet:
@@ -119,43 +154,6 @@ def parse_libvirt_cpus(text: str) -> CpuSet:
     for part in map(str.strip, text.split(",")):
         cpus = cpus - CpuSet.parse(part[1:]) if part.startswith("^") else cpus | CpuSet.parse(part)
     return cpus
-
-
-def _claims(root: Element) -> Iterator[Claim]:
-    for hostdev in root.iterfind("devices/hostdev[@mode='subsystem']"):
-        address = hostdev.find("source/address")
-        if hostdev.get("type") == "pci":
-            yield Claim(ClaimKind.HOSTDEV, _pci_address(address))
-        elif hostdev.get("type") == "mdev":
-            yield Claim(ClaimKind.MDEV, source=parse_guest_id("" if address is None else address.get("uuid", "")))
-    for interface in root.iterfind("devices/interface"):
-        source = interface.find("source")
-        match interface.get("type"):
-            case "hostdev":
-                yield Claim(ClaimKind.INTERFACE, _pci_address(interface.find("source/address")))
-            case "direct":
-                yield Claim(ClaimKind.MACVTAP, source=_source(source, _NETDEV))
-            case "vdpa":
-                yield Claim(ClaimKind.VDPA, source=_source(source, _VHOST_VDPA))
-
-
-def _pci_address(address: Element | None) -> PciAddress:
-    """Return the address of a `<source>`, whose parts are hexadecimal with and without `0x`."""
-    if address is None:
-        raise ValueError("a passed-through device has no <source><address>")
-    parts = [address.get("domain", "0"), *(address.get(name, "") for name in ("bus", "slot", "function"))]
-    if not all(_HEX.fullmatch(part) for part in parts):
-        raise ValueError(f"<address> in <source> has the parts {parts}, which are no PCI address")
-    return PciAddress.checked(*(int(part, 16) for part in parts))
-
-
-def _source(source: Element | None, form: re.Pattern[str]) -> str:
-    """Return the checked name in `<source dev=...>`, for a path is built from it."""
-    text = "" if source is None else source.get("dev", "")
-    match = form.fullmatch(text)
-    if match is None or not text.isprintable():
-        raise ValueError(f"an <interface> has the <source dev> {text[:40]!r}, which names no device")
-    return match[match.lastindex or 0]
 
 
 def _vcpu_number(what: str, text: str | None) -> int:

@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """From libvirt's domains to guests, and to the PCI devices that these stand on."""
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from irqaffinity.model.guest import Claim, ClaimKind, Guest, GuestId, UnreadableGuest, parse_guest_id
+from irqaffinity.model.guest import Claim, ClaimKind, Guest, GuestId, LeftOut, UnreadableGuest, parse_guest_id
 from irqaffinity.model.host import DeviceClaim, SeenGuest
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import clean
+from irqaffinity.model.verdict import LeftOutReason
 from irqaffinity.observe.domain import Domain, DomainError, parse_domain
 from irqaffinity.observe.root import HostRoot
-from irqaffinity.observe.sysfs import device_of_mdev, device_of_netdev, device_of_vdpa
-
-LOG = logging.getLogger(__name__)
-
+from irqaffinity.observe.sysfs import device_of_mdev, device_of_netdev, device_of_vdpa, driver_of
 
 Seen = Mapping[GuestId, SeenGuest]
 """The active guests as they were read last."""
@@ -44,26 +41,44 @@ def _look_at(root: HostRoot, domain: Domain, before: SeenGuest | None) -> SeenGu
             guest = parse_domain(domain.xml)
         except DomainError as error:
             return _unreadable(domain, str(error), before)
-        return None if guest is None else SeenGuest(guest, tuple(_resolve(root, guest)))
+        return None if guest is None else _resolve(root, guest)
     return _unreadable(domain, domain.error or "libvirt gave no XML", before)
 
 
 def _unreadable(domain: Domain, error: str, before: SeenGuest | None) -> SeenGuest:
     known = None if before is None else before.readable
     guest = UnreadableGuest(parse_guest_id(domain.uuid), clean(domain.name), error, known)
-    return SeenGuest(guest, () if before is None else before.claims)
+    return SeenGuest(guest, () if before is None else before.claims, () if before is None else before.left_out)
 
 
-def _resolve(root: HostRoot, guest: Guest) -> Iterator[DeviceClaim]:
-    """Find the PCI devices that a guest's claims stand on, each once; what stands on none is passed over."""
-    seen = set()
+def _resolve(root: HostRoot, guest: Guest) -> SeenGuest:
+    """Find the PCI devices that a guest's claims stand on, each once; what stands on none is left out."""
+    claims: dict[PciAddress, DeviceClaim] = {}
+    left_out = list(guest.left_out)
     for claim in guest.claims:
-        address = claim.address or _look_up(root, claim)
+        try:
+            address = claim.address or _look_up(root, claim)
+        except OSError as error:
+            left_out.append(_unresolved(claim, f": {error.filename}: {error.strerror}"))
+            continue
         if address is None:
-            LOG.debug("guest %s: %s %s is on no PCI device", guest.uuid, claim.kind.value, clean(claim.source))
-        elif address not in seen:
-            seen.add(address)
-            yield DeviceClaim(address, claim.kind)
+            left_out.append(_unresolved(claim))
+        elif address not in claims:
+            claims[address] = DeviceClaim(address, claim.kind, _driver_now(root, address))
+    return SeenGuest(guest, tuple(claims.values()), tuple(left_out))
+
+
+def _unresolved(claim: Claim, why: str = "") -> LeftOut:
+    reason = LeftOutReason.UNRESOLVED
+    return LeftOut(claim.kind.value, reason, clean(f"{claim.source}: {reason.sentence}{why}"))
+
+
+def _driver_now(root: HostRoot, address: PciAddress) -> str | None:
+    """Return the driver that a device has at this moment, as libvirt has just named it for a guest."""
+    try:
+        return driver_of(root, address)
+    except OSError:
+        return None  # the device itself will be unreadable
 
 
 def _look_up(root: HostRoot, claim: Claim) -> PciAddress | None:

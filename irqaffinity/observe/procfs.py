@@ -8,14 +8,16 @@ from collections.abc import Collection, Container
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import Interrupt
-from irqaffinity.observe.root import VANISHED, HostRoot, SystemCalls
+from irqaffinity.observe.root import PADDING, VANISHED, HostRoot, HostUnreadable, SystemCalls, read_to_end
 
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _SHORT = 448
 """Bytes that hold the CPU list of all but a few interrupts; a short buffer is much the cheaper."""
-_LONGEST = 65536
+_LONG = 65536
+_END = b"\n"
 _OWN_PROC = "/proc"
+_REMEDY = "--proc or [host] proc at the procfs of the host"
 
 
 def read_interrupt(root: HostRoot, number: int) -> Interrupt | None:
@@ -27,16 +29,18 @@ def read_interrupts(root: HostRoot, numbers: Collection[int], moved: Container[i
     """Return those of `numbers` that exist, in their order, with their affinity.
 
     `smp` is None where the file cannot be read, `effective` where the kernel has no such file. Of the interrupts in
-    `moved` the permission is not looked at: what was written once could be written.
+    `moved` the permission is not looked at: what was written once could be written. Raises HostUnreadable without
+    /proc/irq itself, for there no interrupt could be told from one that is gone.
     """
     if not numbers:
         return []
+    path = f"{root.proc}/irq"
     try:
-        folder = root.calls.open(f"{root.proc}/irq", _FOLDER)
+        folder = root.calls.open(path, _FOLDER)
     except OSError as error:
         if error.errno in VANISHED:
-            return []
-        raise
+            root.require(path, _REMEDY)
+        return [Interrupt(number, None, None) for number in numbers]
     try:
         found = [_read_affinity(root.calls, folder, number, number in moved) for number in numbers]
     finally:
@@ -52,7 +56,7 @@ def _read_affinity(calls: SystemCalls, folder: int, number: int, is_writable: bo
         try:
             is_writable = is_writable or calls.fstat(fd).st_mode & stat.S_IWUSR != 0
             data = calls.read(fd, _SHORT)
-            smp = _parse(data if len(data) < _SHORT else data + calls.read(fd, _LONGEST))
+            smp = _parse(data if data.endswith(_END) else read_to_end(calls, fd, _LONG, data))
         finally:
             calls.close(fd)
     except OSError as error:
@@ -61,7 +65,7 @@ def _read_affinity(calls: SystemCalls, folder: int, number: int, is_writable: bo
         fd = calls.open(path + "effective_affinity_list", _READ, dir_fd=folder)
         try:
             data = calls.read(fd, _SHORT)
-            effective = _parse(data if len(data) < _SHORT else data + calls.read(fd, _LONGEST))
+            effective = _parse(data if data.endswith(_END) else read_to_end(calls, fd, _LONG, data))
         finally:
             calls.close(fd)
     except OSError:
@@ -76,7 +80,7 @@ def read_default_affinity(root: HostRoot) -> CpuSet | None:
     gone.
     """
     path = f"{root.proc}/irq/default_smp_affinity"
-    root.require(path, "--proc or [host] proc at the procfs of the host")
+    root.require(path, _REMEDY)
     try:
         return CpuSet.from_mask(int(root.read(path).replace(",", ""), 16))
     except ValueError:
@@ -94,7 +98,8 @@ def read_boot_id(root: HostRoot) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _parse(data: bytes) -> CpuSet | None:
+    """Return the CPUs of an affinity file, None for what is no such list; no interrupt has an empty one."""
     try:
-        return CpuSet.parse(data.decode("ascii", "replace"))
+        return CpuSet.parse(data.decode("ascii", "replace").strip(PADDING)) or None
     except ValueError:
         return None

@@ -9,6 +9,9 @@ from typing import Protocol
 VANISHED = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO})
 """What the kernel answers for an interrupt or device that went away, also through a file that was open before."""
 
+PADDING = "\0 \t\r\n"
+"""What may surround the text of a file."""
+
 _LARGEST = 65536
 
 
@@ -46,10 +49,13 @@ class HostRoot:
         return f"{self.proc}/irq/{number}/smp_affinity_list"
 
     def read(self, path: str) -> str:
-        """Return the text of a small file without surrounding space; raise OSError."""
+        """Return the text of a small file without surrounding space and NULs; raise OSError.
+
+        The kernel gives a long list a page at a time, and some kernels end one with a NUL (5.15-rc, and backports).
+        """
         fd = self.calls.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return self.calls.read(fd, _LARGEST).decode("utf-8", "replace").strip()
+            return read_to_end(self.calls, fd, _LARGEST).decode("utf-8", "replace").strip(PADDING)
         finally:
             self.calls.close(fd)
 
@@ -67,7 +73,7 @@ class HostRoot:
         try:
             return sorted(self.calls.listdir(path))
         except OSError as error:
-            if error.errno in VANISHED or error.errno == errno.ENOTDIR:
+            if error.errno in VANISHED:
                 return []
             raise
 
@@ -82,13 +88,26 @@ class HostRoot:
 
     def require(self, path: str, remedy: str) -> None:
         """Raise HostUnreadable when `path` is missing: without it, nothing could be told from what is gone."""
-        if not self.exists(path):
-            raise HostUnreadable(f"{path} does not exist: point {remedy}")
-
-    def exists(self, path: str) -> bool:
-        """Tell whether `path` is there."""
         try:
             self.calls.stat(path)
-        except OSError:
-            return False
+        except OSError as error:
+            what = "does not exist" if error.errno in VANISHED else f"cannot be read ({error.strerror})"
+            raise HostUnreadable(f"{path} {what}: point {remedy}") from error
+
+    def exists(self, path: str) -> bool:
+        """Tell whether `path` is there; raise OSError when that cannot be told."""
+        try:
+            self.calls.stat(path)
+        except OSError as error:
+            if error.errno in VANISHED:
+                return False
+            raise
         return True
+
+
+def read_to_end(calls: SystemCalls, fd: int, length: int, start: bytes = b"") -> bytes:
+    """Return `start` and what is left of a file, read in parts of `length` bytes: a read may give less than there is."""
+    parts = [start]
+    while part := calls.read(fd, length):
+        parts.append(part)
+    return b"".join(parts)

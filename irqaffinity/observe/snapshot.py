@@ -27,9 +27,10 @@ class Surroundings:
     facts: HostFacts
 
 
-def read_surroundings(root: HostRoot) -> Surroundings:
-    """Return them as they are now; raise HostUnreadable."""
-    return Surroundings(read_topology(root), read_default_affinity(root), read_facts(root))
+def read_surroundings(root: HostRoot, *, with_sockets: bool = False) -> Surroundings:
+    """Return them as they are now, and which CPU is in which socket where asked for; raise HostUnreadable."""
+    topology = read_topology(root, with_sockets=with_sockets)
+    return Surroundings(topology, read_default_affinity(root), read_facts(root))
 
 
 def observe(
@@ -56,6 +57,7 @@ def observe(
         guests=tuple(seen.guest for seen in guests.values() if isinstance(seen.guest, Guest)),
         unreadable=tuple(seen.guest for seen in guests.values() if isinstance(seen.guest, UnreadableGuest)),
         claims={uuid: seen.claims for uuid, seen in guests.items()},
+        left_out={uuid: seen.left_out for uuid, seen in guests.items() if seen.left_out},
         devices={
             address: read_device(root, address, details, numbers[address], moved.get(address, ()))
             for address in sorted(addresses if only is None else only)

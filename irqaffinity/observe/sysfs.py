@@ -28,10 +28,25 @@ def read_device(
     named: Collection[int] = (),
     moved: Container[int] = (),
 ) -> Device:
-    """Return a PCI function and its interrupts.
+    """Return a PCI function and its interrupts, or, in `trouble`, why they cannot be read.
 
-    Of the numbers in `named` the action name is read too; of those in `moved`, that they can be moved is known.
+    Of the numbers in `named` the action name is read too; of those in `moved`, that they can be moved is known. Raises
+    HostUnreadable.
     """
+    try:
+        return _read_device(root, address, details, named, moved)
+    except OSError as error:
+        return Device(address, trouble=f"{error.filename or device_folder(root, address)}: {error.strerror}")
+
+
+def driver_of(root: HostRoot, address: PciAddress) -> str | None:
+    """Return the name of the driver that a PCI function is bound to, None without one; raise OSError."""
+    return _linked_name(root, f"{device_folder(root, address)}/driver")
+
+
+def _read_device(
+    root: HostRoot, address: PciAddress, details: Details, named: Collection[int], moved: Container[int]
+) -> Device:
     folder = device_folder(root, address)
     numbers = msi_numbers(root, address)
     if not numbers and not root.exists(folder):
@@ -39,15 +54,15 @@ def read_device(
     interrupts, shares_line = read_interrupts(root, numbers, moved), False
     if not interrupts:
         interrupts, shares_line = _read_line(root, address)
-    if details.vectors or named:
-        interrupts = [
-            _with_names(root, seen) if details.vectors or seen.number in named else seen for seen in interrupts
-        ]
+    interrupts = [
+        _with_names(root, seen) if details.vectors or seen.number in named or not seen.writable else seen
+        for seen in interrupts
+    ]
     parent = physical_function(root, address)
     identity = details.identity
     return Device(
         address,
-        driver=_linked_name(root, f"{folder}/driver"),
+        driver=driver_of(root, address),
         numa_node=_integer(root.read_if_there(f"{folder}/numa_node")),
         interrupts=tuple(interrupts),
         shares_line=shares_line,

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads which CPUs are online, the NUMA nodes, and what holds for the whole host."""
 
+import contextlib
+from collections.abc import Sequence
+
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.host import HostFacts, Topology
 from irqaffinity.observe.root import HostRoot, HostUnreadable
@@ -12,15 +15,47 @@ _AMD_GUEST_APIC = 7
 """Bit GASup of the IOMMU's extended feature register (AMD I/O Virtualization Technology, MMIO offset 0030h)."""
 
 
-def read_topology(root: HostRoot) -> Topology:
-    """Return the CPUs that are online and those of each NUMA node; raise HostUnreadable."""
-    online = _read_cpus(root, f"{root.sys}/devices/system/cpu/online")
+def read_topology(root: HostRoot, *, with_sockets: bool = False) -> Topology:
+    """Return the CPUs that are online, the NUMA nodes, and the sockets where asked for; raise HostUnreadable."""
+    online, nodes = read_online(root), _read_nodes(root)
+    distances = {node: found for node in nodes if (found := _read_distances(root, node, sorted(nodes)))}
+    return Topology(online, nodes, distances, _read_sockets(root, online) if with_sockets else {})
+
+
+def read_online(root: HostRoot) -> CpuSet:
+    """Return the CPUs that are online; raise HostUnreadable."""
+    return _read_cpus(root, f"{root.sys}/devices/system/cpu/online")
+
+
+def _read_nodes(root: HostRoot) -> dict[int, CpuSet]:
     folder = f"{root.sys}/devices/system/node"
-    nodes = {}
-    for name in root.list_if_there(folder):
-        if name.startswith("node") and name[4:].isascii() and name[4:].isdecimal():
-            nodes[int(name[4:])] = _read_cpus(root, f"{folder}/{name}/cpulist")
-    return Topology(online, nodes)
+    return {
+        int(name[4:]): _read_cpus(root, f"{folder}/{name}/cpulist")
+        for name in root.list_if_there(folder)
+        if name.startswith("node") and name[4:].isascii() and name[4:].isdecimal()
+    }
+
+
+def _read_distances(root: HostRoot, node: int, nodes: Sequence[int]) -> dict[int, int]:
+    """Return how far each of `nodes` is from `node`; nothing where the file does not tell just that.
+
+    It has one column for each node that is online (drivers/base/node.c, node_read_distance).
+    """
+    try:
+        columns = [int(word) for word in root.read(f"{root.sys}/devices/system/node/node{node}/distance").split()]
+    except (OSError, ValueError):
+        return {}
+    return dict(zip(nodes, columns, strict=True)) if len(columns) == len(nodes) else {}
+
+
+def _read_sockets(root: HostRoot, cpus: CpuSet) -> dict[int, int]:
+    """Return the physical package of each CPU that tells it; -1 means that it does not."""
+    sockets = {}
+    for cpu in cpus:
+        with contextlib.suppress(OSError, ValueError):
+            path = f"{root.sys}/devices/system/cpu/cpu{cpu}/topology/physical_package_id"
+            sockets[cpu] = int(root.read(path))
+    return {cpu: socket for cpu, socket in sockets.items() if socket >= 0}
 
 
 def _read_cpus(root: HostRoot, path: str) -> CpuSet:
@@ -34,11 +69,18 @@ def _read_cpus(root: HostRoot, path: str) -> CpuSet:
 
 def read_facts(root: HostRoot) -> HostFacts:
     """Tell whether this host can post interrupts straight to vCPUs: VT-d with APICv, or AMD's IOMMU with AVIC."""
+    try:
+        return HostFacts(posted_interrupts=_posts_interrupts(root))
+    except OSError:
+        return HostFacts()  # it is only for the report
+
+
+def _posts_interrupts(root: HostRoot) -> bool:
     if root.read_if_there(f"{root.sys}/module/kvm/parameters/enable_device_posted_irqs") == "N":
-        return HostFacts(posted_interrupts=False)
+        return False
     intel = _is_on(root, "kvm_intel", "enable_apicv") and _any_iommu(root, "dmar", "intel-iommu/cap", _VTD_POSTED)
     amd = _is_on(root, "kvm_amd", "avic") and _any_iommu(root, "ivhd", "amd-iommu/features", _AMD_GUEST_APIC)
-    return HostFacts(posted_interrupts=intel or amd)
+    return intel or amd
 
 
 def _is_on(root: HostRoot, module: str, parameter: str) -> bool:

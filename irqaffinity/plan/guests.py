@@ -2,18 +2,18 @@
 """Which vCPUs of a guest serve its interrupts, or why none do."""
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import Guest, GuestId, UnreadableGuest
+from irqaffinity.model.guest import Guest, GuestId, LeftOut, UnreadableGuest
 from irqaffinity.model.host import DeviceClaim
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import GuestReason, Status
-from irqaffinity.plan.dedicated import Pins
+from irqaffinity.plan.dedicated import Dedication, Pins
 from irqaffinity.plan.policy import Policy, WithoutMask
-from irqaffinity.spec.mask import MaskError, parse_mask
+from irqaffinity.spec.mask import EXTRA_SPEC, MaskError, parse_mask
 
 
 class MaskSource(enum.Enum):
@@ -27,9 +27,9 @@ class MaskSource(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class GuestPlan:
-    """What was decided for a guest. `vcpus` is None when its XML is not readable.
+    """What was decided for a guest. `vcpus` and `dedication` are None when its XML is not readable.
 
-    `dedicated` and `chosen` map vCPUs to physical CPUs: all the dedicated ones, and those that serve interrupts.
+    `chosen` maps the vCPUs that serve interrupts to physical CPUs.
     """
 
     uuid: GuestId
@@ -38,10 +38,11 @@ class GuestPlan:
     vcpus: int | None = None
     mask: str | None = None
     mask_source: MaskSource = MaskSource.NONE
-    dedicated: Pins | None = None
+    dedication: Dedication | None = None
     chosen: Pins | None = None
     reason: GuestReason | None = None
     message: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def irq_vcpus(self) -> CpuSet | None:
@@ -54,30 +55,52 @@ class GuestPlan:
         return CpuSet(self.chosen.values()) if self.chosen is not None else None
 
 
-def plan_unreadable(guest: UnreadableGuest) -> GuestPlan:
+def plan_unreadable(guest: UnreadableGuest, left_out: tuple[LeftOut, ...]) -> GuestPlan:
     """Return the plan for a guest that is there but unknown."""
     message = clean(f"{Status.XML_INVALID.sentence}: {guest.error}")
-    return GuestPlan(guest.uuid, guest.name, Status.XML_INVALID, message=message)
+    return GuestPlan(guest.uuid, guest.name, Status.XML_INVALID, message=message, left_out=left_out)
 
 
 def plan_guest(
     guest: Guest,
-    pins: Pins,
+    dedication: Dedication,
     claims: Sequence[DeviceClaim],
+    left_out: tuple[LeftOut, ...],
     policy: Policy,
     remembered: Mapping[GuestId, RememberedSpecs],
 ) -> GuestPlan:
-    """Decide which of the dedicated vCPUs (`pins`) serve the interrupts of `guest`: the first rule that applies.
+    """Decide which of the dedicated vCPUs serve the interrupts of `guest`: the first rule that applies.
 
-    `claims` are the PCI devices that it has.
+    `claims` are the PCI devices that it has, `left_out` what of its elements leads to none.
     """
     mask, source = find_mask(guest, policy, remembered)
-    status, chosen, message = _decide(guest, pins, claims, policy, mask)
-    reason = None
+    status, chosen, why_not = _decide(guest, dedication.pins, claims, policy, mask)
+    notes = dict(_notes(guest, dedication, chosen))
+    return GuestPlan(
+        uuid=guest.uuid,
+        name=guest.name,
+        status=status,
+        vcpus=guest.vcpus,
+        mask=mask,
+        mask_source=source,
+        dedication=dedication,
+        chosen=chosen,
+        reason=next(iter(notes), None),
+        message=clean("; ".join(filter(None, [why_not, *notes.values()]))) or None,
+        left_out=left_out,
+    )
+
+
+def _notes(guest: Guest, dedication: Dedication, chosen: Pins | None) -> Iterator[tuple[GuestReason, str]]:
+    """Give what is worth knowing of a guest beside its status, the gravest first, each with its sentence."""
+    if dedication.overlaps:
+        who = "; ".join(f"{uuid} has CPUs {cpus}" for uuid, cpus in dedication.overlaps.items())
+        yield GuestReason.CPUS_OVERLAP, f"{GuestReason.CPUS_OVERLAP.sentence}: {who}"
+    if dedication.said.trouble is not None:
+        reason = GuestReason.DEDICATED_MASK_INVALID
+        yield reason, f"{reason.sentence}: {dedication.said.trouble}"
     if chosen is not None and guest.realtime & CpuSet(chosen):
-        reason = GuestReason.REALTIME_VCPUS
-        message = reason.sentence
-    return GuestPlan(guest.uuid, guest.name, status, guest.vcpus, mask, source, pins, chosen, reason, message)
+        yield GuestReason.REALTIME_VCPUS, GuestReason.REALTIME_VCPUS.sentence
 
 
 def _decide(
@@ -104,8 +127,8 @@ def find_mask(
     guest: Guest, policy: Policy, remembered: Mapping[GuestId, RememberedSpecs]
 ) -> tuple[str | None, MaskSource]:
     """Return the mask of the first source that is present, even when that one holds none."""
-    if guest.has_extra_specs:
-        return guest.mask, MaskSource.METADATA
+    if guest.extra_specs is not None:
+        return guest.extra_specs.get(EXTRA_SPEC), MaskSource.METADATA
     if guest.uuid in remembered:
         return remembered[guest.uuid].mask, MaskSource.NOTIFICATION
     if guest.flavor is not None and guest.flavor in policy.flavor_masks:

@@ -9,8 +9,9 @@ from irqaffinity.model.action import Action
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import Device
-from irqaffinity.model.irq import Interrupt, IrqId
-from irqaffinity.model.record import Record
+from irqaffinity.model.irq import Interrupt, IrqId, immovable_verdict
+from irqaffinity.model.record import Fixed, Record
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.distribute import Share
 
 
@@ -27,11 +28,12 @@ def place_device(
     target: CpuSet,
     shares: Mapping[int, Share],
     records: Mapping[int, Record],
-    managed: Mapping[IrqId, str],
+    fixed: Mapping[IrqId, Fixed],
 ) -> Handled:
     """Return one action for each interrupt of `device`: its share where it has one, else the whole `target`.
 
-    An interrupt of the kernel's own gets no record, for it is never moved.
+    An interrupt that cannot be moved gets no record. One that could not be read keeps the record that it has: what it
+    had before is not known yet.
     """
     handled = Handled({}, [])
     for interrupt in device.interrupts:
@@ -39,9 +41,12 @@ def place_device(
         share = shares.get(number)
         wanted, spares = (target, ()) if share is None else share
         spread_over = None if share is None else target
-        is_managed = not interrupt.writable or _is_known_managed(device, interrupt, managed)
-        if not is_managed:
-            handled.records[number] = _record(interrupt, wanted, spread_over, owner, device.driver, records.get(number))
+        foregone = _foregone(device, interrupt, fixed)
+        known = records.get(number)
+        if interrupt.smp is None and known is not None:
+            handled.records[number] = known
+        elif interrupt.smp is not None and foregone is None:
+            handled.records[number] = _record(interrupt.smp, wanted, spread_over, owner, device.driver, known)
         handled.actions.append(
             Action(
                 number,
@@ -50,19 +55,23 @@ def place_device(
                 interrupt.smp,
                 interrupt.effective,
                 wanted,
-                is_managed=is_managed,
+                foregone=foregone,
                 spares=spares,
             )
         )
     return handled
 
 
-def _is_known_managed(device: Device, interrupt: Interrupt, managed: Mapping[IrqId, str]) -> bool:
-    return bool(managed) and managed.get(IrqId(device.address, interrupt.number)) == (interrupt.action or "")
+def _foregone(device: Device, interrupt: Interrupt, fixed: Mapping[IrqId, Fixed]) -> Verdict | None:
+    """Return the verdict on an interrupt that shows or is known not to be movable, None for any other."""
+    if not interrupt.writable:
+        return immovable_verdict(interrupt.action or "")
+    known = fixed.get(IrqId(device.address, interrupt.number)) if fixed else None
+    return known.verdict if known is not None and known.action == (interrupt.action or "") else None
 
 
 def _record(
-    interrupt: Interrupt,
+    smp: CpuSet,
     wanted: CpuSet,
     spread_over: CpuSet | None,
     owner: GuestId,
@@ -76,12 +85,12 @@ def _record(
     that the interrupt still has is the one to remember beside the new one.
     """
     if known is None or known.driver != driver:
-        original = None if interrupt.smp == wanted else interrupt.smp
+        original = None if smp == wanted else smp
         return Record(owner, driver, original, wanted, spread_over=spread_over)
     if known.written == wanted:
         if (known.owner, known.spread_over) == (owner, spread_over):
             return known
         next_cpu = known.next_cpu and known.spread_over == spread_over
         return replace(known, owner=owner, spread_over=spread_over, next_cpu=next_cpu)
-    previous = interrupt.smp if known.accounts_for(interrupt.smp) else known.written
+    previous = smp if known.accounts_for(smp) else known.written
     return replace(known, owner=owner, written=wanted, previous=previous, spread_over=spread_over, next_cpu=False)

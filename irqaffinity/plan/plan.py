@@ -2,17 +2,18 @@
 """From a snapshot of the host to a sorted list of actions."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from irqaffinity.model.action import Action
-from irqaffinity.model.guest import GuestId
+from irqaffinity.model.guest import Guest, GuestId
 from irqaffinity.model.host import HostSnapshot
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.record import Record, State
-from irqaffinity.plan.dedicated import count_single_pins, dedicated_pins
+from irqaffinity.model.record import Fixed, Record, State
+from irqaffinity.plan.cpu_policy import read_policy
+from irqaffinity.plan.dedicated import Occupancy, find_dedicated, refuse_vcpu, survey
 from irqaffinity.plan.distribute import share_out
 from irqaffinity.plan.guests import GuestPlan, plan_guest, plan_unreadable
 from irqaffinity.plan.place import Handled, place_device
@@ -50,13 +51,13 @@ def make_plan(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope
             if plan.target is not None and plan.guest is not None and scope.covers(plan.guest, address):
                 spread = policy.distribution is Distribution.SPREAD
                 shares = share_out(device.interrupts, plan.order, ranks[address], records) if spread else {}
-                return place_device(device, plan.guest, plan.target, shares, records, state.managed)
+                return place_device(device, plan.guest, plan.target, shares, records, state.fixed)
 
         def is_due(record: Record) -> bool:
             is_ours_to_judge = scope.covers(record.owner, address) and record.owner not in unreadable
             return is_ours_to_judge and all(_gives_back(plan, guests) for plan in claims)
 
-        return release_device(device, records, is_due, snapshot.default_affinity)
+        return release_device(device, records, is_due, snapshot.default_affinity, snapshot.topology.online)
 
     return _assemble(
         snapshot,
@@ -72,20 +73,21 @@ def plan_reset(snapshot: HostSnapshot, state: State) -> Plan:
 
     def handle(address: PciAddress) -> Handled:
         device, records = snapshot.devices[address], state.records[address]
-        return release_device(device, records, lambda _record: True, snapshot.default_affinity)
+        online = snapshot.topology.online
+        return release_device(device, records, lambda _record: True, snapshot.default_affinity, online)
 
     return _assemble(snapshot, {address: handle(address) for address in sorted(state.records)}, [], [], state)
 
 
 def _plan_guests(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope) -> Iterable[GuestPlan]:
     """Plan the guests that are reported and those that have one of the devices in the snapshot."""
-    known = [guest.known for guest in snapshot.unreadable if guest.known is not None]
-    single_pins = count_single_pins([*snapshot.guests, *known])
+    occupancy = _survey(snapshot, policy)
     readable = (
         plan_guest(
             guest,
-            dedicated_pins(guest, single_pins, policy.dedicated_cpus),
+            find_dedicated(guest, occupancy, policy.dedicated_cpus),
             snapshot.claims[guest.uuid],
+            snapshot.left_out.get(guest.uuid, ()),
             policy,
             state.extra_specs,
         )
@@ -93,7 +95,22 @@ def _plan_guests(snapshot: HostSnapshot, policy: Policy, state: State, scope: Sc
         if scope.guest in (None, guest.uuid)
         or any(claim.address in snapshot.devices for claim in snapshot.claims[guest.uuid])
     )
-    return sorted([*readable, *map(plan_unreadable, snapshot.unreadable)], key=lambda plan: plan.uuid)
+    unreadable = (plan_unreadable(guest, snapshot.left_out.get(guest.uuid, ())) for guest in snapshot.unreadable)
+    return sorted([*readable, *unreadable], key=lambda plan: plan.uuid)
+
+
+def _survey(snapshot: HostSnapshot, policy: Policy) -> Occupancy:
+    """Return who has which CPU; the pins of a guest that cannot be read count as they were last."""
+    known = [guest.known for guest in snapshot.unreadable if guest.known is not None]
+    return survey([*snapshot.guests, *known], policy.dedicated_cpus)
+
+
+def judge_vcpus(guest: Guest | None, snapshot: HostSnapshot, policy: Policy) -> Callable[[int], str | None]:
+    """Return what tells of each vCPU of `guest` why it is not dedicated, None where it is."""
+    if guest is None:
+        return lambda _vcpu: None
+    said, occupancy = read_policy(guest), _survey(snapshot, policy)
+    return lambda vcpu: refuse_vcpu(guest, vcpu, said, occupancy, policy.dedicated_cpus)
 
 
 def _plan_devices(
@@ -173,7 +190,7 @@ def _assemble(
             **{address: records for address, records in state.records.items() if address not in handled},
             **{address: device.records for address, device in handled.items() if device.records},
         },
-        managed=_still_managed(snapshot, state.managed),
+        fixed=_still_fixed(snapshot, state.fixed),
     )
     return Plan(
         guests=tuple(guests),
@@ -183,14 +200,12 @@ def _assemble(
     )
 
 
-def _still_managed(snapshot: HostSnapshot, managed: Mapping[IrqId, str]) -> Mapping[IrqId, str]:
-    """Return what may still be true of the memory of managed interrupts: same device, same number, same name."""
+def _still_fixed(snapshot: HostSnapshot, fixed: Mapping[IrqId, Fixed]) -> Mapping[IrqId, Fixed]:
+    """Return what may still be true of the interrupts that could not be moved: same device, same number, same name."""
     return {
-        irq: name
-        for irq, name in managed.items()
-        if irq.device not in snapshot.devices
-        or any(
-            seen.number == irq.number and (seen.action or "") == name
-            for seen in snapshot.devices[irq.device].interrupts
-        )
+        irq: known
+        for irq, known in fixed.items()
+        if (device := snapshot.devices.get(irq.device)) is None
+        or device.trouble is not None
+        or any(seen.number == irq.number and (seen.action or "") == known.action for seen in device.interrupts)
     }

@@ -15,6 +15,7 @@ class Numa(enum.Enum):
     """What to do for a device on whose NUMA node the guest has no chosen CPU."""
 
     PREFERRED = "preferred"
+    SOCKET = "socket"
     STRICT = "strict"
 
 

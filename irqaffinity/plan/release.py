@@ -6,21 +6,29 @@ from collections.abc import Callable, Mapping
 from irqaffinity.model.action import Action
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.host import Device
-from irqaffinity.model.irq import Interrupt
+from irqaffinity.model.irq import Interrupt, immovable_verdict
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.place import Handled
 
 
 def release_device(
-    device: Device, records: Mapping[int, Record], due: Callable[[Record], bool], default: CpuSet | None
+    device: Device,
+    records: Mapping[int, Record],
+    due: Callable[[Record], bool],
+    default: CpuSet | None,
+    online: CpuSet,
 ) -> Handled:
     """Sort out the records of a device that is not placed.
 
     A record goes when the device no longer lists its number; it stays when it is not `due`. One that is due is given
     back only if the device has the same driver still and the interrupt what we wrote; else somebody else has it now.
-    An unknown original goes back to `default` (/proc/irq/default_smp_affinity).
+    An unknown original goes back to `default` (/proc/irq/default_smp_affinity). What cannot be read at the moment, and
+    an original whose CPUs are all offline, waits.
     """
+    if device.trouble is not None:
+        return Handled(dict(records), [])
     listed = {interrupt.number: interrupt for interrupt in device.interrupts}
     handled = Handled({}, [])
     for number, record in records.items():
@@ -31,13 +39,18 @@ def release_device(
             handled.records[number] = record
             continue
         target = record.original if record.original is not None else default
-        if target is not None and record.driver == device.driver and record.accounts_for(interrupt.smp):
+        is_ours = interrupt.smp is None or record.accounts_for(interrupt.smp)
+        if target and record.driver == device.driver and is_ours:
             handled.records[number] = record
-            handled.actions.append(_give_back(device.address, interrupt, record, target))
+            handled.actions.append(_give_back(device.address, interrupt, record, target, online))
     return handled
 
 
-def _give_back(address: PciAddress, interrupt: Interrupt, record: Record, target: CpuSet) -> Action:
+def _give_back(
+    address: PciAddress, interrupt: Interrupt, record: Record, target: CpuSet, online: CpuSet
+) -> Action:
+    is_in_place = interrupt.smp == target
+    offline = None if is_in_place or target & online else Verdict.OFFLINE
     return Action(
         number=interrupt.number,
         device=address,
@@ -46,5 +59,5 @@ def _give_back(address: PciAddress, interrupt: Interrupt, record: Record, target
         effective=interrupt.effective,
         target=target,
         is_release=True,
-        is_managed=not interrupt.writable,
+        foregone=offline if interrupt.writable else immovable_verdict(interrupt.action or ""),
     )

@@ -11,7 +11,8 @@ from irqaffinity.model.host import Device, DeviceClaim, Topology
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import DeviceReason
 from irqaffinity.plan.guests import GuestPlan
-from irqaffinity.plan.policy import HostDriver, Numa, Policy
+from irqaffinity.plan.near import choose_near
+from irqaffinity.plan.policy import HostDriver, Policy
 from irqaffinity.spec.device_spec import Tags, first_match
 
 EXCLUDED_BY_CONFIGURATION = frozenset({DeviceReason.NOT_IN_DEVICE_SPEC, DeviceReason.HOST_DRIVER})
@@ -22,7 +23,8 @@ class DevicePlan:
     """What was decided for a device of a guest; `guest` is None for one that only gives interrupts back.
 
     `target` is None when nothing is to be placed. `order` is the same CPUs in the order of the vCPUs they serve,
-    `vcpus` these vCPUs (None where the target is not made of them).
+    `vcpus` these vCPUs (None where the target is not made of them). `is_unconfirmed` tells that the device has another
+    driver than when libvirt was asked: nothing of it is written or given back until libvirt is asked again.
     """
 
     address: PciAddress
@@ -36,6 +38,7 @@ class DevicePlan:
     tags: Tags = field(default_factory=dict)
     reason: DeviceReason | None = None
     message: str | None = None
+    is_unconfirmed: bool = False
 
 
 class _Choice(NamedTuple):
@@ -43,8 +46,9 @@ class _Choice(NamedTuple):
 
     cpus: Mapping[int, int] | None
     reason: DeviceReason | None
-    detail: str = ""
+    message: str | None = None
     vcpus: CpuSet | None = None
+    is_unconfirmed: bool = False
 
 
 def plan_device(
@@ -56,10 +60,13 @@ def plan_device(
     topology: Topology,
     policy: Policy,
 ) -> DevicePlan:
-    """Decide the target of one device of `guest`: the first reason that applies stands. `claimants` are its guests."""
+    """Decide the target of one device of `guest`: the first reason that applies stands. `claimants` are its guests.
+
+    Of a device that cannot be read nobody knows whether a device_spec includes it.
+    """
     spec = first_match(policy.device_specs, device)
-    if policy.device_specs and spec is None:
-        choice = _Choice(None, DeviceReason.NOT_IN_DEVICE_SPEC)
+    if policy.device_specs and spec is None and device.trouble is None:
+        choice = _refused(DeviceReason.NOT_IN_DEVICE_SPEC)
     else:
         choice = _why_untouchable(claim, device, guest, claimants, policy) or _choose(
             claim, device, guest, guest_plan, topology, policy
@@ -76,7 +83,8 @@ def plan_device(
         vcpus=choice.vcpus,
         tags=spec.tags if spec is not None else {},
         reason=choice.reason,
-        message=choice.reason.sentence + choice.detail if choice.reason is not None else None,
+        message=choice.message,
+        is_unconfirmed=choice.is_unconfirmed,
     )
 
 
@@ -86,48 +94,41 @@ def _choose(
     """Return the CPUs of a device that may be touched."""
     if guest_plan.chosen is None:
         return _Choice(None, None)
+    if claim.driver != device.driver:
+        now, then = device.driver or "none", claim.driver or "none"
+        return _Choice(None, None, f"its driver is {now}, and was {then} when libvirt was asked", is_unconfirmed=True)
     if not device.interrupts:
-        return _Choice(None, DeviceReason.SHARED_INTX if device.shares_line else DeviceReason.NO_IRQS)
+        return _refused(DeviceReason.SHARED_INTX if device.shares_line else DeviceReason.NO_IRQS)
     if claim.kind.is_host_driver and policy.host_driver is HostDriver.EMULATOR:
-        return _Choice(*on_node({cpu: cpu for cpu in guest.emulator or ()}, device, topology, policy.numa))
-    cpus, reason = on_node(guest_plan.chosen, device, topology, policy.numa)
-    return _Choice(cpus, reason, vcpus=CpuSet(cpus) if cpus is not None else None)
+        near = choose_near({cpu: cpu for cpu in guest.emulator or ()}, device.numa_node, topology, policy.numa)
+        return _Choice(near.cpus, near.reason, near.message)
+    near = choose_near(guest_plan.chosen, device.numa_node, topology, policy.numa)
+    return _Choice(near.cpus, near.reason, near.message, None if near.cpus is None else CpuSet(near.cpus))
 
 
 def _why_untouchable(
     claim: DeviceClaim, device: Device, guest: Guest, claimants: Collection[GuestId], policy: Policy
 ) -> _Choice | None:
     if claim.kind is ClaimKind.MDEV:
-        return _Choice(None, DeviceReason.MDEV)
+        return _refused(DeviceReason.MDEV)
     if not device.present:
-        return _Choice(None, DeviceReason.NOT_FOUND)
+        return _refused(DeviceReason.NOT_FOUND)
+    if device.trouble is not None:
+        return _refused(DeviceReason.UNREADABLE, f" ({device.trouble})")
+    if claim.kind is ClaimKind.NVME:
+        return _refused(DeviceReason.NVME_DISK)
     if len(claimants) > 1:
         others = ", ".join(sorted(set(claimants) - {guest.uuid}))
-        return _Choice(None, DeviceReason.CLAIMED_TWICE, f" (also by guest {others})")
+        return _refused(DeviceReason.CLAIMED_TWICE, f" (also by guest {others})")
     if claim.kind.is_host_driver:
         if device.parent is None:
-            return _Choice(None, DeviceReason.SHARED_PARENT)
+            return _refused(DeviceReason.SHARED_PARENT)
         if policy.host_driver is HostDriver.SKIP:
-            return _Choice(None, DeviceReason.HOST_DRIVER)
+            return _refused(DeviceReason.HOST_DRIVER)
         if policy.host_driver is HostDriver.EMULATOR and not guest.emulator:
-            return _Choice(None, DeviceReason.HOST_DRIVER, ": the domain has no emulatorpin")
+            return _refused(DeviceReason.HOST_DRIVER, ": the domain has no emulatorpin")
     return None
 
 
-def on_node(
-    cpus: Mapping[int, int], device: Device, topology: Topology, numa: Numa
-) -> tuple[Mapping[int, int] | None, DeviceReason | None]:
-    """Return those of `cpus` (any key to physical CPU) that serve `device`, and what is worth knowing of the choice.
-
-    Offline CPUs are dropped first. A missing `numa_node`, -1 (the firmware tells none) and a node that sysfs does not
-    list all mean that nearness is unknown.
-    """
-    online = {key: cpu for key, cpu in cpus.items() if cpu in topology.online}
-    if not online:
-        return None, DeviceReason.NO_ONLINE_CPU
-    if device.numa_node is None or device.numa_node not in topology.nodes:
-        return online, DeviceReason.NO_NODE
-    near = {key: cpu for key, cpu in online.items() if cpu in topology.nodes[device.numa_node]}
-    if near:
-        return near, None
-    return (None, DeviceReason.NODE_STRICT) if numa is Numa.STRICT else (online, DeviceReason.REMOTE_NODE)
+def _refused(reason: DeviceReason, detail: str = "") -> _Choice:
+    return _Choice(None, reason, reason.sentence + detail)

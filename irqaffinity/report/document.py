@@ -52,6 +52,9 @@ def _guest(guest: GuestPlan) -> dict[str, Any]:
         "status": guest.status.value,
         "reason": _word(guest.reason),
         "message": guest.message,
+        "left_out": [
+            {"element": left.element, "reason": _word(left.reason), "message": left.message} for left in guest.left_out
+        ],
     }
 
 

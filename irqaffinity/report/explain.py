@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why an interrupt, a device or a guest is where it is: the rules in their order, each with the values it was given."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
@@ -9,15 +10,18 @@ from irqaffinity.model.guest import Guest
 from irqaffinity.model.host import Device, HostSnapshot, Topology
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Status
+from irqaffinity.plan.cpu_policy import Said
 from irqaffinity.plan.guests import GuestPlan, MaskSource
 from irqaffinity.plan.policy import Distribution, Policy
 from irqaffinity.plan.targets import DevicePlan
-from irqaffinity.report.table import describe_target, merge_numbers
+from irqaffinity.report.table import describe_left_out, describe_target, merge_numbers, name_cpus
 
 _WIDTH = 13
 
 Rule = tuple[str, str]
 """The name of a rule, and what it found."""
+
+Judge = Callable[[int], str | None]
 
 
 def render_rules(rules: Sequence[Rule]) -> str:
@@ -25,20 +29,61 @@ def render_rules(rules: Sequence[Rule]) -> str:
     return "\n".join(f"{name:<{_WIDTH}} {finding}" for name, finding in rules)
 
 
-def explain_guest(guest: GuestPlan, seen: Guest | None, policy: Policy) -> Iterator[Rule]:
-    """Give the rules that led to the vCPUs that serve a guest; `seen` is None when its XML is not readable."""
+def explain_guest(guest: GuestPlan, seen: Guest | None, judge: Judge, policy: Policy) -> Iterator[Rule]:
+    """Give the rules that led to the vCPUs that serve a guest; `seen` is None when its XML is not readable.
+
+    `judge` tells why a vCPU is not dedicated, None for one that is.
+    """
     yield "guest", f"{guest.name} {guest.uuid}"
-    if seen is not None and guest.dedicated is not None:
+    if seen is not None and guest.dedication is not None:
         yield "pins", ", ".join(f"{vcpu} on {cpus}" for vcpu, cpus in sorted(seen.pins.items())) or "no vCPU is pinned"
-        yield "dedicated", _dedicated(guest, seen, policy)
+        yield "policy", f"{guest.dedication.said}{_trouble(guest.dedication.said)}"
         yield "mask", _mask(guest, seen, policy)
         if seen.realtime:
-            yield "realtime", f"vCPUs {seen.realtime} run under a realtime scheduler"
+            yield "realtime", f"{name_cpus('vCPU', seen.realtime)} run under a realtime scheduler"
+        yield from _explain_vcpus(guest, seen, judge)
+        yield from _explain_threads(guest, seen)
     if guest.status is Status.PLACED:
+        vcpus, cpus = name_cpus("vCPU", guest.irq_vcpus or CpuSet()), name_cpus("CPU", guest.irq_pcpus or CpuSet())
         note = f" ({guest.message})" if guest.message else ""
-        yield "served by", f"vCPUs {guest.irq_vcpus} on CPUs {guest.irq_pcpus}{note}"
+        yield "served by", f"{vcpus} on {cpus}{note}"
     else:
         yield "status", f"{guest.status.value}: {guest.message}"
+    for left in guest.left_out:
+        yield "left out", describe_left_out(left)
+
+
+def _trouble(said: Said) -> str:
+    return f"; {said.trouble}" if said.trouble is not None else ""
+
+
+def _explain_vcpus(guest: GuestPlan, seen: Guest, judge: Judge) -> Iterator[Rule]:
+    """Give, for each run of vCPUs of which the same holds, whether they serve and why not."""
+    findings = [_explain_vcpu(vcpu, guest, seen, judge) for vcpu in range(seen.vcpus)]
+    start = 0
+    for finding, run in groupby(findings):
+        length = len(list(run))
+        yield name_cpus("vCPU", CpuSet(range(start, start + length))), finding
+        start += length
+
+
+def _explain_vcpu(vcpu: int, guest: GuestPlan, seen: Guest, judge: Judge) -> str:
+    why_not = judge(vcpu)
+    if why_not is not None:
+        return f"does not serve: {why_not}"
+    if guest.chosen is None:
+        return "does not serve: the guest is not placed"
+    if vcpu in guest.chosen:
+        return "serves"
+    return "does not serve: " + ("the mask leaves it out" if guest.mask is not None else "it is a realtime vCPU")
+
+
+def _explain_threads(guest: GuestPlan, seen: Guest) -> Iterator[Rule]:
+    """Give which of the CPUs that serve the guest its other threads may run on too."""
+    for name, cpus in (("emulator", seen.emulator), ("iothreads", seen.iothreads)):
+        if cpus is not None:
+            shared = cpus & (guest.irq_pcpus or CpuSet())
+            yield name, f"pinned to {cpus}; " + (f"on {shared} beside the interrupts" if shared else "on none that serves")
 
 
 def explain_device(plan: DevicePlan, device: Device, topology: Topology, policy: Policy) -> Iterator[Rule]:
@@ -76,16 +121,6 @@ def explain_result(result: Result) -> Iterator[Rule]:
 def find_guest(snapshot: HostSnapshot, plan: GuestPlan) -> Guest | None:
     """Return what was read of a guest, None when its XML is not readable."""
     return next((guest for guest in snapshot.guests if guest.uuid == plan.uuid), None)
-
-
-def _dedicated(guest: GuestPlan, seen: Guest, policy: Policy) -> str:
-    found = CpuSet(guest.dedicated or ())
-    if seen.cpu_policy is not None:
-        why = f"hw:cpu_policy in the domain's metadata is {seen.cpu_policy}"
-    else:
-        why = "no hw:cpu_policy in the domain, so those pinned to one CPU that no other vCPU is pinned to alone"
-    limit = f"; [placement] dedicated_cpus is {policy.dedicated_cpus}" if policy.dedicated_cpus is not None else ""
-    return f"{f'vCPUs {found}' if found else 'no vCPU'}: {why}{limit}"
 
 
 def _mask(guest: GuestPlan, seen: Guest, policy: Policy) -> str:

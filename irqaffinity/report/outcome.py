@@ -16,7 +16,15 @@ EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_WOULD_CHANGE = 2
 
-_COUNTED = (Verdict.OK, Verdict.SET, Verdict.WOULD_SET, Verdict.PENDING, Verdict.MANAGED, Verdict.GONE)
+_COUNTED = {
+    Verdict.OK: (Verdict.OK,),
+    Verdict.SET: (Verdict.SET,),
+    Verdict.WOULD_SET: (Verdict.WOULD_SET,),
+    Verdict.PENDING: (Verdict.PENDING, Verdict.UNREAD),
+    Verdict.MANAGED: (Verdict.MANAGED, Verdict.IMMOVABLE),
+    Verdict.GONE: (Verdict.GONE,),
+}
+"""The verdicts that each count of the summary stands for; those that failed are counted apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +41,16 @@ class Outcome:
     unsaved: str | None = None
 
     def summary(self) -> Mapping[str, int]:
-        """Return the counts of the report: `failed` is no_vector, offline and denied; `skipped` counts guests."""
+        """Return the counts of the report: `failed` is no_vector, offline and denied; `skipped` counts guests.
+
+        `pending` has what is unread too, and `managed` what is immovable.
+        """
         verdicts = Counter(result.verdict for result in self.results)
         return {
             "guests": len(self.guests),
             "devices": len(self.devices),
             "irqs": len(self.results),
-            **{verdict.value: verdicts[verdict] for verdict in _COUNTED},
+            **{name.value: sum(verdicts[verdict] for verdict in counted) for name, counted in _COUNTED.items()},
             "failed": sum(verdicts[verdict] for verdict in FAILED),
             "skipped": sum(guest.status.is_skipped for guest in self.guests),
         }

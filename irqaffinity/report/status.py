@@ -11,6 +11,7 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import counted
 from irqaffinity.model.verdict import FAILED, Verdict
+from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.document import describe_irq
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.report.table import describe_guest, describe_target, merge_numbers, render_summary, unite
@@ -27,6 +28,9 @@ def describe_placement(outcome: Outcome) -> dict[str, Any]:
     by_device: dict[PciAddress, list[Result]] = defaultdict(list)
     for result in outcome.results:
         by_device[result.action.device].append(result)
+    of_guest: dict[str | None, list[DevicePlan]] = defaultdict(list)
+    for device in outcome.devices:
+        of_guest[device.guest].append(device)
     return {
         "summary": {**outcome.summary(), "text": render_summary(outcome)},
         "guests": [
@@ -35,7 +39,7 @@ def describe_placement(outcome: Outcome) -> dict[str, Any]:
                 "name": guest.name,
                 "status": guest.status.value,
                 "is_error": guest.status.is_error,
-                "text": describe_guest(guest),
+                "text": describe_guest(guest, of_guest[guest.uuid]),
             }
             for guest in outcome.guests
         ],

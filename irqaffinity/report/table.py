@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import LeftOut
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import counted
-from irqaffinity.model.verdict import Status, Verdict
+from irqaffinity.model.verdict import DeviceReason, Status, Verdict
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.outcome import Outcome
 
 _PLAIN = frozenset({Verdict.OK, Verdict.SET, Verdict.WOULD_SET})
+_YET_TO_COME = frozenset({None, DeviceReason.NO_IRQS})
 _NOTHING = "-"
 _RELEASED = "given back, to where they were before they were moved"
 
@@ -44,7 +46,7 @@ def render_table(outcome: Outcome, *, each_irq: bool = False, quiet: bool = Fals
     }
     blocks: list[str | _Row] = [_HEAD]
     for headline, devices in _groups(outcome):
-        blocks.append(headline)
+        blocks += headline
         for device in devices:
             of_device = results.get(device.address, [])
             blocks.append(_device_row(device, of_device))
@@ -78,16 +80,32 @@ def merge_numbers(numbers: Iterable[int]) -> str:
     return ",".join(runs)
 
 
-def describe_guest(guest: GuestPlan) -> str:
-    """Return who a guest is and which CPUs serve it, or why none do."""
+def describe_guest(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str:
+    """Return who a guest is and which CPUs serve its `devices`, or why none do."""
     who = f"{guest.name or _NOTHING} {guest.uuid}"
     if guest.status is not Status.PLACED:
         kind = "error" if guest.status.is_error else "skipped"
         return f"{who}: {kind}: {guest.status.value}: {guest.message}"
     source = f"mask {guest.mask} from {guest.mask_source.value}" if guest.mask is not None else "no mask"
-    served = f"vCPUs {guest.irq_vcpus} on CPUs {guest.irq_pcpus} serve its interrupts"
     note = f" ({guest.reason.value}: {guest.message})" if guest.reason is not None else ""
-    return f"{who}: {counted(guest.vcpus or 0, 'vCPU')}, {source}: {served}{note}"
+    return f"{who}: {counted(guest.vcpus or 0, 'vCPU')}, {source}: {_describe_service(guest, devices)}{note}"
+
+
+def _describe_service(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str:
+    """Return which CPUs serve the interrupts of a guest; of vCPUs only where a device of it is theirs to serve."""
+    served = [device for device in devices if device.target is not None or device.reason in _YET_TO_COME]
+    if not served:
+        return "no interrupt of it is moved"
+    if all(device.vcpus is None and device.target is not None for device in served):
+        return "its emulator's CPUs serve its interrupts"
+    cpus = name_cpus("CPU", guest.irq_pcpus or CpuSet())
+    verb = "serves" if len(guest.irq_vcpus or ()) == 1 else "serve"
+    return f"{name_cpus('vCPU', guest.irq_vcpus or CpuSet())} on {cpus} {verb} its interrupts"
+
+
+def name_cpus(noun: str, cpus: CpuSet) -> str:
+    """Return `vCPU 2` or `vCPUs 2,4`."""
+    return f"{noun} {cpus}" if len(cpus) == 1 else f"{noun}s {cpus}"
 
 
 def describe_target(device: DevicePlan) -> str:
@@ -95,17 +113,26 @@ def describe_target(device: DevicePlan) -> str:
     if device.reason is not None:
         return f"{device.reason.value}: {device.message}"
     if device.target is None:
-        return "its guest is not placed" if device.guest is not None else "released"
-    served = f"the CPUs of vCPUs {device.vcpus}" if device.vcpus is not None else "the emulator's CPUs"
-    return f"{served} on node {device.numa_node}"
+        return device.message or ("its guest is not placed" if device.guest is not None else "released")
+    where = f"on node {device.numa_node}"
+    if device.vcpus is None:
+        return f"the emulator's CPUs {where}"
+    return f"the {'CPU' if len(device.target) == 1 else 'CPUs'} of {name_cpus('vCPU', device.vcpus)} {where}"
 
 
-def _groups(outcome: Outcome) -> Iterator[tuple[str, Sequence[DevicePlan]]]:
+def describe_left_out(left: LeftOut) -> str:
+    """Return what of a domain's elements leads to no device, and why."""
+    return f"<{left.element}>: {left.reason.value}: {left.message}"
+
+
+def _groups(outcome: Outcome) -> Iterator[tuple[list[str], Sequence[DevicePlan]]]:
+    """Give the lines that stand above the devices of each guest, and these devices; the released ones last."""
     for guest in outcome.guests:
-        yield describe_guest(guest), [device for device in outcome.devices if device.guest == guest.uuid]
+        devices = [device for device in outcome.devices if device.guest == guest.uuid]
+        yield [describe_guest(guest, devices), *(f"    {describe_left_out(left)}" for left in guest.left_out)], devices
     released = [device for device in outcome.devices if device.guest is None]
     if released:
-        yield _RELEASED, released
+        yield [_RELEASED], released
 
 
 def _by_device(results: Iterable[Result]) -> list[Result]:

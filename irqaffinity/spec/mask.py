@@ -66,6 +66,15 @@ def parse_mask(text: str, vcpus: int) -> CpuSet:
     return chosen
 
 
+def parse_nova_mask(text: str, vcpus: int) -> CpuSet:
+    """Return the vCPUs of one of Nova's own masks, in which a leading `^` means all but; raise MaskError.
+
+    These are hw:cpu_dedicated_mask and hw:cpu_realtime_mask (nova/virt/hardware.py, get_dedicated_cpu_constraint and
+    get_realtime_cpu_constraint).
+    """
+    return parse_mask(f"0-{vcpus - 1},{text}" if text.strip().startswith("^") else text, vcpus)
+
+
 def check_mask(text: str) -> None:
     """Raise MaskError if no guest could have this mask: none has more than 65536 vCPUs."""
     parse_mask(text, LIMIT)

@@ -4,7 +4,7 @@
 {"schema": 1, "boot_id": "...",
  "records": [{"device": "0000:81:00.2", "irq": 142, "owner": "<uuid>", "driver": "vfio-pci", "original": "0-31",
               "written": "21,23", "previous": null, "spread_over": null, "next_cpu": false}],
- "managed": [{"device": "0000:01:00.0", "irq": 36, "action": "nvme0q1"}],
+ "managed": [{"device": "0000:01:00.0", "irq": 36, "action": "nvme0q1", "verdict": "managed"}],
  "extra_specs": {"<uuid>": {"mask": "1-4,^3", "timestamp": "2026-11-20 12:00:00"}}}
 """
 
@@ -16,12 +16,14 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.record import Record, RememberedSpecs, State
+from irqaffinity.model.record import Fixed, Record, RememberedSpecs, State
 from irqaffinity.model.text import clean
+from irqaffinity.model.verdict import Verdict
 
 LOG = logging.getLogger(__name__)
 
 SCHEMA = 1
+_FIXED = {verdict.value: verdict for verdict in (Verdict.MANAGED, Verdict.IMMOVABLE)}
 
 
 class BadState(Exception):
@@ -49,8 +51,8 @@ def encode(state: State, boot_id: str) -> dict[str, Any]:
             for number, record in sorted(records.items())
         ],
         "managed": [
-            {"device": str(irq.device), "irq": irq.number, "action": action}
-            for irq, action in sorted(state.managed.items())
+            {"device": str(irq.device), "irq": irq.number, "action": known.action, "verdict": known.verdict.value}
+            for irq, known in sorted(state.fixed.items())
         ],
         "extra_specs": {
             uuid: {"mask": specs.mask, "timestamp": specs.timestamp}
@@ -71,7 +73,7 @@ def decode(document: Any, boot_id: str) -> State:
         if document["boot_id"] != boot_id:
             LOG.info("the state is of another boot: its interrupts are forgotten")
             return State(extra_specs=extra_specs)
-        return State(_records(document["records"]), _managed(document["managed"]), extra_specs)
+        return State(_records(document["records"]), _fixed(document["managed"]), extra_specs)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadState(f"it is not whole: {clean(str(error))}") from error
 
@@ -94,8 +96,14 @@ def _records(rows: Any) -> dict[PciAddress, dict[int, Record]]:
     return dict(records)
 
 
-def _managed(rows: Any) -> dict[IrqId, str]:
-    return {IrqId(PciAddress.parse(row["device"]), _number(row["irq"])): clean(row["action"]) for row in rows}
+def _fixed(rows: Any) -> dict[IrqId, Fixed]:
+    """Return the interrupts that cannot be moved; without a verdict, as 0.1.0 wrote them, they are the kernel's own."""
+    return {
+        IrqId(PciAddress.parse(row["device"]), _number(row["irq"])): Fixed(
+            clean(row["action"]), _FIXED[row.get("verdict", Verdict.MANAGED.value)]
+        )
+        for row in rows
+    }
 
 
 def _number(value: Any) -> int:

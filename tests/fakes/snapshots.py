@@ -12,6 +12,7 @@ from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record, State
 from irqaffinity.plan.plan import Plan
+from irqaffinity.spec.mask import EXTRA_SPEC
 
 PF = PciAddress.parse("0000:41:00.0")
 VF = PciAddress.parse("0000:41:00.1")
@@ -35,10 +36,17 @@ def make_guest(
     pins: Iterable[str] = ("2", "3", "10", "11"),
     devices: Iterable[PciAddress] = (VF,),
     kind: ClaimKind = ClaimKind.HOSTDEV,
+    mask: str | None = None,
+    cpu_policy: str | None = None,
     **fields: Any,
 ) -> Guest:
-    """Return a guest with one vCPU for each of `pins` (empty: no vcpupin), two on each node unless told otherwise."""
+    """Return a guest with one vCPU for each of `pins` (empty: no vcpupin), two on each node unless told otherwise.
+
+    With `mask` or `cpu_policy` it has Nova's extra specs of these, and no image properties.
+    """
     lists = list(pins)
+    said = {EXTRA_SPEC: mask, "hw:cpu_policy": cpu_policy}
+    specs = {name: value for name, value in said.items() if value is not None}
     return Guest(
         **{
             "uuid": guest_id(number),
@@ -46,6 +54,7 @@ def make_guest(
             "vcpus": len(lists),
             "pins": {vcpu: cpus(text) for vcpu, text in enumerate(lists) if text},
             "claims": tuple(Claim(kind, address) for address in devices),
+            "extra_specs": specs or None,
             **fields,
         }
     )
@@ -74,16 +83,20 @@ def make_snapshot(
     default: str | None = "0-31",
 ) -> HostSnapshot:
     """Return a host with two nodes of eight CPUs unless told otherwise; the claims are those of the guests."""
-    readable = tuple(guests)
+    readable, present = tuple(guests), {device.address: device for device in devices}
     return HostSnapshot(
         topology=Topology(cpus(online), {n: cpus(text) for n, text in (NODES if nodes is None else nodes).items()}),
         guests=readable,
         unreadable=tuple(unreadable),
         claims={
-            guest.uuid: tuple(DeviceClaim(claim.address, claim.kind) for claim in guest.claims if claim.address)
+            guest.uuid: tuple(
+                DeviceClaim(claim.address, claim.kind, present[claim.address].driver if claim.address in present else None)
+                for claim in guest.claims
+                if claim.address
+            )
             for guest in readable
         },
-        devices={device.address: device for device in devices},
+        devices=present,
         default_affinity=None if default is None else cpus(default),
     )
 
@@ -105,8 +118,8 @@ def make_record(
 
 
 def apply_plan(snapshot: HostSnapshot, plan: Plan) -> tuple[HostSnapshot, State]:
-    """Return the host and the state after every write of `plan` has worked; the kernel's own interrupts stay."""
-    targets = {(action.device, action.number): action.target for action in plan.actions if not action.is_managed}
+    """Return the host and the state after every write of `plan` has worked; what cannot be moved stays."""
+    targets = {(action.device, action.number): action.target for action in plan.actions if action.foregone is None}
     given_back = {(action.device, action.number) for action in plan.actions if action.is_release}
     devices = {
         address: replace(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which vCPUs of a guest serve its interrupts, where its mask comes from, and why it is left alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -9,23 +10,30 @@ from irqaffinity.model.guest import Guest, GuestId
 from irqaffinity.model.host import DeviceClaim
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.verdict import GuestReason, Status
-from irqaffinity.plan.dedicated import count_single_pins, dedicated_pins
+from irqaffinity.plan.dedicated import find_dedicated, survey
 from irqaffinity.plan.guests import GuestPlan, MaskSource, find_mask, plan_guest, plan_unreadable
 from irqaffinity.plan.policy import Policy, WithoutMask
+from irqaffinity.spec.mask import EXTRA_SPEC
 from tests.fakes.snapshots import cpus, guest_id, make_guest, make_unreadable
 
 ALL = Policy()
 SKIP = Policy(without_mask=WithoutMask.SKIP)
 
 
-def plan(guest: Guest, policy: Policy = ALL, remembered: Mapping[GuestId, RememberedSpecs] | None = None) -> GuestPlan:
-    pins = dedicated_pins(guest, count_single_pins([guest]), policy.dedicated_cpus)
+def plan(
+    guest: Guest,
+    policy: Policy = ALL,
+    remembered: Mapping[GuestId, RememberedSpecs] | None = None,
+    others: Sequence[Guest] = (),
+) -> GuestPlan:
+    found = find_dedicated(guest, survey([guest, *others], policy.dedicated_cpus), policy.dedicated_cpus)
     claims = [DeviceClaim(claim.address, claim.kind) for claim in guest.claims if claim.address is not None]
-    return plan_guest(guest, pins, claims, policy, remembered or {})
+    return plan_guest(guest, found, claims, guest.left_out, policy, remembered or {})
 
 
-def masked(mask: str | None, **fields: object) -> Guest:
-    return make_guest(**{"has_extra_specs": True, "mask": mask, **fields})
+def masked(mask: str | None, cpu_policy: str | None = None, **fields: Any) -> Guest:
+    specs = {"hw:cpu_policy": cpu_policy, EXTRA_SPEC: mask}
+    return make_guest(extra_specs={name: value for name, value in specs.items() if value is not None}, **fields)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +103,7 @@ def test_the_first_status_that_applies_stands(guest: Guest, policy: Policy, stat
 
 
 def test_an_unreadable_guest_is_xml_invalid_and_has_no_vcpu_count() -> None:
-    unknown = plan_unreadable(make_unreadable(7))
+    unknown = plan_unreadable(make_unreadable(7), ())
     assert (unknown.uuid, unknown.status, unknown.vcpus) == (guest_id(7), Status.XML_INVALID, None)
     assert (unknown.mask_source, unknown.irq_vcpus) == (MaskSource.NONE, None)
     assert "libvirt did not answer" in (unknown.message or "")
@@ -169,3 +177,33 @@ def test_realtime_vcpus_serve_only_when_a_mask_says_so_or_no_other_can(
 def test_a_vcpu_that_is_not_dedicated_does_not_relieve_the_realtime_ones() -> None:
     placed = plan(make_guest(pins=["0-7", "3", "10"], realtime=cpus("1-2")))
     assert (placed.irq_vcpus, placed.reason) == (cpus("1-2"), GuestReason.REALTIME_VCPUS)
+
+
+def test_two_guests_on_one_cpu_by_policy_are_served_and_told() -> None:
+    pair = [masked("0-1", "dedicated"), masked("0-1", "dedicated", number=2, pins=["3", "4", "12", "13"])]
+    told = plan(pair[0], others=pair[1:])
+    assert (told.status, told.reason, told.irq_pcpus) == (Status.PLACED, GuestReason.CPUS_OVERLAP, cpus("2-3"))
+    assert f"{guest_id(2)} has CPUs 3" in (told.message or "")
+
+
+def test_an_overlap_is_told_also_of_a_guest_that_is_not_placed_beside_why_it_is_not() -> None:
+    pair = [masked(None, "dedicated", devices=()), masked(None, "dedicated", number=2)]
+    told = plan(pair[0], others=pair[1:])
+    assert (told.status, told.reason) == (Status.NO_DEVICES, GuestReason.CPUS_OVERLAP)
+    assert (told.message or "").startswith(Status.NO_DEVICES.sentence)
+    assert str(guest_id(2)) in (told.message or "")
+
+
+def test_a_dedicated_mask_that_cannot_be_read_is_told() -> None:
+    guest = make_guest(extra_specs={"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "1-"}, realtime=cpus("0-3"))
+    told = plan(guest)
+    assert (told.status, told.reason) == (Status.PLACED, GuestReason.DEDICATED_MASK_INVALID)
+    assert "hw:cpu_dedicated_mask 1-" in (told.message or "")
+    assert GuestReason.REALTIME_VCPUS.sentence in (told.message or "")
+
+
+def test_a_mask_may_name_vcpus_that_are_not_plugged_in_and_they_do_not_serve() -> None:
+    placed = plan(masked("1-3", unplugged=cpus("2-3")))
+    assert (placed.status, placed.irq_vcpus, placed.vcpus) == (Status.PLACED, cpus("1"), 4)
+    assert plan(masked("2-3", unplugged=cpus("2-3"))).status is Status.MASK_NOT_DEDICATED
+    assert plan(masked("4", unplugged=cpus("2-3"))).status is Status.MASK_OUT_OF_RANGE

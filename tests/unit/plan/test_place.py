@@ -7,7 +7,8 @@ import pytest
 
 from irqaffinity.model.host import Device
 from irqaffinity.model.irq import IrqId
-from irqaffinity.model.record import Record
+from irqaffinity.model.record import Fixed, Record
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.distribute import Share
 from irqaffinity.plan.place import Handled, place_device
 from tests.fakes.snapshots import VF, VF2, cpus, guest_id, make_device, make_record
@@ -20,10 +21,10 @@ def place(
     known: Record | None = None,
     *,
     shares: dict[int, Share] | None = None,
-    managed: dict[IrqId, str] | None = None,
+    fixed: dict[IrqId, Fixed] | None = None,
 ) -> Handled:
     records = {} if known is None else {50: known}
-    return place_device(device, guest_id(1), TARGET, shares or {}, records, managed or {})
+    return place_device(device, guest_id(1), TARGET, shares or {}, records, fixed or {})
 
 
 def test_every_interrupt_gets_an_action_also_one_in_place() -> None:
@@ -38,7 +39,7 @@ def test_every_interrupt_gets_an_action_also_one_in_place() -> None:
     assert [action.current for action in actions] == [cpus("0-15"), TARGET]
     assert [action.effective for action in actions] == [None, cpus("3")]
     assert {action.target for action in actions} == {TARGET}
-    assert not any(action.is_release or action.is_managed or action.spares for action in actions)
+    assert not any(action.is_release or action.foregone or action.spares for action in actions)
 
 
 def test_a_share_narrows_the_target_and_the_record() -> None:
@@ -92,16 +93,27 @@ def test_the_value_that_is_in_place_stays_ours_when_one_write_after_the_other_wa
     assert record.accounts_for(cpus("4-5"))
 
 
-def test_an_interrupt_without_write_permission_is_managed_and_has_no_record() -> None:
+@pytest.mark.parametrize(
+    ("action", "verdict"), [("nvme0q1", Verdict.MANAGED), ("vfio-msix[0](0000:41:00.1)", Verdict.IMMOVABLE)]
+)
+def test_an_interrupt_without_write_permission_will_not_be_tried_and_has_no_record(action: str, verdict: Verdict) -> None:
     device = make_device(numbers=[50])
-    device = replace(device, interrupts=(device.interrupts[0]._replace(writable=False),))
+    device = replace(device, interrupts=(device.interrupts[0]._replace(writable=False, action=action),))
     handled = place(device, make_record())
-    assert [action.is_managed for action in handled.actions] == [True]
+    assert [action.foregone for action in handled.actions] == [verdict]
     assert handled.records == {}
 
 
+@pytest.mark.parametrize("known", [None, make_record(2, original="4-7")])
+def test_an_interrupt_that_could_not_be_read_keeps_its_record_and_gets_none(known: Record | None) -> None:
+    handled = place(make_device(numbers=[50], smp=None), known)
+    assert handled.records == ({} if known is None else {50: known})
+    assert [action.current for action in handled.actions] == [None]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.MANAGED, Verdict.IMMOVABLE])
 @pytest.mark.parametrize(
-    ("irq", "name", "is_managed"),
+    ("irq", "name", "is_known"),
     [
         (IrqId(VF, 50), "nvme0q1", True),
         (IrqId(VF, 50), "nvme0q2", False),
@@ -110,11 +122,11 @@ def test_an_interrupt_without_write_permission_is_managed_and_has_no_record() ->
         (IrqId(VF2, 50), "nvme0q1", False),
     ],
 )
-def test_the_memory_of_a_managed_interrupt_holds_for_device_number_and_name(
-    irq: IrqId, name: str, is_managed: bool
+def test_what_is_known_of_an_interrupt_that_cannot_be_moved_holds_for_device_number_and_name(
+    irq: IrqId, name: str, is_known: bool, verdict: Verdict
 ) -> None:
     device = make_device(numbers=[50])
     device = replace(device, interrupts=(device.interrupts[0]._replace(action="nvme0q1"),))
-    handled = place(device, managed={irq: name})
-    assert [action.is_managed for action in handled.actions] == [is_managed]
-    assert bool(handled.records) is not is_managed
+    handled = place(device, fixed={irq: Fixed(name, verdict)})
+    assert [action.foregone for action in handled.actions] == [verdict if is_known else None]
+    assert bool(handled.records) is not is_known

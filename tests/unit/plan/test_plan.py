@@ -8,8 +8,8 @@ import pytest
 from irqaffinity.model.guest import Claim, ClaimKind
 from irqaffinity.model.host import Device, HostSnapshot
 from irqaffinity.model.irq import IrqId
-from irqaffinity.model.record import RememberedSpecs, State
-from irqaffinity.model.verdict import DeviceReason, Status
+from irqaffinity.model.record import Fixed, RememberedSpecs, State
+from irqaffinity.model.verdict import DeviceReason, Status, Verdict
 from irqaffinity.plan.plan import Plan, make_plan, plan_reset
 from irqaffinity.plan.policy import Distribution, Numa, Policy, Scope
 from tests.fakes.snapshots import (
@@ -82,7 +82,7 @@ def test_the_order_of_guests_and_devices_does_not_change_the_plan() -> None:
 
 def test_one_refused_mask_does_not_stop_another_guest() -> None:
     snapshot = make_snapshot(
-        [make_guest(1, ["2"], [VF], has_extra_specs=True, mask="x"), make_guest(2, ["3"], [VF2])],
+        [make_guest(1, ["2"], [VF], mask="x"), make_guest(2, ["3"], [VF2])],
         [make_device(VF, [50]), make_device(VF2, [60])],
     )
     plan = make_plan(snapshot, Policy(), State())
@@ -290,6 +290,7 @@ def test_an_unreadable_guest_is_reported_in_its_own_scope_only() -> None:
 
 
 MANAGED = IrqId(VF, 50)
+NVME = Fixed("nvme0q1", Verdict.MANAGED)
 
 
 @pytest.mark.parametrize(
@@ -299,24 +300,24 @@ def test_a_managed_interrupt_is_remembered_while_number_and_name_hold(action: st
     device = make_device(VF, [50, 51])
     interrupts = (device.interrupts[0]._replace(action=action), device.interrupts[1])
     snapshot = make_snapshot([make_guest(1)], [replace(device, interrupts=interrupts)])
-    plan = make_plan(snapshot, Policy(), State(managed={MANAGED: "nvme0q1"}))
-    assert [entry.is_managed for entry in plan.actions] == [remembered, False]
-    assert plan.state.managed == ({MANAGED: "nvme0q1"} if remembered else {})
+    plan = make_plan(snapshot, Policy(), State(fixed={MANAGED: NVME}))
+    assert [entry.foregone for entry in plan.actions] == [Verdict.MANAGED if remembered else None, None]
+    assert plan.state.fixed == ({MANAGED: NVME} if remembered else {})
     assert set(plan.state.records[VF]) == ({51} if remembered else {50, 51})
 
 
 @pytest.mark.parametrize("device", [make_device(VF, [51]), make_device(VF, present=False)])
 def test_a_managed_interrupt_that_went_away_is_forgotten(device: Device) -> None:
-    plan = make_plan(make_snapshot(devices=[device]), Policy(), State(managed={MANAGED: "nvme0q1"}))
+    plan = make_plan(make_snapshot(devices=[device]), Policy(), State(fixed={MANAGED: NVME}))
     assert plan.state == State()
 
 
 def test_what_is_known_of_a_device_that_was_not_looked_at_stays() -> None:
-    state = State(records={VF: {50: make_record(1)}}, managed={MANAGED: "nvme0q1"})
+    state = State(records={VF: {50: make_record(1)}}, fixed={MANAGED: NVME})
     snapshot = make_snapshot([make_guest(2, devices=[VF2])], [make_device(VF2, [60])])
     plan = make_plan(snapshot, Policy(), state, Scope(guest=guest_id(2)))
     assert plan.state.records[VF] == state.records[VF]
-    assert plan.state.managed == state.managed
+    assert plan.state.fixed == state.fixed
     assert targets(plan) == {60: "2-3"}
 
 

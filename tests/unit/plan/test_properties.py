@@ -70,7 +70,6 @@ def guest_lists(draw: Draw) -> tuple[Guest, ...]:
                     claims=tuple(Claim(draw(kinds), address) for address in dict.fromkeys(addresses)),
                     cpu_policy=draw(cpu_policies),
                     mask=mask,
-                    has_extra_specs=mask is not None,
                     realtime=draw(st.sampled_from([0, 0, 0, 1, 6, 15]).map(CpuSet.from_mask)),
                     emulator=draw(st.none() | cpu_sets),
                 )
@@ -116,16 +115,18 @@ def host(topology: Topology, guests: Iterable[Guest], devices: Iterable[Device])
 def own_cpus(guest: Guest, guests: Sequence[Guest], policy: Policy) -> CpuSet:
     """Return the dedicated CPUs of `guest` as section 5 of the design words it, one vCPU at a time."""
     single = [min(cpus) for one in guests for cpus in one.pins.values() if len(cpus) == 1]
-    mine = CpuSet(min(cpus) for cpus in guest.pins.values() if len(cpus) == 1)
-    if guest.cpu_policy == "shared":
+    own = [min(cpus) for cpus in guest.pins.values() if len(cpus) == 1]
+    mine = CpuSet(cpu for cpu in own if own.count(cpu) == 1)
+    said = (guest.extra_specs or {}).get("hw:cpu_policy")
+    if said == "shared":
         return CpuSet()
-    if guest.cpu_policy is None:
+    if said != "dedicated":
         mine = CpuSet(cpu for cpu in mine if single.count(cpu) == 1)
     return mine if policy.dedicated_cpus is None else mine & policy.dedicated_cpus
 
 
 def writes(plan: Plan) -> list[int]:
-    return [action.number for action in plan.actions if action.current != action.target and not action.is_managed]
+    return [action.number for action in plan.actions if action.current != action.target and action.foregone is None]
 
 
 snapshots = st.builds(host, topologies, guest_lists(), device_lists(cpu_sets | st.none()))

@@ -9,6 +9,7 @@ import pytest
 from irqaffinity.model.guest import ClaimKind, Guest, UnreadableGuest
 from irqaffinity.model.host import Device
 from irqaffinity.model.record import Record, State
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.place import Handled
 from irqaffinity.plan.plan import make_plan
 from irqaffinity.plan.policy import HostDriver, Numa, Policy, WithoutMask
@@ -31,8 +32,11 @@ DEFAULT = cpus("0-31")
 DEFAULT_POLICY = Policy()
 
 
-def release(device: Device, record: Record, *, is_due: bool = True, default: str | None = "0-31") -> Handled:
-    return release_device(device, {50: record}, lambda record: is_due, None if default is None else cpus(default))
+def release(
+    device: Device, record: Record, *, is_due: bool = True, default: str | None = "0-31", online: str = "0-15"
+) -> Handled:
+    known = None if default is None else cpus(default)
+    return release_device(device, {50: record}, lambda record: is_due, known, cpus(online))
 
 
 def test_what_goes_back_is_the_original_and_the_record_stays_until_that_is_done() -> None:
@@ -42,7 +46,7 @@ def test_what_goes_back_is_the_original_and_the_record_stays_until_that_is_done(
     action = handled.actions[0]
     assert [action.number for action in handled.actions] == [50]
     assert (action.device, action.owner, action.current) == (VF, guest_id(3), cpus("2-3"))
-    assert (action.target, action.is_release, action.is_managed) == (cpus("0-15"), True, False)
+    assert (action.target, action.is_release, action.foregone) == (cpus("0-15"), True, None)
 
 
 def test_an_unknown_original_goes_back_to_the_default() -> None:
@@ -94,8 +98,27 @@ def test_a_record_whose_number_is_no_longer_listed_goes_also_when_it_is_not_due(
 def test_a_released_interrupt_without_write_permission_is_managed() -> None:
     device = make_device(numbers=[50], smp="2-3")
     interrupt = device.interrupts[0]._replace(writable=False)
-    handled = release_device(make_device(interrupts=(interrupt,)), {50: make_record()}, lambda record: True, DEFAULT)
-    assert [action.is_managed for action in handled.actions] == [True]
+    handled = release(make_device(interrupts=(interrupt,)), make_record())
+    assert [action.foregone for action in handled.actions] == [Verdict.MANAGED]
+
+
+def test_an_original_whose_cpus_are_all_offline_waits_for_their_return() -> None:
+    device, record = make_device(numbers=[50], smp="2-3"), make_record(original="12-13")
+    handled = release(device, record, online="0-11")
+    assert handled.records == {50: record}
+    assert [action.foregone for action in handled.actions] == [Verdict.OFFLINE]
+    assert [action.foregone for action in release(device, record, online="0-12").actions] == [None]
+
+
+def test_an_interrupt_that_cannot_be_read_waits_with_its_original() -> None:
+    handled = release(make_device(numbers=[50], smp=None), make_record())
+    assert handled.records == {50: make_record()}
+    assert [action.current for action in handled.actions] == [None]
+
+
+def test_all_records_of_a_device_that_cannot_be_read_wait() -> None:
+    handled = release(make_device(trouble="msi_irqs: Permission denied"), make_record())
+    assert handled == Handled({50: make_record()}, [])
 
 
 MOVED = make_device(VF, [50, 51], smp="2-3")
@@ -135,7 +158,7 @@ def spec(text: str) -> Policy:
         ([make_guest(1)], spec('{"address": "0000:01:00.0"}')),
         ([make_guest(1, kind=ClaimKind.MACVTAP)], DEFAULT_POLICY),
         ([make_guest(2, cpu_policy="shared")], DEFAULT_POLICY),
-        ([make_guest(1, devices=[VF2], has_extra_specs=True, mask="1-")], DEFAULT_POLICY),
+        ([make_guest(1, devices=[VF2], mask="1-")], DEFAULT_POLICY),
     ],
     ids=[
         "guest-gone",
@@ -159,11 +182,11 @@ def test_what_is_no_longer_to_be_served_is_given_back(guests: list[Guest], polic
 @pytest.mark.parametrize(
     ("guests", "unreadable", "policy"),
     [
-        ([make_guest(1, has_extra_specs=True, mask="1-")], (), DEFAULT_POLICY),
-        ([make_guest(1, has_extra_specs=True, mask="99")], (), DEFAULT_POLICY),
-        ([make_guest(1, has_extra_specs=True, mask="")], (), DEFAULT_POLICY),
-        ([make_guest(1, ["2", "0-7"], has_extra_specs=True, mask="1")], (), DEFAULT_POLICY),
-        ([make_guest(2, has_extra_specs=True, mask="1-")], (), DEFAULT_POLICY),
+        ([make_guest(1, mask="1-")], (), DEFAULT_POLICY),
+        ([make_guest(1, mask="99")], (), DEFAULT_POLICY),
+        ([make_guest(1, mask="")], (), DEFAULT_POLICY),
+        ([make_guest(1, ["2", "0-7"], mask="1")], (), DEFAULT_POLICY),
+        ([make_guest(2, mask="1-")], (), DEFAULT_POLICY),
         ([make_guest(1, ["10", "11"])], (), Policy(numa=Numa.STRICT)),
         ([], (make_unreadable(1),), DEFAULT_POLICY),
         ([make_guest(2, devices=[VF2])], (make_unreadable(1),), DEFAULT_POLICY),
@@ -200,7 +223,7 @@ def test_what_has_a_target_is_placed_and_not_given_back(guest: Guest) -> None:
 
 @pytest.mark.parametrize(
     "guest",
-    [make_guest(1), make_guest(1, has_extra_specs=True, mask="1-"), make_guest(1, cpu_policy="shared")],
+    [make_guest(1), make_guest(1, mask="1-"), make_guest(1, cpu_policy="shared")],
     ids=["placed", "error", "skipped"],
 )
 def test_a_record_goes_when_the_device_no_longer_lists_its_number_whatever_the_guest(guest: Guest) -> None:

@@ -12,7 +12,8 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.record import Record, RememberedSpecs, State
+from irqaffinity.model.record import Fixed, Record, RememberedSpecs, State
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.model.text import clean
 from irqaffinity.state.format import BadState, decode, encode
 
@@ -28,7 +29,7 @@ STATE = State(
             143: Record(GUEST, None, None, CpuSet([21]), CpuSet([23]), CpuSet.parse("21,23"), True),
         }
     },
-    managed={IrqId(DISK, 36): "nvme0q1"},
+    fixed={IrqId(DISK, 36): Fixed("nvme0q1", Verdict.IMMOVABLE)},
     extra_specs={GUEST: RememberedSpecs("1-4,^3", "2026-11-20 12:00:00")},
 )
 DOCUMENT = {
@@ -58,7 +59,7 @@ DOCUMENT = {
             "next_cpu": True,
         },
     ],
-    "managed": [{"device": "10000:01:00.0", "irq": 36, "action": "nvme0q1"}],
+    "managed": [{"device": "10000:01:00.0", "irq": 36, "action": "nvme0q1", "verdict": "immovable"}],
     "extra_specs": {GUEST: {"mask": "1-4,^3", "timestamp": "2026-11-20 12:00:00"}},
 }
 
@@ -79,10 +80,11 @@ RECORDS = st.builds(
     spread_over=st.none() | CPUS,
     next_cpu=st.booleans(),
 )
+FIXED = st.builds(Fixed, LINES, st.sampled_from([Verdict.MANAGED, Verdict.IMMOVABLE]))
 STATES = st.builds(
     State,
     records=st.dictionaries(DEVICES, st.dictionaries(NUMBERS, RECORDS, min_size=1, max_size=3), max_size=3),
-    managed=st.dictionaries(st.builds(IrqId, DEVICES, NUMBERS), LINES, max_size=3),
+    fixed=st.dictionaries(st.builds(IrqId, DEVICES, NUMBERS), FIXED, max_size=3),
     extra_specs=st.dictionaries(GUESTS, st.builds(RememberedSpecs, st.none() | LINES, LINES), max_size=3),
 )
 JSON = st.recursive(
@@ -97,7 +99,13 @@ JSON = st.recursive(
 )
 BROKEN = {
     "records": [None, 5, [{}], ["x"], [None]],
-    "managed": [None, 5, [{}], [{"device": "0000:81:00.2", "irq": 1, "action": None}]],
+    "managed": [
+        None,
+        5,
+        [{}],
+        [{"device": "0000:81:00.2", "irq": 1, "action": None}],
+        [{"device": "0000:81:00.2", "irq": 1, "action": "nvme0q1", "verdict": "ok"}],
+    ],
     "extra_specs": [None, [], "x", {"x": {"mask": None, "timestamp": ""}}, {GUEST: {}}, {GUEST: None}],
 }
 BROKEN_RECORDS = {
@@ -183,7 +191,7 @@ def test_texts_of_a_file_are_cleaned():
     document["extra_specs"][GUEST] = {"mask": "1\x1b", "timestamp": "\0"}
     state = decode(document, BOOT)
     assert state.records[NIC][142].driver == r"vfio\x0a"
-    assert state.managed == {IrqId(DISK, 36): r"\x202e"}
+    assert state.fixed == {IrqId(DISK, 36): Fixed(r"\x202e", Verdict.IMMOVABLE)}
     assert state.extra_specs == {GUEST: RememberedSpecs(r"1\x1b", r"\x00")}
 
 

@@ -17,7 +17,8 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.record import Record, RememberedSpecs, State
+from irqaffinity.model.record import Fixed, Record, RememberedSpecs, State
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.lock import PASS_LOCK, LockTaken, hold
 from irqaffinity.state.store import MemoryStore, Store
@@ -35,7 +36,7 @@ def make_state(irqs: int = 1, first: int = 100) -> State:
     record = Record(GUEST, "vfio-pci", CpuSet.parse("0-31"), CpuSet.parse("21,23"))
     return State(
         records={NIC: dict.fromkeys(range(first, first + irqs), record)},
-        managed={IrqId(NIC, 36): "nvme0q1"},
+        fixed={IrqId(NIC, 36): Fixed("nvme0q1", Verdict.MANAGED)},
         extra_specs={GUEST: RememberedSpecs("1-4,^3", "2026-11-20 12:00:00")},
     )
 
