@@ -218,10 +218,18 @@ class Worker:
         self._counters.writes.update(result.verdict.value for result in results if result.was_written)
         for waited in self._attention.saw(made, now, guest):
             self._counters.wake_seconds.add(waited)
+        self._confirm(made, now)
         self._failure = ""
         self._counters.passes[kind, "done"] += 1
         self._counters.pass_seconds.add(now - start)
         self._view.saw(made.outcome, guest, now - start)
+
+    def _confirm(self, made: Pass, now: float) -> None:
+        """Have libvirt asked again about each guest of which a device changed its driver since it was asked last."""
+        for guest in {plan.guest for plan in made.plan.devices if plan.is_unconfirmed and plan.guest is not None}:
+            if self.link.state.is_up:
+                self._settling.wake(guest, now)
+                self._settling.postpone(guest, now + AGAIN, asks=True)
 
     def _repair(self, drifts: Sequence[Drift]) -> None:
         """Count and tell what was put back; what is fought over is left alone for a while."""

@@ -111,7 +111,7 @@ def _look_at_host(session: Session) -> _Answer:
 
 
 def _look_at_libvirt(session: Session) -> _Answer:
-    version, domains = session.hypervisor.version(), session.hypervisor.active_domains()
+    version, domains = session.hypervisor.version(), list(session.hypervisor.active_domains())
     return True, f"{session.hypervisor.shown_uri}, libvirt {version}, {counted(len(domains), 'active guest')}"
 
 

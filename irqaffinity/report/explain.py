@@ -83,7 +83,10 @@ def _explain_threads(guest: GuestPlan, seen: Guest) -> Iterator[Rule]:
     for name, cpus in (("emulator", seen.emulator), ("iothreads", seen.iothreads)):
         if cpus is not None:
             shared = cpus & (guest.irq_pcpus or CpuSet())
-            yield name, f"pinned to {cpus}; " + (f"on {shared} beside the interrupts" if shared else "on none that serves")
+            yield (
+                name,
+                f"pinned to {cpus}; " + (f"on {shared} beside the interrupts" if shared else "on none that serves"),
+            )
 
 
 def explain_device(plan: DevicePlan, device: Device, topology: Topology, policy: Policy) -> Iterator[Rule]:

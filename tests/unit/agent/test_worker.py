@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.settle import AGAIN
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import FIGHT_PAUSE, LibvirtStuck, Pace, Worker
 from irqaffinity.audit import Auditor
@@ -206,7 +207,7 @@ def test_a_libvirt_that_is_stuck_for_a_minute_ends_the_worker(rig: Rig, monkeypa
 def test_a_refused_interrupt_is_shown_with_its_reason(rig: Rig) -> None:
     rig.settle()
     rig.move(40, "5")
-    rig.host.refuse(40, errno.EINVAL)
+    rig.host.refuse(40, errno.ERANGE)
     rig.queue.wake_all()
     rig.step()
     placement = rig.view.describe()["placement"]
@@ -382,3 +383,36 @@ def test_the_report_says_how_new_interrupts_are_learnt_of(rig: Rig) -> None:
     rig.queue.wake_all()
     rig.step(1.0)
     assert rig.view.describe()["host_facts"]["msi_source"] == "trace"
+
+
+def rebind(rig: Rig, driver: str) -> None:
+    link = rig.host.device_folder(VF0) / "driver"
+    link.unlink()
+    rig.host.link(link, rig.host.sys / "bus/pci/drivers" / driver)
+    rig.move(40, "0-15")
+
+
+def test_a_device_that_changed_its_driver_is_left_alone_until_libvirt_names_it_again(rig: Rig) -> None:
+    rig.settle()
+    rebind(rig, "iavf")
+    rig.queue.wake_vector(40)
+    rig.step()
+    assert rig.host.smp(40) == "0-15"
+    assert rig.worker.settling == [GUEST]
+    rig.step(AGAIN)
+    assert rig.host.smp(40) == "2-3"
+
+
+def test_a_device_that_changed_its_driver_while_libvirt_is_away_is_left_alone(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.settle()
+    rebind(rig, "iavf")
+    with monkeypatch.context() as broken:
+        broken.setattr(rig.hypervisor, "active_domains", unreachable)
+        rig.queue.wake_all()
+        for _ in range(5):
+            rig.step(INTERVAL)
+            assert rig.host.smp(40) == "0-15"
+    rig.step(INTERVAL)
+    assert rig.host.smp(40) == "2-3"

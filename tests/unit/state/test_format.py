@@ -13,8 +13,8 @@ from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Fixed, Record, RememberedSpecs, State
-from irqaffinity.model.verdict import Verdict
 from irqaffinity.model.text import clean
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.state.format import BadState, decode, encode
 
 BOOT = "5a7c0f5e-0000-4000-8000-000000000001"
