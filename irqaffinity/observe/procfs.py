@@ -27,8 +27,8 @@ def read_interrupts(root: HostRoot, numbers: Collection[int], moved: Container[i
     """Return those of `numbers` that exist, in their order, with their affinity.
 
     `smp` is None where the file cannot be read or is empty, for every interrupt has a CPU; `effective` where the kernel
-    has no such file. Of the interrupts in `moved` the permission is not looked at: what was written once could be written. Raises HostUnreadable without
-    /proc/irq itself, for there no interrupt could be told from one that is gone.
+    has no such file. Of the interrupts in `moved` the permission is not looked at: what was written once could be
+    written. Raises HostUnreadable without /proc/irq itself, for there no interrupt could be told from one that is gone.
     """
     if not numbers:
         return []
