@@ -75,7 +75,7 @@ def test_a_folder_is_read_after_the_files_in_the_order_of_names(file: Path, tmp_
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[placement]\nnuma = near", "[placement] numa: Valid values are [preferred, strict], but found 'near'"),
+        ("[placement]\nnuma = near", "[placement] numa: Valid values are [preferred, socket, strict]"),
         ("[placement]\ndistribution = all", "[placement] distribution: Valid values are [mask, spread]"),
         ("[placement]\ndedicated_cpus = 1-x", "[placement] dedicated_cpus: '1-x' is neither a CPU number nor a range"),
         ("[placement]\ndedicated_cpus =", "[placement] dedicated_cpus: the list is empty: name CPUs, or remove"),
