@@ -17,7 +17,7 @@ from irqaffinity.plan.guests import MaskSource
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.spec.device_spec import parse_device_spec
-from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene, document
+from tests.fakes.scene import GUEST, IRQS1, OTHER, VF0, VF1, Scene, document
 
 Make = Callable[[Scene], Outcome]
 
@@ -291,6 +291,50 @@ def test_a_host_driver_serves_where_the_operator_says(scene: Scene, host_driver:
     scene.add_guest(MACVTAP, cputune="<emulatorpin cpuset='6'/>")
     scene.audit()
     assert scene.host.smp(70) == cpus
+
+
+@pytest.mark.parametrize(
+    ("numa", "pins", "cpus", "told"),
+    [
+        (Numa.PREFERRED, ("6", "10", "14"), "6", None),
+        (
+            Numa.PREFERRED,
+            ("10", "14"),
+            "10",
+            "remote_node: no chosen CPU is on its NUMA node; those on node 2 at distance 12",
+        ),
+        (Numa.SOCKET, ("10", "14"), "14", "remote_node: no chosen CPU is on its NUMA node; those in its socket serve"),
+        (Numa.SOCKET, ("10", "11"), "0-15", "node_strict: no chosen CPU is as near to it as .*: none is in its socket"),
+        (
+            Numa.STRICT,
+            ("10", "14"),
+            "0-15",
+            "node_strict: no chosen CPU is as near to it as .*: none is on its NUMA node",
+        ),
+    ],
+)
+def test_how_near_is_near_enough_is_what_the_operator_says(
+    scene: Scene, numa: Numa, pins: tuple[str, ...], cpus: str, told: str | None
+) -> None:
+    """Four nodes; the socket of the device's node (1) has node 3 too, and the other socket has a nearer one."""
+    scene.policy = Policy(numa=numa)
+    for node, of_node in enumerate(("0-3", "4-7", "8-11", "12-15")):
+        scene.host.put(scene.host.sys / f"devices/system/node/node{node}/cpulist", of_node)
+    scene.host.set_distances({1: "32 10 12 16"})
+    for cpu in range(16):
+        package = scene.host.sys / f"devices/system/cpu/cpu{cpu}/topology/physical_package_id"
+        scene.host.put(package, str(cpu // 4 % 2))
+    scene.add_guest(VF1, pins=pins)
+    device = document(scene.audit())["devices"][0]
+    assert {scene.host.smp(number) for number in IRQS1} == {cpus}
+    assert told is None or re.match(told, f"{device['reason']}: {device['message']}")
+    assert told is not None or device["reason"] is None
+
+
+def test_the_guide_has_the_reasons_of_a_device_in_the_order_in_which_they_are_tried() -> None:
+    guide = (Path(__file__).parents[3] / "doc/operate.rst").read_text()
+    found = re.findall(r"(?m)^\.\. _(devicereason-[a-z-]+):$", guide)
+    assert found == [reason.anchor for reason in DeviceReason]
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: term.anchor)
