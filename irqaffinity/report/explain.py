@@ -8,13 +8,13 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Guest
 from irqaffinity.model.host import Device, HostSnapshot, Topology
-from irqaffinity.model.text import clean
+from irqaffinity.model.text import clean, name_cpus
 from irqaffinity.model.verdict import Status
 from irqaffinity.plan.cpu_policy import Said
 from irqaffinity.plan.guests import GuestPlan, MaskSource
 from irqaffinity.plan.policy import Distribution, Policy
 from irqaffinity.plan.targets import DevicePlan
-from irqaffinity.report.table import describe_left_out, describe_target, merge_numbers, name_cpus
+from irqaffinity.report.table import describe_left_out, describe_target, merge_numbers
 
 _WIDTH = 13
 

@@ -11,7 +11,7 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import LeftOut
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.text import counted
+from irqaffinity.model.text import counted, name_cpus
 from irqaffinity.model.verdict import DeviceReason, Status, Verdict
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
@@ -101,11 +101,6 @@ def _describe_service(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str:
     cpus = name_cpus("CPU", guest.irq_pcpus or CpuSet())
     verb = "serves" if len(guest.irq_vcpus or ()) == 1 else "serve"
     return f"{name_cpus('vCPU', guest.irq_vcpus or CpuSet())} on {cpus} {verb} its interrupts"
-
-
-def name_cpus(noun: str, cpus: CpuSet) -> str:
-    """Return `vCPU 2` or `vCPUs 2,4`."""
-    return f"{noun} {cpus}" if len(cpus) == 1 else f"{noun}s {cpus}"
 
 
 def describe_target(device: DevicePlan) -> str:

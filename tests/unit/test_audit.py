@@ -682,8 +682,8 @@ def test_two_guests_on_the_same_cpus_are_placed_and_told(scene: Scene) -> None:
         GUEST: ("placed", "cpus_overlap"),
         OTHER: ("placed", "cpus_overlap"),
     }
-    assert f"{OTHER} has CPUs 11" in rows[GUEST]["message"]
-    assert f"{GUEST} has CPUs 11" in rows[OTHER]["message"]
+    assert f"guest {OTHER} has CPU 11" in rows[GUEST]["message"]
+    assert f"guest {GUEST} has CPU 11" in rows[OTHER]["message"]
 
 
 def test_an_element_that_leads_to_no_device_costs_the_guest_nothing_else(scene: Scene) -> None:
