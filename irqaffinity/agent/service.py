@@ -35,6 +35,7 @@ LOG = logging.getLogger(__name__)
 
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
 _TICK = 1.0
+_INTERRUPTED = 128 + signal.SIGINT
 _FAREWELL = 0.5
 """Seconds that the kernel is given to remove the trace instance."""
 
@@ -88,7 +89,7 @@ class Service:
         self._announcer = Announcer(self._worker, self._counters, self._view, self._store, self._links)
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT, and return 0; return 1 when a thread ended with an error."""
+        """Run until SIGTERM or SIGINT; return 0, 130 after SIGINT, 1 when a thread ended with an error."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         settings = self._configuration.settings
         if settings.metrics.enabled:
@@ -98,6 +99,7 @@ class Service:
         self._listen_to_kernel()
         self._listen_to_nova(self._configuration)
         vectors = self._listen_to_tracing(settings)
+        number = None
         while self._threads.dead is None:
             received = signal.sigtimedwait(_SIGNALS, _TICK)
             number = None if received is None else received.si_signo
@@ -116,7 +118,9 @@ class Service:
         if vectors is not None:
             vectors.join(_FAREWELL)
         withdraw(settings.status_path)
-        return 0 if self._threads.dead is None else 1
+        if self._threads.dead is not None:
+            return 1
+        return _INTERRUPTED if number == signal.SIGINT else 0
 
     def _listen_to_kernel(self) -> None:
         listener = UeventListener(self._queue)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from irqaffinity.agent.status import FRESH, NoStatus, age, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session
 from irqaffinity.conf.load import ConfigError
 from irqaffinity.listen.machine import read_machine_id
@@ -36,8 +37,11 @@ _Answer = tuple[bool, str]
 def run(arguments: argparse.Namespace) -> int:
     """Print one line for each thing that is needed; return 1 when one of them is not as it has to be."""
     findings = [_look_at_health(Session.read(arguments))] if arguments.health else list(_look(arguments))
-    for finding in findings:
-        print(f"{finding.subject:<14} {'ok' if finding.is_ok else 'FAILED':<7} {finding.text}")
+    say(
+        "\n".join(
+            f"{finding.subject:<14} {'ok' if finding.is_ok else 'FAILED':<7} {finding.text}" for finding in findings
+        )
+    )
     return 0 if all(finding.is_ok for finding in findings) else 1
 
 
