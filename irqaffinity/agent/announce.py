@@ -114,6 +114,7 @@ class Announcer:
         }
         absent = {
             "vectors": "new interrupts are polled for, as [vectors] source says",
+            "metrics": "[metrics] enabled is false",
             "broker": "no transport_url is set" if settings.notifications.enabled else "disabled",
         }
         for name in absent.keys() - rows.keys():

@@ -156,13 +156,13 @@ class Service:
         self._threads.start("notifications", listener.run)
 
     def _serve_metrics(self, settings: Settings) -> None:
-        from irqaffinity.agent.metrics import AgentCollector, MetricsServer  # noqa: PLC0415  off by default
+        from irqaffinity.agent.metrics import AgentCollector, MetricsListener  # noqa: PLC0415  off by default
 
         collector = AgentCollector(self._counters, self._view, lambda: dict(self._links))
         checks = {"/healthz": self._is_alive, "/readyz": self._works}
-        server = MetricsServer(settings.metrics.bind, settings.metrics.port, collector, checks)
-        self._threads.start("metrics", server.serve_forever)
-        LOG.info("metrics: http://%s:%d/metrics", settings.metrics.bind, settings.metrics.port)
+        listener = MetricsListener(settings.metrics.bind, settings.metrics.port, collector, checks)
+        self._links["metrics"] = listener.link
+        self._threads.start("metrics", listener.run)
 
     def _is_alive(self) -> bool:
         return self._threads.dead is None and time.monotonic() - self._worker.heartbeat < FRESH

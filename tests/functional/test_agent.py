@@ -452,6 +452,28 @@ def test_metrics_are_served_on_loopback_when_they_are_asked_for(full_stage: Stag
     assert get("/healthz")[0] == 200
 
 
+def test_metrics_that_cannot_be_served_do_not_stop_placement_and_come_later(stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        stage.agent.set("metrics", enabled=True, port=taken.getsockname()[1])
+        stage.agent.start()
+        stage.create(VF0)
+        stage.agent.wait_placed(irq40="2-3")
+        trouble = wait_for("the trouble in the status", lambda: stage.agent.link("metrics").get("trouble"))
+        assert "Address already in use" in trouble
+        assert "metrics       not connected since" in stage.agent.run("status").stdout
+    stage.agent.wait_connected("metrics")
+    assert "metrics       served at http://127.0.0.1:" in stage.agent.run("status").stdout
+
+
+def test_an_interrupt_from_the_keyboard_ends_the_agent_in_order(stage: Stage) -> None:
+    stage.agent.start()
+    stage.agent.signal(signal.SIGINT)
+    assert stage.agent.process is not None
+    assert stage.agent.process.wait(LIMIT) == 130
+    assert "Traceback" not in stage.agent.log()
+    assert stage.agent.status() == {}
+
+
 def test_nothing_of_oslo_messaging_is_imported_without_notifications(stage: Stage) -> None:
     stage.agent.set("notifications", enabled=False)
     stage.agent.environment["PYTHONPROFILEIMPORTTIME"] = "1"

@@ -87,6 +87,11 @@ SHADOWS = {
 }
 
 
+def test_an_interrupt_while_the_program_itself_is_imported_is_status_130(tmp_path: Path) -> None:
+    (tmp_path / "argparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    assert finish(launch("--help", PYTHONPATH=str(tmp_path))) == (130, "")
+
+
 @pytest.mark.parametrize("text", SHADOWS.values(), ids=SHADOWS)
 def test_an_interrupt_at_a_bad_moment_is_status_130(text: str, tmp_path: Path) -> None:
     (tmp_path / "libvirt.py").write_text(text)
