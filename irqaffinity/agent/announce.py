@@ -92,6 +92,10 @@ class Announcer:
             "state_unsaved": self._store.unsaved,
             "rivals": list(rivals),
             "advice": "; ".join(ADVICE[name] for name in rivals) or None,
+            "clocks_ahead": [
+                {"publisher": clock.publisher, "seconds": clock.seconds, "seen": clock.seen}
+                for clock in self._counters.clocks.ahead
+            ],
             "settling": self._worker.settling,
             "counters": {
                 "passes": {f"{kind} {result}": count for (kind, result), count in list(self._counters.passes.items())},

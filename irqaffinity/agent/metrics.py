@@ -62,6 +62,11 @@ class AgentCollector:
             losses.add_metric([name], link.losses)
         yield from (passes, writes, messages, losses)
         yield CounterMetricFamily(
+            "irqaffinity_clock_ahead",
+            "Messages with extra specs from a clock more than five minutes ahead of this host's.",
+            value=self._counters.clocks.count,
+        )
+        yield CounterMetricFamily(
             "irqaffinity_drift_repaired", "Interrupts put back after drift.", value=self._counters.drifts
         )
 

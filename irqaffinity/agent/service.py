@@ -150,6 +150,7 @@ class Service:
             self._queue,
             lambda: self._auditor.guests,
             lambda event, outcome: self._counters.count_notification(event, outcome.value),
+            self._counters.clocks,
         )
         self._stop_listener = listener.stop
         self._links["broker"] = listener.link

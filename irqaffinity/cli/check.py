@@ -67,6 +67,7 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
         yield from _look_at_broker(session, arguments, status is not None)
     if status is not None:
         yield _look_at_health(session)
+        yield from _look_at_clocks(status)
 
 
 def _look_at_broker(session: Session, arguments: argparse.Namespace, has_agent: bool) -> Iterator[Finding]:
@@ -106,6 +107,14 @@ def _look_at_health(session: Session) -> Finding:
     if seconds > FRESH:
         return Finding("agent", False, f"the agent has not moved for {seconds:.0f} s: it is stuck; restart it")
     return Finding("agent", True, f"pid {status['pid']}, alive {seconds:.0f} s ago")
+
+
+def _look_at_clocks(status: Mapping[str, Any]) -> Iterator[Finding]:
+    """Tell each publisher of masks whose clock the running agent found to be ahead; an older agent does not look."""
+    for clock in status.get("clocks_ahead", ()) if is_running(status) else ():
+        who, seconds = clock["publisher"], clock["seconds"]
+        text = f"the clock of {who} was {seconds} s ahead of this host's at {clock['seen']}: set right which is wrong"
+        yield Finding("clock", False, text)
 
 
 def _look_at_host(session: Session) -> _Answer:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Container
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from irqaffinity.model.guest import GuestId, parse_guest_id
@@ -109,13 +110,8 @@ def judge(notification: Notification, host: str, known: Container[GuestId]) -> O
     return Outcome.WOKE
 
 
-def is_believed(notification: Notification, host: str, known: Container[GuestId], latest: str) -> bool:
-    """Tell whether its extra specs are kept: those of a guest here, or from the nova-compute of this host.
-
-    One that is later than `latest` comes from a clock that is wrong, and would outlast every true one.
-    """
-    if notification.specs is None or notification.specs.timestamp > latest:
-        return False
+def is_believed(notification: Notification, host: str, known: Container[GuestId]) -> bool:
+    """Tell whether its extra specs are kept: those of a guest here, or from the nova-compute of this host."""
     is_local = notification.is_compute and notification.publisher_host == host
     return is_local or notification.uuid in known
 
@@ -138,7 +134,7 @@ def _read(message: Any) -> Notification | None:
         is_compute=service in _COMPUTE_SERVICES,
         payload_host=host if isinstance(host, str) else None,
         uuid=parse_guest_id(data["uuid" if prefix == _VERSIONED else "instance_id"]),
-        specs=_specs(event, data, message.get("timestamp")) if prefix == _VERSIONED else None,
+        specs=_specs(event, data, message.get("timestamp"), publisher_host) if prefix == _VERSIONED else None,
     )
 
 
@@ -149,9 +145,9 @@ def _split(name: str) -> tuple[str, str]:
     return clean("_".join(parts)), phase
 
 
-def _specs(event: str, data: Any, timestamp: Any) -> RememberedSpecs | None:
+def _specs(event: str, data: Any, timestamp: Any, publisher: str) -> RememberedSpecs | None:
     """Return what a payload says of the extra specs; one of resize_prep has those of the flavor that ends."""
-    if event == "resize_prep" or not isinstance(timestamp, str) or not _TIMESTAMP.fullmatch(timestamp):
+    if event == "resize_prep" or not _is_time(timestamp):
         return None
     flavor = data.get("flavor")
     extra_specs = flavor[_DATA].get("extra_specs") if flavor is not None else None
@@ -159,4 +155,15 @@ def _specs(event: str, data: Any, timestamp: Any) -> RememberedSpecs | None:
         return None
     mask = extra_specs.get(EXTRA_SPEC)
     text = clean(" ".join(mask.split())) if mask is not None else None
-    return RememberedSpecs(text, timestamp.replace("T", " "))
+    return RememberedSpecs(text, timestamp.replace("T", " "), clean(publisher))
+
+
+def _is_time(timestamp: Any) -> bool:
+    """Tell whether a message says when it was sent; a day that no calendar has says nothing."""
+    if not isinstance(timestamp, str) or not _TIMESTAMP.fullmatch(timestamp):
+        return False
+    try:
+        datetime.fromisoformat(timestamp)
+    except ValueError:
+        return False
+    return True

@@ -72,6 +72,8 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     yield f"{'state':<13} {status['state_unsaved'] or 'stored'}"
     if status["rivals"]:
         yield f"{'rivals':<13} {', '.join(status['rivals'])} moves interrupts too: {status['advice']}"
+    for clock in status.get("clocks_ahead", ()):
+        yield f"{'clock':<13} {clock['publisher']} is {clock['seconds']} s ahead of this host, at {clock['seen']}"
     yield f"{'last audit':<13} {_describe_audit(status['last_audit'])}"
     yield f"{'counters':<13} {_describe_counters(status['counters'])}"
     if status["settling"]:

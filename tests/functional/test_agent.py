@@ -7,9 +7,11 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import amqp
 import libvirt
 import pytest
 
@@ -244,6 +246,33 @@ def memory(agent: Agent) -> float:
     assert agent.process is not None
     fields = Path(f"/proc/{agent.process.pid}/statm").read_text().split()
     return int(fields[1]) * 4096 / 1024**2
+
+
+def test_a_mask_from_a_clock_that_is_ahead_is_heeded_and_the_clock_told(
+    full_stage: Stage, broker: RabbitMQ, nova: Nova
+) -> None:
+    stage = full_stage
+    stage.agent.start()
+    stage.agent.wait_connected("broker")
+    stage.create(VF0, metadata=nova_metadata("nfv"))
+    stage.agent.wait_placed(irq40="2-3")
+    body = {
+        "event_type": "instance.update",
+        "publisher_id": f"nova-compute:{HOST}",
+        "timestamp": (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "payload": versioned(GUEST, HOST, DEDICATED | {"hw:pci_irq_affinity_mask": "1"}),
+    }
+    with broker.connect() as connection:
+        message = amqp.Message(json.dumps(body).encode())
+        connection.default_channel.basic_publish(message, "nova", "versioned_notifications.info")
+    stage.agent.wait_placed(irq40="3")
+    told = wait_for("the clock in the status", lambda: stage.agent.status()["clocks_ahead"])
+    assert (told[0]["publisher"], told[0]["seconds"] // 60 in (59, 60)) == (HOST, True)
+    stage.agent.wait_logged(f"the clock of {HOST} is 3")
+    assert f"clock         {HOST} is 3" in stage.agent.run("status").stdout
+    checked = stage.agent.run("check")
+    assert f"clock          FAILED  the clock of {HOST} was 3" in checked.stdout
+    assert checked.returncode == 1
 
 
 def test_a_forged_mask_chooses_among_the_guests_own_cpus_at_most(full_stage: Stage, nova: Nova) -> None:
