@@ -24,9 +24,9 @@ import kombu.exceptions
 
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.listen.clocks import Clocks
+from irqaffinity.listen.events import EVENTS
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.payload import (
-    EVENTS,
     BadNotification,
     Notification,
     Outcome,
