@@ -13,7 +13,7 @@ from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session
 from irqaffinity.conf.load import ConfigError
 from irqaffinity.listen.machine import read_machine_id
-from irqaffinity.listen.vectors import Untraceable, probe, tracing_folder
+from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
 from irqaffinity.model.text import counted
 from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.procfs import read_interrupt

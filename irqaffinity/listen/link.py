@@ -51,11 +51,12 @@ class Link:
             LOG.info("%s: %s %s", self.name, self._verb, peer)
             self._state = LinkState(True, self._now(), peer)
 
-    def down(self, trouble: str) -> None:
-        """Note that it does not, and why; the same trouble again is told at DEBUG alone."""
+    def down(self, trouble: str, *, is_news: bool = True) -> None:
+        """Note that it does not, and why; the same trouble again, and what is no news, is told at DEBUG alone."""
         trouble = clean(trouble)
         with self._lock:
             state = self._state
-            LOG.log(logging.DEBUG if state.trouble == trouble else logging.WARNING, "%s: %s", self.name, trouble)
+            is_news = is_news and state.trouble != trouble
+            LOG.log(logging.WARNING if is_news else logging.DEBUG, "%s: %s", self.name, trouble)
             self.losses += state.is_up
             self._state = LinkState(False, self._now() if state.is_up else state.since, state.peer, trouble)
