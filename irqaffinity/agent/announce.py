@@ -121,6 +121,6 @@ class Announcer:
             "metrics": "[metrics] enabled is false",
             "broker": "no transport_url is set" if settings.notifications.enabled else "disabled",
         }
-        for name in absent.keys() - rows.keys():
-            rows[name] = {"state": "off", "peer": "", "since": show_time(self._started), "trouble": absent[name]}
-        return rows
+        since = show_time(self._started)
+        off = {name: {"state": "off", "peer": "", "since": since, "trouble": why} for name, why in absent.items()}
+        return rows | {name: row for name, row in off.items() if name not in rows}

@@ -167,10 +167,8 @@ class Worker:
             try:
                 numbers = {number for claim in seen.claims for number in irq_numbers(self._root, claim.address)}
             except OSError as error:
-                numbers, unread = (
-                    set(born),
-                    f"whose a new interrupt is cannot be read, so guests are looked at: {error}",
-                )
+                numbers = set(born)
+                unread = f"whose a new interrupt is cannot be read, so guests are looked at: {error}"
             if numbers & born.keys():
                 owners[uuid] = min(born[number] for number in numbers & born.keys())
         if unread:
