@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import logging
 import os
-import sys
 
 from irqaffinity.agent.service import Configuration, Service
 from irqaffinity.cli.main import CommandError
@@ -78,7 +77,6 @@ class _JournalFormatter(logging.Formatter):
 
 def _leave(status: int) -> None:
     """End the process at once: a thread may be inside libvirt, and no interpreter can be taken down around it."""
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):
+        logging.shutdown()
     os._exit(status)

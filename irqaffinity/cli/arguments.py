@@ -5,11 +5,15 @@ import argparse
 import importlib.metadata
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from irqaffinity.cli.output import complain, say
 from irqaffinity.model.cpuset import LIMIT
 from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.pci import PciAddress
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 PROGRAM = "irqaffinity"
 EXIT_USAGE = 64
@@ -33,9 +37,16 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
-        """Print usage and `message`, and leave."""
-        self.print_usage(sys.stderr)
-        self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        """Tell usage and `message` on standard error, and leave."""
+        complain(f"{self.format_usage()}{self.prog}: {message}; see {self.prog} --help")
+        sys.exit(EXIT_USAGE)
+
+    def print_help(self, file: "SupportsWrite[str] | None" = None) -> None:
+        """Print the help, to standard output where no file is named; raise OutputLost."""
+        if file is None:
+            say(self.format_help().removesuffix("\n"))
+        else:
+            super().print_help(file)
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -154,5 +165,5 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, help="show the version and leave")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(f"{PROGRAM} {importlib.metadata.version(PROGRAM)}")
+        say(f"{PROGRAM} {importlib.metadata.version(PROGRAM)}")
         parser.exit()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from irqaffinity.audit import Pass
 from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.procfs import read_interrupt
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     with explained():
         made = session.auditor.rehearse()
         rules = list(_explain(arguments.target, made, session.settings.policy, session.root))
-    print(render_rules(rules))
+    say(render_rules(rules))
     return 0
 
 

@@ -13,7 +13,7 @@ from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import FIGHT_PAUSE, LibvirtStuck, Pace, Worker
 from irqaffinity.audit import Auditor
 from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
-from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
@@ -355,6 +355,52 @@ def test_the_birth_of_an_interrupt_of_nobody_wakes_nobody(rig: Rig) -> None:
     rig.queue.wake_vector(7)
     rig.step(1.0)
     assert rig.worker.settling == []
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES])
+def test_the_birth_of_an_interrupt_whose_owner_cannot_be_read_has_the_guest_looked_at(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    rig.settle()
+    refused = [0]
+
+    def refuse(path: str) -> list[str]:
+        refused[0] += 1
+        raise OSError(code, os.strerror(code), path)
+
+    for _ in range(2):
+        with monkeypatch.context() as broken:
+            broken.setattr(rig.host, "listdir", refuse)
+            rig.worker._note_woken(Wakes(vectors={7: rig.now}), ())
+        assert rig.worker.settling == [GUEST]
+        rig.settle()
+    assert refused[0] > 0
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert told[0].startswith("whose a new interrupt is cannot be read, so guests are looked at: ")
+
+
+def test_a_host_that_cannot_be_read_at_all_does_not_end_the_loop(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the step was woken by: a process that is out of descriptors gets some again."""
+    rig.settle()
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as broken:
+        for call in ("open", "listdir", "readlink", "stat"):
+            broken.setattr(rig.host, call, refuse)
+        rig.queue.wake_vector(40)
+        rig.queue.wake(GuestId(GUEST))
+        rig.queue.wake_owner(PciAddress.parse(VF0))
+        rig.queue.wake_all()
+        rig.queue.tell(GuestId(GUEST), RememberedSpecs("1", "2026-11-20 12:00:00"))
+        for _ in range(5):
+            rig.step(1.0)
+    rig.move(40, "5")
+    rig.queue.wake_all()
+    rig.step(60.0)
+    assert rig.host.smp(40) == "2-3"
 
 
 def test_a_birth_asks_libvirt_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -309,7 +309,10 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.fullmatch(r"irqaffinity \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
-def test_a_repeated_audit_makes_passes_until_it_is_told_to_stop(scene: Scene, options: Callable[[], list[str]]) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_repeated_audit_makes_passes_until_it_is_told_to_stop(
+    scene: Scene, options: Callable[[], list[str]], number: signal.Signals, status: int
+) -> None:
     scene.add_guest(VF0)
     often = scene.folder / "often.conf"
     often.write_text("[audit]\ninterval = 1\n")
@@ -317,8 +320,8 @@ def test_a_repeated_audit_makes_passes_until_it_is_told_to_stop(scene: Scene, op
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(3)]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        process.send_signal(number)
+        assert process.wait(timeout=30) == status
     assert lines == ["1 guest, 1 device, 2 interrupts: 2 set\n"] + ["1 guest, 1 device, 2 interrupts: 2 ok\n"] * 2
 
 
