@@ -55,7 +55,8 @@ def _configure(session: Session, arguments: argparse.Namespace) -> Configuration
     if settings.notifications.enabled:
         from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  oslo.messaging is slow to import
 
-        broker = load_broker(arguments.config_file, arguments.config_dir, settings.notifications)
+        files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config
+        broker = load_broker(files, folders, settings.notifications, nova)
     return Configuration(dataclasses.replace(settings, debug=settings.debug or arguments.debug), broker)
 
 

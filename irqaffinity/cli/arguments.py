@@ -76,6 +76,12 @@ def _common_options(**options: object) -> Parser:
     group = parser.add_argument_group("options of all commands, before or after the command")
     group.add_argument("--config-file", metavar="F", action="append", help="configuration file; can be repeated")
     group.add_argument("--config-dir", metavar="D", action="append", help="folder of *.conf files; can be repeated")
+    group.add_argument(
+        "--nova-config",
+        metavar="F",
+        action="append",
+        help="nova.conf, for the broker, the host and [pci] alone; can be repeated",
+    )
     group.add_argument("--debug", action="store_true", help="log each step")
     group.add_argument("--proc", metavar="PATH", help="where the host's /proc is mounted")
     group.add_argument("--sys", metavar="PATH", help="where the host's /sys is mounted")

@@ -11,7 +11,7 @@ from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session
-from irqaffinity.conf.load import ConfigError
+from irqaffinity.conf.load import ConfigError, Settings
 from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
 from irqaffinity.model.text import counted
@@ -52,11 +52,7 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
         yield Finding("configuration", False, str(error))
         return
     settings = session.settings
-    for name in settings.unknown:
-        yield Finding("configuration", False, f"{name} is no option: mend or remove it")
-    if not settings.unknown:
-        files = ", ".join(settings.files) or "no file was found, so every option has its default"
-        yield Finding("configuration", True, files)
+    yield from _look_at_configuration(settings)
     for subject, look in _LOOKS.items():
         try:
             yield Finding(subject, *look(session))
@@ -70,13 +66,25 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
         yield from _look_at_clocks(status)
 
 
+def _look_at_configuration(settings: Settings) -> Iterator[Finding]:
+    for name in settings.unknown:
+        yield Finding("configuration", False, f"{name} is no option: mend or remove it")
+    for note in settings.notes:
+        yield Finding("configuration", True, note)
+    if not settings.unknown:
+        files = ", ".join(settings.files) or "no file was found, so every option has its default"
+        taken = [f"{path} (the broker, host and [pci] alone)" for path in settings.nova_files]
+        yield Finding("configuration", True, ", ".join([files, *taken]))
+
+
 def _look_at_broker(session: Session, arguments: argparse.Namespace, has_agent: bool) -> Iterator[Finding]:
     from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  oslo.messaging is slow to import
     from irqaffinity.listen.broker_check import look_at_broker  # noqa: PLC0415  kombu is not always needed
 
     settings = session.settings
     try:
-        broker = load_broker(arguments.config_file, arguments.config_dir, settings.notifications)
+        files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config
+        broker = load_broker(files, folders, settings.notifications, nova)
     except ConfigError as error:
         yield Finding("broker", False, str(error))
         return

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why an interrupt, a device or a guest is where it is: the rules in their order, each with the values it was given."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
@@ -94,7 +95,7 @@ def explain_device(plan: DevicePlan, device: Device, topology: Topology, policy:
     named = f", named by <{plan.kind.value}>" if plan.kind is not None else ""
     yield "device", f"{plan.address}, driver {plan.driver or 'none'}{named}"
     if policy.device_specs:
-        tags = f", tags {dict(plan.tags)}" if plan.tags else ""
+        tags = f", tags {json.dumps(dict(plan.tags), ensure_ascii=False)}" if plan.tags else ""
         yield "device_spec", f"{len(policy.device_specs)} configured; the first that matches counts{clean(tags)}"
     else:
         yield "device_spec", "none is configured: every device of a guest is meant"

@@ -400,6 +400,69 @@ def test_a_bad_configuration_on_sighup_changes_nothing_and_a_good_one_is_taken_o
     assert "[state] path has changed: restart needed" in stage.agent.log()
 
 
+def test_a_configuration_that_cannot_be_read_on_sighup_keeps_every_exclusion(stage: Stage) -> None:
+    """At the usual place, where a file that cannot be looked at must not count as none."""
+    agent = stage.agent
+    place = agent.folder / ".irqaffinity"
+    place.mkdir()
+    (place / "irqaffinity.conf").symlink_to(agent.configuration)
+    agent.environment["HOME"] = str(agent.folder)
+    agent.arguments = []
+    agent.set("pci", device_spec=json.dumps({"address": VF0}))
+    agent.start()
+    stage.create(VF0, VF1)
+    agent.wait_placed(irq40="2-3", irq50="0-15")
+    kept = place.rename(agent.folder / "kept")
+    for times, make in enumerate(
+        (lambda: place.symlink_to(place.name), place.touch, lambda: place.symlink_to("no")), 1
+    ):
+        make()
+        agent.signal(signal.SIGHUP)
+        agent.wait_logged("the configuration is left as it was: ", times)
+        place.unlink()
+    kept.rename(place)
+    agent.configuration.unlink()
+    agent.configuration.mkdir()
+    agent.signal(signal.SIGHUP)
+    agent.wait_logged("irqaffinity.conf cannot be read: Is a directory")
+    assert agent.log().count("the configuration is left as it was: ") == 4
+    stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "0-15")
+    agent.signal(signal.SIGUSR1)
+    agent.wait_placed(irq40="2-3", irq50="0-15")
+    agent.configuration.rmdir()
+    agent.set("pci", device_spec=json.dumps({"address": VF1}))
+    agent.write_configuration()
+    agent.signal(signal.SIGHUP)
+    agent.wait_placed(irq40="0-15", irq50="2-3")
+
+
+def test_the_devices_of_nova_conf_are_read_again_on_sighup(stage: Stage) -> None:
+    agent = stage.agent
+    nova_conf = agent.folder / "nova.conf"
+    agent.arguments += ["--nova-config", nova_conf]
+    nova_conf.write_text(
+        f'[DEFAULT]\nhost = {HOST}\n[pci]\npassthrough_whitelist = {{"address": "{VF0}", "one_time_use": true}}\n'
+        "[placement]\nnuma = nonsense\n[notifications]\nenabled = nonsense\n"
+    )
+    agent.start()
+    agent.wait_logged("nova.conf: [pci] passthrough_whitelist is an old name, and read as [pci] device_spec")
+    stage.create(VF0, VF1)
+    agent.wait_placed(irq40="2-3", irq50="0-15")
+    found = json.loads(agent.run("audit", "--once", "--dry-run", "-f", "json").stdout)
+    assert [(device["address"], device["tags"]) for device in found["devices"]] == [
+        (VF0, {"one_time_use": True}),
+        (VF1, {}),
+    ]
+    nova_conf.write_text('[pci]\ndevice_spec = {"managed": "maybe"}\n')
+    agent.signal(signal.SIGHUP)
+    agent.wait_logged(
+        f'the configuration is left as it was: {nova_conf}: [pci] device_spec: "managed" has to be true or false'
+    )
+    nova_conf.write_text(f'[pci]\ndevice_spec = {{"address": "{VF1}"}}\n')
+    agent.signal(signal.SIGHUP)
+    agent.wait_placed(irq40="0-15", irq50="2-3")
+
+
 def test_a_second_agent_is_refused(stage: Stage) -> None:
     stage.agent.start()
     done = stage.agent.run("agent")

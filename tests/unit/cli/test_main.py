@@ -222,6 +222,31 @@ def test_check_tells_the_next_step_for_each_fault(scene: Scene, run: Run) -> Non
     assert "chmod it to 0700" in failed["state"]
 
 
+def test_check_names_what_does_nothing_and_what_of_nova_conf_is_read(scene: Scene, run: Run) -> None:
+    scene.host.put(scene.host.proc / "1/comm", "systemd")
+    nova_conf = scene.folder / "nova.conf"
+    nova_conf.write_text(
+        "[DEFAULT]\nlog_file = /x\nsll = x\n[pci]\npassthrough_whitelist = {}\n"
+        "[oslo_messaging_rabbit]\nssl_version = TLSv1_2\n"
+    )
+    status, out, _ = run("check", "--nova-config", str(nova_conf))
+    lines = [line for line in out.splitlines() if line.startswith("configuration")]
+    assert (status, [line.split()[1] for line in lines]) == (0, ["ok"] * 3)
+    assert f"{nova_conf}: [pci] passthrough_whitelist is an old name, and read as [pci] device_spec" in lines[0]
+    assert f"{nova_conf}: [oslo_messaging_rabbit] ssl_version has no effect: both sides agree" in lines[1]
+    assert lines[2].endswith(f"empty.conf, {nova_conf} (the broker, host and [pci] alone)")
+
+
+def test_what_does_nothing_is_warned_of(scene: Scene, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    file = scene.folder / "own.conf"
+    file.write_text("[DEFAULT]\nverbose = true\n[oslo_messaging_rabbit]\nssl_version = TLSv1_2\n")
+    assert run("audit", "--once", "--config-file", str(file))[0] == 0
+    assert [message.partition(": [")[2].partition(":")[0] for message in caplog.messages] == [
+        "DEFAULT] verbose is no option, and does nothing",
+        "oslo_messaging_rabbit] ssl_version has no effect",
+    ]
+
+
 def test_an_unknown_option_is_warned_of_and_the_audit_goes_on(
     scene: Scene, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
