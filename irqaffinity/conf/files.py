@@ -17,6 +17,9 @@ from oslo_config import cfg, iniparser
 from irqaffinity.model.text import clean
 
 PROJECT = "irqaffinity"
+_NULL = os.makedev(1, 3)
+"""The device of /dev/null (Linux, Documentation/admin-guide/devices.txt)."""
+
 _AT_ONCE = os.O_NONBLOCK | os.O_NOCTTY
 
 Section = Mapping[str, Mapping[str, Any]]
@@ -63,9 +66,10 @@ def parse(path: str) -> Section:
 
 
 def _read(path: str) -> str:
-    """Return the text of a regular file; without waiting for the other end of a pipe."""
+    """Return the text of a regular file, or of /dev/null; without waiting for the other end of a pipe."""
     with open(path, encoding="utf-8", opener=lambda name, flags: os.open(name, flags | _AT_ONCE)) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) and (not stat.S_ISCHR(found.st_mode) or found.st_rdev != _NULL):
             raise ValueError("it is no regular file")
         return file.read()
 
