@@ -18,11 +18,12 @@ from irqaffinity.demo.tree import HostTree
 from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.listen.notifications import queue_name
 from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, VF1
-from tests.functional.agent import HOST, LIMIT, Agent, ended, wait_for
+from tests.functional.agent import HOST, Agent, ended, wait_for
 from tests.functional.conftest import Libvirtd
 from tests.functional.nova import Nova, versioned
 from tests.functional.rabbitmq import RabbitMQ, free_ports
 from tests.functional.test_libvirtd import SYSTEM, TCG, TEST
+from tests.patience import HANG
 
 FOREIGN = "cmp-2"
 
@@ -387,7 +388,7 @@ def test_a_second_agent_is_refused(stage: Stage) -> None:
 
 def test_systemd_is_told_of_the_start_the_life_and_the_end(stage: Stage) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(LIMIT)
+        manager.settimeout(HANG)
         manager.bind(str(stage.libvirtd.folder / "notify"))
         stage.agent.environment["NOTIFY_SOCKET"] = str(stage.libvirtd.folder / "notify")
         stage.agent.start()
@@ -425,7 +426,7 @@ def test_metrics_are_served_on_loopback_when_they_are_asked_for(full_stage: Stag
 
     def get(path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=LIMIT) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=HANG) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
