@@ -125,7 +125,8 @@ class Machine:
     @property
     def printed(self) -> str:
         """What the kernel and the runner printed."""
-        return (self.folder / "serial.log").read_text(errors="replace")
+        log = self.folder / "serial.log"
+        return log.read_text(errors="replace") if log.exists() else ""
 
     def _command(self, command: str) -> None:
         with socket.socket(socket.AF_UNIX) as monitor:
@@ -228,7 +229,7 @@ def _accept(listener: socket.socket, process: subprocess.Popen[bytes], folder: P
         with contextlib.suppress(TimeoutError):
             return listener.accept()[0]
     log = (folder / "qemu.log").read_text(errors="replace")
-    raise MachineDied(f"QEMU ended with {process.returncode} before it began; it printed:\n{log[-2000:]}")
+    raise MachineDied(f"QEMU ended with {process.returncode} before it began; printed last:\n{log[-2000:]}")
 
 
 def _command(kernel: parts.Kernel, folder: Path, append: str) -> list[str | os.PathLike[str]]:

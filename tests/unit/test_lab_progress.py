@@ -2,6 +2,8 @@
 """The limits of the lab's machines: they count what a machine did, not what the clock on the wall shows."""
 
 import contextlib
+import gc
+import os
 import socket
 import subprocess
 import sys
@@ -145,6 +147,38 @@ def test_a_machine_that_ended_is_told_with_its_status(sleeper: Sleeper) -> None:
     sleeper.theirs.close()
     with pytest.raises(MachineDied, match=r"QEMU ended with 0, during the boot"):
         sleeper.machine.wait_until_ready()
+
+
+QEMU = """
+import socket, sys, time
+line = socket.socket(socket.AF_UNIX)
+line.connect(sys.argv[1])
+time.sleep(3600)
+"""
+"""Opens the runner's line as QEMU does, and never says a word."""
+
+
+@pytest.mark.parametrize(
+    ("qemu", "told"),
+    [
+        (lambda folder: [sys.executable, "-c", QEMU, folder / "runner"], "no answer within 0.001 s .* during the boot"),
+        (lambda folder: ["sh", "-c", "echo no such device; exit 3"], "ended with 3 before it began; .*no such device"),
+    ],
+    ids=["silent", "ended"],
+)
+def test_what_fails_to_boot_is_told_and_leaves_no_process_and_no_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qemu: Callable[[Path], list[str]], told: str
+) -> None:
+    """A socket that is left would be a ResourceWarning, which is an error in these tests."""
+    (tmp_path / "release").write_text("6.1")
+    monkeypatch.setattr(machine.parts, "kernel", lambda: machine.parts.Kernel(tmp_path))
+    monkeypatch.setattr(machine, "_command", lambda kernel, folder, append: qemu(folder))
+    monkeypatch.setattr(machine, "BOOT_LIMIT", 0.001)
+    monkeypatch.setattr(machine, "_LOOK", 0.01)
+    with pytest.raises(MachineDied, match=f"(?s){told}"), machine.booted():
+        pass
+    gc.collect()
+    assert not Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children").read_text().split()
 
 
 def test_a_wait_inside_is_told_the_machines_own_time(sleeper: Sleeper) -> None:
