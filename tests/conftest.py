@@ -3,10 +3,14 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.fakes.host import FakeHost
 from tests.fakes.scene import Scene
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # an example takes longer on a busy machine
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture

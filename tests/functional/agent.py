@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from irqaffinity.demo.tree import HostTree
+from tests.patience import HANG, Patience
 
 T = TypeVar("T")
 
 PROGRAM = Path(sys.executable).with_name("irqaffinity")
 LIMIT = 60.0
-"""Seconds after which what is waited for will never come, on the slowest machine."""
+"""Seconds of a quiet machine after which what is waited for will never come; see Patience."""
 
 HOST = "cmp-1"
 NODES = {0: "0-7", 1: "8-15"}
@@ -26,13 +27,13 @@ NODES = {0: "0-7", 1: "8-15"}
 
 def wait_for(what: str, condition: Callable[[], T], limit: float = LIMIT) -> T:
     """Return what `condition` returns once that is true; fail when it never is."""
-    deadline = time.monotonic() + limit
+    patience = Patience(limit)
     while True:
         result = condition()
         if result:
             return result
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited in vain for: {what}; the last answer was {result!r}")
+        if patience.is_over():
+            raise AssertionError(f"waited {patience.waited:.0f} s in vain for: {what}; the last answer was {result!r}")
         time.sleep(0.02)
 
 
@@ -127,10 +128,12 @@ class Agent:
         self.process.send_signal(number)
 
     def stop(self, limit: float = LIMIT) -> int:
-        """End the agent as systemd does, and return its exit status."""
+        """End the agent as systemd does, and return its exit status; the limit is one of `wait_for`."""
         self.signal(signal.SIGTERM)
-        assert self.process is not None
-        return self.process.wait(limit)
+        process = self.process
+        assert process is not None
+        wait_for("the agent's end", lambda: process.poll() is not None, limit)
+        return int(process.returncode)
 
     def kill(self) -> None:
         """End it at once, if it runs."""
@@ -142,7 +145,7 @@ class Agent:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the program with the agent's configuration."""
         command = [PROGRAM, *self.arguments, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
 
     def smp(self, number: int) -> str:
         """Return where an interrupt is."""

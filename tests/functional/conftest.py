@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.fakes.scene import VF0, VF1
 from tests.functional.agent import NODES
 from tests.functional.nova import Nova
 from tests.functional.rabbitmq import RabbitMQ, running_rabbitmq
+from tests.patience import HANG, Patience
 
 _CONFIGURATION = """
 unix_sock_dir = "{folder}/sockets"
@@ -56,7 +56,7 @@ exec libvirtd -f {folder}/libvirtd.conf -p {folder}/libvirtd.pid
 """
 
 START_LIMIT = 60.0
-"""Seconds after which a daemon that does not answer is broken, on the slowest machine."""
+"""Seconds of a quiet machine after which a daemon that does not answer is broken; see Patience."""
 
 
 @pytest.fixture
@@ -96,16 +96,16 @@ class Libvirtd:
         """Start the daemon and wait until virsh reaches it."""
         script = _START.format(folder=self.folder, folders=" ".join(_OWN_FOLDERS))
         self._process = subprocess.Popen(["unshare", "--mount", "sh", "-c", script])
-        deadline = time.monotonic() + START_LIMIT
+        patience = Patience(START_LIMIT)
         while self.virsh("test", "default", "version", check=False).returncode != 0:
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process.poll() is not None or patience.is_over():
                 log = self.folder / "libvirtd.log"
                 pytest.fail(f"libvirtd does not answer: {log.read_text() if log.exists() else 'it wrote no log'}")
 
     def virsh(self, driver: str, path: str, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a virsh command on a driver behind this daemon."""
         call = ["virsh", "--quiet", "-c", self.uri(driver, path), *command]
-        return subprocess.run(call, check=check, capture_output=True, text=True, timeout=60)
+        return subprocess.run(call, check=check, capture_output=True, text=True, timeout=HANG)
 
     @contextlib.contextmanager
     def standing_still(self) -> Iterator[None]:

@@ -14,8 +14,10 @@ from typing import Any
 
 import kombu
 
+from tests.patience import HANG, Patience
+
 START_LIMIT = 120.0
-"""Seconds after which a broker that does not answer is broken, on the slowest machine."""
+"""Seconds of a quiet machine after which a broker that does not answer is broken; see Patience."""
 
 USER, PASSWORD = "nova", "s3cr@t:p%$"
 SECRET_QUOTED = "s3cr%40t%3Ap%25%24"
@@ -103,14 +105,14 @@ class RabbitMQ:
             binary = next(iter(Path("/usr/lib/erlang").glob("erts-*/bin/epmd")), None) or shutil.which("epmd")
             self._epmd = subprocess.Popen([str(binary)], **quiet)  # type: ignore[call-overload]
         self._process = subprocess.Popen([_BINARY], start_new_session=True, **quiet)  # type: ignore[call-overload]
-        deadline = time.monotonic() + START_LIMIT
+        patience = Patience(START_LIMIT)
         while True:
             try:
                 with self.connect() as connection:
                     connection.connect()
                 return
             except OSError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
+                if self._process.poll() is not None or patience.is_over():
                     raise RuntimeError(f"RabbitMQ does not answer; its log: {self.log()}") from None
                 time.sleep(0.1)
 
@@ -124,7 +126,7 @@ class RabbitMQ:
         """Run rabbitmqctl and return what it printed."""
         command = [_CONTROL, "--quiet", *arguments]
         return subprocess.run(
-            command, env=self._environment, check=True, capture_output=True, text=True, timeout=START_LIMIT
+            command, env=self._environment, check=True, capture_output=True, text=True, timeout=HANG
         ).stdout
 
     def log(self) -> str:

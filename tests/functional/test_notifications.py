@@ -24,9 +24,10 @@ from irqaffinity.listen.payload import Outcome
 from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.model.guest import GuestId
 from tests.fakes.scene import GUEST, OTHER
-from tests.functional.agent import LIMIT, wait_for
+from tests.functional.agent import wait_for
 from tests.functional.nova import Nova, legacy, versioned
 from tests.functional.rabbitmq import PASSWORD, RabbitMQ
+from tests.patience import HANG
 
 HERE, THERE = "cmp-1", "cmp-2"
 MACHINE = "0123456789abcdef0123456789abcdef"
@@ -404,7 +405,7 @@ def test_a_broker_that_stands_still_is_left_and_the_listener_can_end(settings: B
         try:
             wait_for("the loss", lambda: not made.listener.link.state.is_up)
             made.listener.stop()
-            made.thread.join(LIMIT)
+            made.thread.join(HANG)
             assert not made.thread.is_alive()
         finally:
             broker.thaw()

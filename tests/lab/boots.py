@@ -13,9 +13,10 @@ from tests.lab.node import NIC0, VF0, Node
 
 _DEBIAN_COMMAND_LINE = (
     "console=ttyS0 quiet mitigations=off init_on_alloc=0 apparmor=0 audit=0 nowatchdog nokaslr cryptomgr.notests"
+    " no_timer_check"
 )
 _DEBIAN_LIMIT = 500.0
-"""Seconds that a kernel may take to boot in an emulated machine inside an emulated machine."""
+"""Seconds of the outer machine's own that a kernel may take to boot in an emulated machine inside of it."""
 
 _ODD_COMMAND_LINE = "isolcpus=domain,managed_irq,1,5 intremap=off lockdown=confidentiality"
 _WITHOUT_REMAPPING = "vfio_iommu_type1.allow_unsafe_interrupts=1"

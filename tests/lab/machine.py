@@ -17,14 +17,18 @@ from typing import Any
 
 from tests.artefacts import TREE
 from tests.lab import parts
+from tests.lab.progress import Progress, processor_time
 
 LOG = logging.getLogger(__name__)
 
 BOOT_LIMIT = 180.0
-"""Seconds until the runner's first line."""
+"""Seconds of the machine's own (see Progress) until the runner's first line."""
 
-CALL_LIMIT = 600.0
-"""Seconds that one call may take; each has limits of its own, which say more."""
+CALL_LIMIT = 900.0
+"""Seconds of the machine's own that one call may take; each has limits of its own, which say more."""
+
+_LOOK = 1.0
+"""Seconds between two looks at a machine that is waited for."""
 
 _BOOTS = 3
 _PROMPT = b"(qemu) "
@@ -35,6 +39,9 @@ _NVME = (
 _COMMAND_LINE = "console=ttyS0 intel_iommu=on iommu=pt panic=-1 quiet"
 _WITHOUT_WEIGHT = "mitigations=off init_on_alloc=0 apparmor=0 audit=0 nowatchdog"
 """What costs an emulated processor much, and shows nothing here."""
+
+_WITHOUT_HASTE = "no_timer_check rcupdate.rcu_cpu_stall_suppress=1"
+"""Without it a kernel panics whose processor stands still for ten ticks of its timer, as it does on a busy machine."""
 
 _START = """\
 set -e
@@ -79,8 +86,10 @@ class Machine:
         self.folder = folder
         self._process = process
         self._channel = channel
-        self._answers = channel.makefile("rb")
+        self._received = b""
         self._calls = 0
+        self._progress = Progress(lambda: processor_time(process.pid))
+        self._step = "the boot"
 
     def call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Call a function of tests.lab.inside in the machine; arguments and result are JSON.
@@ -92,13 +101,12 @@ class Machine:
         start = time.monotonic()
         request = {"id": self._calls, "function": name, "arguments": arguments, "named": named}
         self._channel.sendall(json.dumps(request).encode() + b"\n")
-        answer: dict[str, Any] = {}
-        while answer.get("id") != self._calls:
-            answer = self._read(CALL_LIMIT)
         shown = ", ".join([*map(repr, arguments), *(f"{key}={value!r}" for key, value in named.items())])
-        LOG.info("%5.1f s  %s(%s)", time.monotonic() - start, name.rpartition(".")[2], shown)
+        self._step = f"{name.rpartition('.')[2]}({shown})"
+        answer = self._answer_to(self._calls)
+        LOG.info("%5.1f s  %s", time.monotonic() - start, self._step)
         if "error" in answer:
-            raise CallFailed(answer["error"])
+            raise CallFailed(f"{self._step}: {answer['error']}")
         return answer["result"]
 
     def stand_still(self) -> None:
@@ -110,13 +118,15 @@ class Machine:
         self._command("cont")
 
     def wait_until_ready(self) -> None:
-        """Wait for the runner's first line."""
+        """Wait for the runner's first line; how long it took says how fast the machine is."""
         self._read(BOOT_LIMIT)
+        self._progress.calibrate()
 
     @property
     def printed(self) -> str:
         """What the kernel and the runner printed."""
-        return (self.folder / "serial.log").read_text(errors="replace")
+        log = self.folder / "serial.log"
+        return log.read_text(errors="replace") if log.exists() else ""
 
     def _command(self, command: str) -> None:
         with socket.socket(socket.AF_UNIX) as monitor:
@@ -125,19 +135,44 @@ class Machine:
             for text in (b"", command.encode() + b"\n"):
                 monitor.sendall(text)
                 while not said.endswith(_PROMPT):
-                    said += monitor.recv(4096)
+                    if not (chunk := monitor.recv(4096)):
+                        raise MachineDied(self._told(f"QEMU ended before {command!r}"))
+                    said += chunk
                 said = b""
 
+    def _answer_to(self, call: int) -> dict[str, Any]:
+        """Return the answer to a call; until then, tell the machine of its own time whenever a limit ran out in it."""
+        while True:
+            answer = self._read(CALL_LIMIT)
+            if "waiting" in answer:
+                own = self._progress.during_last(answer["waited"])
+                LOG.info("%5.1f s  of which %.1f s its own: waits for %s", answer["waited"], own, answer["waiting"])
+                self._channel.sendall(json.dumps({"own": own}).encode() + b"\n")
+            elif answer["id"] == call:
+                return answer
+
     def _read(self, limit: float) -> dict[str, Any]:
-        self._channel.settimeout(limit)
-        try:
-            line = self._answers.readline()
-        except TimeoutError:
-            raise MachineDied(f"no answer within {limit:g} s; printed last:\n{self.printed[-2000:]}") from None
-        if not line:
-            raise MachineDied(f"QEMU ended with {self._process.wait()}; printed last:\n{self.printed[-2000:]}")
+        """Return the machine's next line; `limit` is in seconds of its own."""
+        begin = self._progress.own()
+        self._channel.settimeout(_LOOK)
+        while b"\n" not in self._received:
+            try:
+                chunk = self._channel.recv(65536)
+            except TimeoutError:
+                if self._progress.own() - begin > limit:
+                    raise MachineDied(self._told(f"no answer within {limit:g} s of its own time")) from None
+                continue
+            except ConnectionResetError:
+                chunk = b""
+            if not chunk:
+                raise MachineDied(self._told(f"QEMU ended with {self._process.wait()}"))
+            self._received += chunk
+        line, _, self._received = self._received.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _told(self, fact: str) -> str:
+        return f"{fact}, during {self._step}; printed last:\n{self.printed[-2000:]}"
 
 
 @contextlib.contextmanager
@@ -180,12 +215,21 @@ def _boot(append: str) -> Iterator[Machine]:
             with open(folder / "qemu.log", "wb") as log:
                 process = subprocess.Popen(_command(kernel, folder, append), stdout=log, stderr=log)
             try:
-                listener.settimeout(BOOT_LIMIT)
-                with listener.accept()[0] as channel:
+                with _accept(listener, process, folder) as channel:
                     yield Machine(folder, process, channel)
             finally:
                 process.kill()
                 process.wait()
+
+
+def _accept(listener: socket.socket, process: subprocess.Popen[bytes], folder: Path) -> socket.socket:
+    """Return QEMU's end of the runner's line, which it opens as soon as it starts."""
+    listener.settimeout(_LOOK)
+    while process.poll() is None:
+        with contextlib.suppress(TimeoutError):
+            return listener.accept()[0]
+    log = (folder / "qemu.log").read_text(errors="replace")
+    raise MachineDied(f"QEMU ended with {process.returncode} before it began; printed last:\n{log[-2000:]}")
 
 
 def _command(kernel: parts.Kernel, folder: Path, append: str) -> list[str | os.PathLike[str]]:
@@ -198,7 +242,12 @@ def _command(kernel: parts.Kernel, folder: Path, append: str) -> list[str | os.P
         command += ["-numa", f"node,nodeid={node},cpus={cpus},memdev=memory{node}"]
     command += ["-numa", "dist,src=0,dst=1,val=20", "-device", "intel-iommu,intremap=on,caching-mode=on"]
     command += ["-kernel", kernel.image, "-initrd", parts.host_initramfs(kernel)]
-    command += ["-append", f"{_COMMAND_LINE} {_WITHOUT_WEIGHT} {append}", "-serial", f"file:{folder}/serial.log"]
+    command += [
+        "-append",
+        f"{_COMMAND_LINE} {_WITHOUT_WEIGHT} {_WITHOUT_HASTE} {append}",
+        "-serial",
+        f"file:{folder}/serial.log",
+    ]
     for tag, path, options in (("root", "/", ",readonly=on"), ("lab", folder / "share", "")):
         command += ["-fsdev", f"local,id={tag},path={path},security_model=none,multidevs=remap{options}"]
         command += ["-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]

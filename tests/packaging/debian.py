@@ -5,10 +5,12 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.artefacts import artefact
-from tests.packaging import tree
+from tests.packaging import poison, tree
 
 NEEDED = "libvirt0,procps,python3,systemd"
 """What the package depends on beyond what is essential, and the systemd of a host."""
@@ -17,16 +19,23 @@ _PARTS = ("README.rst", "debian/", "doc/", "etc/", "irqaffinity/", "pyproject.to
 
 
 def package() -> Path:
-    """Return the .deb; beside it lie build.log and what lintian says of it, lintian.txt."""
-    folder = artefact("deb", tree.content(*_PARTS), _build)
+    """Return the .deb; beside it lie build.log and what lintian says of it, lintian.txt.
+
+    It is built where whoever builds it has the worst of caches and environments; what was run of these is in
+    poison.txt, a line a command.
+    """
+    folder = artefact("deb", [*tree.content(*_PARTS), Path(poison.__file__)], _build)
     return next(folder.glob("irqaffinity_*.deb"))
 
 
 def _build(folder: Path) -> None:
     source = folder / "source"
     tree.copy(source)
-    done = _run("dpkg-buildpackage", "-us", "-uc", "-b", folder=source)
-    (folder / "build.log").write_text(done.stdout)
+    with tempfile.TemporaryDirectory(prefix="irqaffinity-") as name:
+        poisoned = poison.environment(Path(name))
+        done = _run("dpkg-buildpackage", "-us", "-uc", "-b", folder=source, environment=poisoned)
+        (folder / "build.log").write_text(done.stdout)
+        (folder / "poison.txt").write_text("\n".join(poison.used(Path(name))))
     assert done.returncode == 0, done.stdout[-4000:]
     shutil.rmtree(source)
     done = _run("lintian", "--allow-root", "--tag-display-limit=0", *folder.glob("*.deb"), folder=folder)
@@ -46,8 +55,15 @@ def bare_debian() -> Path:
     return artefact("debian", [NEEDED, suite], make) / "root"
 
 
-def _run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"LC_ALL": "C.UTF-8"}
+def _run(
+    *command: str | Path, folder: Path, environment: Mapping[str, str] = os.environ
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        cwd=folder,
+        env={**environment, "LC_ALL": "C.UTF-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )

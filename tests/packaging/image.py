@@ -3,10 +3,12 @@
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.artefacts import TREE, artefact
+from tests.packaging import poison
 from tests.packaging.debian_root import debian_root, debian_sources
 from tests.packaging.namespace import Namespace
 from tests.packaging.pip_configuration import pip_options
@@ -28,13 +30,15 @@ def build_image(namespace: Namespace, folder: Path) -> Path:
         namespace.run("podman", f"--root={fresh}", f"--runroot={folder}/import", "import", root, BASE)
         shutil.rmtree(fresh / "libpod")  # podman's own notes, which hold for this folder's name alone
 
-    storage = artefact("images", [root.parent.name, CONTAINERFILE, TREE / "pyproject.toml"], import_base)
+    inputs = [root.parent.name, CONTAINERFILE, TREE / "pyproject.toml", Path(poison.__file__)]
+    storage = artefact("images", inputs, import_base)
     (folder / "debian.sources").write_text(debian_sources())
     secrets = [f"--secret=id=debian.sources,src={folder}/debian.sources", *pip_options(folder)]
     buildah = _Buildah(namespace, storage, folder)
     before = buildah.image()
     arguments = ["--layers", "--format=docker", f"--build-arg=BASE={BASE}", f"--file={CONTAINERFILE}", f"--tag={IMAGE}"]
-    buildah.run("build", "--isolation=chroot", "--pull-never", *arguments, *secrets, TREE)
+    poisoned = [f"{name}={value}" for name, value in poison.variables(folder / "poison").items()]
+    buildah.run("build", "--isolation=chroot", "--pull-never", *arguments, *secrets, TREE, environment=poisoned)
     if before not in ("", buildah.image()):
         buildah.run("rmi", before)
     return storage
@@ -46,8 +50,9 @@ class _Buildah:
     storage: Path
     folder: Path
 
-    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return self.namespace.run("buildah", f"--root={self.storage}", f"--runroot={self.folder}/buildah", *arguments)
+    def run(self, *arguments: str | Path, environment: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        engine = ["env", *environment, "buildah"]
+        return self.namespace.run(*engine, f"--root={self.storage}", f"--runroot={self.folder}/buildah", *arguments)
 
     def image(self) -> str:
         """Return the id of the image that was built last, empty when there is none."""

@@ -4,8 +4,7 @@
 import subprocess
 from pathlib import Path
 
-_LIMIT = 600.0
-"""Seconds after which a command will never end, on the slowest machine."""
+from tests.patience import HANG
 
 _ENTER = """
 set -e
@@ -38,6 +37,6 @@ class Namespace:
 
     def run(self, *command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command inside; when it fails, what it printed is the error."""
-        done = subprocess.run(self.command(*command), capture_output=True, text=True, timeout=_LIMIT, check=False)
+        done = subprocess.run(self.command(*command), capture_output=True, text=True, timeout=HANG, check=False)
         assert not check or done.returncode == 0, f"{' '.join(map(str, command))}:\n{done.stdout}{done.stderr}"
         return done

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.functional.agent import wait_for
 from tests.packaging.chart import Manifest, Rendered
+from tests.patience import HANG
 
 TREE = Path(__file__).parents[2]
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt")
@@ -60,7 +61,7 @@ class Pod:
         assert self._process is not None
         inside = wait_for("the first process of the container", self.process)
         os.kill(inside, signal.SIGTERM)
-        return self._process.wait(timeout=60)
+        return self._process.wait(timeout=HANG)
 
     def kill(self) -> None:
         """End what is left."""

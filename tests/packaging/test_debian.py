@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.artefacts import TREE
-from tests.packaging import debian
+from tests.packaging import debian, poison
 from tests.packaging.sandbox import Sandbox
 from tests.packaging.test_manual import complete
 
@@ -70,6 +70,21 @@ def listed(sandbox: Sandbox) -> set[str]:
 
 def test_lintian_finds_nothing_that_is_not_meant(deb: Path) -> None:
     assert re.findall(r"(?m)^[EW]: .*", (deb.parent / "lintian.txt").read_text()) == []
+
+
+def test_nothing_of_the_builders_cache_and_environment_is_in_the_package(deb: Path, tmp_path: Path) -> None:
+    """A wheel of another interpreter in pip's cache would point into a folder that no other host has."""
+    subprocess.run(["dpkg-deb", "--extract", deb, tmp_path], check=True)
+    libraries = list(tmp_path.rglob("*.so"))
+    (libvirtmod,) = (path for path in libraries if path.name.startswith("libvirtmod."))
+    assert poison.runpaths(libvirtmod) == []
+    assert [path for path in libraries if any(poison.RUNPATH in found for found in poison.runpaths(path))] == []
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path for path in files if poison.MARK in path.read_bytes() or "of_the_cache" in path.name] == []
+    run = (deb.parent / "poison.txt").read_text().splitlines()
+    assert [line for line in run if not line.endswith("gcc -dumpmachine")] == [], (
+        "dpkg asks this before the rules begin"
+    )
 
 
 def test_the_package_has_the_version_of_the_program(deb: Path) -> None:

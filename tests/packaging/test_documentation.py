@@ -34,7 +34,7 @@ START = """systemctl enable irqaffinity
 unit=$(ls /etc/systemd/system/irqaffinity.service /lib/systemd/system/irqaffinity.service 2>/dev/null | head -n 1)
 $(sed -n 's/^ExecStart=//p' "$unit") >/tmp/agent.log 2>&1 &
 agent=$!
-timeout 60 sh -c 'until irqaffinity check --health; do sleep 0.2; done' >/dev/null || { cat /tmp/agent.log; false; }"""
+timeout 900 sh -c 'until irqaffinity check --health; do sleep 0.2; done' >/dev/null || { cat /tmp/agent.log; false; }"""
 
 STOP = """systemctl disable irqaffinity
 kill $agent

@@ -23,6 +23,7 @@ from tests.functional.agent import ended, wait_for
 from tests.functional.conftest import Libvirtd, RealDevice
 from tests.functional.test_libvirtd import TEST
 from tests.functional.test_real_interrupts import NOBODY, affinity, claim, last_cpu
+from tests.packaging import poison
 from tests.packaging.image import BASE, CONTAINERFILE, IMAGE, build_image
 from tests.packaging.namespace import Namespace
 from tests.packaging.podman import AGENT, CONTAINED, ContainedAgent, Podman
@@ -108,6 +109,21 @@ def test_nothing_is_there_that_only_the_build_needs(podman: Podman) -> None:
     )
     done = podman.irqaffinity("-c", code, options=("--entrypoint=/opt/irqaffinity/bin/python",))
     assert (done.stdout.splitlines(), done.stderr) == (["[]", "None", "True []", "[]"], "")
+
+
+SCAN = """
+import pathlib, sys
+files = [path for path in pathlib.Path("/opt/irqaffinity").rglob("*") if path.is_file() and not path.is_symlink()]
+print(len(files), [str(path) for path in files if any(word.encode() in path.read_bytes() for word in sys.argv[1:])])
+"""
+
+
+def test_nothing_of_the_builders_environment_is_in_the_image(podman: Podman) -> None:
+    words = [poison.RUNPATH, poison.MARK.decode()]
+    said = podman("run", "--rm", *CONTAINED, "--entrypoint=python3", IMAGE, "-c", SCAN, *words).stdout
+    count, found = said.split(maxsplit=1)
+    assert int(count) > 1000
+    assert found == "[]\n"
 
 
 def test_the_version_is_that_of_the_tree(podman: Podman, settings: dict[str, Any]) -> None:

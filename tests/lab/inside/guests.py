@@ -5,9 +5,8 @@ import contextlib
 import functools
 import os
 import socket
-import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import libvirt
@@ -16,6 +15,8 @@ from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadat
 from tests.lab.inside.processes import LIMIT, wait_for
 
 _SERIAL = "/run/guests"
+_LOOK = 1.0
+"""Seconds for which one look waits for something on a serial line."""
 _DOMAIN = """\
 <domain type='qemu'>
   <name>{name}</name><uuid>{uuid}</uuid>{metadata}
@@ -143,25 +144,41 @@ def save_and_restore(name: str) -> None:
 
 def tell(name: str, letters: str) -> None:
     """Give the small guest its letters (boot/guest.c), and wait for its answer to each."""
-    with contextlib.closing(socket.socket(socket.AF_UNIX)) as line:
-        line.settimeout(LIMIT)
-        line.connect(f"{_SERIAL}/{name}")
+    with _serial_line(name) as line:
         for letter in letters:
             line.sendall(letter.encode())
-            answer = b""
-            while b"done" not in answer:
-                answer += line.recv(4096)
+            _wait_until_said(name, line, "done", LIMIT)
 
 
 def wait_for_line(name: str, text: str, limit: float) -> str:
-    """Return what a guest says on its serial line from now on, once it has said `text`."""
-    said = b""
-    with contextlib.closing(socket.socket(socket.AF_UNIX)) as line:
+    """Return what a guest says on its serial line from now on, once it has said `text`; seconds as in `wait_for`."""
+    with _serial_line(name) as line:
+        return _wait_until_said(name, line, text, limit)
+
+
+@contextlib.contextmanager
+def _serial_line(name: str) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as line:
         line.connect(f"{_SERIAL}/{name}")
-        deadline = time.monotonic() + limit
-        while text.encode() not in said:
-            line.settimeout(max(0.1, deadline - time.monotonic()))
-            said += line.recv(4096)
+        line.settimeout(_LOOK)
+        yield line
+
+
+def _wait_until_said(name: str, line: socket.socket, text: str, limit: float) -> str:
+    said = b""
+
+    def has_said() -> bool:
+        nonlocal said
+        with contextlib.suppress(TimeoutError):
+            chunk = line.recv(4096)
+            assert chunk, f"{name} ended before it said {text}; it said {said!r}"
+            said += chunk
+        return text.encode() in said
+
+    try:
+        wait_for(f"{name} to say {text}", has_said, limit, pause=0.0)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; it said {said[-2000:]!r}") from None
     return said.decode(errors="replace")
 
 

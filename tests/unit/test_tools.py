@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tools/test runs for which words, and which interpreter tools/setup takes."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.artefacts import TREE
+
+DEBIAN_PYTHON = Path("/usr/bin/python3")
+
+
+def program(path: Path, *lines: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A tree with nothing but the tools."""
+    shutil.copytree(TREE / "tools", tmp_path / "tree/tools")
+    return tmp_path / "tree"
+
+
+def tox_runs(tree: Path, *arguments: str, failing: str = "nothing") -> list[str]:
+    """Return what tools/test gives to tox, a line a run; a run whose line has `failing` in it fails."""
+    program(tree / "tools/setup")
+    program(tree / ".venv/bin/tox", 'echo "$*" >>tox.log', f'case "$*" in *{failing}*) exit 1 ;; esac')
+    done = subprocess.run([tree / "tools/test", *arguments], stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == (0 if failing == "nothing" else 1)
+    return (tree / "tox.log").read_text().splitlines()
+
+
+SUITE = [
+    "run -q -e lint,docs,lowest",
+    "run -qq -e py3 -- tests/unit",
+    "run -qq -e py3 -- tests/functional",
+    "run -qq -e lab",
+    "run -qq -e packaging",
+]
+
+
+def test_without_a_word_the_whole_suite_runs(tree: Path) -> None:
+    assert tox_runs(tree) == SUITE
+
+
+def test_quick_runs_what_needs_few_minutes(tree: Path) -> None:
+    assert tox_runs(tree, "quick") == ["run -q -e lint", *SUITE[1:3]]
+
+
+def test_full_runs_the_whole_suite_with_more_steps_and_releases(tree: Path) -> None:
+    runs = tox_runs(tree, "full")
+    assert [run for run in runs if "py311" not in run] == [
+        SUITE[0],
+        f"{SUITE[1]} --random-steps=200000",
+        *SUITE[2:],
+    ]
+    assert "run -qq --skip-missing-interpreters=true -e py311,py312,py313 -- tests/unit" in runs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "run"),
+    [
+        (["tests/unit/plan", "-k", "spread"], "run -qq -e py3 -- tests/unit/plan -k spread"),
+        (["tests/lab/test_debian.py"], "run -qq -e lab -- tests/lab/test_debian.py"),
+        (["tests/packaging"], "run -qq -e packaging -- tests/packaging"),
+    ],
+)
+def test_a_path_runs_that_part_alone(tree: Path, arguments: list[str], run: str) -> None:
+    assert tox_runs(tree, *arguments) == [run]
+
+
+def test_the_first_part_that_fails_is_the_last(tree: Path) -> None:
+    assert tox_runs(tree, failing="unit") == SUITE[:2]
+
+
+def test_quick_takes_no_path(tree: Path) -> None:
+    program(tree / "tools/setup")
+    program(tree / ".venv/bin/tox", "echo ran")
+    command = [tree / "tools/test", "quick", "tests/unit"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "tools/test PATH..." in done.stderr
+
+
+def set_up(tree: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run tools/setup where another python3 stands first in PATH, and no package can be had: it ends after the venv."""
+    program(tree / "first/python3", "echo used >>other.log", "exit 97")
+    shutil.copy(TREE / "bindep.txt", tree)
+    base = {"PATH": f"{tree}/first:{os.environ['PATH']}", "HOME": str(tree), "PIP_NO_INDEX": "1"}
+    command = [tree / "tools/setup"]
+    return subprocess.run(command, env=base | environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def distribution() -> None:
+    """What follows needs an interpreter of the distribution's that an environment can be made with."""
+    judge = "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"
+    if not DEBIAN_PYTHON.exists() or subprocess.run([DEBIAN_PYTHON, "-c", judge], check=False).returncode:
+        pytest.skip("this machine's distribution has no Python 3.11 with venv and ensurepip")
+
+
+def test_the_environment_is_made_with_the_distributions_own_interpreter(distribution: None, tree: Path) -> None:
+    set_up(tree)
+    assert f"home = {DEBIAN_PYTHON.parent}\n" in (tree / ".venv/pyvenv.cfg").read_text()
+    assert not (tree / "other.log").exists()
+
+
+def test_an_interpreter_that_is_too_old_is_told_with_what_to_do(tree: Path) -> None:
+    done = set_up(tree, PYTHON=str(tree / "first/python3"))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"tools/setup: Python 3.11 or newer is needed, and {tree}/first/python3 is none: name one with PYTHON=\n"
+    )
+    assert not (tree / ".venv").exists()
