@@ -51,6 +51,12 @@ def test_several_things_are_listed_by_names_that_are_sure(host: FakeHost, text: 
     assert str(told.value) == f"'{text}' means several things: {listed}; {REMEDY}"
 
 
+def test_a_name_that_several_have_is_shown_on_one_printable_line(host: FakeHost) -> None:
+    both = (guest(metadata=named("a\u202eb")), guest(name="b", uuid=OTHER, metadata=named("a\u202eb")))
+    with pytest.raises(UnknownTarget, match=r"^'a\\x202eb' means several things"):
+        find_target(host.root, seen(host, *both), "a\u202eb")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
