@@ -92,6 +92,10 @@ class Announcer:
             "state_unsaved": self._store.unsaved,
             "rivals": list(rivals),
             "advice": "; ".join(ADVICE[name] for name in rivals) or None,
+            "clocks_ahead": [
+                {"publisher": clock.publisher, "seconds": clock.seconds, "seen": clock.seen}
+                for clock in self._counters.clocks.ahead
+            ],
             "settling": self._worker.settling,
             "counters": {
                 "passes": {f"{kind} {result}": count for (kind, result), count in list(self._counters.passes.items())},
@@ -114,8 +118,9 @@ class Announcer:
         }
         absent = {
             "vectors": "new interrupts are polled for, as [vectors] source says",
+            "metrics": "[metrics] enabled is false",
             "broker": "no transport_url is set" if settings.notifications.enabled else "disabled",
         }
-        for name in absent.keys() - rows.keys():
-            rows[name] = {"state": "off", "peer": "", "since": show_time(self._started), "trouble": absent[name]}
-        return rows
+        since = show_time(self._started)
+        off = {name: {"state": "off", "peer": "", "since": since, "trouble": why} for name, why in absent.items()}
+        return rows | {name: row for name, row in off.items() if name not in rows}

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from irqaffinity.listen.clocks import Clocks
+
 LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the histograms, in seconds."""
 
@@ -37,13 +39,14 @@ class Histogram:
 class Counters:
     """Counts since the agent started. Keys come from closed lists: nothing from outside makes a new one.
 
-    `passes` by (kind, result), `writes` by verdict, `notifications` by (event, outcome). `lock` is held to change more
-    than the worker's own.
+    `passes` by (kind, result), `writes` by verdict, `notifications` by (event, outcome), `clocks` those of publishers.
+    `lock` is held to change more than the worker's own.
     """
 
     passes: Counter[tuple[str, str]] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
+    clocks: Clocks = field(default_factory=Clocks)
     drifts: int = 0
     pass_seconds: Histogram = field(default_factory=Histogram)
     wake_seconds: Histogram = field(default_factory=Histogram)

@@ -2,7 +2,10 @@
 """Serves Prometheus, and whoever asks whether the agent lives and works. Labels come from closed lists."""
 
 import http.server
+import logging
 import socket
+import socketserver
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,7 +14,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from irqaffinity.agent.counters import Counters, Histogram
 from irqaffinity.agent.view import View
 from irqaffinity.listen.link import Link
+from irqaffinity.listen.retry import delays
 from irqaffinity.model.verdict import Verdict
+
+LOG = logging.getLogger(__name__)
 
 Checks = Mapping[str, Callable[[], bool]]
 """What answers 200 or 503, by path."""
@@ -56,6 +62,11 @@ class AgentCollector:
             losses.add_metric([name], link.losses)
         yield from (passes, writes, messages, losses)
         yield CounterMetricFamily(
+            "irqaffinity_clock_ahead",
+            "Messages with extra specs from a clock more than five minutes ahead of this host's.",
+            value=self._counters.clocks.count,
+        )
+        yield CounterMetricFamily(
             "irqaffinity_drift_repaired", "Interrupts put back after drift.", value=self._counters.drifts
         )
 
@@ -80,19 +91,67 @@ class AgentCollector:
         )
 
 
+class MetricsListener:
+    """Serves metrics whenever the address can be had. `run` is the life of a thread, and nothing else waits for it.
+
+    A port that another program has, a name that leads nowhere and a name server that does not answer are told once,
+    and tried again: placement does not need metrics.
+    """
+
+    def __init__(self, bind: str, port: int, collector: AgentCollector, checks: Checks) -> None:
+        """Take the address to listen on, and what answers 200 or 503, by path."""
+        host = f"[{bind}]" if ":" in bind else bind
+        self.link = Link("metrics", f"http://{host}:{port}/metrics", verb="served at")
+        self._bind = bind
+        self._port = port
+        self._collector = collector
+        self._checks = checks
+
+    def run(self) -> None:
+        """Serve without end."""
+        waits = delays()
+        while True:
+            try:
+                family, address = self._resolve()
+                with MetricsServer(family, address, self._collector, self._checks) as server:
+                    self.link.up(self.link.state.peer)
+                    waits = delays()
+                    server.serve_forever()
+            except Exception as error:  # noqa: BLE001  the top of a thread, and metrics may never end the agent
+                trouble = f"not served at {self.link.state.peer} ({error})"
+                self.link.down(f"{trouble}; mend [metrics] bind and port, or stop what has them")
+            time.sleep(next(waits))  # a daemon thread may sleep: nobody waits for its end
+
+    def _resolve(self) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+        """Return family and address to bind; raise OSError, also where a name leads nowhere."""
+        found = socket.getaddrinfo(self._bind, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _type, _protocol, _name, address = found[0]
+        return family, address
+
+
 class MetricsServer(http.server.ThreadingHTTPServer):
-    """Answers GET of /metrics, /healthz and /readyz. `serve_forever` is the life of a thread."""
+    """Answers GET of /metrics, /healthz and /readyz."""
 
     daemon_threads = True
 
-    def __init__(self, bind: str, port: int, collector: AgentCollector, checks: Checks) -> None:
+    def __init__(
+        self, family: socket.AddressFamily, address: tuple[object, ...], collector: AgentCollector, checks: Checks
+    ) -> None:
         """Listen on an address; raise OSError. `checks` are what answers 200 or 503, by path."""
-        self.address_family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+        self.address_family = family
         registry = CollectorRegistry(auto_describe=False)
         registry.register(collector)
         self._registry = registry
         self._checks = checks
-        super().__init__((bind, port), _Handler)
+        super().__init__(address, _Handler)  # type: ignore[arg-type]
+
+    def server_bind(self) -> None:
+        """Bind without what http.server adds: it asks a name server for a name that nobody reads."""
+        socketserver.TCPServer.server_bind(self)
+
+    def handle_error(self, _request: object, client_address: object) -> None:
+        """Tell at DEBUG what http.server prints with a traceback: a client that left is no news."""
+        LOG.debug("metrics: %s got no answer", client_address, exc_info=True)
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Return status, content type and body for a path."""

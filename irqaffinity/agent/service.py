@@ -22,8 +22,9 @@ from irqaffinity.listen.libvirt_events import LibvirtEvents
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.listen.tracing import instance_name, tracing_folder
 from irqaffinity.listen.uevents import UeventListener
-from irqaffinity.listen.vectors import VectorListener, instance_name, tracing_folder
+from irqaffinity.listen.vectors import VectorListener
 from irqaffinity.observe.hypervisor import Hypervisor
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
@@ -35,6 +36,7 @@ LOG = logging.getLogger(__name__)
 
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
 _TICK = 1.0
+_INTERRUPTED = 128 + signal.SIGINT
 _FAREWELL = 0.5
 """Seconds that the kernel is given to remove the trace instance."""
 
@@ -88,7 +90,7 @@ class Service:
         self._announcer = Announcer(self._worker, self._counters, self._view, self._store, self._links)
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT, and return 0; return 1 when a thread ended with an error."""
+        """Run until SIGTERM or SIGINT; return 0, 130 after SIGINT, 1 when a thread ended with an error."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         settings = self._configuration.settings
         if settings.metrics.enabled:
@@ -98,6 +100,7 @@ class Service:
         self._listen_to_kernel()
         self._listen_to_nova(self._configuration)
         vectors = self._listen_to_tracing(settings)
+        number = None
         while self._threads.dead is None:
             received = signal.sigtimedwait(_SIGNALS, _TICK)
             number = None if received is None else received.si_signo
@@ -116,7 +119,9 @@ class Service:
         if vectors is not None:
             vectors.join(_FAREWELL)
         withdraw(settings.status_path)
-        return 0 if self._threads.dead is None else 1
+        if self._threads.dead is not None:
+            return 1
+        return _INTERRUPTED if number == signal.SIGINT else 0
 
     def _listen_to_kernel(self) -> None:
         listener = UeventListener(self._queue)
@@ -146,19 +151,20 @@ class Service:
             self._queue,
             lambda: self._auditor.guests,
             lambda event, outcome: self._counters.count_notification(event, outcome.value),
+            self._counters.clocks,
         )
         self._stop_listener = listener.stop
         self._links["broker"] = listener.link
         self._threads.start("notifications", listener.run)
 
     def _serve_metrics(self, settings: Settings) -> None:
-        from irqaffinity.agent.metrics import AgentCollector, MetricsServer  # noqa: PLC0415  off by default
+        from irqaffinity.agent.metrics import AgentCollector, MetricsListener  # noqa: PLC0415  off by default
 
         collector = AgentCollector(self._counters, self._view, lambda: dict(self._links))
         checks = {"/healthz": self._is_alive, "/readyz": self._works}
-        server = MetricsServer(settings.metrics.bind, settings.metrics.port, collector, checks)
-        self._threads.start("metrics", server.serve_forever)
-        LOG.info("metrics: http://%s:%d/metrics", settings.metrics.bind, settings.metrics.port)
+        listener = MetricsListener(settings.metrics.bind, settings.metrics.port, collector, checks)
+        self._links["metrics"] = listener.link
+        self._threads.start("metrics", listener.run)
 
     def _is_alive(self) -> bool:
         return self._threads.dead is None and time.monotonic() - self._worker.heartbeat < FRESH

@@ -12,8 +12,8 @@ def notify(*lines: str) -> None:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             sender.sendto("\n".join(lines).encode(), address)
-        except OSError:
-            return  # a manager that went away cannot be told
+    except OSError:
+        return  # a manager that went away cannot be told, and without a descriptor nobody can

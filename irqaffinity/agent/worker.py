@@ -90,7 +90,7 @@ class Worker:
         self._audit_due = self._local_audit_due = 0.0
         self._stuck_since: float | None = None
         self._stopping = threading.Event()
-        self._failure = ""
+        self._failure = self._unread = ""
         hypervisor.on_answer = self._beat
 
     @property
@@ -158,12 +158,23 @@ class Worker:
         return [uuid for uuid, seen in guests if any(claim.address == device for claim in seen.claims)]
 
     def _owners_of_vectors(self, born: Mapping[int, float]) -> dict[GuestId, float]:
-        """Return whose interrupts these are, with the first time of each; the host's own are nobody's."""
-        owners = {}
+        """Return whose interrupts these are, with the first time of each; the host's own are nobody's.
+
+        A guest whose devices cannot be read may be the owner, and counts as one.
+        """
+        owners, unread = {}, ""
         for uuid, seen in self._auditor.guests.items() if born else ():
-            numbers = {number for claim in seen.claims for number in irq_numbers(self._root, claim.address)}
+            try:
+                numbers = {number for claim in seen.claims for number in irq_numbers(self._root, claim.address)}
+            except OSError as error:
+                numbers = set(born)
+                unread = f"whose a new interrupt is cannot be read, so guests are looked at: {error}"
             if numbers & born.keys():
                 owners[uuid] = min(born[number] for number in numbers & born.keys())
+        if unread:
+            LOG.log(logging.DEBUG if unread == self._unread else logging.WARNING, "%s", unread)
+        if born:
+            self._unread = unread
         return owners
 
     def _audit(self) -> None:
@@ -218,10 +229,18 @@ class Worker:
         self._counters.writes.update(result.verdict.value for result in results if result.was_written)
         for waited in self._attention.saw(made, now, guest):
             self._counters.wake_seconds.add(waited)
+        self._confirm(made, now)
         self._failure = ""
         self._counters.passes[kind, "done"] += 1
         self._counters.pass_seconds.add(now - start)
         self._view.saw(made.outcome, guest, now - start)
+
+    def _confirm(self, made: Pass, now: float) -> None:
+        """Have libvirt asked again about each guest of which a device changed its driver since it was asked last."""
+        for guest in {plan.guest for plan in made.plan.devices if plan.is_unconfirmed and plan.guest is not None}:
+            if self.link.state.is_up:
+                self._settling.wake(guest, now)
+                self._settling.postpone(guest, now + AGAIN, asks=True)
 
     def _repair(self, drifts: Sequence[Drift]) -> None:
         """Count and tell what was put back; what is fought over is left alone for a while."""

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import logging
 import os
-import sys
 
 from irqaffinity.agent.service import Configuration, Service
 from irqaffinity.cli.main import CommandError
@@ -56,7 +55,8 @@ def _configure(session: Session, arguments: argparse.Namespace) -> Configuration
     if settings.notifications.enabled:
         from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  oslo.messaging is slow to import
 
-        broker = load_broker(arguments.config_file, arguments.config_dir, settings.notifications)
+        files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config
+        broker = load_broker(files, folders, settings.notifications, nova)
     return Configuration(dataclasses.replace(settings, debug=settings.debug or arguments.debug), broker)
 
 
@@ -78,7 +78,6 @@ class _JournalFormatter(logging.Formatter):
 
 def _leave(status: int) -> None:
     """End the process at once: a thread may be inside libvirt, and no interpreter can be taken down around it."""
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):
+        logging.shutdown()
     os._exit(status)

@@ -5,9 +5,13 @@ import argparse
 import importlib.metadata
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from irqaffinity.cli.output import complain, say
 from irqaffinity.model.cpuset import LIMIT
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 PROGRAM = "irqaffinity"
 EXIT_USAGE = 64
@@ -33,9 +37,16 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
-        """Print usage and `message`, and leave."""
-        self.print_usage(sys.stderr)
-        self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        """Tell usage and `message` on standard error, and leave."""
+        complain(f"{self.format_usage()}{self.prog}: {message}; see {self.prog} --help")
+        sys.exit(EXIT_USAGE)
+
+    def print_help(self, file: "SupportsWrite[str] | None" = None) -> None:
+        """Print the help, to standard output where no file is named; raise OutputLost."""
+        if file is None:
+            say(self.format_help().removesuffix("\n"))
+        else:
+            super().print_help(file)
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -65,6 +76,12 @@ def _common_options(**options: object) -> Parser:
     group = parser.add_argument_group("options of all commands, before or after the command")
     group.add_argument("--config-file", metavar="F", action="append", help="configuration file; can be repeated")
     group.add_argument("--config-dir", metavar="D", action="append", help="folder of *.conf files; can be repeated")
+    group.add_argument(
+        "--nova-config",
+        metavar="F",
+        action="append",
+        help="nova.conf, for the broker, the host and [pci] alone; can be repeated",
+    )
     group.add_argument("--debug", action="store_true", help="log each step")
     group.add_argument("--proc", metavar="PATH", help="where the host's /proc is mounted")
     group.add_argument("--sys", metavar="PATH", help="where the host's /sys is mounted")
@@ -140,5 +157,5 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, help="show the version and leave")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(f"{PROGRAM} {importlib.metadata.version(PROGRAM)}")
+        say(f"{PROGRAM} {importlib.metadata.version(PROGRAM)}")
         parser.exit()

@@ -8,23 +8,28 @@ import threading
 import time
 from types import FrameType
 
+from irqaffinity.cli import EXIT_INTERRUPTED
 from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.model.target import Narrowing
 from irqaffinity.report.document import render_json
 from irqaffinity.report.outcome import EXIT_FAILED, Outcome
-from irqaffinity.report.table import render_table
+from irqaffinity.report.table import render_summary, render_table
 
 LOG = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make one pass, or one every `[audit] interval` until SIGINT or SIGTERM; return the status of the last."""
+    """Make one pass, or one every `[audit] interval` until SIGTERM or SIGINT; return the status of the last.
+
+    SIGINT, which is Ctrl-C, has a status of its own, as with every command.
+    """
     session = Session.open(arguments)
     if arguments.once:
         return _pass(session, arguments)
     ended = threading.Event()
-    _end_on_signal(ended)
+    received = _end_on_signal(ended)
     while True:
         start = time.monotonic()
         try:
@@ -33,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             LOG.error("%s", error)
             status = EXIT_FAILED
         if ended.wait(max(0.0, start + session.settings.audit_interval - time.monotonic())):
-            return status
+            return EXIT_INTERRUPTED if signal.SIGINT in received else status
 
 
 def _pass(session: Session, arguments: argparse.Namespace) -> int:
@@ -42,7 +47,7 @@ def _pass(session: Session, arguments: argparse.Namespace) -> int:
         made = session.auditor.rehearse(scope) if arguments.dry_run else session.auditor.audit(scope)
     if made.outcome.unsaved is not None:
         LOG.error("%s", made.outcome.unsaved)
-    print(_render(made.outcome, arguments), flush=True)
+    say(_render(made.outcome, arguments), done=None if arguments.dry_run else render_summary(made.outcome))
     return made.outcome.exit_status()
 
 
@@ -52,11 +57,14 @@ def _render(outcome: Outcome, arguments: argparse.Namespace) -> str:
     return render_table(outcome, each_irq=arguments.irqs, quiet=arguments.quiet)
 
 
-def _end_on_signal(ended: threading.Event) -> None:
-    """Let the pass that runs come to its end when the program is told to stop."""
+def _end_on_signal(ended: threading.Event) -> set[int]:
+    """Let the pass that runs come to its end when the program is told to stop; return where the signals are noted."""
+    received: set[int] = set()
 
-    def end(_number: int, _frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
+        received.add(number)
         ended.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    return received

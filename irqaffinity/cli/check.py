@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from irqaffinity.agent.status import FRESH, NoStatus, age, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session
-from irqaffinity.conf.load import ConfigError
+from irqaffinity.conf.load import ConfigError, Settings
 from irqaffinity.listen.machine import read_machine_id
-from irqaffinity.listen.vectors import Untraceable, probe, tracing_folder
+from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
 from irqaffinity.model.text import counted
 from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.procfs import read_interrupt
@@ -36,8 +37,11 @@ _Answer = tuple[bool, str]
 def run(arguments: argparse.Namespace) -> int:
     """Print one line for each thing that is needed; return 1 when one of them is not as it has to be."""
     findings = [_look_at_health(Session.read(arguments))] if arguments.health else list(_look(arguments))
-    for finding in findings:
-        print(f"{finding.subject:<14} {'ok' if finding.is_ok else 'FAILED':<7} {finding.text}")
+    say(
+        "\n".join(
+            f"{finding.subject:<14} {'ok' if finding.is_ok else 'FAILED':<7} {finding.text}" for finding in findings
+        )
+    )
     return 0 if all(finding.is_ok for finding in findings) else 1
 
 
@@ -48,11 +52,7 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
         yield Finding("configuration", False, str(error))
         return
     settings = session.settings
-    for name in settings.unknown:
-        yield Finding("configuration", False, f"{name} is no option: mend or remove it")
-    if not settings.unknown:
-        files = ", ".join(settings.files) or "no file was found, so every option has its default"
-        yield Finding("configuration", True, files)
+    yield from _look_at_configuration(settings)
     for subject, look in _LOOKS.items():
         try:
             yield Finding(subject, *look(session))
@@ -63,6 +63,18 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
         yield from _look_at_broker(session, arguments, status is not None)
     if status is not None:
         yield _look_at_health(session)
+        yield from _look_at_clocks(status)
+
+
+def _look_at_configuration(settings: Settings) -> Iterator[Finding]:
+    for name in settings.unknown:
+        yield Finding("configuration", False, f"{name} is no option: mend or remove it")
+    for note in settings.notes:
+        yield Finding("configuration", True, note)
+    if not settings.unknown:
+        files = ", ".join(settings.files) or "no file was found, so every option has its default"
+        taken = [f"{path} (the broker, host and [pci] alone)" for path in settings.nova_files]
+        yield Finding("configuration", True, ", ".join([files, *taken]))
 
 
 def _look_at_broker(session: Session, arguments: argparse.Namespace, has_agent: bool) -> Iterator[Finding]:
@@ -71,7 +83,8 @@ def _look_at_broker(session: Session, arguments: argparse.Namespace, has_agent: 
 
     settings = session.settings
     try:
-        broker = load_broker(arguments.config_file, arguments.config_dir, settings.notifications)
+        files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config
+        broker = load_broker(files, folders, settings.notifications, nova)
     except ConfigError as error:
         yield Finding("broker", False, str(error))
         return
@@ -104,6 +117,14 @@ def _look_at_health(session: Session) -> Finding:
     return Finding("agent", True, f"pid {status['pid']}, alive {seconds:.0f} s ago")
 
 
+def _look_at_clocks(status: Mapping[str, Any]) -> Iterator[Finding]:
+    """Tell each publisher of masks whose clock the running agent found to be ahead; an older agent does not look."""
+    for clock in status.get("clocks_ahead", ()) if is_running(status) else ():
+        who, seconds = clock["publisher"], clock["seconds"]
+        text = f"the clock of {who} was {seconds} s ahead of this host's at {clock['seen']}: set right which is wrong"
+        yield Finding("clock", False, text)
+
+
 def _look_at_host(session: Session) -> _Answer:
     topology = read_topology(session.root)
     posted = ", posted interrupts" if read_facts(session.root).posted_interrupts else ""
@@ -111,7 +132,7 @@ def _look_at_host(session: Session) -> _Answer:
 
 
 def _look_at_libvirt(session: Session) -> _Answer:
-    version, domains = session.hypervisor.version(), session.hypervisor.active_domains()
+    version, domains = session.hypervisor.version(), list(session.hypervisor.active_domains())
     return True, f"{session.hypervisor.shown_uri}, libvirt {version}, {counted(len(domains), 'active guest')}"
 
 

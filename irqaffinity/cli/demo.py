@@ -3,11 +3,14 @@
 
 import argparse
 import contextlib
+import signal
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from irqaffinity.audit import Auditor
 from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.output import say
 from irqaffinity.cli.session import explained
 from irqaffinity.demo.hosts import make_demo_host
 from irqaffinity.observe.hypervisor import Hypervisor
@@ -30,17 +33,53 @@ def run(_arguments: argparse.Namespace) -> int:
         with contextlib.closing(Hypervisor(uri)) as hypervisor:
             auditor = Auditor("demo", tree.root, hypervisor, Policy(), MemoryStore())
             first, second = auditor.audit().outcome, auditor.audit().outcome
-    print(_INTRODUCTION)
-    print(render_table(first))
-    print(f"\nA second audit of the same host finds:\n{render_summary(second)}")
+    second_told = f"\nA second audit of the same host finds:\n{render_summary(second)}"
+    say("\n".join((_INTRODUCTION, render_table(first), second_told)))
     return _status(first, second)
 
 
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[str]:
+    """Give a folder that is gone afterwards; Ctrl-C interrupts neither its making nor its removal."""
+    with _late_interrupt() as hear:
+        try:
+            folder = tempfile.TemporaryDirectory(prefix="irqaffinity-demo-")
+        except OSError as error:
+            raise CommandError(f"no temporary folder can be made: {error.strerror}; name one in TMPDIR") from error
+        try:
+            with hear():
+                yield folder.name
+        finally:
+            folder.cleanup()
+
+
+@contextlib.contextmanager
+def _late_interrupt() -> Iterator[Callable[[], contextlib.AbstractContextManager[None]]]:
+    """Let SIGINT wait until the end, but not in a context of what this gives."""
+    before = signal.getsignal(signal.SIGINT)
+    came: list[int] = []
+    if before is signal.SIG_IGN:
+        yield contextlib.nullcontext
+        return
+
+    @contextlib.contextmanager
+    def hear() -> Iterator[None]:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(came.pop())
+        yield
+        signal.signal(signal.SIGINT, wait)
+
+    def wait(number: int, _frame: object) -> None:
+        came.append(number)
+
+    signal.signal(signal.SIGINT, wait)
     try:
-        return tempfile.TemporaryDirectory(prefix="irqaffinity-demo-")
-    except OSError as error:
-        raise CommandError(f"no temporary folder can be made: {error.strerror}; name one in TMPDIR") from error
+        yield hear
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(came.pop())
 
 
 def _status(*outcomes: Outcome) -> int:

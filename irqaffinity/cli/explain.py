@@ -5,6 +5,7 @@ import argparse
 from collections.abc import Iterator
 
 from irqaffinity.audit import Pass
+from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.model.guest import Guest, GuestId
 from irqaffinity.model.pci import PciAddress
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         made = session.auditor.rehearse(logs=False)
         target = find_target(session.root, session.auditor.guests, arguments.target)
         rules = list(_explain(target, made, session.settings.policy, session.root))
-    print(render_rules(rules))
+    say(render_rules(rules))
     return 0
 
 

@@ -3,14 +3,12 @@
 
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
+from irqaffinity.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from irqaffinity.cli.arguments import PROGRAM, parse_arguments
-
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
+from irqaffinity.cli.output import OutputLost, complain
 
 
 class CommandError(Exception):
@@ -19,21 +17,19 @@ class CommandError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; wrong usage leaves with 64."""
-    parsed = parse_arguments(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(
-        format=f"{PROGRAM}: %(message)s", level=logging.DEBUG if parsed.debug else logging.WARNING, stream=sys.stderr
-    )
     try:
+        parsed = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+        level = logging.DEBUG if parsed.debug else logging.WARNING
+        logging.basicConfig(format=f"{PROGRAM}: %(message)s", level=level, stream=sys.stderr)
         command = importlib.import_module(f"irqaffinity.cli.{parsed.command}")
         status: int = command.run(parsed)
-        sys.stdout.flush()
     except CommandError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        complain(f"{PROGRAM}: {error}")
+        return EXIT_FAILED
+    except OutputLost as error:
+        if not error.is_quiet:
+            complain(f"{PROGRAM}: {error}")
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the report has seen enough; nothing more can be printed, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
     return status

@@ -5,8 +5,9 @@ import argparse
 import contextlib
 
 from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session, explained
-from irqaffinity.report.table import render_table
+from irqaffinity.report.table import render_summary, render_table
 from irqaffinity.state.lock import AGENT_LOCK, LockTaken, hold
 
 
@@ -20,5 +21,5 @@ def run(arguments: argparse.Namespace) -> int:
             except LockTaken as error:
                 raise CommandError("an agent runs and would move them again: stop it first, or use --force") from error
         made = session.auditor.reset()
-    print(render_table(made.outcome))
+    say(render_table(made.outcome), done=render_summary(made.outcome))
     return made.outcome.exit_status()

@@ -30,10 +30,12 @@ class Session:
 
     @classmethod
     def open(cls, arguments: argparse.Namespace) -> "Session":
-        """Do what `read` does, and warn of what in the files is no option."""
+        """Do what `read` does, and warn of what in the files is no option, does nothing, or has another name today."""
         session = cls.read(arguments)
         for name in session.settings.unknown:
             LOG.warning("%s is no option, and does nothing: mend or remove it", name)
+        for note in session.settings.notes:
+            LOG.warning("%s", note)
         return session
 
     @classmethod
@@ -42,7 +44,7 @@ class Session:
         values = {place: getattr(arguments, name) for name, place in OVERRIDES.items()}
         given = {place: value for place, value in values.items() if value is not None}
         try:
-            return cls(load(arguments.config_file, arguments.config_dir, given))
+            return cls(load(arguments.config_file, arguments.config_dir, given, arguments.nova_config))
         except ConfigError as error:
             raise CommandError(str(error)) from error
 

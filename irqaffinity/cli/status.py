@@ -6,6 +6,7 @@ import json
 
 from irqaffinity.agent.status import FRESH, NoStatus, age, read_status
 from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session
 from irqaffinity.report.status import render_status
 
@@ -17,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
         status = read_status(session.settings.status_path)
     except NoStatus as error:
         raise CommandError(str(error)) from error
-    print(json.dumps(status, indent=1) if arguments.format == "json" else render_status(status))
+    say(json.dumps(status, indent=1) if arguments.format == "json" else render_status(status))
     seconds = age(status)
     if seconds > FRESH:
         raise CommandError(f"the agent has not moved for {seconds:.0f} s: it died or is stuck; restart it")

@@ -29,10 +29,15 @@ _LOGIN_METHODS = ("AMQPLAIN", "PLAIN", "EXTERNAL")
 _PORT = 5672
 
 
-def load_broker(files: Sequence[str] | None, folders: Sequence[str] | None, wanted: Notifications) -> Broker | None:
+def load_broker(
+    files: Sequence[str] | None,
+    folders: Sequence[str] | None,
+    wanted: Notifications,
+    nova_files: Sequence[str] | None = None,
+) -> Broker | None:
     """Return the broker that the configuration names, None when it names none; raise ConfigError."""
     known = [(group or "DEFAULT", options) for group, options in opts.list_opts()]
-    conf, _sections = open_conf(files, folders, known)
+    conf = open_conf(files, folders, known, nova_files).conf
     try:
         url = conf[_NOTIFICATIONS].transport_url or conf["DEFAULT"].transport_url
         topics = conf[_NOTIFICATIONS].topics
@@ -48,6 +53,8 @@ def load_broker(files: Sequence[str] | None, folders: Sequence[str] | None, want
     if not hosts:
         return None
     keys = tuple(_routing_keys(wanted, topics))
+    if not keys:
+        raise ConfigError(f"[{_NOTIFICATIONS}] topics: it is empty: name one, or remove the option")
     return Broker(hosts, virtual_host, wanted.exchange, keys, tls, login_method, heartbeat)
 
 

@@ -3,10 +3,13 @@
 
 from oslo_config import cfg
 
+from irqaffinity.conf.types import Word
+
 GROUP = "libvirt"
 OPTS = [
-    cfg.StrOpt(
+    cfg.Opt(
         "uri",
+        type=Word("a libvirt URI such as qemu:///system: write one, or remove the option"),
         default="qemu:///system",
         help="The libvirt that runs the guests. A read-only connection is all that is opened.",
     ),

@@ -2,37 +2,24 @@
 """Reads configuration files into plain values, and says of a mistake where it stands and what is allowed."""
 
 import os
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
-from oslo_config import cfg, iniparser
+from oslo_config import cfg
 
+from irqaffinity.conf.files import PROJECT, ConfigError, Sections, parse, read_files
+from irqaffinity.conf.names import old_names, refuse_slips, unknown_names, without_effect
+from irqaffinity.conf.nova import Options, Taken, take_from_nova
 from irqaffinity.conf.options import list_opts
 from irqaffinity.model.text import clean
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
 
-PROJECT = "irqaffinity"
-_NEARLY = 0.8
-"""How much alike two names have to be for one to be a slip of the other (difflib.SequenceMatcher.ratio)."""
+__all__ = ["ConfigError", "Metrics", "Notifications", "Opened", "Overrides", "Settings", "load", "open_conf"]
 
 Overrides = Mapping[tuple[str, str], str]
 """Values of the command line by (group, option)."""
-
-
-_Section = Mapping[str, Mapping[str, Any]]
-"""The values of one file, by group and option."""
-
-Sections = Mapping[str, _Section]
-"""The values of each file by its path."""
-
-
-class ConfigError(Exception):
-    """A configuration that cannot be used; str() names file, group, option and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +43,11 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The configuration as plain values; `files` are the ones that were read, `unknown` what in them is no option."""
+    """The configuration as plain values.
+
+    `files` are the ones of ours that were read, and `nova_files` nova.conf's; `unknown` is what in ours is no option,
+    and `notes` are sentences on what does nothing or has another name today.
+    """
 
     host: str
     proc: str
@@ -72,71 +63,63 @@ class Settings:
     metrics: Metrics
     policy: Policy
     files: tuple[str, ...] = ()
+    nova_files: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What was read, as oslo.config holds it, and where each value stands: in our own files or in nova.conf."""
+
+    conf: cfg.ConfigOpts
+    own: Sections
+    nova: Sections
+    taken: Taken
 
 
 def load(
-    files: Sequence[str] | None = None, folders: Sequence[str] | None = None, overrides: Overrides | None = None
+    files: Sequence[str] | None = None,
+    folders: Sequence[str] | None = None,
+    overrides: Overrides | None = None,
+    nova_files: Sequence[str] | None = None,
 ) -> Settings:
-    """Return the settings of these files and folders, by default of the usual ones; raise ConfigError.
+    """Return the settings of these files and folders, by default of the usual ones (conf/files); raise ConfigError.
 
-    The usual ones are irqaffinity.conf and irqaffinity.conf.d in ~/.irqaffinity, ~, /etc/irqaffinity and /etc.
+    Of `nova_files` the host and the devices are taken (conf/nova).
     """
-    conf, sections = open_conf(files, folders, list_opts())
-    _refuse_slips(sections)
+    opened = open_conf(files, folders, list_opts(), nova_files)
+    refuse_slips(opened.own)
     for (group, name), value in (overrides or {}).items():
         try:
-            conf.set_override(name, value.replace("$", "$$"), group=group)
+            opened.conf.set_override(name, value.replace("$", "$$"), group=group)
         except ValueError as error:
             raise ConfigError(clean(f"command line: [{group}] {name}: {error}")) from error
-    return _settings(conf, sections)
+    return _settings(opened)
 
 
 def open_conf(
-    files: Sequence[str] | None, folders: Sequence[str] | None, options: Sequence[tuple[str, Sequence[cfg.Opt]]]
-) -> tuple[cfg.ConfigOpts, Sections]:
+    files: Sequence[str] | None,
+    folders: Sequence[str] | None,
+    options: Options,
+    nova_files: Sequence[str] | None = None,
+) -> Opened:
     """Return the files with `options` registered, and what stands in each of them; raise ConfigError."""
-    sections = {path: _parse(path) for path in _find_files(files, folders)}
+    own, nova = read_files(files, folders), {path: parse(path) for path in nova_files or ()}
     conf = cfg.ConfigOpts()
     for group, of_group in options:
         conf.register_opts(of_group, group=group)
     try:
-        arguments = [f"--config-file={path}" for path in sections]
+        arguments = [f"--config-file={path}" for path in own]
         conf(arguments, project=PROJECT, prog=PROJECT, default_config_files=[], default_config_dirs=[])
-    except cfg.Error as error:
-        raise ConfigError(" ".join(str(error).split())) from error
-    return conf, sections
+    except (cfg.Error, OSError, ValueError) as error:
+        raise ConfigError(clean(" ".join(str(error).split()))) from error
+    return Opened(conf, own, nova, take_from_nova(conf, options, nova, own))
 
 
-def _find_files(files: Sequence[str] | None, folders: Sequence[str] | None) -> list[str]:
-    found = list(files or cfg.find_config_files(project=PROJECT))
-    for folder in folders or cfg.find_config_dirs(project=PROJECT):
-        if not Path(folder).is_dir():
-            raise ConfigError(f"{folder} is not a folder: name an existing one with --config-dir")
-        found += sorted(str(path) for path in Path(folder).glob("*.conf"))
-    return found
-
-
-def _parse(path: str) -> _Section:
-    """Return the values of one file by group and option; oslo.config reads the names of groups in lower case."""
-    sections: dict[str, dict[str, Any]] = {}
-    try:
-        cfg.ConfigParser(path, sections).parse()
-    except iniparser.ParseError as error:
-        raise ConfigError(clean(" ".join(f"{path}:{error.lineno}: {error}".split()))) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    found: dict[str, dict[str, Any]] = defaultdict(dict)
-    for name, options in sections.items():
-        found[name if name == "DEFAULT" else name.lower()] |= options
-    return found
-
-
-def _settings(conf: cfg.ConfigOpts, sections: Sections) -> Settings:
+def _settings(opened: Opened) -> Settings:
     values = {
-        (group, option.dest): _value(conf, sections, group, option)
-        for group, options in list_opts()
-        for option in options
+        (group, option.dest): _value(opened, group, option) for group, options in list_opts() for option in options
     }
     return Settings(
         host=values["DEFAULT", "host"],
@@ -165,51 +148,29 @@ def _settings(conf: cfg.ConfigOpts, sections: Sections) -> Settings:
             flavor_masks=values["placement", "flavor_masks"],
             device_specs=tuple(chain.from_iterable(values["pci", "device_spec"] or ())),
         ),
-        files=tuple(sections),
-        unknown=tuple(_unknown(sections)),
+        files=tuple(opened.own),
+        nova_files=tuple(opened.nova),
+        unknown=tuple(unknown_names(opened.own)),
+        notes=(*old_names(opened.nova), *without_effect(opened.own), *without_effect(opened.nova)),
     )
 
 
-def _value(conf: cfg.ConfigOpts, sections: Sections, group: str, option: cfg.Opt) -> Any:
+def _value(opened: Opened, group: str, option: cfg.Opt) -> Any:
     try:
-        return conf[group][option.dest]
+        return opened.conf[group][option.dest]
     except (cfg.ConfigFileValueError, ValueError) as error:
         what = str(error).rpartition(" is not valid: ")[2]
     except cfg.Error as error:
         what = f"{error}; a $ that names no option is written $$"
-    raise ConfigError(clean(f"{_source(sections, group, option)}: [{group}] {option.dest}: {what}"))
+    raise ConfigError(clean(f"{_source(opened, group, option.dest)}: [{group}] {option.dest}: {what}"))
 
 
-def _source(sections: Sections, group: str, option: cfg.Opt) -> str:
-    """Return where the value of an option stands: the environment goes before files, the last file before others."""
-    variable = f"OS_{group}__{option.dest}".upper()
+def _source(opened: Opened, group: str, name: str) -> str:
+    """Return where a value stands: the environment goes before files, the last before others, nova.conf after all."""
+    variable = f"OS_{group}__{name}".upper()
     if variable in os.environ:
         return variable
-    return [path for path, section in sections.items() if option.dest in _names(section.get(group, {}))][-1]
-
-
-def _refuse_slips(sections: Sections) -> None:
-    """Raise ConfigError for a group or option whose name is nearly one of ours: what was meant would not be heeded."""
-    known = {group: [option.dest for option in options] for group, options in list_opts() if group != "DEFAULT"}
-    for path, section in sections.items():
-        for group in section:
-            meant = [] if group in (*known, "DEFAULT") else get_close_matches(group, known, 1, _NEARLY)
-            if meant:
-                raise ConfigError(clean(f"{path}: [{group}] is no group: [{meant[0]}] is"))
-        for group in known.keys() & section.keys():
-            for name in sorted(_names(section[group]) - set(known[group])):
-                meant = get_close_matches(name, known[group], 1, _NEARLY)
-                if meant:
-                    raise ConfigError(clean(f"{path}: [{group}] {name} is no option: {meant[0]} is"))
-
-
-def _unknown(sections: Sections) -> Iterator[str]:
-    """Give what stands in a group of ours and is no option of it: copied from nova.conf, perhaps, with the rest."""
-    known = {group: {option.dest for option in options} for group, options in list_opts() if group != "DEFAULT"}
-    for path, section in sections.items():
-        for group in known.keys() & section.keys():
-            yield from (f"{path}: [{group}] {clean(name)}" for name in _names(section[group]) - known[group])
-
-
-def _names(options: Mapping[str, Any]) -> set[str]:
-    return {name.replace("-", "_") for name in options}
+    paths = [path for path, section in opened.own.items() if name in section.get(group, {})]
+    if not paths and (group, name) in opened.taken:
+        return opened.taken[group, name].source
+    return paths[-1] if paths else "default"

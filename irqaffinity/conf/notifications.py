@@ -3,6 +3,8 @@
 
 from oslo_config import cfg
 
+from irqaffinity.conf.types import Word, Words
+
 GROUP = "notifications"
 OPTS = [
     cfg.BoolOpt(
@@ -21,13 +23,15 @@ OPTS = [
         ],
         help="Which notifications to listen to, as in nova.conf.",
     ),
-    cfg.ListOpt(
+    cfg.Opt(
         "versioned_notifications_topics",
+        type=Words("a topic: write nova.conf's, or remove the option"),
         default=["versioned_notifications"],
         help="The topics of versioned notifications, as in nova.conf.",
     ),
-    cfg.StrOpt(
+    cfg.Opt(
         "exchange",
+        type=Word("the name of an exchange: write nova.conf's control_exchange, or remove the option"),
         default="nova",
         help="The exchange that Nova publishes to: its control_exchange. The agent never makes it.",
     ),

@@ -26,7 +26,8 @@ OPTS = [
         "numa",
         Numa.PREFERRED,
         {
-            Numa.PREFERRED: "all chosen CPUs serve the device, and the report says remote_node",
+            Numa.PREFERRED: "those on the nearest node serve, and the report says remote_node",
+            Numa.SOCKET: "those in the socket of the device serve, and the report says remote_node; else as strict",
             Numa.STRICT: "the interrupts of the device stay where they are, and the report says node_strict",
         },
         "What to do when none of the guest's chosen CPUs is on the NUMA node of a device.",

@@ -29,6 +29,33 @@ class Seconds(types.Integer):
         return int(number)
 
 
+class Word(types.String):
+    """Text of printable characters without spaces, at least one; `what` says in a sentence what it is."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(type_name="string value")
+        self._what = what
+
+    def __call__(self, value: Any) -> str:
+        """Return the text; raise ValueError."""
+        text: str = super().__call__(value)
+        if not text or not text.isprintable() or " " in text:
+            raise ValueError(f"{text!r} is not {self._what}")
+        return text
+
+
+class Words(types.List):
+    """Words separated by commas, at least one."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(item_type=Word(what), type_name="list value")
+
+    def __call__(self, value: Any) -> list[str]:
+        """Return them; raise ValueError."""
+        words = value.rstrip(", ").split(",") if isinstance(value, str) else value
+        return [self.item_type(word.strip()) for word in words]
+
+
 class FolderPath(types.String):
     """The path of a folder, or of a file, below the root."""
 

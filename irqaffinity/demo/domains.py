@@ -20,19 +20,34 @@ def hostdev(address: str) -> str:
     )
 
 
-def nova_metadata(flavor: str, extra_specs: Mapping[str, str] | None = None, namespace: str = NOVA_1_1) -> str:
-    """Return Nova's metadata; without `extra_specs` as a Nova before 32.0 writes them."""
-    specs = ""
-    if extra_specs is not None:
-        items = "".join(
-            f"<nova:extraSpec name={quoteattr(name)}>{escape(value)}</nova:extraSpec>"
-            for name, value in extra_specs.items()
-        )
-        specs = f"<nova:extraSpecs>{items}</nova:extraSpecs>"
+def nova_metadata(
+    flavor: str,
+    extra_specs: Mapping[str, str] | None = None,
+    namespace: str = NOVA_1_1,
+    *,
+    properties: Mapping[str, str] | None = None,
+    name: str | None = None,
+) -> str:
+    """Return Nova's metadata; a Nova before 32.0 writes neither `extra_specs` nor the image's `properties`.
+
+    `name` is the display name of the instance. (nova/virt/libvirt/config.py, LibvirtConfigGuestMetaNovaInstance.)
+    """
+    title = "" if name is None else f"<nova:name>{escape(name)}</nova:name>"
+    specs = "" if extra_specs is None else _values("extraSpecs", "extraSpec", extra_specs)
+    image = "" if properties is None else _values("properties", "property", properties)
     return (
-        f"<metadata><nova:instance xmlns:nova={quoteattr(namespace)}>"
-        f"<nova:flavor name={quoteattr(flavor)}>{specs}</nova:flavor></nova:instance></metadata>"
+        f"<metadata><nova:instance xmlns:nova={quoteattr(namespace)}>{title}"
+        f"<nova:flavor name={quoteattr(flavor)}>{specs}</nova:flavor>"
+        + (image and f'<nova:image uuid="">{image}</nova:image>')
+        + "</nova:instance></metadata>"
     )
+
+
+def _values(element: str, item: str, values: Mapping[str, str]) -> str:
+    items = "".join(
+        f"<nova:{item} name={quoteattr(name)}>{escape(value)}</nova:{item}>" for name, value in values.items()
+    )
+    return f"<nova:{element}>{items}</nova:{element}>"
 
 
 def domain(

@@ -8,6 +8,7 @@ from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadat
 from irqaffinity.demo.tree import HostTree
 
 NODES: Mapping[int, str] = {0: "0-7", 1: "8-15"}
+DISTANCES: Mapping[int, str] = {0: "10 21", 1: "21 10"}
 ONLINE = "0-15"
 
 _FIRST_VECTOR = 40
@@ -18,6 +19,7 @@ _DEVICES = {"0000:41:00.1": 0, "0000:41:00.2": 0, "0000:81:00.1": 1, "0000:81:00
 def make_demo_host(folder: Path) -> tuple[HostTree, str]:
     """Build the host below `folder`; return its tree, and the URI of a libvirt that runs its guests."""
     tree = HostTree(folder / "host", NODES, ONLINE)
+    tree.set_distances(DISTANCES)
     for index, (address, node) in enumerate(_DEVICES.items()):
         first = _FIRST_VECTOR + index * _VECTORS
         tree.add_device(address, node)

@@ -23,6 +23,11 @@ class HostTree:
         for node, cpus in nodes.items():
             self.put(self.sys / f"devices/system/node/node{node}/cpulist", cpus)
 
+    def set_distances(self, distances: Mapping[int, str]) -> None:
+        """Say how far each node is from all nodes, in their order: `10 21` for the first of two."""
+        for node, columns in distances.items():
+            self.put(self.sys / f"devices/system/node/node{node}/distance", columns)
+
     @property
     def root(self) -> HostRoot:
         """The tree as what a pass reads."""

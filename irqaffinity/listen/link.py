@@ -25,11 +25,18 @@ class LinkState:
 class Link:
     """The connection to one peer, as its listener tells of it. For any number of threads."""
 
-    def __init__(self, name: str, peer: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Take what the log calls the peer, and where it is, without credentials."""
+    def __init__(
+        self,
+        name: str,
+        peer: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        verb: str = "connected to",
+    ) -> None:
+        """Take what the log calls the peer, where it is, without credentials, and how the log tells that it is up."""
         self.name = name
         self.losses = 0
         self._now = now
+        self._verb = verb
         self._lock = threading.Lock()
         self._state = LinkState(False, now(), peer, "not connected yet")
 
@@ -41,14 +48,15 @@ class Link:
     def up(self, peer: str) -> None:
         """Note that the connection stands."""
         with self._lock:
-            LOG.info("%s: connected to %s", self.name, peer)
+            LOG.info("%s: %s %s", self.name, self._verb, peer)
             self._state = LinkState(True, self._now(), peer)
 
-    def down(self, trouble: str) -> None:
-        """Note that it does not, and why; the same trouble again is told at DEBUG alone."""
+    def down(self, trouble: str, *, is_news: bool = True) -> None:
+        """Note that it does not, and why; the same trouble again, and what is no news, is told at DEBUG alone."""
         trouble = clean(trouble)
         with self._lock:
             state = self._state
-            LOG.log(logging.DEBUG if state.trouble == trouble else logging.WARNING, "%s: %s", self.name, trouble)
+            is_news = is_news and state.trouble != trouble
+            LOG.log(logging.WARNING if is_news else logging.DEBUG, "%s: %s", self.name, trouble)
             self.losses += state.is_up
             self._state = LinkState(False, self._now() if state.is_up else state.since, state.peer, trouble)

@@ -13,7 +13,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Container
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import amqp
@@ -22,9 +23,10 @@ import kombu
 import kombu.exceptions
 
 from irqaffinity.listen.broker import Broker, BrokerHost
+from irqaffinity.listen.clocks import Clocks
+from irqaffinity.listen.events import EVENTS
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.payload import (
-    EVENTS,
     BadNotification,
     Notification,
     Outcome,
@@ -35,6 +37,7 @@ from irqaffinity.listen.payload import (
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.retry import delays
 from irqaffinity.model.guest import GuestId
+from irqaffinity.model.record import LONGEST_WAY
 
 LOG = logging.getLogger(__name__)
 
@@ -48,13 +51,12 @@ Count = Callable[[str, Outcome], None]
 """Is told the event and the outcome of each message."""
 
 _EXPIRES = 1800.0
-_MESSAGE_TTL = 300.0
+_MESSAGE_TTL = LONGEST_WAY.total_seconds()
 _MOST_MESSAGES = 10_000
 _PREFETCH = 200
 _CONNECT_TIMEOUT = 5.0
 _ANSWER_TIMEOUT = 10
 _CLOSE_TIMEOUT = 1.0
-_CLOCKS_DIFFER = timedelta(minutes=5)
 _POLL = 1.0
 FAILURES: tuple[type[BaseException], ...] = (
     *amqp.Connection.connection_errors,
@@ -106,14 +108,19 @@ class NotificationListener:
         queue: WakeQueue,
         known: Callable[[], Container[GuestId]],
         count: Count = lambda _event, _outcome: None,
+        clocks: Clocks | None = None,
     ) -> None:
-        """Take the broker, the option host of nova.conf, whom to wake, and what returns the guests of this host."""
+        """Take the broker, the option host of nova.conf, whom to wake, and what returns the guests of this host.
+
+        `clocks` is told of each message that brings extra specs.
+        """
         self.link = Link("broker", str(broker))
         self._broker = broker
         self._host = host
         self._wakes = queue
         self._known = known
         self._count = count
+        self._clocks = Clocks() if clocks is None else clocks
         self._stopped = threading.Event()
         self._queue = kombu.Queue(
             queue_name(host, machine_id),
@@ -210,9 +217,10 @@ class NotificationListener:
 
     def _heed(self, notification: Notification) -> Outcome:
         known = self._known()
-        latest = (datetime.now(UTC) + _CLOCKS_DIFFER).strftime("%Y-%m-%d %H:%M:%S")
-        if notification.specs is not None and is_believed(notification, self._host, known, latest):
-            self._wakes.tell(notification.uuid, notification.specs)
+        if notification.specs is not None and is_believed(notification, self._host, known):
+            specs = replace(notification.specs, arrived=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"))
+            self._clocks.saw(specs)
+            self._wakes.tell(notification.uuid, specs)
         outcome = judge(notification, self._host, known)
         if outcome is Outcome.WOKE:
             LOG.debug("guest %s: notification %s", notification.uuid, notification.event)

@@ -10,8 +10,10 @@ import json
 import re
 from collections.abc import Container
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from irqaffinity.listen.events import asks_for_a_look, split_event
 from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.text import clean
@@ -21,35 +23,7 @@ _ENVELOPED = "oslo.message"
 _DATA = "nova_object.data"
 _VERSIONED, _LEGACY = "instance.", "compute.instance."
 _COMPUTE_SERVICES = frozenset({"nova-compute", "compute"})
-_PHASES = frozenset({"start", "end", "error"})
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?", re.ASCII)
-
-_LOOKS = frozenset(
-    {
-        "create", "delete", "interface_attach", "interface_detach", "live_migration_post", "live_migration_post_dest",
-        "live_migration_rollback", "live_migration_rollback_dest", "power_off", "power_on", "reboot", "rebuild",
-        "rescue", "resize", "resize_confirm", "resize_finish", "resize_revert", "restore", "resume", "shelve",
-        "shelve_offload", "shutdown", "snapshot", "soft_delete", "suspend", "unpause", "unrescue", "unshelve",
-    }
-)  # fmt: skip
-_NOTHING = frozenset(
-    {
-        "evacuate",
-        "exists",
-        "live_migration_pre",
-        "lock",
-        "pause",
-        "rebuild_scheduled",
-        "resize_prep",
-        "unlock",
-        "update",
-    }
-)
-"""Nothing has moved, or not yet: a paused guest keeps its devices, and a migration only prepares itself."""
-_NOTHING_OF = ("volume_", "share_")
-
-EVENTS = _LOOKS | _NOTHING
-"""The names that are told apart in metrics; every other one counts as `other`."""
 
 
 class BadNotification(ValueError):
@@ -102,20 +76,11 @@ def judge(notification: Notification, host: str, known: Container[GuestId]) -> O
     is_ours = host in (notification.publisher_host, notification.payload_host) or notification.uuid in known
     if not is_ours:
         return Outcome.FOREIGN
-    if notification.phase not in ("end", "error"):
-        return Outcome.IGNORED
-    if notification.event in _NOTHING or notification.event.startswith(_NOTHING_OF):
-        return Outcome.IGNORED
-    return Outcome.WOKE
+    return Outcome.WOKE if asks_for_a_look(notification.event, notification.phase) else Outcome.IGNORED
 
 
-def is_believed(notification: Notification, host: str, known: Container[GuestId], latest: str) -> bool:
-    """Tell whether its extra specs are kept: those of a guest here, or from the nova-compute of this host.
-
-    One that is later than `latest` comes from a clock that is wrong, and would outlast every true one.
-    """
-    if notification.specs is None or notification.specs.timestamp > latest:
-        return False
+def is_believed(notification: Notification, host: str, known: Container[GuestId]) -> bool:
+    """Tell whether its extra specs are kept: those of a guest here, or from the nova-compute of this host."""
     is_local = notification.is_compute and notification.publisher_host == host
     return is_local or notification.uuid in known
 
@@ -128,7 +93,7 @@ def _read(message: Any) -> Notification | None:
     else:
         return None
     service, _, publisher_host = message["publisher_id"].partition(":" if prefix == _VERSIONED else ".")
-    event, phase = _split(event_type.removeprefix(prefix))
+    event, phase = split_event(event_type.removeprefix(prefix))
     data = payload[_DATA] if prefix == _VERSIONED else payload
     host = data.get("host")
     return Notification(
@@ -138,20 +103,13 @@ def _read(message: Any) -> Notification | None:
         is_compute=service in _COMPUTE_SERVICES,
         payload_host=host if isinstance(host, str) else None,
         uuid=parse_guest_id(data["uuid" if prefix == _VERSIONED else "instance_id"]),
-        specs=_specs(event, data, message.get("timestamp")) if prefix == _VERSIONED else None,
+        specs=_specs(event, data, message.get("timestamp"), publisher_host) if prefix == _VERSIONED else None,
     )
 
 
-def _split(name: str) -> tuple[str, str]:
-    """Return event and phase; in legacy names dots stand within the event too, as in `resize.confirm.end`."""
-    parts = [part.strip("_") for part in name.split(".")]
-    phase = parts.pop() if parts[-1] in _PHASES else ""
-    return clean("_".join(parts)), phase
-
-
-def _specs(event: str, data: Any, timestamp: Any) -> RememberedSpecs | None:
+def _specs(event: str, data: Any, timestamp: Any, publisher: str) -> RememberedSpecs | None:
     """Return what a payload says of the extra specs; one of resize_prep has those of the flavor that ends."""
-    if event == "resize_prep" or not isinstance(timestamp, str) or not _TIMESTAMP.fullmatch(timestamp):
+    if event == "resize_prep" or not _is_time(timestamp):
         return None
     flavor = data.get("flavor")
     extra_specs = flavor[_DATA].get("extra_specs") if flavor is not None else None
@@ -159,4 +117,15 @@ def _specs(event: str, data: Any, timestamp: Any) -> RememberedSpecs | None:
         return None
     mask = extra_specs.get(EXTRA_SPEC)
     text = clean(" ".join(mask.split())) if mask is not None else None
-    return RememberedSpecs(text, timestamp.replace("T", " "))
+    return RememberedSpecs(text, timestamp.replace("T", " "), clean(publisher))
+
+
+def _is_time(timestamp: Any) -> bool:
+    """Tell whether a message says when it was sent; a day that no calendar has says nothing."""
+    if not isinstance(timestamp, str) or not _TIMESTAMP.fullmatch(timestamp):
+        return False
+    try:
+        datetime.fromisoformat(timestamp)
+    except ValueError:
+        return False
+    return True

@@ -70,7 +70,7 @@ class WakeQueue:
         """Hand over the extra specs of a guest; of several the newest counts."""
         with self._changed:
             known = self._wakes.specs.get(guest)
-            if known is None or known.timestamp < specs.timestamp:
+            if known is None or specs.is_newer_than(known):
                 self._wakes.specs[guest] = specs
             while len(self._wakes.specs) > MOST:
                 del self._wakes.specs[next(iter(self._wakes.specs))]

@@ -1,61 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """Listens to the kernel's trace events for the birth of an interrupt: its vector is activated (x86 alone)."""
 
-import contextlib
-import errno
-import hashlib
 import logging
 import os
 import re
 import select
-from collections.abc import Iterator
-from pathlib import Path
+import time
+from collections.abc import Mapping
 
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.retry import delays
+from irqaffinity.listen.tracing import Changed, Untraceable, explained, read_settings, require_settings, traced
 
 LOG = logging.getLogger(__name__)
 
-EVENT = "events/irq_vectors/vector_activate"
-"""Fires in request_irq() with the interrupt's number, just before /proc/irq has it (arch/x86/kernel/apic/vector.c)."""
+_CHECK_EVERY = 2.0
+"""Seconds after which it is looked whether the instance still is as it was set up."""
 
-_FILTER = "reserve==0"
-"""The vector is in use from now on; with 1 it is only set aside, at the allocation."""
+_STEADY = 60.0
+"""Seconds after which an instance was not taken away at once."""
 
-_KILOBYTES_PER_CPU = "64"
+_HOUR = 3600.0
 _LARGEST = 65536
 _BORN = re.compile(r": vector_activate: irq=(\d+) ")
 _LOST = re.compile(r"\[LOST (\d+) EVENTS\]")
-_REMEDIES = {
-    errno.EPERM: "it takes more rights",
-    errno.EACCES: "run as root",
-    errno.EROFS: "mount it writable",
-}
-
-
-class Untraceable(Exception):
-    """Vector events cannot be had here; str() tells why, and the next step."""
-
-
-def instance_name(state_path: str) -> str:
-    """Return the name of the trace instance of the agent that has this state folder; always the same."""
-    return f"irqaffinity-{hashlib.sha256(state_path.encode()).hexdigest()[:8]}"
-
-
-def tracing_folder(sys: str) -> str:
-    """Return where tracefs is mounted below a host's sysfs."""
-    return f"{sys}/kernel/tracing"
-
-
-def probe(tracing: str) -> None:
-    """Try, without a change, whether vector events can be had from the tracefs at `tracing`; raise Untraceable."""
-    with _explained(tracing):
-        os.close(os.open(f"{tracing}/instances", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-        if not os.access(f"{tracing}/instances", os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        _require_event(tracing)
-        os.close(os.open(f"{tracing}/{EVENT}/enable", os.O_RDONLY | os.O_CLOEXEC))
 
 
 class VectorListener:
@@ -69,33 +38,66 @@ class VectorListener:
         self._folder = f"{tracing}/instances/{name}"
         self._stopping = os.eventfd(0, os.EFD_CLOEXEC)
         self._has_lost = False
+        self._told_change: float | None = None
 
     def stop(self) -> None:
         """Let `run` give the instance back and return."""
         os.eventfd_write(self._stopping, 1)
 
     def run(self) -> None:
-        """Listen until `stop`. Where there is nothing to listen to, say why, and try again now and then."""
+        """Listen until `stop`. Where there is nothing to listen to, say why, and try again now and then.
+
+        An instance that somebody switched off is set up anew, and a full pass made for what it did not tell.
+        """
         waits = delays()
         while True:
+            start = time.monotonic()
             try:
-                with _explained(self._tracing), _traced(self._tracing, self._folder) as pipe:
+                with explained(self._tracing), traced(self._tracing, self._folder) as pipe:
+                    armed = read_settings(self._folder)
                     self.link.up(self._folder)
                     self._wakes.wake_all()
-                    self._listen(pipe)
+                    self._listen(pipe, armed)
                     return
+            except Changed as change:
+                self._tell_change(change)
             except Untraceable as error:
                 self.link.down(f"new interrupts are polled for: {error}")
+            if time.monotonic() - start > _STEADY:
+                waits = delays()
             if self._waits(next(waits)):
                 return
 
-    def _listen(self, pipe: int) -> None:
+    def _listen(self, pipe: int, armed: Mapping[str, str]) -> None:
+        """Hear births until `stop`; raise Changed when the instance is no more as it was `armed`."""
         poll = select.poll()
         poll.register(pipe, select.POLLIN)
         poll.register(self._stopping, select.POLLIN)
-        while self._stopping not in dict(poll.poll()):
-            with contextlib.suppress(BlockingIOError):
-                self._heed(os.read(pipe, _LARGEST).decode("utf-8", "replace"))
+        checked = time.monotonic()
+        while self._stopping not in (ready := dict(poll.poll(_CHECK_EVERY * 1000))):
+            has_ended = pipe in ready and self._has_ended(pipe)
+            if has_ended or time.monotonic() - checked >= _CHECK_EVERY:
+                require_settings(self._folder, armed)
+                checked = time.monotonic()
+            if has_ended:
+                raise Changed("its trace_pipe has ended")
+
+    def _has_ended(self, pipe: int) -> bool:
+        """Heed what there is to read, and tell whether that was the end, as it is where tracing was switched off."""
+        try:
+            data = os.read(pipe, _LARGEST)
+        except BlockingIOError:
+            return False
+        self._heed(data.decode("utf-8", "replace"))
+        return not data
+
+    def _tell_change(self, change: Changed) -> None:
+        """Tell it, but not again within the hour where somebody changes it again and again."""
+        now = time.monotonic()
+        is_news = self._told_change is None or now - self._told_change >= _HOUR
+        if is_news:
+            self._told_change = now
+        self.link.down(f"somebody changed the trace instance: {change}; it is set up anew", is_news=is_news)
 
     def _waits(self, seconds: float) -> bool:
         """Wait, and tell whether it was `stop` that ended it."""
@@ -115,57 +117,3 @@ class VectorListener:
         LOG.log(level, "vectors: the kernel dropped %d events, which came too fast; every guest is looked at", lost)
         self._has_lost = True
         self._wakes.wake_all()
-
-
-@contextlib.contextmanager
-def _traced(tracing: str, folder: str) -> Iterator[int]:
-    """Give trace_pipe of an instance in which births alone are recorded; remove the instance afterwards."""
-    with contextlib.suppress(FileExistsError):  # an agent that was killed has left it
-        os.mkdir(folder, 0o700)
-    try:
-        _set_up(tracing, folder)
-        pipe = os.open(f"{folder}/trace_pipe", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            yield pipe
-        finally:
-            _write(f"{folder}/events/enable", "0")
-            os.close(pipe)
-    finally:
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
-
-
-def _set_up(tracing: str, folder: str) -> None:
-    _require_event(tracing)
-    _write(f"{folder}/events/enable", "0")
-    _write(f"{folder}/trace", "")
-    _write(f"{folder}/buffer_size_kb", _KILOBYTES_PER_CPU)
-    _write(f"{folder}/{EVENT}/filter", _FILTER)
-    _write(f"{folder}/{EVENT}/enable", "1")
-    _write(f"{folder}/tracing_on", "1")
-
-
-def _require_event(tracing: str) -> None:
-    if not Path(tracing, EVENT).is_dir():
-        raise Untraceable("this kernel has no event irq_vectors:vector_activate; only x86 has it")
-
-
-def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)
-
-
-@contextlib.contextmanager
-def _explained(tracing: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        if os.path.ismount(tracing):
-            raise Untraceable(f"{tracing} is empty: the kernel is locked down and does not tell") from error
-        raise Untraceable(f"no tracefs: mount -t tracefs tracefs {tracing}") from error
-    except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0)
-        raise Untraceable(f"{tracing}: {error.strerror}{f'; {remedy}' if remedy else ''}") from error

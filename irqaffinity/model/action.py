@@ -38,8 +38,8 @@ class Result(NamedTuple):
     """What became of an action: `asked` was written or would be, `smp` and `effective` are what was read last.
 
     `was_written` tells that the kernel accepted a write. `handler` is the name of the interrupt's action where the
-    kernel refused for good, for by that name the refusal is remembered. `reborn` is the interrupt as it is now where the
-    write met another life of it than the one that was read before.
+    kernel refused for good, for by that name the refusal is remembered. `reborn` is the interrupt as it is now where
+    the write may have met another life of it than the one that was read before.
     """
 
     action: Action

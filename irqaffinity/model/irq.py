@@ -38,8 +38,8 @@ class Interrupt(NamedTuple):
 def immovable_verdict(action: str) -> Verdict:
     """Return what an interrupt is that the kernel refuses to move for good, by the name of its action.
 
-    The kernel manages no interrupt of vfio itself: there it is the hardware that cannot (drivers/vfio/pci/vfio_pci_intrs.c
-    asks for vectors without PCI_IRQ_AFFINITY).
+    The kernel manages no interrupt of vfio itself: there it is the hardware that cannot
+    (drivers/vfio/pci/vfio_pci_intrs.c asks for its vectors without PCI_IRQ_AFFINITY).
     """
     return Verdict.IMMOVABLE if action.startswith("vfio-") else Verdict.MANAGED
 

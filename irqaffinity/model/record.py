@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
@@ -10,6 +11,9 @@ from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import Verdict
+
+LONGEST_WAY = timedelta(minutes=5)
+"""How long a notification may wait in the broker for its host, which drops it then (listen/notifications.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,38 @@ class Fixed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RememberedSpecs:
-    """The mask of a versioned notification (None when its flavor has none), and that payload's timestamp."""
+    """The mask of a versioned notification (None when its flavor has none), and that payload's timestamp.
+
+    `publisher` is the host that sent it and `arrived` the time here when it came, as `timestamp` is written; None where
+    a state of before does not tell. All times are `2026-11-20 12:00:00`, perhaps with a fraction, in UTC.
+    """
 
     mask: str | None
     timestamp: str
+    publisher: str | None = None
+    arrived: str | None = None
+
+    @property
+    def sent(self) -> str:
+        """When it was sent at the latest, by the clock here: nothing arrives before it was sent."""
+        return self.timestamp if self.arrived is None else min(self.timestamp, self.arrived)
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far the publisher's clock is ahead, at least; negative where it is behind or the way took so long."""
+        try:
+            return datetime.fromisoformat(self.timestamp) - datetime.fromisoformat(self.arrived or self.timestamp)
+        except (ValueError, TypeError):  # a state that somebody else wrote may have any text there
+            return timedelta()
+
+    def is_newer_than(self, other: "RememberedSpecs") -> bool:
+        """Tell which of two counts.
+
+        Timestamps of one clock are compared as they are: it may be wrong, and still tells the order of its own. Between
+        two publishers, and where the clock of one was set in between, each counts as of its arrival at the latest.
+        """
+        is_one_clock = self.publisher == other.publisher and abs(self.ahead - other.ahead) <= LONGEST_WAY
+        return self.timestamp > other.timestamp if is_one_clock else self.sent > other.sent
 
 
 Records = Mapping[PciAddress, Mapping[int, Record]]

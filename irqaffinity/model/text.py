@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Text for people: the one function that what comes from outside passes, and counts of things."""
 
+from irqaffinity.model.cpuset import CpuSet
+
 LONGEST = 255
 _CUT = "…"
 
@@ -22,3 +24,8 @@ def clean(text: str) -> str:
 def counted(count: int, noun: str) -> str:
     """Return `1 guest` or `2 guests`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def name_cpus(noun: str, cpus: CpuSet) -> str:
+    """Return `vCPU 2` or `vCPUs 2,4`."""
+    return f"{noun} {cpus}" if len(cpus) == 1 else f"{noun}s {cpus}"

@@ -31,7 +31,10 @@ class Verdict(Term):
     WOULD_SET = "would_set", "would be moved"
     PENDING = "pending", "is set; the hardware follows at the interrupt's next arrival"
     MANAGED = "managed", "the kernel manages this interrupt itself and lets nobody move it"
-    IMMOVABLE = "immovable", "its interrupt controller, or the hardware that delivers it to the vCPU, lets nobody move it"
+    IMMOVABLE = (
+        "immovable",
+        "its interrupt controller, or the hardware that delivers it to the vCPU, lets nobody move it",
+    )
     UNREAD = "unread", "its affinity could not be read, so it is left as it is until the next pass"
     GONE = "gone", "vanished while it was looked at"
     NO_VECTOR = "no_vector", "the CPUs of the target have no free interrupt vector"
@@ -76,7 +79,10 @@ class Status(Term):
 class GuestReason(Term):
     """What is worth knowing of a guest that was placed."""
 
-    CPUS_OVERLAP = "cpus_overlap", "another guest has some of its dedicated CPUs too; whoever placed the two made a mistake"
+    CPUS_OVERLAP = (
+        "cpus_overlap",
+        "another guest has some of its dedicated CPUs too; whoever placed the two made a mistake",
+    )
     DEDICATED_MASK_INVALID = (
         "dedicated_mask_invalid",
         "which of its vCPUs are dedicated cannot be read, so those count that have a CPU to themselves",

@@ -35,7 +35,7 @@ def read_claims(root: Element) -> tuple[tuple[Claim, ...], list[LeftOut]]:
         except ValueError as error:
             unresolved = isinstance(error, _Unresolved)
             reason = LeftOutReason.UNRESOLVED if unresolved else LeftOutReason.NOT_UNDERSTOOD
-            left_out.append(LeftOut(kind.value, reason, clean(f"{error}: {reason.sentence}")))
+            left_out.append(LeftOut(kind.value, reason, clean(f"{reason.sentence}: {error}")))
     return tuple(claims), left_out
 
 
@@ -116,5 +116,5 @@ def _source(source: Element | None, form: re.Pattern[str]) -> str:
     text = "" if source is None else source.get("dev", "")
     match = form.fullmatch(text)
     if match is None or not text.isprintable():
-        raise _Unresolved(f"its <source dev> is {text[:40]!r}")
+        raise _Unresolved(f"<source dev={text[:80]!r}>")
     return match[match.lastindex or 0]

@@ -70,7 +70,7 @@ def _resolve(root: HostRoot, guest: Guest) -> SeenGuest:
 
 def _unresolved(claim: Claim, why: str = "") -> LeftOut:
     reason = LeftOutReason.UNRESOLVED
-    return LeftOut(claim.kind.value, reason, clean(f"{claim.source}: {reason.sentence}{why}"))
+    return LeftOut(claim.kind.value, reason, clean(f"{reason.sentence}: {claim.source}{why}"))
 
 
 def _driver_now(root: HostRoot, address: PciAddress) -> str | None:

@@ -4,7 +4,7 @@
 import contextlib
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 import libvirt
@@ -70,25 +70,25 @@ class Hypervisor:
         """The URI without credentials."""
         return self._redacted(self._uri) or "its default URI"
 
-    def active_domains(self) -> list[Domain]:
-        """Return every active domain; raise LibvirtUnreachable when they cannot even be listed.
+    def active_domains(self) -> Iterator[Domain]:
+        """Return every active domain, each asked for when it is taken; raise LibvirtUnreachable if none can be listed.
 
         A domain that ends between the listing and its XML is left out (VIR_ERR_NO_DOMAIN). One whose XML libvirt
         refuses or does not give in time is returned with the error: it is there, and unknown.
         """
-        handles = self._list_active()
-        domains = []
+        return self._read_each(self._list_active())
+
+    def _read_each(self, handles: Mapping[str, tuple[str, Any]]) -> Iterator[Domain]:
         for uuid in tuple(handles):
             if uuid not in handles:
                 continue  # it has ended since
             name, handle = handles[uuid]
             domain = self._read(uuid, name, functools.partial(_read_xml, handle))
             if domain is not None:
-                domains.append(domain)
+                yield domain
             if self._connection is None:
                 again = self._list_again()
                 handles = handles if again is None else again
-        return domains
 
     def domain(self, uuid: str) -> Domain | None:
         """Return one domain as `active_domains` does, None when there is none; raise LibvirtUnreachable."""

@@ -8,14 +8,12 @@ from collections.abc import Collection, Container
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import Interrupt
-from irqaffinity.observe.root import PADDING, VANISHED, HostRoot, HostUnreadable, SystemCalls, read_to_end
+from irqaffinity.observe.root import PADDING, VANISHED, HostRoot, SystemCalls, read_line
 
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _SHORT = 448
 """Bytes that hold the CPU list of all but a few interrupts; a short buffer is much the cheaper."""
-_LONG = 65536
-_END = b"\n"
 _OWN_PROC = "/proc"
 _REMEDY = "--proc or [host] proc at the procfs of the host"
 
@@ -28,9 +26,9 @@ def read_interrupt(root: HostRoot, number: int) -> Interrupt | None:
 def read_interrupts(root: HostRoot, numbers: Collection[int], moved: Container[int] = ()) -> list[Interrupt]:
     """Return those of `numbers` that exist, in their order, with their affinity.
 
-    `smp` is None where the file cannot be read, `effective` where the kernel has no such file. Of the interrupts in
-    `moved` the permission is not looked at: what was written once could be written. Raises HostUnreadable without
-    /proc/irq itself, for there no interrupt could be told from one that is gone.
+    `smp` is None where the file cannot be read or is empty, for every interrupt has a CPU; `effective` where the kernel
+    has no such file. Of the interrupts in `moved` the permission is not looked at: what was written once could be
+    written. Raises HostUnreadable without /proc/irq itself, for there no interrupt could be told from one that is gone.
     """
     if not numbers:
         return []
@@ -55,8 +53,7 @@ def _read_affinity(calls: SystemCalls, folder: int, number: int, is_writable: bo
         fd = calls.open(path + "smp_affinity_list", _READ, dir_fd=folder)
         try:
             is_writable = is_writable or calls.fstat(fd).st_mode & stat.S_IWUSR != 0
-            data = calls.read(fd, _SHORT)
-            smp = _parse(data if data.endswith(_END) else read_to_end(calls, fd, _LONG, data))
+            smp = _parse(read_line(calls, fd, _SHORT)) or None
         finally:
             calls.close(fd)
     except OSError as error:
@@ -64,8 +61,7 @@ def _read_affinity(calls: SystemCalls, folder: int, number: int, is_writable: bo
     try:
         fd = calls.open(path + "effective_affinity_list", _READ, dir_fd=folder)
         try:
-            data = calls.read(fd, _SHORT)
-            effective = _parse(data if data.endswith(_END) else read_to_end(calls, fd, _LONG, data))
+            effective = _parse(read_line(calls, fd, _SHORT))
         finally:
             calls.close(fd)
     except OSError:
@@ -98,8 +94,8 @@ def read_boot_id(root: HostRoot) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _parse(data: bytes) -> CpuSet | None:
-    """Return the CPUs of an affinity file, None for what is no such list; no interrupt has an empty one."""
+    """Return the CPUs of an affinity file, None for what is no such list."""
     try:
-        return CpuSet.parse(data.decode("ascii", "replace").strip(PADDING)) or None
+        return CpuSet.parse(data.decode("ascii", "replace").strip(PADDING))
     except ValueError:
         return None

@@ -49,13 +49,13 @@ class HostRoot:
         return f"{self.proc}/irq/{number}/smp_affinity_list"
 
     def read(self, path: str) -> str:
-        """Return the text of a small file without surrounding space and NULs; raise OSError.
+        """Return the text of a file of one line, without surrounding space and NULs; raise OSError.
 
-        The kernel gives a long list a page at a time, and some kernels end one with a NUL (5.15-rc, and backports).
+        Some kernels end a list with a NUL behind its newline (5.15-rc, and backports).
         """
         fd = self.calls.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return read_to_end(self.calls, fd, _LARGEST).decode("utf-8", "replace").strip(PADDING)
+            return read_line(self.calls, fd, _LARGEST).decode("utf-8", "replace").strip(PADDING)
         finally:
             self.calls.close(fd)
 
@@ -105,9 +105,15 @@ class HostRoot:
         return True
 
 
-def read_to_end(calls: SystemCalls, fd: int, length: int, start: bytes = b"") -> bytes:
-    """Return `start` and what is left of a file, read in parts of `length` bytes: a read may give less than there is."""
-    parts = [start]
-    while part := calls.read(fd, length):
-        parts.append(part)
-    return b"".join(parts)
+def read_line(calls: SystemCalls, fd: int, length: int) -> bytes:
+    """Return a file of one line, up to its newline or its end; the first read asks for `length` bytes.
+
+    A read may give less than there is: the kernel gives a long list a page at a time, cut within a number.
+    """
+    data = calls.read(fd, length)
+    while not data.endswith(b"\n"):
+        more = calls.read(fd, _LARGEST)
+        if not more:
+            break
+        data += more
+    return data

@@ -9,7 +9,7 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Guest, GuestId, LeftOut, UnreadableGuest
 from irqaffinity.model.host import DeviceClaim
 from irqaffinity.model.record import RememberedSpecs
-from irqaffinity.model.text import clean
+from irqaffinity.model.text import clean, name_cpus
 from irqaffinity.model.verdict import GuestReason, Status
 from irqaffinity.plan.dedicated import Dedication, Pins
 from irqaffinity.plan.policy import Policy, WithoutMask
@@ -86,7 +86,7 @@ def plan_guest(
         dedication=dedication,
         chosen=chosen,
         reason=next(iter(notes), None),
-        message=clean("; ".join(filter(None, [why_not, *notes.values()]))) or None,
+        message="; ".join(filter(None, [why_not, *notes.values()])) or None,
         left_out=left_out,
     )
 
@@ -94,7 +94,7 @@ def plan_guest(
 def _notes(guest: Guest, dedication: Dedication, chosen: Pins | None) -> Iterator[tuple[GuestReason, str]]:
     """Give what is worth knowing of a guest beside its status, the gravest first, each with its sentence."""
     if dedication.overlaps:
-        who = "; ".join(f"{uuid} has CPUs {cpus}" for uuid, cpus in dedication.overlaps.items())
+        who = "; ".join(f"guest {uuid} has {name_cpus('CPU', cpus)}" for uuid, cpus in dedication.overlaps.items())
         yield GuestReason.CPUS_OVERLAP, f"{GuestReason.CPUS_OVERLAP.sentence}: {who}"
     if dedication.said.trouble is not None:
         reason = GuestReason.DEDICATED_MASK_INVALID

@@ -61,7 +61,9 @@ def _nearest(online: Cpus, node: int, topology: Topology) -> Near:
     far = {other: distances[other] for other, of_node in topology.nodes.items() if other in distances and of_node}
     reached = {other: far[other] for other in far if any(cpu in topology.nodes[other] for cpu in online.values())}
     if not reached:
-        return _told(online, DeviceReason.REMOTE_NODE, "; all of them serve, for the distances of the nodes are unknown")
+        return _told(
+            online, DeviceReason.REMOTE_NODE, "; all of them serve, for the distances of the nodes are unknown"
+        )
     distance = min(reached.values())
     nearest = sorted(other for other in reached if reached[other] == distance)
     near = {key: cpu for key, cpu in online.items() if any(cpu in topology.nodes[other] for other in nearest)}

@@ -46,9 +46,7 @@ def release_device(
     return handled
 
 
-def _give_back(
-    address: PciAddress, interrupt: Interrupt, record: Record, target: CpuSet, online: CpuSet
-) -> Action:
+def _give_back(address: PciAddress, interrupt: Interrupt, record: Record, target: CpuSet, online: CpuSet) -> Action:
     is_in_place = interrupt.smp == target
     offline = None if is_in_place or target & online else Verdict.OFFLINE
     return Action(

@@ -18,11 +18,11 @@ def remember(
     Where that is more than can be kept, guests that libvirt does not know (not in `known`) go first, and the oldest of
     them before others.
     """
-    newer = {uuid: told[uuid] for uuid in told if uuid not in specs or specs[uuid].timestamp < told[uuid].timestamp}
+    newer = {uuid: told[uuid] for uuid in told if uuid not in specs or told[uuid].is_newer_than(specs[uuid])}
     if not newer:
         return specs
     kept = {**specs, **newer}
     if len(kept) <= MOST:
         return kept
-    ranked = sorted(kept, key=lambda uuid: (uuid in known, kept[uuid].timestamp), reverse=True)
+    ranked = sorted(kept, key=lambda uuid: (uuid in known, kept[uuid].sent), reverse=True)
     return {uuid: kept[uuid] for uuid in ranked[:MOST]}

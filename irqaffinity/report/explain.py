@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why an interrupt, a device or a guest is where it is: the rules in their order, each with the values it was given."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -10,7 +11,7 @@ from irqaffinity.model.guest import Guest, GuestId
 from irqaffinity.model.host import Device, Topology
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record
-from irqaffinity.model.text import clean
+from irqaffinity.model.text import clean, name_cpus
 from irqaffinity.model.verdict import Status
 from irqaffinity.plan.guests import GuestPlan, MaskSource
 from irqaffinity.plan.policy import Distribution, Policy
@@ -19,7 +20,6 @@ from irqaffinity.report.table import (
     describe_left_out,
     describe_target,
     merge_numbers,
-    name_cpus,
     name_service,
     unite,
 )
@@ -103,7 +103,7 @@ def explain_device(
     named = f", named by <{plan.kind.value}>" if plan.kind is not None else ""
     yield "device", f"{plan.address}, driver {plan.driver or 'none'}{named}"
     if policy.device_specs:
-        tags = f", tags {dict(plan.tags)}" if plan.tags else ""
+        tags = f", tags {json.dumps(dict(plan.tags), ensure_ascii=False)}" if plan.tags else ""
         yield "device_spec", f"{len(policy.device_specs)} configured; the first that matches counts{clean(tags)}"
     else:
         yield "device_spec", "none is configured: every device of a guest is meant"

@@ -78,13 +78,15 @@ def _subjects(outcome: Outcome) -> Iterator[_Subject]:
 
 
 def _log_changes(outcome: Outcome) -> None:
-    moved: dict[str, list[Action]] = defaultdict(list)
+    """Tell what was written: interrupts that were placed, and those that were given back, are not the same news."""
+    written: dict[tuple[str, bool], list[Action]] = defaultdict(list)
     for result in outcome.results:
         if result.was_written:
-            moved[result.action.owner].append(result.action)
-    for owner, actions in sorted(moved.items()):
+            written[result.action.owner, result.action.is_release].append(result.action)
+    for (owner, is_release), actions in sorted(written.items()):
         devices = ", ".join(sorted({str(action.device) for action in actions}))
-        LOG.info("guest %s: moved %s of %s", owner, counted(len(actions), "interrupt"), devices)
+        done = "gave back" if is_release else "placed"
+        LOG.info("guest %s: %s %s of %s", owner, done, counted(len(actions), "interrupt"), devices)
 
 
 def _log_each(outcome: Outcome) -> None:

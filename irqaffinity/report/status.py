@@ -72,10 +72,12 @@ def render_status(status: Mapping[str, Any]) -> str:
 def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     yield f"irqaffinity {status['version']} on {status['host']}, pid {status['pid']}, since {status['started']}"
     for name, link in status["connections"].items():
-        yield f"{name:<13} {_describe_link(link)}"
+        yield f"{name:<13} {_describe_link(link, 'served at' if name == 'metrics' else 'connected to')}"
     yield f"{'state':<13} {status['state_unsaved'] or 'stored'}"
     if status["rivals"]:
         yield f"{'rivals':<13} {', '.join(status['rivals'])} moves interrupts too: {status['advice']}"
+    for clock in status.get("clocks_ahead", ()):
+        yield f"{'clock':<13} {clock['publisher']} is {clock['seconds']} s ahead of this host, at {clock['seen']}"
     yield f"{'last audit':<13} {_describe_audit(status['last_audit'])}"
     yield f"{'counters':<13} {_describe_counters(status['counters'])}"
     if status["settling"]:
@@ -84,9 +86,9 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     yield from _placement_lines(status["placement"])
 
 
-def _describe_link(link: Mapping[str, Any]) -> str:
+def _describe_link(link: Mapping[str, Any], verb: str) -> str:
     if link["state"] == "connected":
-        return f"connected to {link['peer']} since {link['since']}"
+        return f"{verb} {link['peer']} since {link['since']}"
     return f"{link['state']} since {link['since']}: {link['trouble']}"
 
 

@@ -11,7 +11,7 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import LeftOut
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.text import counted
+from irqaffinity.model.text import counted, name_cpus
 from irqaffinity.model.verdict import DeviceReason, Status, Verdict
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
@@ -107,11 +107,6 @@ def name_service(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str | None:
     if all(device.vcpus is None and device.target is not None for device in served):
         return "its emulator's CPUs"
     return f"{name_cpus('vCPU', guest.irq_vcpus or CpuSet())} on {name_cpus('CPU', guest.irq_pcpus or CpuSet())}"
-
-
-def name_cpus(noun: str, cpus: CpuSet) -> str:
-    """Return `vCPU 2` or `vCPUs 2,4`."""
-    return f"{noun} {cpus}" if len(cpus) == 1 else f"{noun}s {cpus}"
 
 
 def describe_target(device: DevicePlan) -> str:

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The grammar of `[pci] device_spec`, and whether a device matches: both as Nova's option of that name.
 
-The source of the rules is nova/pci/devspec.py; what differs on purpose: PCI domains above FFFF are accepted, for the
-kernel has them (Intel VMD).
+The source of the rules is nova/pci/devspec.py, which reads numbers with int(text, 16): `0x0a`, `+a` and `0_a` are one.
+What differs on purpose: an empty list and a `devname` that is no string are refused, PCI domains above FFFF are
+accepted, for the kernel has them (Intel VMD), and `remote_managed` does not take part in the match, for which Nova
+looks at the serial number of the card.
 """
 
 import json
+import math
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from irqaffinity.model.host import Device
 from irqaffinity.model.pci import PciAddress
@@ -17,11 +22,16 @@ from irqaffinity.model.text import clean
 _FIELDS = ("domain", "bus", "slot", "function")
 _HIGHEST = {"domain": 0xFFFFFFFF, "bus": 0xFF, "slot": 0x1F, "function": 0x7, "vendor_id": 0xFFFF, "product_id": 0xFFFF}
 _WIDTH = {"domain": 4, "bus": 2, "slot": 2, "function": 1, "vendor_id": 4, "product_id": 4}
-_HEX_NUMBER = re.compile(r"(0[xX])?[0-9a-fA-F]{1,16}")
 _WILD = "*"
-_KNOWN = frozenset({"vendor_id", "product_id", "devname", "address"})
+_BOOLEANS = ("live_migratable", "managed", "one_time_use")
+_WORDS = ("1", "t", "true", "on", "y", "yes", "0", "f", "false", "off", "n", "no")
+"""What is a boolean for Nova, in any case: oslo.utils' bool_from_string, strict. null is as good as absent there."""
 
-Tags = Mapping[str, str | None]
+_DEEPEST = 64
+"""How many lists and objects may stand within each other in a tag: far more than mean anything."""
+
+Tags = Mapping[str, Any]
+"""Any JSON by name; text in it is on one printable line (model/text)."""
 
 
 class DeviceSpecError(ValueError):
@@ -88,27 +98,51 @@ def parse_device_spec(text: str) -> tuple[DeviceSpec, ...]:
 def _parse_object(value: object) -> DeviceSpec:
     if not isinstance(value, dict):
         raise DeviceSpecError(f'{_shown(value)} is not a JSON object such as {{"address": "0000:81:00.0"}}')
-    texts = {key: _text(key, item) for key, item in value.items() if not (key == "address" and isinstance(item, dict))}
-    vendor, product = (_hex(key, texts.pop(key, _WILD) or "") for key in ("vendor_id", "product_id"))
-    netdev = texts.pop("devname", None) or None
-    texts.pop("address", None)
-    address = value.get("address") or None
+    tags = dict(value)
+    vendor = _hex("vendor_id", _text("vendor_id", tags.pop("vendor_id", _WILD)).strip())
+    product = _hex("product_id", _text("product_id", tags.pop("product_id", _WILD)))
+    netdev = _text("devname", tags.pop("devname", "")) or None
+    address = tags.pop("address", None) or None
     if address and netdev:
         raise DeviceSpecError('"devname" and "address" exclude each other; keep one')
-    pattern = None
+    for name in _BOOLEANS:
+        _check_boolean(name, tags.get(name))
+    pattern = None if address is None else _parse_address(address)
+    kept = {clean(name): _kept(item) for name, item in tags.items()}
+    return DeviceSpec(vendor=vendor, product=product, netdev=netdev, address=pattern, tags=kept)
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise DeviceSpecError(f'"{name}" has to be a string, and {_shown(value)} is none')
+
+
+def _check_boolean(name: str, value: object) -> None:
+    """Raise DeviceSpecError for a tag that is neither absent nor what Nova takes for a boolean: JSON's, or a word."""
+    if value is not None and str(value).strip().lower() not in _WORDS:
+        raise DeviceSpecError(f'"{name}" has to be true or false, and {_shown(value)} is neither')
+
+
+def _kept(value: Any, depth: int = 1) -> Any:
+    """Return a tag as it can be shown: its text on one line, and numbers that JSON has not, such as NaN, as text."""
+    if depth > _DEEPEST:
+        raise DeviceSpecError(f"a tag has more than {_DEEPEST} lists and objects within each other")
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list):
+        return [_kept(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {clean(name): _kept(item, depth + 1) for name, item in value.items()}
+    return value
+
+
+def _parse_address(address: object) -> AddressPattern:
     if isinstance(address, dict):
-        pattern = _parse_expressions(address)
-    elif isinstance(address, str):
-        pattern = _parse_glob(address)
-    tags = {clean(key): item if item is None else clean(item) for key, item in texts.items()}
-    return DeviceSpec(vendor=vendor, product=product, netdev=netdev, address=pattern, tags=tags)
-
-
-def _text(key: str, item: object) -> str | None:
-    """Return a value that has to be a string; a tag may be null too (Nova: a tunnelled physical_network)."""
-    if isinstance(item, str) or (item is None and key not in _KNOWN):
-        return item
-    raise DeviceSpecError(f'"{clean(key)}" has to be a string, and {_shown(item)} is none')
+        return _parse_expressions(address)
+    return _parse_glob(_text("address", address))
 
 
 def _parse_glob(text: str) -> AddressPattern:
@@ -117,8 +151,9 @@ def _parse_glob(text: str) -> AddressPattern:
     parts = front.split(":")
     if len(parts) > len(_FIELDS) - 1:
         raise DeviceSpecError(f'"address" {_shown(text)} has more parts than domain:bus:slot.function')
-    parts = [""] * (len(_FIELDS) - 1 - len(parts)) + parts + [function]
-    digits = [_hex(name, part.strip() or _WILD) for name, part in zip(_FIELDS, parts, strict=True)]
+    parts = [""] * (len(_FIELDS) - 1 - len(parts)) + [part.strip() for part in parts]
+    parts = [part or _WILD for part in parts] + [function.strip() if function else _WILD]
+    digits = [_hex(name, part) for name, part in zip(_FIELDS, parts, strict=True)]
     expressions = tuple(re.compile("" if part is None else rf"{part}\Z") for part in digits)
     literal = None if None in digits else "{}:{}:{}.{}".format(*digits)
     return AddressPattern(expressions, literal)
@@ -126,25 +161,31 @@ def _parse_glob(text: str) -> AddressPattern:
 
 def _parse_expressions(address: Mapping[str, object]) -> AddressPattern:
     """Read one regular expression a field; a field that is missing means any."""
-    texts = [_text("address", address.get(name, ".*")) or "" for name in _FIELDS]
+    texts = [_text(name, address.get(name, ".*")) for name in _FIELDS]
     try:
-        expressions = tuple(re.compile(text) for text in texts)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what may mean something else in a later Python means this today
+            expressions = tuple(re.compile(text) for text in texts)
     except (re.error, OverflowError, RecursionError) as error:
-        raise DeviceSpecError(f'"address" {_shown(address)}: {error}') from error
+        raise DeviceSpecError(f'"address" {_shown(address)}: {clean(str(error))}') from error
     return AddressPattern(expressions, literal="{}:{}:{}.{}".format(*texts))
 
 
 def _hex(name: str, text: str) -> str | None:
     """Return `text` as sysfs writes this field, or None when it is `*`."""
-    if text.strip() == _WILD:
+    if text == _WILD:
         return None
-    if not _HEX_NUMBER.fullmatch(text.strip()):
-        raise DeviceSpecError(f'"{name}" {_shown(text)} is not a hexadecimal number')
-    number = int(text, 16)
+    try:
+        number = int(text, 16)
+    except ValueError as error:
+        raise DeviceSpecError(f'"{name}" {_shown(text)} is not a hexadecimal number') from error
     if number > _HIGHEST[name]:
         raise DeviceSpecError(f'"{name}" {_shown(text)} is above {_HIGHEST[name]:X}')
     return f"{number:0{_WIDTH[name]}x}"
 
 
 def _shown(value: object) -> str:
-    return clean(json.dumps(value, ensure_ascii=False))
+    try:
+        return clean(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        return "what is nested so deep"

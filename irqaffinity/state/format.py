@@ -5,7 +5,10 @@
  "records": [{"device": "0000:81:00.2", "irq": 142, "owner": "<uuid>", "driver": "vfio-pci", "original": "0-31",
               "written": "21,23", "previous": null, "spread_over": null, "next_cpu": false}],
  "managed": [{"device": "0000:01:00.0", "irq": 36, "action": "nvme0q1", "verdict": "managed"}],
- "extra_specs": {"<uuid>": {"mask": "1-4,^3", "timestamp": "2026-11-20 12:00:00"}}}
+ "extra_specs": {"<uuid>": {"mask": "1-4,^3", "timestamp": "2026-11-20 12:00:00", "publisher": "cmp-12",
+                            "arrived": "2026-11-20 12:00:01"}}}
+
+`verdict`, `publisher` and `arrived` may be missing, as in the state of a program that did not know them.
 """
 
 import logging
@@ -55,7 +58,12 @@ def encode(state: State, boot_id: str) -> dict[str, Any]:
             for irq, known in sorted(state.fixed.items())
         ],
         "extra_specs": {
-            uuid: {"mask": specs.mask, "timestamp": specs.timestamp}
+            uuid: {
+                "mask": specs.mask,
+                "timestamp": specs.timestamp,
+                "publisher": specs.publisher,
+                "arrived": specs.arrived,
+            }
             for uuid, specs in sorted(state.extra_specs.items())
         },
     }
@@ -67,7 +75,12 @@ def decode(document: Any, boot_id: str) -> State:
         if type(document["schema"]) is not int or document["schema"] != SCHEMA:
             raise BadState(f"its schema is {clean(str(document['schema']))}, and this program knows {SCHEMA}")
         extra_specs = {
-            parse_guest_id(uuid): RememberedSpecs(_optional_text(specs["mask"]), clean(specs["timestamp"]))
+            parse_guest_id(uuid): RememberedSpecs(
+                _optional_text(specs["mask"]),
+                clean(specs["timestamp"]),
+                _optional_text(specs.get("publisher")),
+                _optional_text(specs.get("arrived")),
+            )
             for uuid, specs in document["extra_specs"].items()
         }
         if document["boot_id"] != boot_id:

@@ -92,7 +92,7 @@ class Scene:
         self._generation += 1
         hypervisor = Hypervisor(make_libvirt(self.folder / f"libvirt-{self._generation}", self.domains))
         try:
-            return hypervisor.active_domains()
+            return list(hypervisor.active_domains())
         finally:
             hypervisor.close()
 

@@ -11,6 +11,7 @@ from irqaffinity.model.host import Device, DeviceClaim, HostSnapshot, Topology
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record, State
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.plan import Plan
 from irqaffinity.spec.mask import EXTRA_SPEC
 
@@ -90,7 +91,9 @@ def make_snapshot(
         unreadable=tuple(unreadable),
         claims={
             guest.uuid: tuple(
-                DeviceClaim(claim.address, claim.kind, present[claim.address].driver if claim.address in present else None)
+                DeviceClaim(
+                    claim.address, claim.kind, present[claim.address].driver if claim.address in present else None
+                )
                 for claim in guest.claims
                 if claim.address
             )
@@ -119,8 +122,10 @@ def make_record(
 
 def apply_plan(snapshot: HostSnapshot, plan: Plan) -> tuple[HostSnapshot, State]:
     """Return the host and the state after every write of `plan` has worked; what cannot be moved stays."""
-    targets = {(action.device, action.number): action.target for action in plan.actions if action.foregone is None}
-    given_back = {(action.device, action.number) for action in plan.actions if action.is_release}
+    tried = [action for action in plan.actions if action.foregone is None and action.current is not None]
+    targets = {(action.device, action.number): action.target for action in tried}
+    fixed = [action for action in plan.actions if action.foregone in (Verdict.MANAGED, Verdict.IMMOVABLE)]
+    given_back = {(action.device, action.number) for action in (*tried, *fixed) if action.is_release}
     devices = {
         address: replace(
             device,

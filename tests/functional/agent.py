@@ -54,6 +54,7 @@ class Agent:
         if transport_url is not None:
             self.options["DEFAULT"]["transport_url"] = transport_url.replace("$", "$$")
         self.environment: dict[str, str] = {}
+        self.arguments: list[str | Path] = ["--config-file", self.configuration]
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -82,7 +83,7 @@ class Agent:
         self.write_configuration()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "--config-file", self.configuration, "agent"],
+                [PROGRAM, *self.arguments, "agent"],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.environment},
@@ -140,7 +141,7 @@ class Agent:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the program with the agent's configuration."""
-        command = [PROGRAM, "--config-file", self.configuration, *arguments]
+        command = [PROGRAM, *self.arguments, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
 
     def smp(self, number: int) -> str:

@@ -7,9 +7,11 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import amqp
 import libvirt
 import pytest
 
@@ -246,6 +248,33 @@ def memory(agent: Agent) -> float:
     return int(fields[1]) * 4096 / 1024**2
 
 
+def test_a_mask_from_a_clock_that_is_ahead_is_heeded_and_the_clock_told(
+    full_stage: Stage, broker: RabbitMQ, nova: Nova
+) -> None:
+    stage = full_stage
+    stage.agent.start()
+    stage.agent.wait_connected("broker")
+    stage.create(VF0, metadata=nova_metadata("nfv"))
+    stage.agent.wait_placed(irq40="2-3")
+    body = {
+        "event_type": "instance.update",
+        "publisher_id": f"nova-compute:{HOST}",
+        "timestamp": (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "payload": versioned(GUEST, HOST, DEDICATED | {"hw:pci_irq_affinity_mask": "1"}),
+    }
+    with broker.connect() as connection:
+        message = amqp.Message(json.dumps(body).encode())
+        connection.default_channel.basic_publish(message, "nova", "versioned_notifications.info")
+    stage.agent.wait_placed(irq40="3")
+    told = wait_for("the clock in the status", lambda: stage.agent.status()["clocks_ahead"])
+    assert (told[0]["publisher"], told[0]["seconds"] // 60 in (59, 60)) == (HOST, True)
+    stage.agent.wait_logged(f"the clock of {HOST} is 3")
+    assert f"clock         {HOST} is 3" in stage.agent.run("status").stdout
+    checked = stage.agent.run("check")
+    assert f"clock          FAILED  the clock of {HOST} was 3" in checked.stdout
+    assert checked.returncode == 1
+
+
 def test_a_forged_mask_chooses_among_the_guests_own_cpus_at_most(full_stage: Stage, nova: Nova) -> None:
     stage = full_stage
     stage.agent.start()
@@ -371,6 +400,69 @@ def test_a_bad_configuration_on_sighup_changes_nothing_and_a_good_one_is_taken_o
     assert "[state] path has changed: restart needed" in stage.agent.log()
 
 
+def test_a_configuration_that_cannot_be_read_on_sighup_keeps_every_exclusion(stage: Stage) -> None:
+    """At the usual place, where a file that cannot be looked at must not count as none."""
+    agent = stage.agent
+    place = agent.folder / ".irqaffinity"
+    place.mkdir()
+    (place / "irqaffinity.conf").symlink_to(agent.configuration)
+    agent.environment["HOME"] = str(agent.folder)
+    agent.arguments = []
+    agent.set("pci", device_spec=json.dumps({"address": VF0}))
+    agent.start()
+    stage.create(VF0, VF1)
+    agent.wait_placed(irq40="2-3", irq50="0-15")
+    kept = place.rename(agent.folder / "kept")
+    for times, make in enumerate(
+        (lambda: place.symlink_to(place.name), place.touch, lambda: place.symlink_to("no")), 1
+    ):
+        make()
+        agent.signal(signal.SIGHUP)
+        agent.wait_logged("the configuration is left as it was: ", times)
+        place.unlink()
+    kept.rename(place)
+    agent.configuration.unlink()
+    agent.configuration.mkdir()
+    agent.signal(signal.SIGHUP)
+    agent.wait_logged("irqaffinity.conf cannot be read: Is a directory")
+    assert agent.log().count("the configuration is left as it was: ") == 4
+    stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "0-15")
+    agent.signal(signal.SIGUSR1)
+    agent.wait_placed(irq40="2-3", irq50="0-15")
+    agent.configuration.rmdir()
+    agent.set("pci", device_spec=json.dumps({"address": VF1}))
+    agent.write_configuration()
+    agent.signal(signal.SIGHUP)
+    agent.wait_placed(irq40="0-15", irq50="2-3")
+
+
+def test_the_devices_of_nova_conf_are_read_again_on_sighup(stage: Stage) -> None:
+    agent = stage.agent
+    nova_conf = agent.folder / "nova.conf"
+    agent.arguments += ["--nova-config", nova_conf]
+    nova_conf.write_text(
+        f'[DEFAULT]\nhost = {HOST}\n[pci]\npassthrough_whitelist = {{"address": "{VF0}", "one_time_use": true}}\n'
+        "[placement]\nnuma = nonsense\n[notifications]\nenabled = nonsense\n"
+    )
+    agent.start()
+    agent.wait_logged("nova.conf: [pci] passthrough_whitelist is an old name, and read as [pci] device_spec")
+    stage.create(VF0, VF1)
+    agent.wait_placed(irq40="2-3", irq50="0-15")
+    found = json.loads(agent.run("audit", "--once", "--dry-run", "-f", "json").stdout)
+    assert [(device["address"], device["tags"]) for device in found["devices"]] == [
+        (VF0, {"one_time_use": True}),
+        (VF1, {}),
+    ]
+    nova_conf.write_text('[pci]\ndevice_spec = {"managed": "maybe"}\n')
+    agent.signal(signal.SIGHUP)
+    agent.wait_logged(
+        f'the configuration is left as it was: {nova_conf}: [pci] device_spec: "managed" has to be true or false'
+    )
+    nova_conf.write_text(f'[pci]\ndevice_spec = {{"address": "{VF1}"}}\n')
+    agent.signal(signal.SIGHUP)
+    agent.wait_placed(irq40="0-15", irq50="2-3")
+
+
 def test_a_second_agent_is_refused(stage: Stage) -> None:
     stage.agent.start()
     done = stage.agent.run("agent")
@@ -450,6 +542,28 @@ def test_metrics_are_served_on_loopback_when_they_are_asked_for(full_stage: Stag
     stage.libvirtd.stop()
     wait_for("the loss of libvirt", lambda: get("/readyz")[0] == 503)
     assert get("/healthz")[0] == 200
+
+
+def test_metrics_that_cannot_be_served_do_not_stop_placement_and_come_later(stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        stage.agent.set("metrics", enabled=True, port=taken.getsockname()[1])
+        stage.agent.start()
+        stage.create(VF0)
+        stage.agent.wait_placed(irq40="2-3")
+        trouble = wait_for("the trouble in the status", lambda: stage.agent.link("metrics").get("trouble"))
+        assert "Address already in use" in trouble
+        assert "metrics       not connected since" in stage.agent.run("status").stdout
+    stage.agent.wait_connected("metrics")
+    assert "metrics       served at http://127.0.0.1:" in stage.agent.run("status").stdout
+
+
+def test_an_interrupt_from_the_keyboard_ends_the_agent_in_order(stage: Stage) -> None:
+    stage.agent.start()
+    stage.agent.signal(signal.SIGINT)
+    assert stage.agent.process is not None
+    assert stage.agent.process.wait(LIMIT) == 130
+    assert "Traceback" not in stage.agent.log()
+    assert stage.agent.status() == {}
 
 
 def test_nothing_of_oslo_messaging_is_imported_without_notifications(stage: Stage) -> None:

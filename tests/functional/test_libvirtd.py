@@ -73,27 +73,27 @@ def test_a_pin_that_was_changed_on_the_running_guest_is_seen(small_guest: Libvir
 
 def test_a_guest_that_was_destroyed_is_gone(small_guest: Libvirtd) -> None:
     hypervisor = Hypervisor(small_guest.uri(*SYSTEM))
-    assert [found.uuid for found in hypervisor.active_domains()] == [GUEST]
+    assert [found.uuid for found in list(hypervisor.active_domains())] == [GUEST]
     small_guest.virsh(*SYSTEM, "destroy", "small")
-    assert hypervisor.active_domains() == []
+    assert list(hypervisor.active_domains()) == []
 
 
 def test_a_daemon_that_is_stopped_is_given_up_after_the_deadline(small_guest: Libvirtd) -> None:
     hypervisor = Hypervisor(small_guest.uri(*SYSTEM), deadline=0.5)
-    assert hypervisor.active_domains()
+    assert list(hypervisor.active_domains())
     with small_guest.standing_still(), pytest.raises(LibvirtUnreachable, match=r"did not answer within 0.5 s"):
-        hypervisor.active_domains()
+        list(hypervisor.active_domains())
 
 
 def test_a_daemon_that_was_killed_is_reached_again_after_its_restart(small_guest: Libvirtd) -> None:
     hypervisor = Hypervisor(small_guest.uri(*TEST))
-    assert hypervisor.active_domains()
+    assert list(hypervisor.active_domains())
     small_guest.virsh(*SYSTEM, "destroy", "small")
     small_guest.stop()
     with pytest.raises(LibvirtUnreachable, match="is not reachable"):
-        hypervisor.active_domains()
+        list(hypervisor.active_domains())
     small_guest.start()
-    assert hypervisor.active_domains()
+    assert list(hypervisor.active_domains())
 
 
 def test_guests_come_and_go_over_a_socket_and_nothing_is_lost_without_libvirt(libvirtd: Libvirtd, scene: Scene) -> None:
@@ -105,7 +105,7 @@ def test_guests_come_and_go_over_a_socket_and_nothing_is_lost_without_libvirt(li
     xml.write_text(guest)
     hypervisor = Hypervisor(libvirtd.uri(*TEST))
     scene.list_domains = hypervisor.active_domains
-    hypervisor.active_domains()  # the test driver keeps its domains as long as somebody is connected
+    list(hypervisor.active_domains())  # the test driver keeps its domains as long as somebody is connected
     libvirtd.virsh(*TEST, "create", str(xml))
     assert document(scene.audit())["summary"]["set"] == 2
     assert scene.host.smp(40) == "2-3"
@@ -116,7 +116,7 @@ def test_guests_come_and_go_over_a_socket_and_nothing_is_lost_without_libvirt(li
     assert scene.host.smp(40) == "2-3"
 
     libvirtd.start()
-    hypervisor.active_domains()
+    list(hypervisor.active_domains())
     libvirtd.virsh(*TEST, "create", str(xml))
     assert scene.audit().summary()["set"] == 0
     libvirtd.virsh(*TEST, "destroy", "vm")

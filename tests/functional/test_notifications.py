@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -417,11 +418,35 @@ def test_a_node_with_an_impossible_name_is_no_end(settings: Broker, broker: Rabb
 
 
 @pytest.mark.usefixtures("quiet")
-def test_extra_specs_of_a_clock_that_is_far_ahead_are_not_believed(settings: Broker, broker: RabbitMQ) -> None:
+def test_extra_specs_of_a_clock_that_is_far_ahead_are_heeded_told_and_outlasted(
+    settings: Broker, broker: RabbitMQ, caplog: pytest.LogCaptureFixture
+) -> None:
+    def message(timestamp: str, mask: str) -> bytes:
+        specs = {"hw:pci_irq_affinity_mask": mask}
+        body = {"event_type": "instance.create.end", "publisher_id": f"nova-compute:{HERE}", "timestamp": timestamp}
+        return json.dumps(body | {"payload": versioned(GUEST, HERE, specs)}).encode()
+
+    with listening(settings) as made:
+        made.wait_up()
+        publish_raw(broker, message("9999-12-31 23:59:58", "0"), message("9999-12-31 23:59:59", "1"))
+        made.wait_handled(2)
+        taken = made.queue.take(0)
+        assert (set(taken.guests), taken.specs[GuestId(GUEST)].mask) == ({GUEST}, "1")
+        assert [record.getMessage()[:22] for record in caplog.records if record.levelname == "WARNING"] == [
+            f"the clock of {HERE} is "
+        ]
+        made.queue.tell(GuestId(GUEST), taken.specs[GuestId(GUEST)])
+        publish_raw(broker, message(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"), "2"))
+        made.wait_handled(3)
+        assert made.take().specs[GuestId(GUEST)].mask == "2"
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_day_that_no_calendar_has_costs_the_mask_and_not_the_wake_up(settings: Broker, broker: RabbitMQ) -> None:
     message = {
         "event_type": "instance.create.end",
         "publisher_id": f"nova-compute:{HERE}",
-        "timestamp": "9999-12-31 23:59:59",
+        "timestamp": "2026-02-30 12:00:00",
         "payload": versioned(GUEST, HERE, {"hw:pci_irq_affinity_mask": "1"}),
     }
     with listening(settings) as made:

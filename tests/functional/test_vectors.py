@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.listen.queue import WakeQueue
-from irqaffinity.listen.vectors import EVENT, Untraceable, VectorListener, instance_name, probe
+from irqaffinity.listen.tracing import EVENT, Untraceable, instance_name, probe
+from irqaffinity.listen.vectors import VectorListener
 from tests.functional.agent import wait_for
 
 
@@ -35,8 +36,8 @@ def start(tmp_path: Path) -> Iterator[Callable[[Path], VectorListener]]:
     """Starts a listener, and stops it however the test ends."""
     started: list[tuple[VectorListener, threading.Thread]] = []
 
-    def run(tracing: Path) -> VectorListener:
-        listener = VectorListener(WakeQueue(), str(tracing), instance_name(str(tmp_path)))
+    def run(tracing: Path, queue: WakeQueue | None = None) -> VectorListener:
+        listener = VectorListener(queue or WakeQueue(), str(tracing), instance_name(str(tmp_path)))
         thread = threading.Thread(target=listener.run)
         thread.start()
         started.append((listener, thread))
@@ -83,6 +84,74 @@ def test_an_instance_that_a_killed_agent_left_is_emptied_and_used(
     assert "sched_switch:" not in (folder / "trace").read_text()
     listener.stop()
     wait_for("the instance to go", lambda: not folder.exists())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("tracing_on", "0", "tracing_on was '1', and is '0'"),
+        (f"{EVENT}/enable", "0", f"{EVENT}/enable was '1', and is '0'"),
+        ("events/enable", "0", f"{EVENT}/enable was '1', and is '0'"),
+        ("set_event", "", f"{EVENT}/enable was '1', and is '0'"),
+        (f"{EVENT}/filter", "irq==1", f"{EVENT}/filter was 'reserve==0', and is 'irq==1'"),
+        ("set_event_pid", "1", "set_event_pid was '', and is '1'"),
+        ("tracing_cpumask", "1", "tracing_cpumask was "),
+        ("trace_options", "raw", "trace_options has changed"),
+    ],
+)
+def test_an_instance_that_somebody_switches_off_is_noticed_and_set_up_anew(
+    tmp_path: Path,
+    mount: Callable[[str], Path],
+    start: Callable[..., VectorListener],
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    text: str,
+    told: str,
+) -> None:
+    tracing, queue = mount("tracefs"), WakeQueue()
+    listener = start(tracing, queue)
+    wait_for("the listener", lambda: listener.link.state.is_up)
+    assert queue.take(0).everything
+    file = instance(tracing, tmp_path) / name
+    before = file.read_text()
+    file.write_text(text)
+    assert file.read_text() != before
+    wait_for("the loss", lambda: listener.link.losses == 1)
+    wait_for("the listener again", lambda: listener.link.state.is_up)
+    assert file.read_text() == before
+    assert queue.take(0).everything
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"vectors: somebody changed the trace instance: {told}")
+    assert warnings[0].endswith("; it is set up anew")
+
+
+def test_an_instance_whose_tracefs_is_taken_away_is_no_more_up(
+    mount: Callable[[str], Path], start: Callable[[Path], VectorListener]
+) -> None:
+    tracing = mount("tracefs")
+    listener = start(tracing)
+    wait_for("the listener", lambda: listener.link.state.is_up)
+    subprocess.run(["umount", "--lazy", tracing], check=True)
+    try:
+        wait_for("the trouble", lambda: "mount -t tracefs" in (listener.link.state.trouble or ""))
+    finally:
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", tracing], check=True)
+    wait_for("the listener again", lambda: listener.link.state.is_up)
+
+
+def test_a_new_instance_prints_events_as_they_are_read_here_whatever_the_host_prints(
+    tmp_path: Path, mount: Callable[[str], Path], start: Callable[[Path], VectorListener]
+) -> None:
+    """An instance is born with the options of the whole host's."""
+    tracing = mount("tracefs")
+    (tracing / "trace_options").write_text("raw")
+    try:
+        listener = start(tracing)
+        wait_for("the listener", lambda: listener.link.state.is_up)
+        assert "noraw" in (instance(tracing, tmp_path) / "trace_options").read_text().split()
+    finally:
+        (tracing / "trace_options").write_text("noraw")
 
 
 def test_a_tracefs_that_is_mounted_late_is_found(

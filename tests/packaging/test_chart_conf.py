@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from irqaffinity.conf.broker import load_broker
-from irqaffinity.conf.load import Settings, load
+from irqaffinity.conf.load import ConfigError, Settings, load
 from irqaffinity.listen.broker import Broker
 from irqaffinity.plan.policy import Numa
 from tests.packaging.chart import Chart
@@ -117,7 +117,8 @@ def test_what_conf_says_goes_before_what_is_filled_in(chart: Chart, tmp_path: Pa
 
 def test_a_line_break_in_a_value_begins_no_option(chart: Chart, tmp_path: Path) -> None:
     conf = {"notifications": {"exchange": "nova\n[host]\nproc = /elsewhere"}}
-    assert Read(chart, {"conf": {"irqaffinity": conf}}, tmp_path).settings.proc == "/host/proc"
+    with pytest.raises(ConfigError, match=r"\[notifications\] exchange: 'nova\\n\[host\]\\nproc = /elsewhere' is not"):
+        Read(chart, {"conf": {"irqaffinity": conf}}, tmp_path).settings  # noqa: B018
 
 
 def test_what_is_another_value_in_each_pod_comes_from_the_environment(

@@ -86,7 +86,7 @@ def test_the_wheel_has_the_program_and_nothing_else(wheel: Path) -> None:
         scripts = configparser.ConfigParser(delimiters="=")
         scripts.read_string(archive.read(next(name for name in archive.namelist() if "entry_points" in name)).decode())
     assert sorted(found) == [name for name in tree.files() if name.startswith("irqaffinity/")]
-    assert scripts["console_scripts"]["irqaffinity"] == "irqaffinity.cli.main:main"
+    assert scripts["console_scripts"]["irqaffinity"] == "irqaffinity.cli.start:start"
     assert wheel.name.endswith("-py3-none-any.whl")
 
 

@@ -7,15 +7,16 @@ import os
 import pytest
 
 from irqaffinity.audit import UnknownTarget
-from irqaffinity.model.guest import GuestId
+from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.record import RememberedSpecs
+from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.plan.policy import Distribution, Numa, Policy, Scope
 from irqaffinity.state.folder import StateError
-from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene, document, verdicts
+from irqaffinity.state.store import Store
+from tests.fakes.scene import GUEST, IRQS0, OTHER, VF0, VF1, Scene, document, verdicts
 
 
 def affinities(scene: Scene) -> dict[int, str]:
@@ -88,7 +89,7 @@ def test_what_could_not_be_saved_after_the_writes_is_reported(scene: Scene) -> N
     scene.host.refuse(41, errno.EPERM)
     scene.host.on_open_for_write = lambda _number: (scene.folder / "state/state.json.new").mkdir(exist_ok=True)
     outcome = scene.audit()
-    assert verdicts(outcome) == {40: "set", 41: "managed"}
+    assert verdicts(outcome) == {40: "set", 41: "immovable"}
     assert "state.json.new" in (outcome.unsaved or "")
     assert outcome.exit_status() == 1
 
@@ -193,7 +194,7 @@ def test_a_release_that_is_refused_is_tried_again(scene: Scene) -> None:
     scene.add_guest(VF0)
     scene.audit()
     scene.domains.clear()
-    scene.host.refuse(40, errno.EINVAL)
+    scene.host.refuse(40, errno.ERANGE)
     assert scene.audit().exit_status() == 1
     scene.host.accept(40)
     assert verdicts(scene.audit()) == {40: "set"}
@@ -215,27 +216,31 @@ def test_the_original_survives_a_write_that_failed_under_a_new_target(scene: Sce
     assert (scene.host.smp(40), scene.host.smp(41)) == ("0-15", "0-15")
 
 
-def test_the_kernels_own_interrupts_are_refused_once_and_remembered(scene: Scene) -> None:
+@pytest.mark.parametrize(("action", "verdict"), [("nvme0q1", "managed"), (f"vfio-msix[0]({VF0})", "immovable")])
+def test_an_interrupt_that_cannot_be_moved_is_refused_once_and_remembered(
+    scene: Scene, action: str, verdict: str
+) -> None:
     scene.add_guest(VF0)
+    scene.host.put(scene.host.sys / "kernel/irq/40/actions", action)
     scene.host.refuse(40, errno.EPERM)
     outcome = scene.audit()
-    assert verdicts(outcome) == {40: "managed", 41: "set"}
+    assert verdicts(outcome) == {40: verdict, 41: "set"}
     assert outcome.exit_status() == 0
     opens: list[int] = []
     scene.host.on_open_for_write = opens.append
     scene.restart()
-    assert verdicts(scene.audit()) == {40: "managed", 41: "ok"}
+    assert verdicts(scene.audit()) == {40: verdict, 41: "ok"}
     assert opens == []
 
 
-def test_a_managed_number_under_another_name_is_another_interrupt(scene: Scene) -> None:
+def test_a_fixed_number_under_another_name_is_another_interrupt(scene: Scene) -> None:
     scene.add_guest(VF0)
     scene.host.refuse(40, errno.EPERM)
     scene.audit()
     scene.host.accept(40)
     scene.host.put(scene.host.sys / "kernel/irq/40/actions", "vfio-msix[7](0000:41:00.1)")
     assert verdicts(scene.audit()) == {40: "set", 41: "ok"}
-    assert scene.store.load().managed == {}
+    assert scene.store.load().fixed == {}
 
 
 def test_a_file_without_write_permission_is_never_opened_for_writing(scene: Scene) -> None:
@@ -243,7 +248,7 @@ def test_a_file_without_write_permission_is_never_opened_for_writing(scene: Scen
     (scene.host.proc / "irq/40/smp_affinity_list").chmod(0o444)
     opens: list[int] = []
     scene.host.on_open_for_write = opens.append
-    assert verdicts(scene.audit()) == {40: "managed", 41: "set"}
+    assert verdicts(scene.audit()) == {40: "immovable", 41: "set"}
     assert opens == [41]
     assert 40 not in scene.store.load().records[PciAddress.parse(VF0)]
 
@@ -515,7 +520,7 @@ def test_each_trouble_is_logged_once_with_guest_and_cause(scene: Scene, caplog: 
     scene.host.refuse(50, errno.EACCES)
     for _ in range(2):
         scene.audit()
-    assert [record.levelname for record in caplog.records if "moved" not in record.message] == ["ERROR", "WARNING"]
+    assert [record.levelname for record in caplog.records if record.levelname != "INFO"] == ["ERROR", "WARNING"]
     assert f"guest {GUEST}: instance-0: mask_out_of_range: " in caplog.text
     assert f"guest {OTHER}: {VF1} irq 50 stays on 0-15: denied: " in caplog.text
 
@@ -526,3 +531,166 @@ def test_each_trouble_is_logged_once_with_guest_and_cause(scene: Scene, caplog: 
     caplog.clear()
     scene.audit()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def reborn_at_write(scene: Scene, number: int, smp: str) -> None:
+    """Have an interrupt born again, with another affinity, whenever it was opened and not yet written."""
+    path, stale = scene.host.proc / f"irq/{number}/smp_affinity_list", [number]
+
+    def bear(opened: int) -> None:
+        if opened in stale:
+            path.write_text(f"{smp}\n")
+
+    scene.host.on_open_for_write = bear
+    scene.host.refuse(number, errno.EIO, when=lambda _cpus: bool(stale) and stale.pop() == number)
+
+
+def test_an_interrupt_that_is_born_again_before_its_write_is_placed_with_the_original_of_its_new_life(
+    scene: Scene,
+) -> None:
+    scene.add_guest(VF0)
+    reborn_at_write(scene, 40, "4-7")
+    assert verdicts(scene.audit()) == {40: "set", 41: "set"}
+    assert (scene.host.smp(40), scene.store.load().fixed) == ("2-3", {})
+    scene.domains.clear()
+    scene.audit()
+    assert (scene.host.smp(40), scene.host.smp(41)) == ("4-7", "0-15")
+
+
+def test_an_interrupt_that_is_born_again_in_its_place_has_no_known_original(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    reborn_at_write(scene, 40, "2-3")
+    assert verdicts(scene.audit()) == {40: "pending", 41: "set"}
+    assert (scene.host.written, scene.host.smp(40)) == ([(41, "2-3")], "2-3")
+    assert scene.store.load().records[PciAddress.parse(VF0)][40].original is None
+
+
+def test_what_an_earlier_life_had_is_not_given_back_to_a_later_one(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.domains.clear()
+    reborn_at_write(scene, 40, "4-7")
+    assert verdicts(scene.audit()) == {40: "gone", 41: "set"}
+    assert (scene.host.smp(40), scene.store.load().records) == ("4-7", {})
+
+
+def test_the_original_of_a_new_life_is_stored_before_it_is_moved(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.add_guest(VF0)
+    reborn_at_write(scene, 40, "4-7")
+    save, stored = Store.save, []
+
+    def refuse_the_second(store: Store, state: State) -> None:
+        stored.append(state)
+        if len(stored) == 2:
+            raise StateError("disk full")
+        save(store, state)
+
+    monkeypatch.setattr(Store, "save", refuse_the_second)
+    outcome = scene.audit()
+    assert (verdicts(outcome)[40], outcome.exit_status(), scene.host.smp(40)) == ("denied", 1, "4-7")
+
+
+def test_an_affinity_that_cannot_be_read_waits_and_keeps_its_true_original(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    path = scene.host.proc / "irq/40/smp_affinity_list"
+    path.write_text("")
+    outcome = scene.audit()
+    assert verdicts(outcome) == {40: "unread", 41: "set"}
+    assert (outcome.exit_status(), outcome.summary()["pending"]) == (0, 1)
+    assert set(scene.store.load().records[PciAddress.parse(VF0)]) == {41}
+    path.write_text("8-15\n")
+    assert verdicts(scene.audit()) == {40: "set", 41: "ok"}
+    scene.domains.clear()
+    path.write_text("")
+    assert verdicts(scene.audit()) == {40: "unread", 41: "set"}
+    path.write_text("2-3\n")
+    assert verdicts(scene.audit()) == {40: "set"}
+    assert (scene.host.smp(40), scene.host.smp(41)) == ("8-15", "0-15")
+
+
+def test_an_original_whose_cpus_are_offline_is_given_back_when_they_return(scene: Scene) -> None:
+    online = scene.host.sys / "devices/system/cpu/online"
+    (scene.host.proc / "irq/40/smp_affinity_list").write_text("7\n")
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.domains.clear()
+    scene.host.put(online, "0-6,8-15")
+    outcome = scene.audit()
+    assert (verdicts(outcome), outcome.exit_status()) == ({40: "offline", 41: "set"}, 1)
+    assert scene.host.smp(40) == "2-3"
+    scene.restart()
+    scene.host.put(online, "0-15")
+    assert (verdicts(scene.audit()), scene.host.smp(40)) == ({40: "set"}, "7")
+
+
+@pytest.mark.parametrize("code", [errno.EBUSY, errno.ENOSPC])
+def test_a_release_that_did_not_happen_keeps_its_record(scene: Scene, code: int) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.domains.clear()
+    scene.host.refuse(40, code)
+    scene.audit()
+    scene.host.accept(40)
+    scene.restart()
+    assert (verdicts(scene.audit()), scene.host.smp(40)) == ({40: "set"}, "0-15")
+
+
+def test_a_device_whose_files_fail_costs_nobody_else_anything(scene: Scene) -> None:
+    scene.add_guest(VF0, VF1)
+    scene.audit()
+    folder = scene.host.device_folder(VF0) / "msi_irqs"
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    folder.write_text("")
+    for number in (40, 50):
+        (scene.host.proc / f"irq/{number}/smp_affinity_list").write_text("0-15\n")
+    outcome = scene.audit()
+    assert (verdicts(outcome), outcome.exit_status()) == ({50: "set", 51: "ok"}, 0)
+    reasons = {row["address"]: row["reason"] for row in document(outcome)["devices"]}
+    assert reasons == {VF0: "unreadable", VF1: None}
+    assert set(scene.store.load().records[PciAddress.parse(VF0)]) == {40, 41}
+
+
+def rebind(scene: Scene, driver: str) -> None:
+    link = scene.host.device_folder(VF0) / "driver"
+    link.unlink()
+    scene.host.link(link, scene.host.sys / "bus/pci/drivers" / driver)
+
+
+def test_a_device_that_left_its_guest_is_not_written_until_libvirt_names_it_again(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.auditor.audit()
+    rebind(scene, "iavf")
+    for number in IRQS0:
+        (scene.host.proc / f"irq/{number}/smp_affinity_list").write_text("8-15\n")
+    looked = scene.auditor.look(parse_guest_id(GUEST))
+    assert (verdicts(looked.outcome), [plan.is_unconfirmed for plan in looked.plan.devices]) == ({}, [True])
+    assert scene.host.smp(40) == "8-15"
+    scene.domains.clear()
+    scene.audit()
+    assert (scene.host.smp(40), scene.store.load().records) == ("8-15", {})
+    scene.add_guest(VF0)
+    assert verdicts(scene.audit()) == {40: "set", 41: "set"}
+
+
+def test_two_guests_on_the_same_cpus_are_placed_and_told(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER, pins=("11", "12"))
+    rows = {row["uuid"]: row for row in document(scene.audit())["guests"]}
+    assert {uuid: (row["status"], row["reason"]) for uuid, row in rows.items()} == {
+        GUEST: ("placed", "cpus_overlap"),
+        OTHER: ("placed", "cpus_overlap"),
+    }
+    assert f"guest {OTHER} has CPU 11" in rows[GUEST]["message"]
+    assert f"guest {GUEST} has CPU 11" in rows[OTHER]["message"]
+
+
+def test_an_element_that_leads_to_no_device_costs_the_guest_nothing_else(scene: Scene) -> None:
+    odd = "<interface type='vdpa'><source dev='/dev/vdpa-of-mine'/></interface>"
+    scene.add_guest(VF0, odd)
+    outcome = scene.audit()
+    assert (verdicts(outcome), outcome.exit_status()) == ({40: "set", 41: "set"}, 0)
+    left = document(outcome)["guests"][0]["left_out"]
+    assert [(entry["element"], entry["reason"]) for entry in left] == [("interface type='vdpa'", "unresolved")]
+    assert "/dev/vdpa-of-mine" in left[0]["message"]

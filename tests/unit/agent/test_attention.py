@@ -44,7 +44,14 @@ def made(
     snapshot = make_snapshot(guests, devices, unreadable)
     plan = make_plan(snapshot, Policy(), state, Scope(guest=only))
     results = [
-        Result(action, Verdict.OK if action.current == action.target else Verdict.SET, action.target, None, None)
+        Result(
+            action,
+            Verdict.OK if action.current == action.target else Verdict.SET,
+            action.target,
+            None,
+            None,
+            was_written=action.current != action.target,
+        )
         for action in plan.actions
     ]
     time = datetime(2026, 11, 20, tzinfo=UTC)

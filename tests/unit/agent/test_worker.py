@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.settle import AGAIN
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import FIGHT_PAUSE, LibvirtStuck, Pace, Worker
 from irqaffinity.audit import Auditor
 from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
-from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
@@ -206,7 +207,7 @@ def test_a_libvirt_that_is_stuck_for_a_minute_ends_the_worker(rig: Rig, monkeypa
 def test_a_refused_interrupt_is_shown_with_its_reason(rig: Rig) -> None:
     rig.settle()
     rig.move(40, "5")
-    rig.host.refuse(40, errno.EINVAL)
+    rig.host.refuse(40, errno.ERANGE)
     rig.queue.wake_all()
     rig.step()
     placement = rig.view.describe()["placement"]
@@ -356,6 +357,52 @@ def test_the_birth_of_an_interrupt_of_nobody_wakes_nobody(rig: Rig) -> None:
     assert rig.worker.settling == []
 
 
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EACCES])
+def test_the_birth_of_an_interrupt_whose_owner_cannot_be_read_has_the_guest_looked_at(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    rig.settle()
+    refused = [0]
+
+    def refuse(path: str) -> list[str]:
+        refused[0] += 1
+        raise OSError(code, os.strerror(code), path)
+
+    for _ in range(2):
+        with monkeypatch.context() as broken:
+            broken.setattr(rig.host, "listdir", refuse)
+            rig.worker._note_woken(Wakes(vectors={7: rig.now}), ())
+        assert rig.worker.settling == [GUEST]
+        rig.settle()
+    assert refused[0] > 0
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert told[0].startswith("whose a new interrupt is cannot be read, so guests are looked at: ")
+
+
+def test_a_host_that_cannot_be_read_at_all_does_not_end_the_loop(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the step was woken by: a process that is out of descriptors gets some again."""
+    rig.settle()
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as broken:
+        for call in ("open", "listdir", "readlink", "stat"):
+            broken.setattr(rig.host, call, refuse)
+        rig.queue.wake_vector(40)
+        rig.queue.wake(GuestId(GUEST))
+        rig.queue.wake_owner(PciAddress.parse(VF0))
+        rig.queue.wake_all()
+        rig.queue.tell(GuestId(GUEST), RememberedSpecs("1", "2026-11-20 12:00:00"))
+        for _ in range(5):
+            rig.step(1.0)
+    rig.move(40, "5")
+    rig.queue.wake_all()
+    rig.step(60.0)
+    assert rig.host.smp(40) == "2-3"
+
+
 def test_a_birth_asks_libvirt_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.settle()
     monkeypatch.setattr(rig.hypervisor, "domain", lambda uuid: pytest.fail("libvirt was asked"))
@@ -382,3 +429,36 @@ def test_the_report_says_how_new_interrupts_are_learnt_of(rig: Rig) -> None:
     rig.queue.wake_all()
     rig.step(1.0)
     assert rig.view.describe()["host_facts"]["msi_source"] == "trace"
+
+
+def rebind(rig: Rig, driver: str) -> None:
+    link = rig.host.device_folder(VF0) / "driver"
+    link.unlink()
+    rig.host.link(link, rig.host.sys / "bus/pci/drivers" / driver)
+    rig.move(40, "0-15")
+
+
+def test_a_device_that_changed_its_driver_is_left_alone_until_libvirt_names_it_again(rig: Rig) -> None:
+    rig.settle()
+    rebind(rig, "iavf")
+    rig.queue.wake_vector(40)
+    rig.step()
+    assert rig.host.smp(40) == "0-15"
+    assert rig.worker.settling == [GUEST]
+    rig.step(AGAIN)
+    assert rig.host.smp(40) == "2-3"
+
+
+def test_a_device_that_changed_its_driver_while_libvirt_is_away_is_left_alone(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.settle()
+    rebind(rig, "iavf")
+    with monkeypatch.context() as broken:
+        broken.setattr(rig.hypervisor, "active_domains", unreachable)
+        rig.queue.wake_all()
+        for _ in range(5):
+            rig.step(INTERVAL)
+            assert rig.host.smp(40) == "0-15"
+    rig.step(INTERVAL)
+    assert rig.host.smp(40) == "2-3"

@@ -66,24 +66,64 @@ def test_a_value_that_did_not_stay_is_pending(vf: FakeHost) -> None:
     ("code", "verdict"),
     [
         (errno.ENOSPC, Verdict.NO_VECTOR),
-        (errno.EINVAL, Verdict.OFFLINE),
+        (errno.EINVAL, Verdict.IMMOVABLE),
         (errno.ERANGE, Verdict.OFFLINE),
         (errno.EOVERFLOW, Verdict.OFFLINE),
         (errno.EACCES, Verdict.DENIED),
         (errno.EROFS, Verdict.DENIED),
-        (errno.EIO, Verdict.MANAGED),
-        (errno.EPERM, Verdict.MANAGED),
+        (errno.EIO, Verdict.IMMOVABLE),
+        (errno.EPERM, Verdict.IMMOVABLE),
         (errno.ENOENT, Verdict.GONE),
         (errno.ENODEV, Verdict.GONE),
-        (errno.EBUSY, Verdict.DENIED),
     ],
 )
 def test_each_refused_write_has_its_verdict(vf: FakeHost, code: int, verdict: Verdict) -> None:
     vf.refuse(40, code)
     result = AffinityWriter(vf.root).place(move(40, "9"))
-    assert result.verdict is verdict
+    assert (result.verdict, result.was_written) == (verdict, False)
     assert verdict.sentence in (result.message or "")
     assert (str(result.smp), vf.smp(40), vf.writes) == ("0-15", "0-15", 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [(errno.EIO, Verdict.MANAGED), (errno.EPERM, Verdict.MANAGED), (errno.EINVAL, Verdict.IMMOVABLE)],
+)
+def test_who_cannot_move_it_is_told_by_the_name_of_its_action(vf: FakeHost, code: int, verdict: Verdict) -> None:
+    vf.put(vf.sys / "kernel/irq/40/actions", "nvme0q1")
+    vf.refuse(40, code)
+    result = AffinityWriter(vf.root).place(move(40, "9"))
+    assert (result.verdict, result.handler) == (verdict, "nvme0q1")
+
+
+def test_a_target_that_went_offline_is_no_fault_of_the_interrupt(vf: FakeHost) -> None:
+    vf.put(vf.sys / "devices/system/cpu/online", "0-8,11-15")
+    vf.refuse(40, errno.EINVAL)
+    writer = AffinityWriter(vf.root)
+    assert writer.place(move(40, "9-10")).verdict is Verdict.OFFLINE
+    assert writer.place(move(40, "9-11")).verdict is Verdict.IMMOVABLE
+
+
+def test_a_move_that_is_under_way_is_tried_again_later(vf: FakeHost) -> None:
+    vf.refuse(40, errno.EBUSY)
+    result = AffinityWriter(vf.root).place(move(40, "9"))
+    assert (result.verdict, result.was_written, str(result.smp)) == (Verdict.PENDING, False, "0-15")
+    assert "tried again" in (result.message or "")
+
+
+def test_no_interrupt_ever_loses_all_its_cpus(vf: FakeHost) -> None:
+    result = AffinityWriter(vf.root).place(move(40, ""))
+    assert (result.verdict, vf.writes, vf.smp(40)) == (Verdict.OFFLINE, 0, "0-15")
+
+
+def test_a_refusal_that_another_life_may_have_caused_shows_the_interrupt_as_it_is_now(vf: FakeHost) -> None:
+    vf.refuse(40, errno.EIO)
+    vf.on_open_for_write = lambda number: vf.put(vf.proc / f"irq/{number}/smp_affinity_list", "4-7")
+    reborn = AffinityWriter(vf.root).place(move(40, "9")).reborn
+    assert reborn is not None
+    assert str(reborn.smp) == "4-7"
+    vf.refuse(40, errno.EPERM)
+    assert AffinityWriter(vf.root).place(move(40, "9")).reborn is None
 
 
 @pytest.mark.parametrize(
@@ -138,7 +178,9 @@ def test_an_interrupt_that_became_the_kernels_own_is_not_even_opened(vf: FakeHos
     (vf.proc / "irq/40/smp_affinity_list").chmod(0o444)
     opened: list[int] = []
     vf.on_open_for_write = opened.append
-    assert AffinityWriter(vf.root).place(move(40, "9")).verdict is Verdict.MANAGED
+    vf.put(vf.sys / "kernel/irq/40/actions", "nvme0q1")
+    result = AffinityWriter(vf.root).place(move(40, "9"))
+    assert (result.verdict, result.handler) == (Verdict.MANAGED, "nvme0q1")
     assert opened == []
 
 
@@ -151,7 +193,8 @@ def test_a_spare_that_the_interrupt_has_already_is_not_written(vf: FakeHost) -> 
 
 
 @pytest.mark.parametrize(
-    ("code", "verdict"), [(errno.EINVAL, Verdict.OFFLINE), (errno.ENOENT, Verdict.GONE), (errno.EROFS, Verdict.DENIED)]
+    ("code", "verdict"),
+    [(errno.EINVAL, Verdict.IMMOVABLE), (errno.ENOENT, Verdict.GONE), (errno.EROFS, Verdict.DENIED)],
 )
 def test_what_is_wrong_with_a_spare_is_told(vf: FakeHost, code: int, verdict: Verdict) -> None:
     vf.refuse(40, code)
@@ -173,7 +216,7 @@ def test_without_spares_a_full_cpu_is_final(vf: FakeHost) -> None:
 
 def test_no_spare_is_tried_after_another_error(vf: FakeHost) -> None:
     vf.refuse(40, errno.EINVAL, when=lambda cpus: cpus == "9")
-    assert AffinityWriter(vf.root).place(move(40, "9", "10")).verdict is Verdict.OFFLINE
+    assert AffinityWriter(vf.root).place(move(40, "9", "10")).verdict is Verdict.IMMOVABLE
     assert vf.written == []
 
 

@@ -10,6 +10,8 @@ def test_common_options_stand_before_or_after_the_command() -> None:
     before = parse_arguments(["--proc", "/p", "--config-file", "a", "--debug", "audit", "--once"])
     after = parse_arguments(["audit", "--once", "--proc", "/p", "--config-file", "a", "--debug"])
     assert before == after
+    nova = parse_arguments(["--nova-config", "a", "check", "--nova-config=b"])
+    assert (nova.nova_config, before.nova_config) == (["a", "b"], None)
     both = parse_arguments(["--config-file", "a", "--sys=/s", "check", "--config-file", "b", "--state", "/d"])
     assert (both.config_file, both.sys, both.state, both.proc) == (["a", "b"], "/s", "/d", None)
 

@@ -205,7 +205,8 @@ def test_a_bad_configuration_is_one_line_before_anything_is_touched(scene: Scene
     scene.add_guest(VF0)
     status, _, err = run("audit", "--once", "--config-file", str(bad))
     assert (status, scene.host.smp(40)) == (1, "0-15")
-    assert err == (f"irqaffinity: {bad}: [placement] numa: Valid values are [preferred, strict], but found 'near'\n")
+    told = "[placement] numa: Valid values are [preferred, socket, strict], but found 'near'"
+    assert err == f"irqaffinity: {bad}: {told}\n"
 
 
 def test_a_folder_that_is_no_sysfs_is_named(scene: Scene, run: Run) -> None:
@@ -385,6 +386,31 @@ def test_check_tells_the_next_step_for_each_fault(scene: Scene, run: Run) -> Non
     assert "chmod it to 0700" in failed["state"]
 
 
+def test_check_names_what_does_nothing_and_what_of_nova_conf_is_read(scene: Scene, run: Run) -> None:
+    scene.host.put(scene.host.proc / "1/comm", "systemd")
+    nova_conf = scene.folder / "nova.conf"
+    nova_conf.write_text(
+        "[DEFAULT]\nlog_file = /x\nsll = x\n[pci]\npassthrough_whitelist = {}\n"
+        "[oslo_messaging_rabbit]\nssl_version = TLSv1_2\n"
+    )
+    status, out, _ = run("check", "--nova-config", str(nova_conf))
+    lines = [line for line in out.splitlines() if line.startswith("configuration")]
+    assert (status, [line.split()[1] for line in lines]) == (0, ["ok"] * 3)
+    assert f"{nova_conf}: [pci] passthrough_whitelist is an old name, and read as [pci] device_spec" in lines[0]
+    assert f"{nova_conf}: [oslo_messaging_rabbit] ssl_version has no effect: both sides agree" in lines[1]
+    assert lines[2].endswith(f"empty.conf, {nova_conf} (the broker, host and [pci] alone)")
+
+
+def test_what_does_nothing_is_warned_of(scene: Scene, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    file = scene.folder / "own.conf"
+    file.write_text("[DEFAULT]\nverbose = true\n[oslo_messaging_rabbit]\nssl_version = TLSv1_2\n")
+    assert run("audit", "--once", "--config-file", str(file))[0] == 0
+    assert [message.partition(": [")[2].partition(":")[0] for message in caplog.messages] == [
+        "DEFAULT] verbose is no option, and does nothing",
+        "oslo_messaging_rabbit] ssl_version has no effect",
+    ]
+
+
 def test_an_unknown_option_is_warned_of_and_the_audit_goes_on(
     scene: Scene, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -472,7 +498,10 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.fullmatch(r"irqaffinity \d+\.\d+\.\d+\n", capsys.readouterr().out)
 
 
-def test_a_repeated_audit_makes_passes_until_it_is_told_to_stop(scene: Scene, options: Callable[[], list[str]]) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_repeated_audit_makes_passes_until_it_is_told_to_stop(
+    scene: Scene, options: Callable[[], list[str]], number: signal.Signals, status: int
+) -> None:
     scene.add_guest(VF0)
     often = scene.folder / "often.conf"
     often.write_text("[audit]\ninterval = 1\n")
@@ -480,8 +509,8 @@ def test_a_repeated_audit_makes_passes_until_it_is_told_to_stop(scene: Scene, op
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(3)]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        process.send_signal(number)
+        assert process.wait(timeout=30) == status
     assert lines == ["1 guest, 1 device, 2 interrupts: 2 set\n"] + ["1 guest, 1 device, 2 interrupts: 2 ok\n"] * 2
 
 

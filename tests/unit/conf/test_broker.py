@@ -92,6 +92,15 @@ def test_a_bad_value_names_its_group(tmp_path: Path) -> None:
         )
 
 
+def test_without_any_topic_nothing_would_be_heard(tmp_path: Path) -> None:
+    text = (
+        "[DEFAULT]\ntransport_url = rabbit://a:b@h/\n[notifications]\nnotification_format = unversioned\n"
+        "[oslo_messaging_notifications]\ntopics =\n"
+    )
+    with pytest.raises(ConfigError, match=r"\[oslo_messaging_notifications\] topics: it is empty"):
+        read(tmp_path, text)
+
+
 @pytest.mark.parametrize("line", ["rabbit_login_method = RABBIT-CR-DEMO", "heartbeat_timeout_threshold = -5"])
 def test_what_the_library_would_fail_with_later_is_refused_at_once(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigError, match=line.partition(" ")[0]):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the kernel's trace events wake; on paper, a left-over instance whose trace_pipe is written by the test."""
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.listen.queue import WakeQueue
-from irqaffinity.listen.vectors import EVENT, Untraceable, VectorListener, instance_name, probe, tracing_folder
+from irqaffinity.listen.tracing import EVENT, Untraceable, instance_name, probe, tracing_folder
+from irqaffinity.listen.vectors import VectorListener
+from tests.functional.agent import wait_for
 
 BORN = (
     "       CPU 0/TCG-328     [001] d..1.   223.683350: vector_activate: irq={} is_managed=0 can_reserve=1 reserve=0\n"
@@ -87,6 +90,57 @@ def test_lost_events_ask_for_a_look_at_everybody_and_are_said_once(
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         "vectors: the kernel dropped 12 events, which came too fast; every guest is looked at"
     ]
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked at the instance all the time, and at once whether it can be had again."""
+    monkeypatch.setattr("irqaffinity.listen.vectors._CHECK_EVERY", 0.01)
+    monkeypatch.setattr("irqaffinity.listen.vectors.delays", lambda: iter(lambda: 0.01, None))
+
+
+@pytest.mark.usefixtures("often")
+def test_an_instance_that_is_switched_off_again_and_again_is_told_once_an_hour(
+    tracefs: Tracefs, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracefs.start()
+    for losses in (1, 2, 3):
+        (tracefs.instance / "tracing_on").write_text("0")
+        assert tracefs.queue.take(LIMIT).everything
+        assert tracefs.listener.link.losses == losses
+        assert (tracefs.instance / "tracing_on").read_text() == "1"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "vectors: somebody changed the trace instance: tracing_on was '1', and is '0'; it is set up anew"
+    ]
+    tracefs.say(BORN.format(44))
+    assert set(tracefs.queue.take(LIMIT).vectors) == {44}
+
+
+@pytest.mark.usefixtures("often")
+def test_an_instance_that_is_gone_is_no_more_up(tracefs: Tracefs, caplog: pytest.LogCaptureFixture) -> None:
+    tracefs.start()
+    elsewhere = tracefs.folder / "elsewhere"
+    tracefs.instance.rename(elsewhere)
+    tracefs.instance.mkdir()
+    wait_for("the loss", lambda: "no tracefs" in (tracefs.listener.link.state.trouble or ""))
+    assert "somebody changed the trace instance: it is gone" in caplog.text
+    assert not tracefs.listener.link.state.is_up
+
+
+@pytest.mark.usefixtures("often")
+def test_what_cannot_be_looked_at_is_not_taken_for_changed(tracefs: Tracefs, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = threading.Event()
+
+    def refuse(folder: str) -> dict[str, str]:
+        refused.set()
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    tracefs.start()
+    monkeypatch.setattr("irqaffinity.listen.tracing.read_settings", refuse)
+    assert refused.wait(LIMIT)
+    tracefs.say(BORN.format(44))
+    assert set(tracefs.queue.take(LIMIT).vectors) == {44}
+    assert (tracefs.listener.link.state.is_up, tracefs.listener.link.losses) == (True, 0)
 
 
 def test_events_are_off_when_it_ends(tracefs: Tracefs) -> None:

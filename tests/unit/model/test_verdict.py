@@ -3,15 +3,16 @@
 
 import pytest
 
-from irqaffinity.model.verdict import FAILED, DeviceReason, GuestReason, IrqReason, Status, Verdict
+from irqaffinity.model.verdict import FAILED, DeviceReason, GuestReason, IrqReason, LeftOutReason, Status, Verdict
 
 WORDS = {
-    Verdict: "ok set would_set pending managed gone no_vector offline denied",
+    Verdict: "ok set would_set pending managed immovable unread gone no_vector offline denied",
     Status: "placed xml_invalid shared_cpus mask_invalid mask_out_of_range mask_empty mask_not_dedicated no_mask "
     "no_devices",
-    GuestReason: "realtime_vcpus",
-    DeviceReason: "not_in_device_spec mdev not_found claimed_twice shared_parent host_driver no_irqs shared_intx "
-    "node_strict no_online_cpu remote_node no_node",
+    GuestReason: "cpus_overlap dedicated_mask_invalid realtime_vcpus",
+    LeftOutReason: "not_understood unresolved",
+    DeviceReason: "not_in_device_spec mdev not_found unreadable nvme_disk claimed_twice shared_parent host_driver "
+    "no_irqs shared_intx node_strict no_online_cpu remote_node no_node",
     IrqReason: "next_cpu released backoff",
 }
 

@@ -11,8 +11,9 @@ from irqaffinity.demo.domains import NOVA_1_1, domain, hostdev, nova_metadata
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Claim, ClaimKind, Guest
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import LeftOutReason
 from irqaffinity.observe.domain import DomainError, parse_domain, parse_libvirt_cpus
-from irqaffinity.spec.mask import MaskError, parse_mask
+from irqaffinity.spec.mask import EXTRA_SPEC, MaskError, parse_mask
 
 UUID = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
 MDEV = "4b20d080-1b54-4048-85b3-a6a62d165c01"
@@ -32,7 +33,19 @@ def read(pins=("4",), *devices: str, metadata: str = "", cputune: str = "") -> G
 
 def read_mask(extra_specs: dict[str, str] | None) -> tuple[bool, str | None]:
     guest = read(metadata=nova_metadata("m1.small", extra_specs))
-    return guest.has_extra_specs, guest.mask
+    return guest.extra_specs is not None, mask_of(guest)
+
+
+def mask_of(guest: Guest) -> str | None:
+    return (guest.extra_specs or {}).get(EXTRA_SPEC)
+
+
+def left_out(*devices: str, cputune: str = "") -> list[tuple[str, str]]:
+    """Return element and reason of what is left out, beside a device that is read all the same."""
+    guest = read(("4",), *devices, hostdev("0000:81:00.2"), cputune=cputune)
+    assert Claim(ClaimKind.HOSTDEV, NIC) in guest.claims
+    assert all(left.message.isprintable() and len(left.message) <= 255 for left in guest.left_out)
+    return [(left.element, left.reason.value) for left in guest.left_out]
 
 
 def interface(kind: str, source: str, more: str = "") -> str:
@@ -41,6 +54,13 @@ def interface(kind: str, source: str, more: str = "") -> str:
 
 def pci_source(attributes: str) -> str:
     return f"<hostdev mode='subsystem' type='pci'><source><address {attributes}/></source></hostdev>"
+
+
+def nvme(address: str) -> str:
+    source = hostdev(address).partition("<source>")[2].partition("</source>")[0]
+    return (
+        f"<disk type='nvme' device='disk'><source type='pci' namespace='1'>{source}</source><target dev='vda'/></disk>"
+    )
 
 
 def mdev(uuid: str) -> str:
@@ -62,7 +82,8 @@ def test_a_guest_has_the_facts_of_its_domain():
     assert guest.pins == {0: CpuSet([4]), 1: CpuSet([5])}
     assert guest.claims == (Claim(ClaimKind.HOSTDEV, NIC),)
     assert (guest.realtime, guest.emulator) == (CpuSet(), None)
-    assert (guest.flavor, guest.has_extra_specs, guest.mask, guest.cpu_policy) == (None, False, None, None)
+    assert (guest.flavor, guest.display_name, guest.extra_specs, guest.image_properties) == (None, None, None, None)
+    assert (guest.unplugged, guest.cpuset, guest.left_out, guest.macs) == (CpuSet(), None, (), {})
 
 
 def test_a_domain_that_is_no_longer_active_is_no_guest():
@@ -90,12 +111,13 @@ def test_the_same_text_is_parsed_once():
         ),
         (interface("direct", "dev='a.b-c_d@e'/>"), Claim(ClaimKind.MACVTAP, source="a.b-c_d@e")),
         (interface("vdpa", "dev='/dev/vhost-vdpa-12'/>"), Claim(ClaimKind.VDPA, source="vhost-vdpa-12")),
+        (nvme("0000:81:00.2"), Claim(ClaimKind.NVME, NIC)),
         (
             mdev(MDEV.upper()),
             Claim(ClaimKind.MDEV, source=MDEV),
         ),
     ],
-    ids=["hostdev", "interface hostdev", "macvtap", "macvtap name", "vdpa", "mdev"],
+    ids=["hostdev", "interface hostdev", "macvtap", "macvtap name", "vdpa", "nvme", "mdev"],
 )
 def test_each_kind_of_passthrough_is_a_claim(device, claim):
     assert read(("4",), device).claims == (claim,)
@@ -130,7 +152,7 @@ def test_the_address_that_the_guest_sees_is_not_the_hosts():
 )
 def test_the_driver_element_is_passed_over(driver):
     device = hostdev("0000:81:00.2").replace("<source>", f"{driver}<source>")
-    source = "><address type='pci' domain='0' bus='81' slot='0' function='3'/></source>"
+    source = "><address type='pci' domain='0' bus='0x81' slot='0' function='3'/></source>"
     assert read(("4",), device, interface("hostdev", source, driver)).claims == (
         Claim(ClaimKind.HOSTDEV, NIC),
         Claim(ClaimKind.INTERFACE, PciAddress.parse("0000:81:00.3")),
@@ -141,15 +163,16 @@ def test_the_driver_element_is_passed_over(driver):
     ("attributes", "address"),
     [
         ("domain='0x0000' bus='0x81' slot='0x1f' function='0x7'", "0000:81:1f.7"),
-        ("domain='0000' bus='81' slot='1f' function='7'", "0000:81:1f.7"),
-        ("domain='0' bus='10' slot='10' function='1'", "0000:10:10.1"),
+        ("domain='0' bus='129' slot='31' function='7'", "0000:81:1f.7"),
+        ("domain='0' bus='10' slot='10' function='1'", "0000:0a:0a.1"),
+        ("domain='0000' bus='0201' slot='017' function='07'", "0000:81:0f.7"),
         ("domain='0X0' bus='0XAB' slot='0X1F' function='0X0'", "0000:ab:1f.0"),
         ("bus='0x81' slot='0x00' function='0x2'", "0000:81:00.2"),
         ("domain='0x10000' bus='0xe1' slot='0x04' function='0x0'", "10000:e1:04.0"),
-        ("domain='10000' bus='0' slot='4' function='0'", "10000:00:04.0"),
+        ("domain='65536' bus='0' slot='4' function='0'", "10000:00:04.0"),
     ],
 )
-def test_the_parts_of_an_address_are_hexadecimal_with_and_without_0x(attributes, address):
+def test_the_parts_of_an_address_are_read_as_libvirt_reads_them(attributes, address):
     assert read(("4",), pci_source(attributes)).claims == (Claim(ClaimKind.HOSTDEV, PciAddress.parse(address)),)
 
 
@@ -188,7 +211,41 @@ def test_a_cpuset_of_all_vcpus_is_no_pin():
     xml = make(("", "")).replace("<vcpu placement='static'>", "<vcpu placement='static' cpuset='3'>")
     guest = parse_domain(xml)
     assert guest is not None
-    assert guest.pins == {}
+    assert (guest.pins, str(guest.cpuset)) == ({}, "3")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "unplugged"),
+    [
+        ("<vcpu placement='static'>4", "<vcpu placement='static' current='2'>4", "2-3"),
+        ("<vcpu placement='static'>4", "<vcpu current='4'>4", ""),
+        ("<vcpu placement='static'>4", "<vcpu current='9'>4", ""),
+        ("</vcpu>", "</vcpu><vcpus><vcpu id='0' enabled='yes'/><vcpu id='2' enabled='no'/></vcpus>", "2"),
+        ("</vcpu>", "</vcpu><vcpus><vcpu id='1' enabled='no'/><vcpu id='7' enabled='no'/></vcpus>", "1"),
+        (
+            "<vcpu placement='static'>4</vcpu>",
+            "<vcpu current='1'>4</vcpu><vcpus><vcpu id='3' enabled='no'/></vcpus>",
+            "3",
+        ),
+    ],
+    ids=["current", "all", "more", "sparse", "beyond", "vcpus beats current"],
+)
+def test_vcpus_that_are_not_plugged_in_are_known(old, new, unplugged):
+    guest = parse_domain(make(("4", "5", "6", "7")).replace(old, new, 1))
+    assert guest is not None
+    assert (guest.vcpus, str(guest.unplugged), set(guest.pins)) == (4, unplugged, {0, 1, 2, 3})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<vcpu placement='static'>", "<vcpu current='x'>"),
+        ("<vcpu placement='static'>", "<vcpu cpuset='x'>"),
+        ("</vcpu>", "</vcpu><vcpus><vcpu id='x' enabled='no'/></vcpus>"),
+    ],
+)
+def test_vcpus_that_cannot_be_read_make_the_guest_unreadable(old, new):
+    refusal_of(make().replace(old, new, 1))
 
 
 def test_a_pin_of_a_vcpu_that_the_guest_does_not_have_is_passed_over():
@@ -210,28 +267,54 @@ def test_the_emulators_cpus_are_those_of_its_pin():
     assert read(cputune="<iothreadpin iothread='1' cpuset='0'/>").emulator is None
 
 
+def test_the_cpus_of_the_iothreads_are_those_of_all_their_pins():
+    pins = "<iothreadpin iothread='1' cpuset='0-1'/><iothreadpin iothread='2' cpuset='3'/>"
+    assert str(read(cputune=pins).iothreads) == "0-1,3"
+    assert read().iothreads is None
+
+
+def test_the_hardware_address_of_an_interface_leads_to_what_it_claims():
+    source = "><address type='pci' domain='0x0000' bus='0x81' slot='0x00' function='0x2'/></source>"
+    claimed = interface("hostdev", source).replace("52:54:00:00:00:01", "FA:16:3E:00:00:01")
+    odd = interface("bridge", "bridge='br0'/>").replace("52:54:00:00:00:01", "not one")
+    guest = read(("4",), claimed, interface("bridge", "bridge='br-int'/>"), odd, "<interface type='user'/>")
+    assert guest.macs == {"fa:16:3e:00:00:01": Claim(ClaimKind.INTERFACE, NIC), "52:54:00:00:00:01": None}
+
+
 @pytest.mark.parametrize("namespace", NAMESPACES)
 @pytest.mark.parametrize(
     ("extra_specs", "expected"),
     [
-        (None, (False, None, None)),
-        ({}, (True, None, None)),
-        ({"hw:cpu_policy": "dedicated"}, (True, None, "dedicated")),
-        ({"hw:pci_irq_affinity_mask": "1-4,^3", "hw:cpu_policy": "mixed"}, (True, "1-4,^3", "mixed")),
-        ({"hw:pci_irq_affinity_mask": ""}, (True, "", None)),
-        ({"hw:pci_irq_affinity_mask": " \n "}, (True, "", None)),
-        ({"hw_pci_irq_affinity_mask": "1", "hw:pci_irq_affinity_masks": "2"}, (True, None, None)),
+        (None, None),
+        ({}, {}),
+        ({"hw:cpu_policy": "dedicated"}, {"hw:cpu_policy": "dedicated"}),
+        ({EXTRA_SPEC: "1-4,^3", "hw:cpu_policy": "mixed"}, {EXTRA_SPEC: "1-4,^3", "hw:cpu_policy": "mixed"}),
+        ({EXTRA_SPEC: ""}, {EXTRA_SPEC: ""}),
+        ({EXTRA_SPEC: " \n "}, {EXTRA_SPEC: ""}),
     ],
 )
-def test_novas_metadata_gives_flavor_mask_and_policy(namespace, extra_specs, expected):
+def test_novas_metadata_gives_flavor_and_extra_specs(namespace, extra_specs, expected):
     guest = read(metadata=nova_metadata("m1.small", extra_specs, namespace))
-    assert (guest.has_extra_specs, guest.mask, guest.cpu_policy) == expected
-    assert guest.flavor == "m1.small"
+    assert (guest.extra_specs, guest.image_properties, guest.flavor) == (expected, None, "m1.small")
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        ("<nova:properties/>", {}),
+        ("<nova:properties><nova:property name='hw_cpu_policy'>dedicated</nova:property></nova:properties>",
+         {"hw_cpu_policy": "dedicated"}),
+    ],
+)  # fmt: skip
+def test_novas_metadata_give_the_properties_of_the_image_and_the_name_that_users_see(properties, expected):
+    image = f"<nova:name>web &lt;1&gt;</nova:name><nova:image uuid=''>{properties}</nova:image></nova:instance>"
+    guest = read(metadata=nova_metadata("m1", {}).replace("</nova:instance>", image))
+    assert (guest.image_properties, guest.display_name) == (expected, "web <1>")
 
 
 def test_an_extra_spec_without_text_is_an_empty_mask():
     metadata = nova_metadata("m1", {"hw:pci_irq_affinity_mask": "MASK"}).replace(">MASK</nova:extraSpec>", "/>")
-    assert read(metadata=metadata).mask == ""
+    assert mask_of(read(metadata=metadata)) == ""
 
 
 def test_metadata_of_other_programs_beside_novas_says_nothing_of_extra_specs():
@@ -240,11 +323,11 @@ def test_metadata_of_other_programs_beside_novas_says_nothing_of_extra_specs():
         "<app:extraSpec name='hw:pci_irq_affinity_mask'>0</app:extraSpec></app:extraSpecs></app:x>"
     )
     alone = read(metadata=f"<metadata>{foreign}</metadata>")
-    assert (alone.flavor, alone.has_extra_specs, alone.mask) == (None, False, None)
+    assert (alone.flavor, alone.extra_specs) == (None, None)
     both = read(
         metadata=nova_metadata("m1", {"hw:pci_irq_affinity_mask": "1"}).replace("<metadata>", f"<metadata>{foreign}")
     )
-    assert (both.flavor, both.has_extra_specs, both.mask) == ("m1", True, "1")
+    assert (both.flavor, both.extra_specs) == ("m1", {EXTRA_SPEC: "1"})
 
 
 def test_texts_of_the_xml_are_cleaned():
@@ -254,8 +337,7 @@ def test_texts_of_the_xml_are_cleaned():
     assert guest is not None
     assert guest.name == r"vm\x0aERROR\x9b forged \x202e"
     assert guest.flavor == r"m1\x0a\x202e"
-    assert guest.mask == r"1\x202e"
-    assert guest.cpu_policy == r"\x2066dedicated\x0a"
+    assert guest.extra_specs == {EXTRA_SPEC: r"1\x202e", "hw:cpu_policy": r"\x2066dedicated"}
 
 
 def test_a_long_name_is_cut():
@@ -340,7 +422,6 @@ def test_a_domain_without_a_uuid_is_refused(uuid):
         ("<vcpupin vcpu='0' cpuset='3-1'/>", "3-1 runs backwards"),
         ("<vcpupin vcpu='0' cpuset='0-99999999'/>", "above 65535"),
         ("<vcpupin vcpu='0' cpuset='\u202e'/>", "is neither"),
-        ("<emulatorpin cpuset='x'/>", "'x' is neither"),
         ("<vcpusched vcpus='x' scheduler='fifo'/>", "'x' is neither"),
     ],
 )
@@ -353,28 +434,31 @@ def test_a_pin_that_cannot_be_read_is_refused(cputune, said):
     [
         *("bus='0x100' slot='0' function='0'", "bus='0' slot='0x20' function='0'", "bus='0' slot='0' function='8'"),
         *("domain='0x100000000' bus='0'", "bus='-1'", "bus='xy'", "bus=''", "bus='../..'", f"bus='{'f' * 9999}'"),
+        *("bus='ab' slot='0' function='0'", "bus='08' slot='0' function='0'", "bus='0x' slot='0' function='0'"),
     ],
 )
-def test_an_address_that_is_none_is_refused(attributes):
-    refusal_of(make(("4",), pci_source(attributes)))
+def test_a_device_of_no_address_is_left_out(attributes):
+    assert left_out(pci_source(attributes)) == [("hostdev type='pci'", "not_understood")]
 
 
 @pytest.mark.parametrize(
-    "device",
+    ("device", "element"),
     [
-        "<hostdev mode='subsystem' type='pci'/>",
-        "<hostdev mode='subsystem' type='pci'><source/></hostdev>",
-        interface("hostdev", "/>"),
-        "<interface type='hostdev'/>",
+        ("<hostdev mode='subsystem' type='pci'/>", "hostdev type='pci'"),
+        ("<hostdev mode='subsystem' type='pci'><source/></hostdev>", "hostdev type='pci'"),
+        (interface("hostdev", "/>"), "interface type='hostdev'"),
+        ("<interface type='hostdev'/>", "interface type='hostdev'"),
+        (interface("hostdev", "><address type='usb' bus='1' device='2'/></source>"), "interface type='hostdev'"),
+        ("<disk type='nvme'><source type='pci' namespace='1'/></disk>", "disk type='nvme'"),
     ],
 )
-def test_a_passed_through_device_without_an_address_is_refused(device):
-    assert "has no <source><address>" in refusal_of(make(("4",), device))
+def test_a_passed_through_device_without_an_address_is_left_out(device, element):
+    assert left_out(device) == [(element, "not_understood")]
 
 
 @pytest.mark.parametrize("uuid", ["", "x", "../../devices", f"{MDEV}/.."])
-def test_an_mdev_without_a_uuid_is_refused(uuid):
-    assert "is not a uuid" in refusal_of(make(("4",), mdev(uuid)))
+def test_an_mdev_without_a_uuid_is_left_out(uuid):
+    assert left_out(mdev(uuid)) == [("hostdev type='mdev'", "not_understood")]
 
 
 @pytest.mark.parametrize(
@@ -391,14 +475,19 @@ def test_an_mdev_without_a_uuid_is_refused(uuid):
         ),
     ],
 )
-def test_a_path_or_any_other_text_in_a_source_dev_is_refused(kind, dev):
+def test_a_path_or_any_other_text_in_a_source_dev_leads_nowhere(kind, dev):
     source = f"dev={quoteattr(dev)}/>".replace("\n", "&#10;")
-    assert "which names no device" in refusal_of(make(("4",), interface(kind, source)))
+    assert left_out(interface(kind, source)) == [(f"interface type='{kind}'", "unresolved")]
 
 
 @pytest.mark.parametrize("kind", ["direct", "vdpa"])
-def test_an_interface_without_a_source_is_refused(kind):
-    assert "which names no device" in refusal_of(make(("4",), f"<interface type='{kind}'/>"))
+def test_an_interface_without_a_source_leads_nowhere(kind):
+    assert left_out(f"<interface type='{kind}'/>") == [(f"interface type='{kind}'", "unresolved")]
+
+
+@pytest.mark.parametrize("name", ["emulatorpin", "iothreadpin"])
+def test_a_pin_of_another_thread_that_cannot_be_read_is_left_out(name):
+    assert left_out(cputune=f"<{name} cpuset='x'/>") == [(name, LeftOutReason.NOT_UNDERSTOOD.value)]
 
 
 WHOLE = make(
@@ -424,6 +513,6 @@ def test_a_damaged_xml_is_a_guest_with_clean_texts_or_is_refused_in_one_line(sta
     except DomainError as refusal:
         shown = [str(refusal)]
     else:
-        shown = [] if guest is None else [guest.name, guest.flavor, guest.mask, guest.cpu_policy]
+        shown = [] if guest is None else [guest.name, guest.flavor, *(guest.extra_specs or {}).values()]
         assert guest is None or set(guest.pins) <= set(range(guest.vcpus))
     assert all(text is None or (text.isprintable() and len(text) <= 300) for text in shown)

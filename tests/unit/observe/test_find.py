@@ -96,8 +96,8 @@ def test_a_name_that_several_have_is_shown_on_one_printable_line(host: FakeHost)
         (
             "",
             (
-                "'' is no interrupt, PCI address, netdev, MAC or uuid that is there, and no active guest has this name; "
-                "virsh list --uuid --name shows the guests"
+                "'' is no interrupt, PCI address, netdev, MAC or uuid that is there, and no active guest "
+                "has this name; virsh list --uuid --name shows the guests"
             ),
         ),
         (

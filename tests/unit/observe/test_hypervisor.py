@@ -58,7 +58,7 @@ class OtherHandles(Hypervisor):
 
 
 def test_active_domains_come_with_their_xml(uri: str) -> None:
-    domains = Hypervisor(uri).active_domains()
+    domains = list(Hypervisor(uri).active_domains())
     assert sorted((domain.uuid, domain.name, domain.error) for domain in domains) == [
         (guest_id(1), "one", None),
         (guest_id(2), "two", None),
@@ -73,11 +73,11 @@ def test_inactive_domains_are_left_out(tmp_path: Path) -> None:
     off = domain("off", guest_id(2), ["3"]).replace("</domain>", shut_off)
     uri = make_libvirt(tmp_path, [domain("one", guest_id(1), ["2"]), off])
     assert {domain.name() for domain in libvirt.openReadOnly(uri).listAllDomains()} == {"one", "off"}
-    assert [domain.name for domain in Hypervisor(uri).active_domains()] == ["one"]
+    assert [domain.name for domain in list(Hypervisor(uri).active_domains())] == ["one"]
 
 
 def test_a_libvirt_without_domains_has_none(tmp_path: Path) -> None:
-    assert Hypervisor(make_libvirt(tmp_path, [])).active_domains() == []
+    assert list(Hypervisor(make_libvirt(tmp_path, [])).active_domains()) == []
 
 
 def test_the_version_is_that_of_the_library(uri: str) -> None:
@@ -88,9 +88,9 @@ def test_the_version_is_that_of_the_library(uri: str) -> None:
 def test_a_closed_hypervisor_opens_again(uri: str) -> None:
     hypervisor = Hypervisor(uri)
     hypervisor.close()
-    assert len(hypervisor.active_domains()) == 2
+    assert len(list(hypervisor.active_domains())) == 2
     hypervisor.close()
-    assert len(hypervisor.active_domains()) == 2
+    assert len(list(hypervisor.active_domains())) == 2
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_an_unreachable_libvirt_is_named_without_credentials_and_with_the_next_s
     tmp_path: Path, uri: str, shown: str | None
 ) -> None:
     with pytest.raises(LibvirtUnreachable) as caught:
-        Hypervisor(uri.format(tmp_path)).active_domains()
+        list(Hypervisor(uri.format(tmp_path)).active_domains())
     message = str(caught.value)
     assert "--libvirt-uri" in message
     assert "[libvirt] uri" in message
@@ -125,7 +125,7 @@ def test_it_is_reached_again_once_it_is_there(tmp_path: Path) -> None:
     away = node.rename(tmp_path / "away.xml")
     hypervisor = Hypervisor(uri)
     with pytest.raises(LibvirtUnreachable):
-        hypervisor.active_domains()
+        list(hypervisor.active_domains())
     away.rename(node)
     assert [domain.name for domain in hypervisor.active_domains()] == ["one"]
 
@@ -133,7 +133,7 @@ def test_it_is_reached_again_once_it_is_there(tmp_path: Path) -> None:
 def test_a_connection_that_died_is_opened_again(uri: str) -> None:
     hypervisor = Hypervisor(uri)
     hypervisor._connection = SimpleNamespace(isAlive=lambda: 0, close=int)
-    assert len(hypervisor.active_domains()) == 2
+    assert len(list(hypervisor.active_domains())) == 2
 
 
 def test_a_connection_that_broke_is_told_once_and_then_opened_again(uri: str) -> None:
@@ -143,8 +143,8 @@ def test_a_connection_that_broke_is_told_once_and_then_opened_again(uri: str) ->
     hypervisor = Hypervisor(uri)
     hypervisor._connection = SimpleNamespace(isAlive=break_off, close=int)
     with pytest.raises(LibvirtUnreachable, match="client socket is closed"):
-        hypervisor.active_domains()
-    assert len(hypervisor.active_domains()) == 2
+        list(hypervisor.active_domains())
+    assert len(list(hypervisor.active_domains())) == 2
 
 
 def test_a_call_that_hangs_is_given_up_and_names_the_next_step(never: threading.Event) -> None:
@@ -166,7 +166,7 @@ def test_after_two_abandoned_threads_nothing_is_called_any_more(never: threading
     with pytest.raises(LibvirtUnreachable, match="restart its daemon"):
         hypervisor._ask(called.set)
     with pytest.raises(LibvirtUnreachable, match="restart its daemon"):
-        hypervisor.active_domains()
+        list(hypervisor.active_domains())
     assert not called.is_set()
     assert threading.active_count() == threads
 
@@ -183,7 +183,7 @@ def test_calls_that_came_back_after_all_do_not_count(uri: str) -> None:
         thread._thread.join(AMPLE)
     assert not hypervisor.is_stuck
     hypervisor._deadline = AMPLE
-    assert len(hypervisor.active_domains()) == 2
+    assert len(list(hypervisor.active_domains())) == 2
 
 
 def test_one_domain_is_read_alone(uri: str) -> None:
@@ -228,7 +228,7 @@ def test_when_the_new_connection_hangs_too_what_is_left_is_unknown_and_not_gone(
     hypervisor = OtherHandles(uri)
     hypervisor.stuck = SimpleNamespace(XMLDesc=lambda _flags: never.wait())
     hypervisor.handles = dict.fromkeys([guest_id(1), guest_id(2)], hypervisor.stuck)
-    domains = hypervisor.active_domains()
+    domains = list(hypervisor.active_domains())
     assert {domain.uuid: domain.xml for domain in domains} == {guest_id(1): None, guest_id(2): None}
     assert all(domain.error for domain in domains)
 
@@ -257,7 +257,7 @@ def test_a_domain_whose_xml_libvirt_refuses_is_there_with_the_error(uri: str) ->
 
 def test_closing_a_connection_that_hangs_returns(uri: str, never: threading.Event) -> None:
     hypervisor = OtherHandles(uri)
-    assert len(hypervisor.active_domains()) == 2
+    assert len(list(hypervisor.active_domains())) == 2
     hypervisor.stuck = hypervisor._connection = SimpleNamespace(close=never.wait)
     hypervisor.close()
 
@@ -278,7 +278,7 @@ class Noting(Deaf):
 def test_a_connection_that_was_given_up_is_closed_when_its_call_comes_back(uri: str) -> None:
     listener, back = Noting(), threading.Event()
     hypervisor = Hypervisor(uri, AMPLE, listener)
-    hypervisor.active_domains()
+    list(hypervisor.active_domains())
     (given_up,) = listener.attached
     hypervisor._deadline = AT_ONCE
     with pytest.raises(LibvirtUnreachable):

@@ -17,11 +17,12 @@ from tests.fakes.snapshots import cpus
 class RefusingHost(FakeHost):
     """A host on which reading fails, at the open or at the read, with a chosen errno."""
 
-    open_code = read_code = 0
+    folder_code = open_code = read_code = 0
 
     def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:
-        if self.open_code and not path.endswith("/irq"):
-            raise OSError(self.open_code, os.strerror(self.open_code), path)
+        code = self.folder_code if path.endswith("/irq") else self.open_code
+        if code:
+            raise OSError(code, os.strerror(code), path)
         return super().open(path, flags, dir_fd=dir_fd)
 
     def read(self, fd: int, length: int) -> bytes:
@@ -45,9 +46,17 @@ def test_without_numbers_nothing_is_opened(host: FakeHost) -> None:
     assert host.opens == 0
 
 
-def test_without_the_folder_no_interrupt_exists(host: FakeHost) -> None:
+def test_without_the_folder_no_interrupt_can_be_told_from_one_that_is_gone(host: FakeHost) -> None:
     (host.proc / "irq").rename(host.proc / "away")
-    assert read_interrupts(host.root, [24]) == []
+    with pytest.raises(HostUnreadable, match="irq does not exist: point --proc"):
+        read_interrupts(host.root, [24])
+
+
+def test_where_the_folder_cannot_be_opened_at_the_moment_no_affinity_is_known(tmp_path: Path) -> None:
+    host = RefusingHost(tmp_path)
+    host.add_interrupt(24, "3", "3")
+    host.folder_code = errno.EMFILE
+    assert read_interrupts(host.root, [24, 25]) == [Interrupt(24, None, None), Interrupt(25, None, None)]
 
 
 def test_of_an_interrupt_that_was_moved_the_permission_is_known(host: FakeHost) -> None:
@@ -93,6 +102,27 @@ def test_an_interrupt_that_may_not_be_read_is_there_with_unknown_affinity(tmp_pa
     host.add_interrupt(24, "3", "3")
     host.open_code = errno.EACCES
     assert read_interrupt(host.root, 24) == Interrupt(24, None, None)
+
+
+def test_an_empty_affinity_is_unknown(host: FakeHost) -> None:
+    host.add_interrupt(24, "")
+    assert read_interrupt(host.root, 24) == Interrupt(24, None, None)
+
+
+class PagewiseHost(FakeHost):
+    """A host whose reads give a few bytes each, as the kernel gives a list longer than a page."""
+
+    def read(self, fd: int, length: int) -> bytes:
+        return super().read(fd, min(length, 5))
+
+
+@pytest.mark.parametrize("ending", ["\n", "", "\n\0"])
+def test_a_list_that_comes_in_parts_is_read_whole(tmp_path: Path, ending: str) -> None:
+    host = PagewiseHost(tmp_path)
+    host.add_interrupt(24, "", "")
+    for name in ("smp", "effective"):
+        (host.proc / f"irq/24/{name}_affinity_list").write_text(f"100-123,456{ending}")
+    assert read_interrupt(host.root, 24) == Interrupt(24, cpus("100-123,456"), cpus("100-123,456"))
 
 
 @pytest.mark.parametrize("text", ["nonsense", "3-1", "0x3"])

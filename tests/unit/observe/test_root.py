@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.root import HostRoot, HostUnreadable
 from tests.fakes.host import FakeHost
 
 
@@ -33,6 +33,15 @@ def test_a_text_is_read_without_the_space_around_it(host: FakeHost) -> None:
     host.put(host.sys / "some/file", "  a b ")
     assert host.root.read(f"{host.sys}/some/file") == "a b"
     assert (host.opens, host.reads) == (1, 1)
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\n\0", "\0\n"])
+def test_a_text_that_comes_in_parts_is_read_to_its_end(host: FakeHost, ending: str) -> None:
+    path = host.sys / "cpulist"
+    path.write_text(f"0-31,64-95{ending}")
+    calls = failing(errno.EIO)
+    calls.read = lambda fd, length: os.read(fd, 3)
+    assert HostRoot(str(host.proc), str(host.sys), calls).read(str(path)) == "0-31,64-95"
 
 
 @pytest.mark.parametrize("code", [errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO])
@@ -63,11 +72,12 @@ def test_what_is_missing_is_no_error_and_what_is_forbidden_is(
         use(HostRoot(calls=failing(errno.EACCES, call)), "/any")
 
 
-def test_a_folder_is_listed_in_order_and_a_file_as_none(host: FakeHost) -> None:
+def test_a_folder_is_listed_in_order_and_a_file_is_an_error(host: FakeHost) -> None:
     for name in ("c", "a", "b"):
         host.put(host.sys / "folder" / name, "")
     assert host.root.list_if_there(f"{host.sys}/folder") == ["a", "b", "c"]
-    assert host.root.list_if_there(f"{host.sys}/folder/a") == []
+    with pytest.raises(NotADirectoryError):
+        host.root.list_if_there(f"{host.sys}/folder/a")
 
 
 def test_a_link_gives_its_target_and_a_file_gives_none(host: FakeHost) -> None:
@@ -93,3 +103,12 @@ def test_every_descriptor_is_closed_also_after_a_failed_read(host: FakeHost) -> 
 def test_existence(host: FakeHost) -> None:
     assert host.root.exists(str(host.sys / "devices/system/cpu/online"))
     assert not host.root.exists(str(host.sys / "devices/system/cpu/offline"))
+    with pytest.raises(PermissionError):
+        HostRoot(calls=failing(errno.EACCES, "stat")).exists("/any")
+
+
+def test_what_is_required_and_cannot_be_read_is_named() -> None:
+    with pytest.raises(HostUnreadable, match=r"^/any cannot be read \(Permission denied\): point --sys$"):
+        HostRoot(calls=failing(errno.EACCES, "stat")).require("/any", "--sys")
+    with pytest.raises(HostUnreadable, match=r"^/any does not exist: point --sys$"):
+        HostRoot(calls=failing(errno.ENOENT, "stat")).require("/any", "--sys")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One snapshot from libvirt, sysfs and procfs, and what it costs."""
 
+import errno
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from irqaffinity.model.guest import ClaimKind, UnreadableGuest
 from irqaffinity.model.host import DeviceClaim, HostSnapshot, MsiSource
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import LeftOutReason
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.guests import read_guests
 from irqaffinity.observe.root import HostUnreadable
@@ -40,6 +43,33 @@ class PathNotes(FakeHost):
         return super().open(path, flags, dir_fd=dir_fd)
 
 
+class OddHost(FakeHost):
+    """A host that answers with an errno of `failing` wherever a path ends so."""
+
+    failing: Mapping[str, int] = {}
+
+    def _fail(self, path: str) -> None:
+        for ending, code in self.failing.items():
+            if path.endswith(ending):
+                raise OSError(code, os.strerror(code), path)
+
+    def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:
+        self._fail(path)
+        return super().open(path, flags, dir_fd=dir_fd)
+
+    def stat(self, path: str) -> os.stat_result:
+        self._fail(path)
+        return super().stat(path)
+
+    def listdir(self, path: str) -> list[str]:
+        self._fail(path)
+        return super().listdir(path)
+
+    def readlink(self, path: str) -> str:
+        self._fail(path)
+        return super().readlink(path)
+
+
 def active(number: int, *devices: str) -> Domain:
     name, uuid = f"instance-{number:08x}", guest_id(number)
     return Domain(uuid, name, domain(name, uuid, ["2", "3"], devices))
@@ -55,7 +85,7 @@ def test_a_snapshot_holds_guests_claims_devices_and_host(host: FakeHost) -> None
     snapshot = see(host, [active(1, hostdev(VF)), active(2)])
     assert [guest.uuid for guest in snapshot.guests] == [guest_id(1), guest_id(2)]
     assert snapshot.claims == {
-        guest_id(1): (DeviceClaim(VF_ADDRESS, ClaimKind.HOSTDEV),),
+        guest_id(1): (DeviceClaim(VF_ADDRESS, ClaimKind.HOSTDEV, "vfio-pci"),),
         guest_id(2): (),
     }
     assert [interrupt.number for interrupt in snapshot.devices[VF_ADDRESS].interrupts] == [40]
@@ -78,9 +108,9 @@ def test_claims_by_name_are_looked_up(host: FakeHost) -> None:
     claims = [MEDIATED.format(MDEV), MACVTAP.format("eth1v0"), VDPA.format("vhost-vdpa-0")]
     snapshot = see(host, [active(1, *claims)])
     assert set(snapshot.claims[guest_id(1)]) == {
-        DeviceClaim(PF_ADDRESS, ClaimKind.MDEV),
-        DeviceClaim(VF_ADDRESS, ClaimKind.MACVTAP),
-        DeviceClaim(VF2_ADDRESS, ClaimKind.VDPA),
+        DeviceClaim(PF_ADDRESS, ClaimKind.MDEV, "vfio-pci"),
+        DeviceClaim(VF_ADDRESS, ClaimKind.MACVTAP, "vfio-pci"),
+        DeviceClaim(VF2_ADDRESS, ClaimKind.VDPA, "vfio-pci"),
     }
     assert set(snapshot.devices) == {PF_ADDRESS, VF_ADDRESS, VF2_ADDRESS}
 
@@ -90,6 +120,52 @@ def test_what_stands_on_no_pci_device_is_no_device_of_the_guest(host: FakeHost, 
     snapshot = see(host, [active(1, claim)])
     assert snapshot.claims == {guest_id(1): ()}
     assert snapshot.devices == {}
+    assert [left.reason for left in snapshot.left_out[guest_id(1)]] == [LeftOutReason.UNRESOLVED]
+
+
+def test_a_claim_that_cannot_be_looked_up_costs_the_guest_no_other(tmp_path: Path) -> None:
+    host = OddHost(tmp_path)
+    host.add_device(VF, 0)
+    host.failing = {"class/net/eth1v0": errno.EACCES}
+    snapshot = see(host, [active(1, MACVTAP.format("eth1v0"), hostdev(VF))])
+    assert [claim.address for claim in snapshot.claims[guest_id(1)]] == [VF_ADDRESS]
+    left = snapshot.left_out[guest_id(1)][0]
+    assert (left.element, left.reason) == ("interface type='direct'", LeftOutReason.UNRESOLVED)
+    assert "Permission denied" in left.message
+
+
+def test_a_claim_is_confirmed_with_the_driver_that_the_device_has_when_libvirt_answers(host: FakeHost) -> None:
+    host.add_device(VF, 0, driver="iavf")
+    host.add_device(VF2, 0, driver=None)
+    domains = [active(1, hostdev(VF), hostdev(VF2))]
+
+    def answers() -> Iterator[Domain]:
+        yield domains[0]
+        (host.device_folder(VF) / "driver").unlink()
+        yield active(2, hostdev(VF))
+
+    guests = read_guests(host.root, answers())
+    assert [[claim.driver for claim in seen.claims] for seen in guests.values()] == [["iavf", None], [None]]
+
+
+@pytest.mark.parametrize(
+    "code", [errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EBUSY, errno.ETIMEDOUT, errno.EMFILE]
+)
+@pytest.mark.parametrize("name", ["msi_irqs", "numa_node", "driver", "physfn", ""])
+def test_a_device_whose_files_fail_is_told_and_the_others_are_read(tmp_path: Path, code: int, name: str) -> None:
+    host = OddHost(tmp_path)
+    for address, number in ((VF, 40), (VF2, 41)):
+        host.add_device(address, 0)
+        host.add_vectors(address, [number], "0-15")
+    host.failing = {f"{VF}/{name}".rstrip("/"): code}
+    if not name:
+        (host.device_folder(VF) / "msi_irqs/40").unlink()
+    snapshot = see(host, [active(1, hostdev(VF), hostdev(VF2))])
+    broken = snapshot.devices[VF_ADDRESS]
+    assert (broken.present, broken.interrupts) == (True, ())
+    assert os.strerror(code) in (broken.trouble or "")
+    assert [interrupt.number for interrupt in snapshot.devices[VF2_ADDRESS].interrupts] == [41]
+    assert snapshot.devices[VF2_ADDRESS].trouble is None
 
 
 def test_a_device_that_a_guest_names_twice_is_claimed_once(host: FakeHost) -> None:
@@ -97,7 +173,7 @@ def test_a_device_that_a_guest_names_twice_is_claimed_once(host: FakeHost) -> No
     host.add_vdpa("vdpa0", "vhost-vdpa-0", VF)
     host.add_vdpa("vdpa1", "vhost-vdpa-1", VF)
     snapshot = see(host, [active(1, VDPA.format("vhost-vdpa-0"), VDPA.format("vhost-vdpa-1"))])
-    assert snapshot.claims[guest_id(1)] == (DeviceClaim(VF_ADDRESS, ClaimKind.VDPA),)
+    assert snapshot.claims[guest_id(1)] == (DeviceClaim(VF_ADDRESS, ClaimKind.VDPA, "vfio-pci"),)
 
 
 def test_a_domain_that_cannot_be_read_is_unknown_and_the_others_go_on(host: FakeHost) -> None:

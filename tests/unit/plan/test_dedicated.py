@@ -93,7 +93,12 @@ def test_what_nova_said_decides_over_a_cpu_that_another_guest_has_too(
             {2: 4},
             "mixed (hw:cpu_dedicated_mask 2)",
         ),
-        ({"hw:cpu_realtime": "yes", "hw:cpu_realtime_mask": "^0-2"}, NOTHING, {3: 5}, "mixed (hw:cpu_realtime_mask ^0-2)"),
+        (
+            {"hw:cpu_realtime": "yes", "hw:cpu_realtime_mask": "^0-2"},
+            NOTHING,
+            {3: 5},
+            "mixed (hw:cpu_realtime_mask ^0-2)",
+        ),
         (
             {"hw:cpu_realtime": "True", "hw:cpu_realtime_mask": "2"},
             {"hw_cpu_realtime_mask": "3"},

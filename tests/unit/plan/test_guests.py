@@ -183,7 +183,7 @@ def test_two_guests_on_one_cpu_by_policy_are_served_and_told() -> None:
     pair = [masked("0-1", "dedicated"), masked("0-1", "dedicated", number=2, pins=["3", "4", "12", "13"])]
     told = plan(pair[0], others=pair[1:])
     assert (told.status, told.reason, told.irq_pcpus) == (Status.PLACED, GuestReason.CPUS_OVERLAP, cpus("2-3"))
-    assert f"{guest_id(2)} has CPUs 3" in (told.message or "")
+    assert f"guest {guest_id(2)} has CPU 3" in (told.message or "")
 
 
 def test_an_overlap_is_told_also_of_a_guest_that_is_not_placed_beside_why_it_is_not() -> None:

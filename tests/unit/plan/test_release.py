@@ -75,10 +75,9 @@ def test_the_value_before_the_last_is_ours_too(smp: str) -> None:
         make_device(numbers=[50], smp="2"),
         make_device(numbers=[50], smp="2-4"),
         make_device(numbers=[50], smp="0-15"),
-        make_device(numbers=[50], smp=None),
         make_device(present=False, driver=None),
     ],
-    ids=["other-driver", "no-driver", "unlisted", "narrower", "wider", "original", "unreadable", "gone"],
+    ids=["other-driver", "no-driver", "unlisted", "narrower", "wider", "original", "gone"],
 )
 def test_what_is_not_ours_any_more_is_forgotten_and_not_written(device: Device) -> None:
     assert release(device, make_record(original="0-15", written="2-3")) == Handled({}, [])

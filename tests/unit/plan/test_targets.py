@@ -29,12 +29,13 @@ def decide(
     spec: str | None = None,
     numa: Numa = Numa.PREFERRED,
     host_driver: HostDriver = HostDriver.SKIP,
+    claimed_driver: str | None = "vfio-pci",
     **device: Any,
 ) -> DevicePlan:
     guest = make_guest(1, kind=kind, emulator=None if emulator is None else cpus(emulator))
     status = Status.MASK_INVALID if chosen is None else Status.PLACED
     return plan_device(
-        DeviceClaim(VF, kind),
+        DeviceClaim(VF, kind, claimed_driver),
         make_device(**{"numbers": [40, 41], **device}),
         guest,
         GuestPlan(guest.uuid, guest.name, status, guest.vcpus, chosen=chosen),
@@ -66,7 +67,8 @@ def test_the_order_is_that_of_the_vcpus() -> None:
         ({"numa_node": 5}, "2-3,10-11", DeviceReason.NO_NODE),
         ({"numa_node": None, "numa": Numa.STRICT}, "2-3,10-11", DeviceReason.NO_NODE),
         ({"nodes": {}}, "2-3,10-11", DeviceReason.NO_NODE),
-        ({"nodes": {0: "", 1: "0-15"}}, "2-3,10-11", DeviceReason.REMOTE_NODE),
+        ({"nodes": {0: "", 1: "0-15"}}, "2-3,10-11", DeviceReason.NO_NODE),
+        ({"nodes": {0: "4-7", 1: "0-3,8-15"}}, "2-3,10-11", DeviceReason.REMOTE_NODE),
         ({"online": "0-2,8-15"}, "2", None),
         ({"online": "8-15"}, "10-11", DeviceReason.REMOTE_NODE),
         ({"online": "8-15", "numa": Numa.STRICT}, None, DeviceReason.NODE_STRICT),
@@ -83,15 +85,18 @@ def test_node_and_online_cpus_narrow_the_target(
     assert plan.target == (None if target is None else cpus(target))
     assert plan.order == tuple(plan.target or ())
     assert plan.reason is reason
-    assert plan.message == (None if reason is None else reason.sentence)
+    assert (plan.message or "").startswith("" if reason is None else reason.sentence)
 
 
 MACVTAP = {"kind": ClaimKind.MACVTAP, "parent": PF, "host_driver": HostDriver.VCPU}
 HOSTDEV_CASES: list[tuple[DeviceReason | None, dict[str, Any]]] = [
-    (DeviceReason.NOT_IN_DEVICE_SPEC, {"spec": OTHER_DEVICE}),
+    (DeviceReason.NOT_IN_DEVICE_SPEC, {"spec": OTHER_DEVICE, "trouble": None}),
     (DeviceReason.NOT_FOUND, {"present": False}),
+    (DeviceReason.UNREADABLE, {"trouble": "msi_irqs: Permission denied"}),
+    (DeviceReason.NVME_DISK, {"kind": ClaimKind.NVME}),
     (DeviceReason.CLAIMED_TWICE, {"claimants": 2}),
     (None, {"chosen": None}),
+    (None, {"claimed_driver": "iavf"}),
     (DeviceReason.NO_IRQS, {"numbers": []}),
     (DeviceReason.NO_ONLINE_CPU, {"online": "0"}),
 ]
@@ -126,6 +131,19 @@ def test_the_first_reason_that_applies_stands(
         assert plan.target is None
         found.append(plan.reason)
     assert found == [reason for reason, _ in cases]
+
+
+def test_of_a_device_that_cannot_be_read_nobody_knows_whether_a_spec_includes_it() -> None:
+    plan = decide(spec=OTHER_DEVICE, trouble="msi_irqs: Permission denied")
+    assert plan.reason is DeviceReason.UNREADABLE
+    assert "msi_irqs: Permission denied" in (plan.message or "")
+
+
+def test_under_another_driver_than_libvirt_was_asked_about_a_device_has_no_target() -> None:
+    plan = decide(claimed_driver="vfio-pci", driver="iavf")
+    assert (plan.target, plan.reason, plan.is_unconfirmed) == (None, None, True)
+    assert plan.message == "its driver is iavf, and was vfio-pci when libvirt was asked"
+    assert not decide().is_unconfirmed
 
 
 @pytest.mark.parametrize(("shares_line", "reason"), [(False, DeviceReason.NO_IRQS), (True, DeviceReason.SHARED_INTX)])

@@ -55,6 +55,7 @@ def test_the_document_has_the_fields_of_the_contract(scene: Scene) -> None:
                 "status": "placed",
                 "reason": None,
                 "message": None,
+                "left_out": [],
             }
         ],
         "devices": [

@@ -3,20 +3,21 @@
 
 import errno
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from irqaffinity.demo.domains import nova_metadata
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import RememberedSpecs, State
-from irqaffinity.model.verdict import DeviceReason, GuestReason, IrqReason, Status, Term, Verdict
+from irqaffinity.model.verdict import DeviceReason, GuestReason, IrqReason, LeftOutReason, Status, Term, Verdict
 from irqaffinity.plan.guests import MaskSource
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.spec.device_spec import parse_device_spec
-from tests.fakes.scene import GUEST, OTHER, VF0, Scene, document
+from tests.fakes.scene import GUEST, IRQS1, OTHER, VF0, VF1, Scene, document
 
 Make = Callable[[Scene], Outcome]
 
@@ -25,6 +26,12 @@ MDEV_UUID = "99999999-9999-9999-9999-999999999999"
 MDEV = (
     f"<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source><address uuid='{MDEV_UUID}'/></source></hostdev>"
 )
+NVME = (
+    "<disk type='nvme' device='disk'><source type='pci' managed='yes' namespace='1'>"
+    "<address domain='0x0000' bus='0x41' slot='0x00' function='0x1'/></source><target dev='vda' bus='virtio'/></disk>"
+)
+USB = "<interface type='hostdev'><source><address type='usb' bus='0x1' device='0x2'/></source></interface>"
+MIXED = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "2-"}
 SPREAD = Policy(distribution=Distribution.SPREAD)
 
 
@@ -54,6 +61,25 @@ def refused(code: int) -> Make:
         return scene.audit()
 
     return make
+
+
+def managed(scene: Scene) -> Outcome:
+    scene.host.put(scene.host.sys / "kernel/irq/40/actions", "nvme0q1")
+    return refused(errno.EIO)(scene)
+
+
+def unread(scene: Scene) -> Outcome:
+    affinity = scene.host.proc / "irq/40/smp_affinity_list"
+    affinity.unlink()
+    affinity.mkdir()
+    return guest(VF0)(scene)
+
+
+def unreadable_device(scene: Scene) -> Outcome:
+    node = scene.host.device_folder(VF0) / "numa_node"
+    node.unlink()
+    node.mkdir()
+    return guest(VF0)(scene)
 
 
 def twice(first: Make) -> Make:
@@ -92,6 +118,12 @@ def next_cpu(scene: Scene) -> Outcome:
     scene.policy = SPREAD
     scene.host.refuse(40, errno.ENOSPC, when=lambda cpus: cpus == "2")
     scene.add_guest(VF0)
+    return scene.audit()
+
+
+def overlap(scene: Scene) -> Outcome:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER, pins=("3", "12"))
     return scene.audit()
 
 
@@ -147,6 +179,12 @@ def offline(scene: Scene) -> Outcome:
     return scene.audit()
 
 
+def gone_offline(scene: Scene) -> Outcome:
+    """The CPUs of the target go offline while the pass writes."""
+    scene.host.on_open_for_write = lambda _number: scene.host.put(scene.host.sys / "devices/system/cpu/online", "0-1")
+    return refused(errno.EINVAL)(scene)
+
+
 def remembered(scene: Scene) -> Outcome:
     scene.add_guest(VF0, metadata=nova_metadata("nfv"))
     with scene.store.exclusive():
@@ -159,10 +197,12 @@ REACHED: dict[Term, Make] = {
     Verdict.SET: guest(VF0),
     Verdict.WOULD_SET: dry,
     Verdict.PENDING: quiet,
-    Verdict.MANAGED: refused(errno.EIO),
+    Verdict.MANAGED: managed,
+    Verdict.IMMOVABLE: refused(errno.EINVAL),
+    Verdict.UNREAD: unread,
     Verdict.GONE: vanishing,
     Verdict.NO_VECTOR: refused(errno.ENOSPC),
-    Verdict.OFFLINE: refused(errno.EINVAL),
+    Verdict.OFFLINE: gone_offline,
     Verdict.DENIED: refused(errno.EACCES),
     Status.PLACED: guest(VF0),
     Status.XML_INVALID: unreadable,
@@ -173,10 +213,16 @@ REACHED: dict[Term, Make] = {
     Status.MASK_NOT_DEDICATED: guest(VF0, mask="3", pins=("2", "3", "10", "8-15")),
     Status.NO_MASK: guest(VF0, policy=Policy(without_mask=WithoutMask.SKIP)),
     Status.NO_DEVICES: guest(),
+    GuestReason.CPUS_OVERLAP: overlap,
+    GuestReason.DEDICATED_MASK_INVALID: guest(VF0, metadata=nova_metadata("nfv", MIXED)),
     GuestReason.REALTIME_VCPUS: guest(VF0, mask="0", cputune="<vcpusched vcpus='0' scheduler='fifo' priority='1'/>"),
+    LeftOutReason.NOT_UNDERSTOOD: guest(VF0, USB),
+    LeftOutReason.UNRESOLVED: guest(VF0, MACVTAP),
     DeviceReason.NOT_IN_DEVICE_SPEC: guest(VF0, policy=Policy(device_specs=parse_device_spec('{"vendor_id": "15b3"}'))),
     DeviceReason.MDEV: mdev,
     DeviceReason.NOT_FOUND: guest("0000:99:00.0"),
+    DeviceReason.UNREADABLE: unreadable_device,
+    DeviceReason.NVME_DISK: guest(NVME),
     DeviceReason.CLAIMED_TWICE: claimed_twice,
     DeviceReason.SHARED_PARENT: macvtap(parent=None),
     DeviceReason.HOST_DRIVER: macvtap(parent="0000:42:00.0"),
@@ -191,21 +237,31 @@ REACHED: dict[Term, Make] = {
     IrqReason.BACKOFF: twice(refused(errno.ENOSPC)),
 }
 
-TERMS: list[Term] = [*Verdict, *Status, *GuestReason, *DeviceReason, *IrqReason]
+TERMS: list[Term] = [*Verdict, *Status, *GuestReason, *LeftOutReason, *DeviceReason, *IrqReason]
+
+
+def rows(found: dict[str, Any], term: Term) -> Iterator[tuple[str | None, str | None]]:
+    """Give each word of the kind of `term` in a document, with the message beside it."""
+    left_out = [row for of_guest in found["guests"] for row in of_guest["left_out"]]
+    places: dict[type[Term], tuple[list[dict[str, Any]], str]] = {
+        Verdict: (found["irqs"], "verdict"),
+        Status: (found["guests"], "status"),
+        GuestReason: (found["guests"], "reason"),
+        LeftOutReason: (left_out, "reason"),
+        DeviceReason: (found["devices"], "reason"),
+        IrqReason: (found["irqs"], "reason"),
+    }
+    part, key = places[type(term)]
+    return ((row[key], row["message"]) for row in part)
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: term.anchor)
 def test_the_word_is_reached_and_told(scene: Scene, term: Term) -> None:
     found = document(REACHED[term](scene))
-    rows = {Verdict: ("irqs", "verdict"), Status: ("guests", "status"), GuestReason: ("guests", "reason")} | {
-        DeviceReason: ("devices", "reason"),
-        IrqReason: ("irqs", "reason"),
-    }
-    part, key = rows[type(term)]
-    told = [row for row in found[part] if row[key] == term.value]
-    assert told, found[part]
+    told = [message for word, message in rows(found, term) if word == term.value]
+    assert told, found
     quiet_words = {Verdict.OK, Verdict.SET, Verdict.WOULD_SET, Status.PLACED, IrqReason.RELEASED}
-    assert term in quiet_words or all(row["message"] for row in told)
+    assert term in quiet_words or all(told)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +291,50 @@ def test_a_host_driver_serves_where_the_operator_says(scene: Scene, host_driver:
     scene.add_guest(MACVTAP, cputune="<emulatorpin cpuset='6'/>")
     scene.audit()
     assert scene.host.smp(70) == cpus
+
+
+@pytest.mark.parametrize(
+    ("numa", "pins", "cpus", "told"),
+    [
+        (Numa.PREFERRED, ("6", "10", "14"), "6", None),
+        (
+            Numa.PREFERRED,
+            ("10", "14"),
+            "10",
+            "remote_node: no chosen CPU is on its NUMA node; those on node 2 at distance 12",
+        ),
+        (Numa.SOCKET, ("10", "14"), "14", "remote_node: no chosen CPU is on its NUMA node; those in its socket serve"),
+        (Numa.SOCKET, ("10", "11"), "0-15", "node_strict: no chosen CPU is as near to it as .*: none is in its socket"),
+        (
+            Numa.STRICT,
+            ("10", "14"),
+            "0-15",
+            "node_strict: no chosen CPU is as near to it as .*: none is on its NUMA node",
+        ),
+    ],
+)
+def test_how_near_is_near_enough_is_what_the_operator_says(
+    scene: Scene, numa: Numa, pins: tuple[str, ...], cpus: str, told: str | None
+) -> None:
+    """Four nodes; the socket of the device's node (1) has node 3 too, and the other socket has a nearer one."""
+    scene.policy = Policy(numa=numa)
+    for node, of_node in enumerate(("0-3", "4-7", "8-11", "12-15")):
+        scene.host.put(scene.host.sys / f"devices/system/node/node{node}/cpulist", of_node)
+    scene.host.set_distances({1: "32 10 12 16"})
+    for cpu in range(16):
+        package = scene.host.sys / f"devices/system/cpu/cpu{cpu}/topology/physical_package_id"
+        scene.host.put(package, str(cpu // 4 % 2))
+    scene.add_guest(VF1, pins=pins)
+    device = document(scene.audit())["devices"][0]
+    assert {scene.host.smp(number) for number in IRQS1} == {cpus}
+    assert told is None or re.match(told, f"{device['reason']}: {device['message']}")
+    assert told is not None or device["reason"] is None
+
+
+def test_the_guide_has_the_reasons_of_a_device_in_the_order_in_which_they_are_tried() -> None:
+    guide = (Path(__file__).parents[3] / "doc/operate.rst").read_text()
+    found = re.findall(r"(?m)^\.\. _(devicereason-[a-z-]+):$", guide)
+    assert found == [reason.anchor for reason in DeviceReason]
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: term.anchor)

@@ -62,12 +62,36 @@ MATCHES = [
     ({"address": "0000:0a:00.0", "product_id": "10ed"}, True, False),
     ({"devname": "pf0", "product_id": "10fb"}, False, True),
     ({"physical_network": "physnet1"}, True, True),
+    # Numbers are what int(text, 16) takes, as in Nova: a negative one is no device's.
+    ({"vendor_id": "8_0_86"}, True, True),
+    ({"vendor_id": "+8086"}, True, True),
+    ({"vendor_id": "\uff18086"}, True, True),
+    ({"vendor_id": "-1"}, False, False),
+    ({"address": "-1:0a:10.1"}, False, False),
+    ({"product_id": " 10ed "}, True, False),
+    ({"vendor_id": " * "}, True, True),
+    # An address that is empty, whatever it is, is none.
+    ({"address": None}, True, True),
+    ({"address": []}, True, True),
+    ({"address": 0}, True, True),
+    ({"devname": "", "address": "0a:10.1"}, True, False),
+    ({"devname": "vf0", "address": {}}, True, False),
+    ({"address": {"func": "7"}}, True, True),
+    ({"address": {"bus": "[[0]a"}}, True, True),
+    ({"remote_managed": "true"}, True, True),
 ]
+
+BOOLEANS = ("live_migratable", "managed", "one_time_use")
+TRUE_OR_FALSE = [
+    *("true", "false", "null", "1", "0"),
+    *(f'"{word}"' for word in ("1", "t", "TRUE", "on", "y", " Yes ", "0", "f", "False", "off", "n", "no")),
+]
+NO_BOOLEANS = ["2", "1.0", '""', '"maybe"', '"none"', "[]", "{}", "[true]", "NaN"]
 
 REFUSED = [
     *("", "{", "nope", "{'address': ''}", '"0000:0a:00.0"', "1", "null", "true", "[1]", "[[{}]]", '[{}, "x"]'),
-    *('{"vendor_id": "xyz"}', '{"vendor_id": ""}', '{"vendor_id": "10000"}', '{"vendor_id": "-1"}'),
-    *('{"vendor_id": "1_0"}', '{"vendor_id": "\uff18"}', '{"vendor_id": 8086}', '{"vendor_id": null}'),
+    *('{"vendor_id": "xyz"}', '{"vendor_id": ""}', '{"vendor_id": "10000"}', '{"vendor_id": "1__0"}'),
+    *('{"vendor_id": 8086}', '{"vendor_id": null}', '{"product_id": " * "}', '{"product_id": null}'),
     *('{"product_id": "xyz"}', '{"product_id": ""}', '{"product_id": "10000"}', '{"product_id": 4333}'),
     *('{"address": "0000:0g:00.0"}', '{"address": "x:0a:00.0"}', '{"address": "0a:00.x"}', '{"address": "nope"}'),
     *('{"address": "0:100:0.0"}', '{"address": "0a:20.0"}', '{"address": "0a:00.8"}', '{"address": "0:0:0a:0.0"}'),
@@ -75,7 +99,8 @@ REFUSED = [
     *('{"address": 10}', '{"address": ["0a:10.1"]}', '{"address": true}'),
     *('{"address": {"bus": 10}}', '{"address": {"bus": null}}', '{"address": {"bus": "("}}'),
     *('{"devname": "pf0", "address": "0a:10.1"}', '{"devname": "pf0", "address": {"bus": "0a"}}', '{"devname": 1}'),
-    *('{"trusted": true}', '{"physical_network": 5}', '{"physical_network": ["physnet1"]}'),
+    *('{"address": "0a:00. "}', '{"address": {"bus": "\\\\"}}', '{"devname": null}', '{"devname": ["pf0"]}'),
+    *(f'{{"{name}": {value}}}' for name in BOOLEANS for value in NO_BOOLEANS),
 ]
 
 
@@ -119,6 +144,8 @@ def test_a_value_too_large_to_read_is_refused_as_any_other(text):
         ('{"address": "0:100:0.0"}', '"bus" "100" is above FF'),
         ('{"address": "0a:20.0"}', '"slot" "20" is above 1F'),
         ('{"address": ".8"}', '"function" "8" is above 7'),
+        ('{"managed": "maybe"}', '"managed" has to be true or false, and "maybe" is neither'),
+        ('{"address": {"slot": 1}}', '"slot" has to be a string, and 1 is none'),
         ('{"product_id": "\\u202eevil"}', r'"product_id" "\x202eevil" is not a hexadecimal number'),
     ],
 )
@@ -128,12 +155,35 @@ def test_a_refusal_names_the_part_and_what_is_allowed(text, said):
     assert said in str(refusal.value)
 
 
-def test_tags_do_not_affect_the_match_and_are_kept_also_when_null():
+def test_tags_do_not_affect_the_match_and_may_be_anything_json_has():
     (parsed,) = parse_device_spec(
-        '{"vendor_id": "8086", "address": "*:0a:*.*", "physical_network": null, "trusted": "true", "a\\nb": "c\\u202e"}'
+        '{"vendor_id": "8086", "address": "*:0a:*.*", "physical_network": null, "trusted": true, "remote_managed": 7,'
+        ' "a\\nb": "c\\u202e", "deep": [1.5, {"x\\ty": ["\\u0000", false]}], "odd": [NaN, 1e999]}'
     )
     assert parsed.matches(VF)
-    assert parsed.tags == {"physical_network": None, "trusted": "true", r"a\x0ab": r"c\x202e"}
+    assert parsed.tags == {
+        "physical_network": None,
+        "trusted": True,
+        "remote_managed": 7,
+        r"a\x0ab": r"c\x202e",
+        "deep": [1.5, {r"x\x09y": [r"\x00", False]}],
+        "odd": ["nan", "inf"],
+    }
+    assert json.loads(json.dumps(parsed.tags, allow_nan=False)) == parsed.tags
+
+
+@pytest.mark.parametrize("name", BOOLEANS)
+@pytest.mark.parametrize("value", TRUE_OR_FALSE)
+def test_a_boolean_is_a_word_or_jsons_own_and_is_kept_as_it_is(name, value):
+    (parsed,) = parse_device_spec(f'{{"{name}": {value}}}')
+    assert parsed.tags == {name: json.loads(value)}
+
+
+def test_a_tag_may_be_deep_and_one_too_deep_to_show_is_refused():
+    assert parse_device_spec('{"deep": ' + "[" * 63 + "1" + "]" * 63 + "}")
+    for depth in (64, 400, 900):
+        with pytest.raises(DeviceSpecError):
+            parse_device_spec('{"deep": ' + "[" * depth + "1" + "]" * depth + "}")
 
 
 def test_a_list_is_several_specs_and_the_first_match_wins():

@@ -13,8 +13,8 @@ from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Fixed, Record, RememberedSpecs, State
-from irqaffinity.model.verdict import Verdict
 from irqaffinity.model.text import clean
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.state.format import BadState, decode, encode
 
 BOOT = "5a7c0f5e-0000-4000-8000-000000000001"
@@ -30,7 +30,7 @@ STATE = State(
         }
     },
     fixed={IrqId(DISK, 36): Fixed("nvme0q1", Verdict.IMMOVABLE)},
-    extra_specs={GUEST: RememberedSpecs("1-4,^3", "2026-11-20 12:00:00")},
+    extra_specs={GUEST: RememberedSpecs("1-4,^3", "2026-11-20 12:00:00", "cmp-1", "2026-11-20 12:00:01")},
 )
 DOCUMENT = {
     "schema": 1,
@@ -60,7 +60,14 @@ DOCUMENT = {
         },
     ],
     "managed": [{"device": "10000:01:00.0", "irq": 36, "action": "nvme0q1", "verdict": "immovable"}],
-    "extra_specs": {GUEST: {"mask": "1-4,^3", "timestamp": "2026-11-20 12:00:00"}},
+    "extra_specs": {
+        GUEST: {
+            "mask": "1-4,^3",
+            "timestamp": "2026-11-20 12:00:00",
+            "publisher": "cmp-1",
+            "arrived": "2026-11-20 12:00:01",
+        }
+    },
 }
 
 LINES = st.text(max_size=20).map(clean)
@@ -81,11 +88,12 @@ RECORDS = st.builds(
     next_cpu=st.booleans(),
 )
 FIXED = st.builds(Fixed, LINES, st.sampled_from([Verdict.MANAGED, Verdict.IMMOVABLE]))
+SPECS = st.builds(RememberedSpecs, st.none() | LINES, LINES, st.none() | LINES, st.none() | LINES)
 STATES = st.builds(
     State,
     records=st.dictionaries(DEVICES, st.dictionaries(NUMBERS, RECORDS, min_size=1, max_size=3), max_size=3),
     fixed=st.dictionaries(st.builds(IrqId, DEVICES, NUMBERS), FIXED, max_size=3),
-    extra_specs=st.dictionaries(GUESTS, st.builds(RememberedSpecs, st.none() | LINES, LINES), max_size=3),
+    extra_specs=st.dictionaries(GUESTS, SPECS, max_size=3),
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("0000:81:00.2"),
@@ -130,6 +138,12 @@ def test_any_state_comes_back_from_its_file(state):
 @settings(deadline=None)
 def test_of_another_boot_only_the_extra_specs_come_back(state):
     assert decode(encode(state, BOOT), OTHER_BOOT) == State(extra_specs=state.extra_specs)
+
+
+def test_extra_specs_of_a_program_that_did_not_note_the_publisher_are_taken_over() -> None:
+    document = copy.deepcopy(DOCUMENT)
+    document["extra_specs"] = {GUEST: {"mask": "1-4,^3", "timestamp": "2026-11-20 12:00:00"}}
+    assert decode(document, BOOT).extra_specs == {GUEST: RememberedSpecs("1-4,^3", "2026-11-20 12:00:00")}
 
 
 def test_the_file_has_the_documented_form():

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the program begins and ends: it is imported before anything else of it.
+
+Ctrl-C ends the program with status 130 at any moment, without a traceback: also while it is still being imported, and
+when it has nothing left to do. What Python itself does before this module is out of reach.
+"""
+
+import os
+import signal
+import sys
+
+from irqaffinity.cli import EXIT_FAILED, EXIT_INTERRUPTED
+
+
+def _leave(_number: int, _frame: object) -> None:
+    os._exit(EXIT_INTERRUPTED)
+
+
+_HEEDS = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""False for what a shell started in the background: there SIGINT is ignored, and stays so."""
+
+if _HEEDS:
+    signal.signal(signal.SIGINT, _leave)
+
+
+class _Interrupt:
+    """Raises KeyboardInterrupt in the command at the first SIGINT; at the second one the process leaves at once."""
+
+    def __init__(self) -> None:
+        self.has_come = False
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        self.has_come = True
+        signal.signal(signal.SIGINT, _leave)
+        raise KeyboardInterrupt
+
+    def escaped(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Leave at once where Python would only print the exception and go on, as in a destructor."""
+        if self.has_come:
+            os._exit(EXIT_INTERRUPTED)
+        sys.__unraisablehook__(unraisable)
+
+
+def start() -> None:
+    """Run the program, and end the process with its exit status.
+
+    The interpreter is not taken down: its last steps hear SIGINT no more, and print what cannot be written again.
+    """
+    _occupy_standard_files()
+    interrupt = _Interrupt()
+    sys.unraisablehook = interrupt.escaped
+    try:
+        status = _run(interrupt)
+    except KeyboardInterrupt:
+        status = EXIT_INTERRUPTED
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            continue  # it is closed, or full: whoever wrote to it has been told
+    os._exit(EXIT_INTERRUPTED if interrupt.has_come else status)
+
+
+def _run(interrupt: _Interrupt) -> int:
+    """Return the exit status; raise KeyboardInterrupt."""
+    try:
+        from irqaffinity.cli.main import main  # noqa: PLC0415  what takes time comes after the handler above
+
+        if _HEEDS:
+            signal.signal(signal.SIGINT, interrupt)
+        return main()
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else EXIT_FAILED if left.code else 0
+    except Exception:  # noqa: BLE001  the top of the process: Python itself would do the same
+        if not interrupt.has_come:
+            sys.excepthook(*sys.exc_info())
+        return EXIT_FAILED
+    finally:
+        if _HEEDS:
+            signal.signal(signal.SIGINT, _leave)
+
+
+def _occupy_standard_files() -> None:
+    """Put /dev/null where a standard file is closed: no file that is opened later may take its number.
+
+    Python has seen before that they are closed, and has None for them.
+    """
+    try:
+        fd = os.open(os.devnull, os.O_RDWR)
+    except OSError:
+        return  # a container without /dev/null has its own troubles
+    while fd <= 2:
+        fd = os.dup(fd)
+    os.close(fd)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

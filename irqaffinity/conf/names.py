@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the names in the files are names of options: what was meant under a wrong one would not be heeded."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from irqaffinity.conf import known_names
+from irqaffinity.conf.files import ConfigError, Sections
+from irqaffinity.conf.options import list_opts
+from irqaffinity.model.text import clean
+
+RABBIT = "oslo_messaging_rabbit"
+NOTIFICATIONS = "oslo_messaging_notifications"
+
+OLD_NAMES = {
+    ("DEFAULT", "pci_passthrough_whitelist"): ("pci", "device_spec"),
+    ("pci", "passthrough_whitelist"): ("pci", "device_spec"),
+    ("DEFAULT", "notification_transport_url"): (NOTIFICATIONS, "transport_url"),
+    ("DEFAULT", "notification_topics"): (NOTIFICATIONS, "topics"),
+    ("rpc_notifier2", "topics"): (NOTIFICATIONS, "topics"),
+    ("DEFAULT", "rabbit_login_method"): (RABBIT, "rabbit_login_method"),
+    ("DEFAULT", "rabbit_use_ssl"): (RABBIT, "ssl"),
+    (RABBIT, "rabbit_use_ssl"): (RABBIT, "ssl"),
+    (RABBIT, "kombu_ssl_ca_certs"): (RABBIT, "ssl_ca_file"),
+    (RABBIT, "kombu_ssl_certfile"): (RABBIT, "ssl_cert_file"),
+    (RABBIT, "kombu_ssl_keyfile"): (RABBIT, "ssl_key_file"),
+}
+"""Options that are read here, under the names that they had before, oldest first.
+
+Nova's (nova/conf/pci.py), and those of oslo.messaging, of which today's has forgotten some while an older one beside
+Nova may still take them. In our own files they are refused: whether `rabbit_use_ssl` is heeded must not depend on a
+version.
+"""
+
+_ALIKE = 0.8
+"""How much alike two names have to be for one to be a slip of the other (difflib.SequenceMatcher.ratio)."""
+
+_SHORT = 6
+"""A name of fewer letters bears one slip, others two."""
+
+_WITHOUT_EFFECT = {
+    "ssl_version": "both sides agree on the newest TLS that they know",
+    "kombu_ssl_version": "both sides agree on the newest TLS that they know",
+    "ssl_enforce_hostname_verification": "with ssl_ca_file the broker's name is checked always, without it never",
+    "ssl_enforce_fips_mode": "the host's own OpenSSL decides",
+}
+"""Options of [oslo_messaging_rabbit] that oslo.messaging knows, and that do nothing here, with what holds instead."""
+
+
+class Entry(NamedTuple):
+    """A name in a file or, as `OS_<GROUP>__<OPTION>`, in the environment, and where it stands."""
+
+    source: str
+    group: str
+    name: str
+
+    def __str__(self) -> str:
+        return clean(f"{self.source}: [{self.group}] {self.name}")
+
+
+def refuse_slips(sections: Sections) -> None:
+    """Raise ConfigError for a name that is nearly one of an option or group, or an old one of device_spec."""
+    for path, section in sections.items():
+        for group in section:
+            meant = None if group in _groups() | known_names.GROUPS else _nearest(group, _groups())
+            if meant is not None:
+                raise ConfigError(clean(f"{path}: [{group}] is no group: [{meant}] is"))
+    for entry in _entries(sections):
+        meant = _meant(entry)
+        if meant is not None:
+            raise ConfigError(f"{entry} is no option: {meant} is")
+
+
+def unknown_names(sections: Sections) -> Iterator[str]:
+    """Give what stands in a group of ours or of oslo.messaging's and is no option of it, and nobody's in [DEFAULT]."""
+    known = _options()
+    for entry in _entries(sections):
+        is_elses = entry.group == "DEFAULT" and entry.name.replace("-", "_") in known_names.DEFAULT
+        if entry.group in known and entry.name not in known[entry.group] and not is_elses:
+            yield str(entry)
+
+
+def old_names(sections: Sections) -> Iterator[str]:
+    """Give a sentence for each option that stands there under an older name."""
+    for path, section in sections.items():
+        for (group, name), new in OLD_NAMES.items():
+            if name in section.get(group, {}):
+                yield f"{Entry(path, group, name)} is an old name, and read as [{new[0]}] {new[1]}"
+
+
+def without_effect(sections: Sections) -> Iterator[str]:
+    """Give a sentence for each option that oslo.messaging would heed, and that does nothing here."""
+    for path, section in sections.items():
+        for name, values in section.get(RABBIT, {}).items():
+            if name in _WITHOUT_EFFECT and _says_something(name, values[-1]):
+                yield f"{Entry(path, RABBIT, name)} has no effect: {_WITHOUT_EFFECT[name]}"
+
+
+def _says_something(name: str, value: str) -> bool:
+    """Tell whether a value is another than what is done anyway."""
+    is_true = value.strip().lower() in ("1", "true", "on", "yes")
+    if name == "ssl_enforce_hostname_verification":
+        return not is_true
+    return is_true if name == "ssl_enforce_fips_mode" else bool(value.strip())
+
+
+def _options() -> Mapping[str, frozenset[str]]:
+    """Return the names of all options that are read, by group, and those that stand beside them by right."""
+    ours = {group: frozenset(option.dest for option in options) for group, options in list_opts()}
+    return ours | {
+        "DEFAULT": ours["DEFAULT"] | known_names.MESSAGING,
+        RABBIT: known_names.RABBIT,
+        NOTIFICATIONS: known_names.NOTIFICATIONS,
+    }
+
+
+def _groups() -> frozenset[str]:
+    return frozenset(_options())
+
+
+def _entries(sections: Sections) -> Iterator[Entry]:
+    """Give each name in the groups that are read, also of the environment."""
+    groups = _options()
+    for path, section in sections.items():
+        for group in sorted(groups.keys() & section.keys()):
+            yield from (Entry(path, group, name) for name in sorted(section[group]))
+    by_variable = {group.upper(): group for group in groups}
+    for variable in sorted(os.environ):
+        group, separator, name = variable.removeprefix("OS_").partition("__")
+        if variable.startswith("OS_") and separator and name and group in by_variable:
+            yield Entry(variable, by_variable[group], name.lower())
+
+
+def _meant(entry: Entry) -> str | None:
+    """Return the option that is meant by a name that is none; None where it is one, or nobody can tell."""
+    options = _options()[entry.group]
+    old_names = {name: f"[{new[0]}] {new[1]}" for (group, name), new in OLD_NAMES.items() if group == entry.group}
+    if entry.name in old_names:
+        return old_names[entry.name]
+    is_elses = entry.group == "DEFAULT" and entry.name.replace("-", "_") in known_names.DEFAULT - options
+    if entry.name in options or is_elses:
+        return None
+    meant = _nearest(entry.name, options | old_names.keys())
+    return old_names.get(meant or "", meant)
+
+
+def _nearest(name: str, options: Iterable[str]) -> str | None:
+    """Return the one of `options` that `name` is a slip of, or None."""
+    ordered = sorted(options)
+    distance, best = min((_distance(name.lower(), option.lower()), option) for option in ordered)
+    if distance <= (1 if min(len(name), len(best)) < _SHORT else 2):
+        return best
+    return next(iter(get_close_matches(name, ordered, 1, _ALIKE)), None)
+
+
+def _distance(one: str, other: str) -> int:
+    """Return how many letters have to be added, left out, changed or swapped with the next to make one the other."""
+    before: Sequence[int] = ()
+    last: Sequence[int] = range(len(other) + 1)
+    for row, letter in enumerate(one, 1):
+        line = [row]
+        for column, letter_of_other in enumerate(other, 1):
+            cost = min(last[column] + 1, line[-1] + 1, last[column - 1] + (letter != letter_of_other))
+            if row > 1 and column > 1 and letter == other[column - 2] and one[row - 2] == letter_of_other:
+                cost = min(cost, before[column - 2] + 1)
+            line.append(cost)
+        before, last = last, line
+    return last[-1]

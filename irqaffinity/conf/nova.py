@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is taken from nova.conf: the broker, the name of the host and the devices. All else in it is not ours.
+
+The values become defaults, so that our own files, the environment and the command line stand over them.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from oslo_config import cfg
+
+from irqaffinity.conf.files import ConfigError, Sections
+from irqaffinity.conf.names import NOTIFICATIONS, OLD_NAMES, Entry
+from irqaffinity.model.text import clean
+
+_TAKEN = frozenset({("DEFAULT", "host"), ("DEFAULT", "transport_url"), ("pci", "device_spec")})
+_TAKEN_GROUPS = "oslo_messaging_"
+_BROKERS = (("DEFAULT", "transport_url"), (NOTIFICATIONS, "transport_url"))
+
+Options = Sequence[tuple[str, Sequence[cfg.Opt]]]
+
+Taken = Mapping[tuple[str, str], Entry]
+"""Where each option that was taken from nova.conf stands, by (group, option)."""
+
+
+def take_from_nova(conf: cfg.ConfigOpts, options: Options, nova: Sections, own: Sections) -> Taken:
+    """Make what `nova` says of `options` their defaults in `conf`, and return what was found; raise ConfigError.
+
+    Where our own files or the environment name a broker, neither of the two of nova.conf is meant.
+    """
+    taken: dict[tuple[str, str], Entry] = {}
+    names_broker = any(_says(own, *place) for place in _BROKERS)
+    for group, option in _wanted(options):
+        place = (group, option.dest)
+        found = _find(nova, _names(group, option), isinstance(option, cfg.MultiOpt))
+        if found is None or (names_broker and place in _BROKERS):
+            continue
+        entry, value = found
+        try:
+            conf.set_default(option.dest, value, group=group)
+        except ValueError as error:
+            raise ConfigError(clean(f"{entry}: {error}")) from error
+        taken[place] = entry
+    return taken
+
+
+def _wanted(options: Options) -> Iterator[tuple[str, cfg.Opt]]:
+    for group, of_group in options:
+        for option in of_group:
+            if group.startswith(_TAKEN_GROUPS) or (group, option.dest) in _TAKEN:
+                yield group, option
+
+
+def _names(group: str, option: cfg.Opt) -> list[tuple[str, str]]:
+    """Return the names that Nova takes for an option, the present one last: its values are the last too."""
+    place = (group, option.dest)
+    old = [(name.group or group, name.name or option.dest) for name in reversed(option.deprecated_opts)]
+    old += [old for old, new in OLD_NAMES.items() if new == place]
+    return [*old, place]
+
+
+def _find(nova: Sections, names: Iterable[tuple[str, str]], is_multi: bool) -> tuple[Entry, Any] | None:
+    """Return where the option stands last and its value, as oslo.config looks for it: a list where values add up."""
+    found = [
+        (Entry(path, group, name), section[group][name])
+        for path, section in nova.items()
+        for group, name in names
+        if name in section.get(group, {})
+    ]
+    if not found:
+        return None
+    entry, values = found[-1]
+    if not is_multi:
+        return entry, values[-1]
+    return entry, [value for _, values in found for value in values]
+
+
+def _says(own: Sections, group: str, name: str) -> bool:
+    values = [section[group][name][-1] for section in own.values() if name in section.get(group, {})]
+    return bool((os.environ.get(f"OS_{group}__{name}".upper()) or (values or [""])[-1]).strip())

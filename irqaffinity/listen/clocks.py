@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose clocks are ahead of this host's, among those that send masks of the guests here."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from irqaffinity.model.record import RememberedSpecs
+
+LOG = logging.getLogger(__name__)
+
+TOLERATED = timedelta(minutes=5)
+"""What clocks may differ without a word, as with Kerberos."""
+
+MOST = 64
+"""Publishers that are kept apart; guests here are heard of by a few, and names come from outside."""
+
+_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A publisher whose clock was so many seconds ahead of the one here at its last message, which came at `seen`."""
+
+    publisher: str
+    seconds: int
+    seen: str
+
+
+class Clocks:
+    """Hears of each message that brings extra specs. For any number of threads.
+
+    A clock that is ahead costs no mask: RememberedSpecs.is_newer_than says how times are compared. It is told all the
+    same, once an hour for each publisher, for between two publishers the order of two masks may be lost by it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.count = 0
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._ahead: dict[str, Ahead] = {}
+        self._told: dict[str, float] = {}
+
+    @property
+    def ahead(self) -> list[Ahead]:
+        """The publishers whose clock was ahead at their last message, by name."""
+        with self._lock:
+            return [self._ahead[publisher] for publisher in sorted(self._ahead)]
+
+    def saw(self, specs: RememberedSpecs) -> None:
+        """Compare the clock of a message that has just come with the one here."""
+        publisher, arrived = specs.publisher, specs.arrived
+        if publisher is None or arrived is None:
+            return
+        with self._lock:
+            if specs.ahead <= TOLERATED:
+                self._ahead.pop(publisher, None)
+                return
+            self.count += 1
+            now = self._clock()
+            self._told = {name: told for name, told in self._told.items() if now - told < _HOUR}
+            is_known = publisher in self._told
+            if not is_known and len(self._told) >= MOST:
+                return
+            found = self._ahead[publisher] = Ahead(publisher, int(specs.ahead.total_seconds()), arrived)
+            while len(self._ahead) > MOST:
+                del self._ahead[next(iter(self._ahead))]
+            if not is_known:
+                self._told[publisher] = now
+                LOG.warning(
+                    "the clock of %s is %d s ahead of this host's: set right the one that is wrong",
+                    publisher,
+                    found.seconds,
+                )
