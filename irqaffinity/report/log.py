@@ -10,13 +10,18 @@ from irqaffinity.model.host import Device
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import State
 from irqaffinity.model.text import counted
-from irqaffinity.model.verdict import FAILED
+from irqaffinity.model.verdict import FAILED, DeviceReason, GuestReason
 from irqaffinity.report.outcome import Outcome
+from irqaffinity.report.table import describe_left_out
 
 LOG = logging.getLogger(__name__)
 
-_Subject = tuple[str, PciAddress | None]
-"""The uuid of a guest, and one of its devices or None for the guest itself."""
+_Subject = tuple[str | None, PciAddress | str | None]
+"""The uuid of a guest, and one of its devices, or `left out`, or None for the guest itself."""
+
+_LEFT_OUT = "left out"
+_FAULTS = frozenset({GuestReason.CPUS_OVERLAP, GuestReason.DEDICATED_MASK_INVALID})
+"""Reasons of a guest that somebody has to mend, although it is placed."""
 
 
 class PassLog:
@@ -59,10 +64,18 @@ def log_forgotten(before: State, after: State, devices: Mapping[PciAddress, Devi
 
 
 def _troubles(outcome: Outcome) -> Iterator[tuple[_Subject, int, str]]:
-    """Give each guest in error, and each device with a failed interrupt: the first of these stands for all."""
+    """Give what is wrong with guests and devices; of the failed interrupts of a device the first stands for all."""
     for guest in outcome.guests:
         if guest.status.is_error:
             yield (guest.uuid, None), logging.ERROR, f"{guest.name}: {guest.status.value}: {guest.message}"
+        elif guest.reason in _FAULTS and guest.reason is not None:
+            yield (guest.uuid, None), logging.WARNING, f"{guest.name}: {guest.reason.value}: {guest.message}"
+        if guest.left_out:
+            elements = "; ".join(map(describe_left_out, guest.left_out))
+            yield (guest.uuid, _LEFT_OUT), logging.WARNING, f"{guest.name}: left out: {elements}"
+    for plan in outcome.devices:
+        if plan.reason is DeviceReason.UNREADABLE:
+            yield (plan.guest, plan.address), logging.WARNING, f"{plan.address}: {plan.message}"
     failed: dict[tuple[str, PciAddress], Result] = {}
     for result in outcome.results:
         if result.verdict in FAILED:
@@ -73,7 +86,9 @@ def _troubles(outcome: Outcome) -> Iterator[tuple[_Subject, int, str]]:
 
 
 def _subjects(outcome: Outcome) -> Iterator[_Subject]:
-    yield from ((guest.uuid, None) for guest in outcome.guests)
+    for guest in outcome.guests:
+        yield from ((guest.uuid, None), (guest.uuid, _LEFT_OUT))
+    yield from ((device.guest, device.address) for device in outcome.devices)
     yield from ((result.action.owner, result.action.device) for result in outcome.results)
 
 
