@@ -18,7 +18,9 @@ from irqaffinity.model.host import HostSnapshot, MsiSource
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs, State
+from irqaffinity.model.target import Narrowing, UnknownTarget
 from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.find import find_device, find_guest
 from irqaffinity.observe.guests import Seen, read_guest, read_guests
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.snapshot import Surroundings, observe, read_surroundings
@@ -39,10 +41,6 @@ class Domains(Protocol):
 
     def domain(self, uuid: str) -> Domain | None:
         """Return one of them, None when it is gone; raise LibvirtUnreachable."""
-
-
-class UnknownTarget(Exception):
-    """The guest or device that a pass was narrowed to is not there; str() names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +86,8 @@ class Auditor:
         """The active guests as libvirt gave them last."""
         return self._guests
 
-    def audit(self, scope: Scope = Scope()) -> Pass:
-        """Place every interrupt in `scope`.
+    def audit(self, scope: Scope | Narrowing = Scope()) -> Pass:
+        """Place every interrupt in `scope`; what a person named is looked for once libvirt has told its guests.
 
         Raises LibvirtUnreachable, HostUnreadable, StateError and UnknownTarget, all of them before the first write.
         """
@@ -141,14 +139,15 @@ class Auditor:
 
         return self._carry_out(give_back)
 
-    def rehearse(self, scope: Scope = Scope()) -> Pass:
-        """Tell what `audit` would do: take no lock, write nothing, store nothing."""
+    def rehearse(self, scope: Scope | Narrowing = Scope(), *, logs: bool = True) -> Pass:
+        """Tell what `audit` would do, in the log too unless told not to: take no lock, write nothing, store nothing."""
         self._ask_for_all()
         start = datetime.now(UTC)
         with _collector_paused():
             snapshot, plan = self._decide(self._keeper.peek(), scope)
             made = self._report(start, snapshot, plan, rehearse(plan, DryRunWriter()), dry_run=True)
-        self._log.tell(made.outcome)
+        if logs:
+            self._log.tell(made.outcome)
         return made
 
     def _ask_for_all(self) -> None:
@@ -169,8 +168,9 @@ class Auditor:
         self._log.tell(made.outcome, is_look=is_look)
         return made
 
-    def _decide(self, state: State, scope: Scope) -> tuple[HostSnapshot, Plan]:
+    def _decide(self, state: State, wanted: Scope | Narrowing) -> tuple[HostSnapshot, Plan]:
         snapshot = self._observe(self._look_around(), self._guests, state)
+        scope = self._find(wanted, state) if isinstance(wanted, Narrowing) else wanted
         plan = make_plan(snapshot, self.policy, state, scope)
         if scope.device is not None and not plan.devices:
             whose = "no active guest has" if scope.guest is None else f"guest {scope.guest} does not have"
@@ -178,6 +178,14 @@ class Auditor:
         if scope.guest is not None and not plan.guests and not plan.actions:
             raise UnknownTarget(f"no active guest has the uuid {scope.guest}")
         return snapshot, plan
+
+    def _find(self, named: Narrowing, state: State) -> Scope:
+        """Return the guest and device that were named; one that is gone is found while the state has records of it."""
+        owners = {record.owner for records in state.records.values() for record in records.values()}
+        return Scope(
+            None if named.guest is None else find_guest(self._root, self._guests, named.guest, owners),
+            None if named.device is None else find_device(self._root, self._guests, named.device),
+        )
 
     def _decide_for(self, state: State, uuid: GuestId, surroundings: Surroundings) -> tuple[HostSnapshot, Plan]:
         claims = self._guests[uuid].claims if uuid in self._guests else ()

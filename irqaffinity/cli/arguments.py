@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from irqaffinity.cli.output import complain, say
 from irqaffinity.model.cpuset import LIMIT
-from irqaffinity.model.guest import GuestId, parse_guest_id
-from irqaffinity.model.pci import PciAddress
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -18,6 +16,8 @@ if TYPE_CHECKING:
 PROGRAM = "irqaffinity"
 EXIT_USAGE = 64
 """EX_USAGE of sysexits.h: 2 means that a dry run would change something."""
+
+_TARGET = "an interrupt number, a PCI address, the name or MAC of a netdev, or the uuid, name or MAC of a guest"
 
 T = TypeVar("T")
 
@@ -99,9 +99,7 @@ def _add_commands(commands: "argparse._SubParsersAction[Parser]", common: Parser
     status = add("status", help="tell what the running agent is connected to, and what it did last")
     _add_format(status)
     explain = add("explain", help="tell why an interrupt, a device or a guest is where it is")
-    explain.add_argument(
-        "target", metavar="TARGET", type=_typed(parse_target), help="interrupt number, PCI address or guest uuid"
-    )
+    explain.add_argument("target", metavar="TARGET", help=f"{_TARGET}; what begins with - stands after --")
 
     mask = add(
         "mask",
@@ -124,26 +122,14 @@ def _add_audit(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("--once", action="store_true", help="make one pass and leave")
     audit.add_argument("--dry-run", action="store_true", help="write nothing, tell what would be written")
     _add_format(audit)
-    audit.add_argument("--guest", metavar="UUID", type=_typed(parse_guest_id), help="only the devices of this guest")
-    audit.add_argument("--device", metavar="ADDR", type=_typed(PciAddress.parse), help="only this PCI device")
+    audit.add_argument("--guest", metavar="TARGET", help=f"only the devices of this guest: {_TARGET}")
+    audit.add_argument("--device", metavar="TARGET", help=f"only this PCI device: {_TARGET}")
     audit.add_argument("--irqs", action="store_true", help="a line for each interrupt in the table")
     audit.add_argument("--quiet", action="store_true", help="the summary alone instead of the table")
 
 
 def _add_format(command: argparse.ArgumentParser) -> None:
     command.add_argument("-f", "--format", choices=("table", "json"), default="table", help="form of the report")
-
-
-def parse_target(text: str) -> int | PciAddress | GuestId:
-    """Return the interrupt number, PCI address or guest uuid that `text` is; raise ValueError."""
-    if text.isascii() and text.isdecimal() and len(text) < 10:
-        return int(text)
-    for parse in (PciAddress.parse, parse_guest_id):
-        try:
-            return parse(text)
-        except ValueError:
-            continue
-    raise ValueError(f"{text[:40]!r} is neither an interrupt number, nor a PCI address, nor a uuid")
 
 
 def _vcpu_count(text: str) -> int:

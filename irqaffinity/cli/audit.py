@@ -12,7 +12,7 @@ from irqaffinity.cli import EXIT_INTERRUPTED
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session, explained
-from irqaffinity.plan.policy import Scope
+from irqaffinity.model.target import Narrowing
 from irqaffinity.report.document import render_json
 from irqaffinity.report.outcome import EXIT_FAILED, Outcome
 from irqaffinity.report.table import render_summary, render_table
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _pass(session: Session, arguments: argparse.Namespace) -> int:
-    scope = Scope(arguments.guest, arguments.device)
+    scope = Narrowing(arguments.guest, arguments.device)
     with explained():
         made = session.auditor.rehearse(scope) if arguments.dry_run else session.auditor.audit(scope)
     if made.outcome.unsaved is not None:

@@ -1,79 +1,104 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`irqaffinity explain IRQ|ADDRESS|UUID`."""
+"""`irqaffinity explain TARGET`."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from irqaffinity.audit import Pass
-from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session, explained
+from irqaffinity.model.guest import Guest, GuestId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.target import Target
+from irqaffinity.observe.find import find_target
 from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.root import HostRoot
-from irqaffinity.observe.sysfs import action_name, device_folder, owner_of_interrupt
-from irqaffinity.plan.guests import GuestPlan
+from irqaffinity.observe.sysfs import Details, action_name, devices_of_interrupt, devices_on_line, read_device
 from irqaffinity.plan.plan import judge_vcpus
 from irqaffinity.plan.policy import Policy
-from irqaffinity.plan.targets import DevicePlan
-from irqaffinity.report.explain import Rule, explain_device, explain_guest, explain_result, find_guest, render_rules
+from irqaffinity.report.explain import (
+    Rule,
+    explain_device,
+    explain_device_of_unreadable,
+    explain_free_device,
+    explain_free_interrupt,
+    explain_guest,
+    explain_idle_interrupt,
+    explain_result,
+    render_rules,
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the rules that lead to the place of an interrupt, a device or a guest; write nothing."""
     session = Session.open(arguments)
     with explained():
-        made = session.auditor.rehearse()
-        rules = list(_explain(arguments.target, made, session.settings.policy, session.root))
+        made = session.auditor.rehearse(logs=False)
+        target = find_target(session.root, session.auditor.guests, arguments.target)
+        rules = list(_explain(target, made, session.settings.policy, session.root))
     say(render_rules(rules))
     return 0
 
 
-def _explain(target: int | PciAddress | str, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:
+def _explain(target: Target, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:
     if isinstance(target, int):
         yield from _explain_interrupt(target, made, policy, root)
     elif isinstance(target, PciAddress):
         yield from _explain_device(target, made, policy, root)
     else:
-        guest = next((plan for plan in made.plan.guests if plan.uuid == target), None)
-        if guest is None:
-            raise CommandError(f"no active guest has the uuid {target}; virsh list --uuid shows those that there are")
-        yield from _explain_guest(guest, made, policy)
-        for plan in made.plan.devices:
-            if plan.guest == target:
-                yield from explain_device(plan, made.snapshot.devices[plan.address], made.snapshot.topology, policy)
-
-
-def _explain_guest(plan: GuestPlan, made: Pass, policy: Policy) -> Iterator[Rule]:
-    guest = find_guest(made.snapshot, plan)
-    yield from explain_guest(plan, guest, judge_vcpus(guest, made.snapshot, policy), policy)
+        yield from _explain_guest(target, made, policy)
+        for address in sorted({claim.address for claim in made.snapshot.claims[target]}):
+            yield from _explain_device_of(target, address, made, policy)
 
 
 def _explain_interrupt(number: int, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:
     seen = read_interrupt(root, number)
-    if seen is None:
-        raise CommandError(f"there is no interrupt {number}: {root.irq_folder(number)} does not exist")
+    smp = None if seen is None else seen.smp
+    devices = devices_of_interrupt(root, number)
+    if not devices:
+        yield from explain_free_interrupt(number, devices_on_line(root, number), action_name(root, number), smp)
+    for address in devices:
+        yield from _explain_device(address, made, policy, root)
     results = [result for result in made.outcome.results if result.action.number == number]
-    address = results[0].action.device if results else owner_of_interrupt(root, number)
-    if address is None:
-        name = action_name(root, number) or "no handler"
-        yield f"irq {number}", f"of no PCI device ({name}), smp_affinity_list {seen.smp}: never touched"
-        return
-    yield from _explain_device(address, made, policy, root)
     for result in results:
         yield from explain_result(result)
-    if not results:
-        yield f"irq {number}", f"smp_affinity_list {seen.smp}: left as it is"
+    if devices and not results:
+        yield from explain_idle_interrupt(number, smp)
 
 
 def _explain_device(address: PciAddress, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:
-    plans: Sequence[DevicePlan] = [plan for plan in made.plan.devices if plan.address == address]
-    if not plans:
-        if not root.exists(device_folder(root, address)):
-            raise CommandError(f"there is no PCI device {address}: {device_folder(root, address)} does not exist")
-        yield "device", f"{address}: no active guest has it, so its interrupts are never touched"
-    for plan in plans:
-        for guest in made.plan.guests:
-            if guest.uuid == plan.guest:
-                yield from _explain_guest(guest, made, policy)
-        yield from explain_device(plan, made.snapshot.devices[address], made.snapshot.topology, policy)
+    """Give the rules of a device and of each guest that has it."""
+    holders = [
+        uuid for uuid, claims in made.snapshot.claims.items() if any(claim.address == address for claim in claims)
+    ]
+    for uuid in sorted(holders):
+        yield from _explain_guest(uuid, made, policy)
+        yield from _explain_device_of(uuid, address, made, policy)
+    if not holders:
+        known = made.snapshot.devices.get(address)
+        device = known if known is not None else read_device(root, address, Details())
+        released = [result for result in made.outcome.results if result.action.device == address]
+        records = made.plan.state.records.get(address, {})
+        yield from explain_free_device(device, made.snapshot.topology, records, released)
+
+
+def _explain_guest(uuid: GuestId, made: Pass, policy: Policy) -> Iterator[Rule]:
+    plan = next(plan for plan in made.plan.guests if plan.uuid == uuid)
+    guest = _find_guest(uuid, made)
+    devices = [device for device in made.plan.devices if device.guest == uuid]
+    yield from explain_guest(plan, guest, devices, judge_vcpus(guest, made.snapshot, policy), policy)
+
+
+def _explain_device_of(uuid: GuestId, address: PciAddress, made: Pass, policy: Policy) -> Iterator[Rule]:
+    guest = _find_guest(uuid, made)
+    if guest is None:
+        yield from explain_device_of_unreadable(address)
+    for plan in made.plan.devices:
+        if plan.address == address and plan.guest == uuid:
+            device = made.snapshot.devices[address]
+            yield from explain_device(plan, device, guest, made.snapshot.topology, policy)
+
+
+def _find_guest(uuid: GuestId, made: Pass) -> Guest | None:
+    """Return what was read of a guest, None when it is not readable."""
+    return next((guest for guest in made.snapshot.guests if guest.uuid == uuid), None)

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from irqaffinity.audit import Auditor, UnknownTarget
+from irqaffinity.audit import Auditor
 from irqaffinity.cli.arguments import OVERRIDES
 from irqaffinity.cli.main import CommandError
 from irqaffinity.conf.load import ConfigError, Settings, load
+from irqaffinity.model.target import UnknownTarget
 from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot, HostUnreadable

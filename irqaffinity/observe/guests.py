@@ -57,7 +57,7 @@ def _resolve(root: HostRoot, guest: Guest) -> SeenGuest:
     left_out = list(guest.left_out)
     for claim in guest.claims:
         try:
-            address = claim.address or _look_up(root, claim)
+            address = device_of_claim(root, claim)
         except OSError as error:
             left_out.append(_unresolved(claim, f": {error.filename}: {error.strerror}"))
             continue
@@ -81,7 +81,10 @@ def _driver_now(root: HostRoot, address: PciAddress) -> str | None:
         return None  # the device itself will be unreadable
 
 
-def _look_up(root: HostRoot, claim: Claim) -> PciAddress | None:
+def device_of_claim(root: HostRoot, claim: Claim) -> PciAddress | None:
+    """Return the PCI device that a claim stands on, None when it stands on none; raise OSError."""
+    if claim.address is not None:
+        return claim.address
     match claim.kind:
         case ClaimKind.MACVTAP:
             return device_of_netdev(root, claim.source)

@@ -2,6 +2,7 @@
 """Reads PCI devices from sysfs: their interrupts, node and driver, and which device a netdev or mdev stands on."""
 
 import os
+import re
 from collections.abc import Collection, Container
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import clean
 from irqaffinity.observe.procfs import read_interrupts
 from irqaffinity.observe.root import HostRoot
+
+_VFIO_LINE = re.compile(r"vfio-intx\((.*)\)")
+"""How vfio names its handler of an INTx line (drivers/vfio/pci/vfio_pci_intrs.c)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,26 @@ def owner_of_interrupt(root: HostRoot, number: int) -> PciAddress | None:
         if root.exists(f"{root.sys}/bus/pci/devices/{name}/msi_irqs/{number}"):
             return _address(name)
     return None
+
+
+def devices_of_interrupt(root: HostRoot, number: int) -> list[PciAddress]:
+    """Return the PCI devices of an interrupt: the one that lists it, else those that vfio serves on this INTx line."""
+    owner = owner_of_interrupt(root, number)
+    if owner is not None:
+        return [owner]
+    named = (_VFIO_LINE.fullmatch(action) for action in line_actions(root, number))
+    found = (_address(match[1]) for match in named if match is not None)
+    return sorted(address for address in found if address is not None)
+
+
+def devices_on_line(root: HostRoot, number: int) -> list[PciAddress]:
+    """Return the PCI devices that have a driver and this INTx line, and no message-signalled interrupt instead."""
+    listed = map(_address, root.list_if_there(f"{root.sys}/bus/pci/devices"))
+    return [
+        address
+        for address in listed
+        if address is not None and irq_numbers(root, address) == [number] and driver_of(root, address) is not None
+    ]
 
 
 def _read_line(root: HostRoot, address: PciAddress) -> tuple[list[Interrupt], bool]:

@@ -2,20 +2,27 @@
 """Why an interrupt, a device or a guest is where it is: the rules in their order, each with the values it was given."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import Guest
-from irqaffinity.model.host import Device, HostSnapshot, Topology
+from irqaffinity.model.guest import Guest, GuestId
+from irqaffinity.model.host import Device, Topology
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Record
 from irqaffinity.model.text import clean, name_cpus
 from irqaffinity.model.verdict import Status
-from irqaffinity.plan.cpu_policy import Said
 from irqaffinity.plan.guests import GuestPlan, MaskSource
 from irqaffinity.plan.policy import Distribution, Policy
 from irqaffinity.plan.targets import DevicePlan
-from irqaffinity.report.table import describe_left_out, describe_target, merge_numbers
+from irqaffinity.report.table import (
+    describe_left_out,
+    describe_target,
+    merge_numbers,
+    name_service,
+    unite,
+)
 
 _WIDTH = 13
 
@@ -23,44 +30,45 @@ Rule = tuple[str, str]
 """The name of a rule, and what it found."""
 
 Judge = Callable[[int], str | None]
+"""Tells of a vCPU why it is not dedicated, None of one that is."""
 
 
 def render_rules(rules: Sequence[Rule]) -> str:
-    """Return one line a rule."""
-    return "\n".join(f"{name:<{_WIDTH}} {finding}" for name, finding in rules)
+    """Return one line a rule, what was found in one column."""
+    width = max([_WIDTH, *(len(name) for name, _ in rules)])
+    return "\n".join(f"{name:<{width}} {finding}" for name, finding in rules)
 
 
-def explain_guest(guest: GuestPlan, seen: Guest | None, judge: Judge, policy: Policy) -> Iterator[Rule]:
-    """Give the rules that led to the vCPUs that serve a guest; `seen` is None when its XML is not readable.
-
-    `judge` tells why a vCPU is not dedicated, None for one that is.
-    """
+def explain_guest(
+    guest: GuestPlan, seen: Guest | None, devices: Sequence[DevicePlan], judge: Judge, policy: Policy
+) -> Iterator[Rule]:
+    """Give the rules that led to the vCPUs that serve the `devices` of a guest; `seen` is None where unreadable."""
     yield "guest", f"{guest.name} {guest.uuid}"
+    service = name_service(guest, devices) if guest.status is Status.PLACED else None
     if seen is not None and guest.dedication is not None:
+        said = guest.dedication.said
         yield "pins", ", ".join(f"{vcpu} on {cpus}" for vcpu, cpus in sorted(seen.pins.items())) or "no vCPU is pinned"
-        yield "policy", f"{guest.dedication.said}{_trouble(guest.dedication.said)}"
+        yield "policy", f"{said}; {said.trouble}" if said.trouble is not None else str(said)
+        if policy.dedicated_cpus is not None:
+            yield "limit", f"[placement] dedicated_cpus is {policy.dedicated_cpus}: no other CPU serves"
         yield "mask", _mask(guest, seen, policy)
         if seen.realtime:
-            yield "realtime", f"{name_cpus('vCPU', seen.realtime)} run under a realtime scheduler"
-        yield from _explain_vcpus(guest, seen, judge)
+            verb = "runs" if len(seen.realtime) == 1 else "run"
+            yield "realtime", f"{name_cpus('vCPU', seen.realtime)} {verb} under a realtime scheduler"
+        yield from _explain_vcpus(guest, seen, judge, "serves" if service else "may serve")
         yield from _explain_threads(guest, seen)
+    note = f" ({guest.message})" if guest.message else ""
     if guest.status is Status.PLACED:
-        vcpus, cpus = name_cpus("vCPU", guest.irq_vcpus or CpuSet()), name_cpus("CPU", guest.irq_pcpus or CpuSet())
-        note = f" ({guest.message})" if guest.message else ""
-        yield "served by", f"{vcpus} on {cpus}{note}"
+        yield "served by", f"{service or 'nothing: no interrupt of it is moved'}{note}"
     else:
         yield "status", f"{guest.status.value}: {guest.message}"
     for left in guest.left_out:
         yield "left out", describe_left_out(left)
 
 
-def _trouble(said: Said) -> str:
-    return f"; {said.trouble}" if said.trouble is not None else ""
-
-
-def _explain_vcpus(guest: GuestPlan, seen: Guest, judge: Judge) -> Iterator[Rule]:
+def _explain_vcpus(guest: GuestPlan, seen: Guest, judge: Judge, serves: str) -> Iterator[Rule]:
     """Give, for each run of vCPUs of which the same holds, whether they serve and why not."""
-    findings = [_explain_vcpu(vcpu, guest, seen, judge) for vcpu in range(seen.vcpus)]
+    findings = [_explain_vcpu(vcpu, guest, judge, serves) for vcpu in range(seen.vcpus)]
     start = 0
     for finding, run in groupby(findings):
         length = len(list(run))
@@ -68,15 +76,14 @@ def _explain_vcpus(guest: GuestPlan, seen: Guest, judge: Judge) -> Iterator[Rule
         start += length
 
 
-def _explain_vcpu(vcpu: int, guest: GuestPlan, seen: Guest, judge: Judge) -> str:
+def _explain_vcpu(vcpu: int, guest: GuestPlan, judge: Judge, serves: str) -> str:
     why_not = judge(vcpu)
-    if why_not is not None:
-        return f"does not serve: {why_not}"
-    if guest.chosen is None:
-        return "does not serve: the guest is not placed"
-    if vcpu in guest.chosen:
-        return "serves"
-    return "does not serve: " + ("the mask leaves it out" if guest.mask is not None else "it is a realtime vCPU")
+    if why_not is None:
+        if guest.chosen is None:
+            why_not = f"the guest is not placed ({guest.status.value})"
+        elif vcpu not in guest.chosen:
+            why_not = "it is a realtime vCPU" if guest.mask is None else "the mask leaves it out"
+    return serves if why_not is None else f"does not serve: {why_not}"
 
 
 def _explain_threads(guest: GuestPlan, seen: Guest) -> Iterator[Rule]:
@@ -84,14 +91,15 @@ def _explain_threads(guest: GuestPlan, seen: Guest) -> Iterator[Rule]:
     for name, cpus in (("emulator", seen.emulator), ("iothreads", seen.iothreads)):
         if cpus is not None:
             shared = cpus & (guest.irq_pcpus or CpuSet())
-            yield (
-                name,
-                f"pinned to {cpus}; " + (f"on {shared} beside the interrupts" if shared else "on none that serves"),
-            )
+            verb = "serves" if len(shared) == 1 else "serve"
+            told = f"{name_cpus('CPU', shared)} {verb}" if shared else "none of these serves"
+            yield name, f"pinned to {name_cpus('CPU', cpus)}; {told} interrupts of the guest"
 
 
-def explain_device(plan: DevicePlan, device: Device, topology: Topology, policy: Policy) -> Iterator[Rule]:
-    """Give the rules that led to the target of a device, or to none."""
+def explain_device(
+    plan: DevicePlan, device: Device, seen: Guest | None, topology: Topology, policy: Policy
+) -> Iterator[Rule]:
+    """Give the rules that led to the target of a device of the guest `seen`, or to none."""
     named = f", named by <{plan.kind.value}>" if plan.kind is not None else ""
     yield "device", f"{plan.address}, driver {plan.driver or 'none'}{named}"
     if policy.device_specs:
@@ -99,32 +107,90 @@ def explain_device(plan: DevicePlan, device: Device, topology: Topology, policy:
         yield "device_spec", f"{len(policy.device_specs)} configured; the first that matches counts{clean(tags)}"
     else:
         yield "device_spec", "none is configured: every device of a guest is meant"
-    yield "interrupts", merge_numbers(interrupt.number for interrupt in device.interrupts) or "none"
-    yield "node", _node(device, topology)
+    yield from _explain_place(device, topology)
     yield "target", f"{plan.target or 'none'}: {describe_target(plan)}"
+    if plan.is_unconfirmed:
+        yield "unconfirmed", "nothing of it is moved or given back until libvirt is asked again and still names it"
     if plan.target is not None:
         spread = policy.distribution is Distribution.SPREAD
         yield (
             "distribution",
             f"{policy.distribution.value}: {'one CPU' if spread else 'all of them'} for each interrupt",
         )
+        threads = _share(plan.target, seen) if seen is not None else ""
+        if threads:
+            yield "shared with", threads
+
+
+def _share(target: CpuSet, seen: Guest) -> str:
+    """Return which of the guest's other threads may run on which CPUs of a target."""
+    pinned = {"the emulator": seen.emulator, "iothreads": seen.iothreads}
+    shared = {name: target & cpus for name, cpus in pinned.items() if cpus is not None and target & cpus}
+    return ", ".join(f"{name} on {name_cpus('CPU', cpus)}" for name, cpus in shared.items())
+
+
+def explain_device_of_unreadable(address: PciAddress) -> Iterator[Rule]:
+    """Give what follows for a device whose guest cannot be read."""
+    yield "device", f"{address}: its interrupts keep what they have until its guest can be read"
+
+
+def explain_free_device(
+    device: Device, topology: Topology, records: Mapping[int, Record], released: Sequence[Result]
+) -> Iterator[Rule]:
+    """Give what is known of a device that no guest has; `records` are those of its interrupts, some are `released`."""
+    yield "device", f"{device.address}, driver {device.driver or 'none'}"
+    if device.trouble is not None:
+        yield "unreadable", device.trouble
+    yield from _explain_place(device, topology)
+    if not records:
+        yield "target", "none: no active guest has it, so its interrupts are never touched"
+    for owner, numbers in _by_owner(records).items():
+        back = [result.asked for result in released if result.action.number in numbers]
+        told = f"go back to {unite(back)}" if back else "stay where they are for now"
+        yield "target", f"no active guest has it; {merge_numbers(numbers)}, moved for guest {owner}, {told}"
+
+
+def _by_owner(records: Mapping[int, Record]) -> Mapping[GuestId, list[int]]:
+    owners: dict[GuestId, list[int]] = {}
+    for number, record in records.items():
+        owners.setdefault(record.owner, []).append(number)
+    return owners
+
+
+def _explain_place(device: Device, topology: Topology) -> Iterator[Rule]:
+    """Give the interrupts of a device and its node."""
+    numbers = merge_numbers(interrupt.number for interrupt in device.interrupts)
+    yield "interrupts", numbers or ("its line is shared with other devices" if device.shares_line else "none")
+    yield "node", _node(device, topology)
+
+
+def explain_free_interrupt(
+    number: int, devices: Sequence[PciAddress], names: str, smp: CpuSet | None
+) -> Iterator[Rule]:
+    """Give what is known of an interrupt that no device lists; `devices` are those that have it as their INTx line."""
+    whose = f"the INTx line of {', '.join(map(str, devices))}" if devices else "of no PCI device"
+    yield f"irq {number}", f"{whose} ({names or 'no handler'}), {_affinity(smp)}: never touched"
+
+
+def explain_idle_interrupt(number: int, smp: CpuSet | None) -> Iterator[Rule]:
+    """Give what follows for an interrupt of a device that has no target."""
+    yield f"irq {number}", f"{_affinity(smp)}: left as it is"
+
+
+def _affinity(smp: CpuSet | None) -> str:
+    return "smp_affinity_list cannot be read" if smp is None else f"smp_affinity_list {smp}"
 
 
 def explain_result(result: Result) -> Iterator[Rule]:
     """Give what was read of an interrupt and what follows."""
     action = result.action
     effective = "unknown" if action.effective is None else action.effective
-    yield f"irq {action.number}", f"smp_affinity_list {action.current}, effective_affinity_list {effective}"
+    yield f"irq {action.number}", f"{_affinity(action.current)}, effective_affinity_list {effective}"
     reason = f" ({result.reason.value}: {result.reason.sentence})" if result.reason is not None else ""
     yield (
         "verdict",
         f"{result.verdict.value}: {result.message or result.verdict.sentence}, target {result.asked}{reason}",
     )
-
-
-def find_guest(snapshot: HostSnapshot, plan: GuestPlan) -> Guest | None:
-    """Return what was read of a guest, None when its XML is not readable."""
-    return next((guest for guest in snapshot.guests if guest.uuid == plan.uuid), None)
 
 
 def _mask(guest: GuestPlan, seen: Guest, policy: Policy) -> str:

@@ -92,15 +92,21 @@ def describe_guest(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str:
 
 
 def _describe_service(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str:
-    """Return which CPUs serve the interrupts of a guest; of vCPUs only where a device of it is theirs to serve."""
+    """Return which CPUs serve the interrupts of a guest."""
+    service = name_service(guest, devices)
+    if service is None:
+        return "no interrupt of it is moved"
+    return f"{service} {'serves' if service.startswith('vCPU ') else 'serve'} its interrupts"
+
+
+def name_service(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str | None:
+    """Return what serves the `devices` of a placed guest, None for nothing; its vCPUs only where a device is theirs."""
     served = [device for device in devices if device.target is not None or device.reason in _YET_TO_COME]
     if not served:
-        return "no interrupt of it is moved"
+        return None
     if all(device.vcpus is None and device.target is not None for device in served):
-        return "its emulator's CPUs serve its interrupts"
-    cpus = name_cpus("CPU", guest.irq_pcpus or CpuSet())
-    verb = "serves" if len(guest.irq_vcpus or ()) == 1 else "serve"
-    return f"{name_cpus('vCPU', guest.irq_vcpus or CpuSet())} on {cpus} {verb} its interrupts"
+        return "its emulator's CPUs"
+    return f"{name_cpus('vCPU', guest.irq_vcpus or CpuSet())} on {name_cpus('CPU', guest.irq_pcpus or CpuSet())}"
 
 
 def describe_target(device: DevicePlan) -> str:

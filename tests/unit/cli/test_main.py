@@ -15,9 +15,11 @@ import pytest
 
 from irqaffinity.cli.main import main
 from irqaffinity.demo.domains import make_libvirt
+from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.hypervisor import Hypervisor
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, hold
-from tests.fakes.scene import GUEST, SCHEMA, VF0, VF1, Scene
+from tests.fakes.scene import GUEST, OTHER, SCHEMA, VF0, VF1, Scene
 
 PROGRAM = Path(sys.executable).with_name("irqaffinity")
 Run = Callable[..., tuple[int, str, str]]
@@ -78,8 +80,75 @@ def test_an_audit_is_narrowed_to_a_guest_and_a_device(scene: Scene, run: Run) ->
     assert status == 0
     assert (scene.host.smp(40), scene.host.smp(50)) == ("0-15", "10-11")
     assert VF0 not in out
-    status, _, err = run("audit", "--once", "--guest", GUEST.replace("1", "3"))
-    assert (status, err) == (1, f"irqaffinity: no active guest has the uuid {GUEST.replace('1', '3')}\n")
+    gone = GUEST.replace("1", "3")
+    status, _, err = run("audit", "--once", "--guest", gone)
+    told = f"no active guest has the uuid {gone}; virsh list --uuid shows those that there are"
+    assert (status, err) == (1, f"irqaffinity: {told}\n")
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "moved"),
+    [
+        (["--guest", "instance-0"], {40, 41, 50, 51}),
+        (["--guest", "81:00.1"], {40, 41, 50, 51}),
+        (["--guest", "40"], {40, 41, 50, 51}),
+        (["--device", "81:00.1"], {50, 51}),
+        (["--device", "51"], {50, 51}),
+        (["--device", "ens1f0v0"], {40, 41}),
+        (["--device", "instance-1"], {60}),
+        (["--guest", "instance-1", "--device", "0000:c1:00.0"], {60}),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_an_audit_is_narrowed_by_any_name(
+    scene: Scene, run: Run, dry: bool, narrowing: list[str], moved: set[int]
+) -> None:
+    scene.host.add_device("0000:c1:00.0", 0)
+    scene.host.add_vectors("0000:c1:00.0", [60], "0-15")
+    scene.host.add_netdev("ens1f0v0", VF0)
+    scene.add_guest(VF0, VF1)
+    scene.add_guest("0000:c1:00.0", uuid=OTHER, pins=("4", "5"))
+    status, out, err = run("audit", "--once", "-f", "json", *narrowing, *(["--dry-run"] if dry else []))
+    assert (status, err) == (2 if dry else 0, "")
+    assert {row["irq"] for row in json.loads(out)["irqs"]} == moved
+    changed = {number for number in (40, 41, 50, 51, 60) if scene.host.smp(number) != "0-15"}
+    assert changed == (set() if dry else moved)
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "told"),
+    [
+        (["--guest", "web"], f"'web' means several things: guest {GUEST} (instance-0), guest {OTHER} (instance-1); "),
+        (["--device", GUEST], f"'{GUEST}' means several things: device {VF0}, device {VF1}; "),
+        (["--device", "99"], "there is no interrupt 99"),
+        (["--guest", ""], "'' is no interrupt, PCI address"),
+        (["--guest", "\x1b]0;x\x07"], "'\\x1b]0;x\\x07' is no interrupt, PCI address"),
+        (["--device", "../../.."], "'../../..' is no interrupt, PCI address"),
+        (["--guest", "instance-1", "--device", VF0], f"guest {OTHER} does not have the device {VF0}"),
+    ],
+)
+def test_an_audit_of_what_is_unknown_or_unclear_writes_nothing(
+    scene: Scene, run: Run, narrowing: list[str], told: str
+) -> None:
+    named = "<metadata><n:instance xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'><n:name>web</n:name>"
+    metadata = f"{named}</n:instance></metadata>"
+    scene.add_guest(VF0, VF1, metadata=metadata)
+    scene.add_guest(uuid=OTHER, pins=("4", "5"), metadata=metadata)
+    status, out, err = run("audit", "--once", *narrowing)
+    assert (status, out, len(err.splitlines())) == (1, "", 1)
+    assert err.startswith(f"irqaffinity: {told}")
+    assert [scene.host.smp(number) for number in (40, 41, 50, 51)] == ["0-15"] * 4
+
+
+def test_a_guest_that_is_gone_is_given_back_by_its_uuid(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    run("audit", "--once")
+    scene.domains.clear()
+    status, out, _ = run("audit", "--once", "--guest", GUEST.replace("-", ""), "--quiet")
+    assert (status, scene.host.smp(40)) == (0, "0-15")
+    assert out == "0 guests, 1 device, 2 interrupts: 2 set\n"
+    status, _, err = run("audit", "--once", "--guest", GUEST)
+    assert (status, f"no active guest has the uuid {GUEST}" in err) == (1, True)
 
 
 def test_reset_gives_everything_back(scene: Scene, run: Run) -> None:
@@ -157,33 +226,128 @@ def test_a_folder_that_is_no_sysfs_is_named(scene: Scene, run: Run) -> None:
             GUEST,
             ["guest         instance-0", "served by     vCPUs 0-3 on CPUs 2-3,10-11", "device        0000:41:00.1"],
         ),
-        ("16", ["of no PCI device (timer)", "never touched"]),
-        ("50", ["device        0000:81:00.1: no active guest has it", "left as it is"]),
+        ("16", ["irq 16        of no PCI device (timer), smp_affinity_list 0-15: never touched"]),
+        ("17", ["irq 17        the INTx line of 0000:00:1f.4 (i801_smbus), smp_affinity_list 0-15: never touched"]),
+        (
+            "ens1f0",
+            ["device        0000:41:00.0, driver ice", "target        none: no active guest has it, so its int"],
+        ),
+        ("50", ["device        0000:81:00.1, driver vfio-pci", "no active guest has it", "list 0-15: left as it is"]),
+        ("irq 41", ["irq 41        smp", "verdict       would_set"]),
+        ("instance-0", ["guest         instance-0", "served by     vCPUs 0-3 on CPUs 2-3,10-11"]),
     ],
 )
 def test_explain_tells_the_rules(scene: Scene, run: Run, target: str, told: list[str]) -> None:
     scene.host.add_interrupt(16, "0-15", action="timer")
+    scene.host.add_interrupt(17, "0-15", action="i801_smbus")
+    scene.host.add_device("0000:00:1f.4", 0, driver="i801_smbus", line=17)
+    scene.host.add_device("0000:41:00.0", 0, driver="ice")
+    scene.host.add_netdev("ens1f0", "0000:41:00.0")
     scene.add_guest(VF0)
-    status, out, _ = run("explain", target)
-    assert status == 0
+    status, out, err = run("explain", target)
+    assert (status, err) == (0, "")
     for part in told:
         assert part in out
     assert (scene.host.smp(40), (scene.folder / "state").exists()) == ("0-15", False)
+
+
+@pytest.mark.parametrize("target", ["40", VF0, GUEST, "instance-0"])
+def test_explain_tells_only_what_concerns_its_target(
+    scene: Scene, run: Run, target: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Beside a guest in error, one with a device of its own, and other interrupts of the same device."""
+    scene.add_guest(VF0)
+    scene.add_masked_guest("9", VF1, uuid=OTHER, pins=("4", "5"))
+    status, out, err = run("explain", target)
+    assert (status, err, caplog.messages) == (0, "", [])
+    for foreign in (OTHER, "instance-1", VF1, "irq 41", "irq 50"):
+        assert foreign not in out
+    assert out.count("guest  ") == out.count("device  ") == 1
+
+
+def test_explain_of_a_guest_in_error_says_it_once(scene: Scene, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    scene.add_masked_guest("9", VF0)
+    status, out, err = run("explain", GUEST)
+    assert (status, err, caplog.messages) == (0, "", [])
+    assert out.count("mask_out_of_range: mask 9: vCPU 9 does not exist") == 1
+
+
+def test_explain_of_a_device_that_two_guests_have_tells_both(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF0, uuid=OTHER, pins=("4", "5"))
+    _, out, _ = run("explain", VF0)
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("guest ")] == ["instance-0", "instance-1"]
+    assert out.count("claimed_twice") == 2
+
+
+def test_explain_of_a_device_that_left_its_guest_tells_what_goes_back(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    run("audit", "--once")
+    scene.domains.clear()
+    scene.add_guest()
+    _, out, _ = run("explain", "41:00.1")
+    assert f"target        no active guest has it; 40-41, moved for guest {GUEST}, go back to 0-15\n" in out
+    _, out, _ = run("explain", "40")
+    assert "irq 40        smp_affinity_list 2-3" in out
+    assert "verdict       would_set: would be moved, target 0-15 (released: " in out
+    assert scene.host.smp(40) == "2-3"
+
+
+def test_explain_of_an_unreadable_guest_and_its_device(scene: Scene, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.add_guest(VF0)
+    run("audit", "--once")
+    broken = [Domain(GUEST, "instance-0", error="timed out")]
+    monkeypatch.setattr(Hypervisor, "active_domains", lambda _: broken)
+    status, out, err = run("explain", "instance-0")
+    assert (status, err) == (0, "")
+    assert [line[:13].strip() for line in out.splitlines()] == ["guest", "status"]
+    _, out, _ = run("explain", VF0)
+    assert f"40-41, moved for guest {GUEST}, stay where they are for now\n" in out
 
 
 @pytest.mark.parametrize(
     ("target", "told"),
     [
         ("99", "there is no interrupt 99"),
+        ("1234567890", "'1234567890' is no interrupt"),
+        ("", "'' is no interrupt"),
+        ("\x1b[31mred\u202e", "'\\x1b[31mred\\x202e' is no interrupt"),
+        ("../../etc/passwd", "'../../etc/passwd' is no interrupt"),
         ("0000:ff:00.0", "there is no PCI device 0000:ff:00.0"),
         (GUEST.replace("1", "3"), "no active guest has the uuid 33333333"),
+        ("52:54:00:00:00:01", "no interface of an active guest and no netdev has the MAC 52:54:00:00:00:01"),
+        ("00:01.0", "'00:01.0' is no interrupt, PCI address"),
     ],
 )
 def test_explain_names_what_is_not_there(scene: Scene, run: Run, target: str, told: str) -> None:
     scene.add_guest(VF0)
     status, out, err = run("explain", target)
     assert (status, out) == (1, "")
-    assert told in err
+    assert err.startswith(f"irqaffinity: {told}")
+    assert len(err.splitlines()) == 1
+
+
+def test_explain_lists_what_a_name_may_mean(scene: Scene, run: Run) -> None:
+    scene.host.add_interrupt(16, "0-15", action="timer")
+    scene.add_guest(VF0)
+    scene.domains[0] = scene.domains[0].replace("<name>instance-0<", "<name>16<")
+    status, out, err = run("explain", "16")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"irqaffinity: '16' means several things: irq 16, guest {GUEST} (16); ")
+    assert "of no PCI device (timer)" in run("explain", "irq 16")[1]
+    assert "guest         16 " in run("explain", GUEST)[1]
+
+
+def test_explain_needs_no_state_and_no_boot_id(scene: Scene) -> None:
+    """Another host's tree, copied: it has no /proc/sys."""
+    scene.add_guest(VF0)
+    uri = make_libvirt(scene.folder / "libvirt", scene.domains)
+    command = [PROGRAM, f"--proc={scene.host.proc}", f"--sys={scene.host.sys}", f"--libvirt-uri={uri}"]
+    done = subprocess.run(
+        [*command, f"--state={scene.folder / 'none'}", "explain", "40"], capture_output=True, text=True, check=True
+    )
+    assert "verdict       would_set" in done.stdout
+    assert (done.stderr, (scene.folder / "none").exists()) == ("", False)
 
 
 def test_check_finds_everything_in_order(scene: Scene, run: Run) -> None:

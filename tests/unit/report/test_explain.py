@@ -1,44 +1,164 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules behind a place, with the values that were read."""
 
+from collections.abc import Sequence
+
+import pytest
+
 from irqaffinity.audit import Pass
-from irqaffinity.plan.policy import Policy
-from irqaffinity.report.explain import explain_device, explain_guest, explain_result, find_guest
-from tests.fakes.scene import VF0, Scene
+from irqaffinity.demo.domains import nova_metadata
+from irqaffinity.model.action import Action, Result
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.host import Device, Topology
+from irqaffinity.model.irq import Interrupt
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Record
+from irqaffinity.model.verdict import Verdict
+from irqaffinity.observe.domain import Domain
+from irqaffinity.plan.plan import judge_vcpus
+from irqaffinity.plan.policy import HostDriver, Policy
+from irqaffinity.plan.targets import DevicePlan
+from irqaffinity.report.explain import (
+    Rule,
+    explain_device,
+    explain_free_device,
+    explain_free_interrupt,
+    explain_guest,
+    explain_result,
+    render_rules,
+)
+from irqaffinity.spec.device_spec import parse_device_spec
+from tests.fakes.scene import GUEST, OTHER, VF0, Scene
+
+MIXED = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "2-3"}
+ADDRESS = PciAddress.parse(VF0)
+TOPOLOGY = Topology(CpuSet.parse("0-15"), {0: CpuSet.parse("0-7")})
+RECORD = Record(GuestId(GUEST), "vfio-pci", CpuSet.parse("0-15"), CpuSet([2]))
 
 
-def explained(scene: Scene, policy: Policy = Policy()) -> dict[str, str]:
-    made: Pass = scene.auditor.rehearse()
-    guest, device = made.plan.guests[0], made.plan.devices[0]
-    rules = [
-        *explain_guest(guest, find_guest(made.snapshot, guest), policy),
-        *explain_device(device, made.snapshot.devices[device.address], made.snapshot.topology, policy),
-    ]
+def rules_of(scene: Scene) -> list[Rule]:
+    """Explain the first guest, its first device and that one's first interrupt."""
+    made: Pass = scene.auditor.rehearse(logs=False)
+    guest = next(plan for plan in made.plan.guests if plan.uuid == GUEST)
+    devices = [plan for plan in made.plan.devices if plan.guest == GUEST]
+    seen = next((guest for guest in made.snapshot.guests if guest.uuid == GUEST), None)
+    judge = judge_vcpus(seen, made.snapshot, scene.policy)
+    rules = list(explain_guest(guest, seen, devices, judge, scene.policy))
+    for device in devices[:1]:
+        read = made.snapshot.devices[device.address]
+        rules += explain_device(device, read, seen, made.snapshot.topology, scene.policy)
     for result in made.outcome.results[:1]:
         rules += explain_result(result)
-    return dict(rules)
+    return rules
+
+
+def explained(scene: Scene) -> dict[str, str]:
+    return dict(rules_of(scene))
+
+
+def vcpus(rules: Sequence[Rule]) -> list[Rule]:
+    return [rule for rule in rules if rule[0].startswith("vCPU")]
 
 
 def test_each_rule_tells_what_it_read(scene: Scene) -> None:
     scene.add_masked_guest("0,2", VF0, cputune="<vcpusched vcpus='3' scheduler='fifo' priority='1'/>")
-    rules = explained(scene)
-    assert rules["pins"] == "0 on 2, 1 on 3, 2 on 10, 3 on 11"
-    assert rules["dedicated"] == "vCPUs 0-3: hw:cpu_policy in the domain's metadata is dedicated"
-    assert rules["mask"] == "0,2 from metadata"
-    assert rules["realtime"] == "vCPUs 3 run under a realtime scheduler"
-    assert rules["served by"] == "vCPUs 0,2 on CPUs 2,10"
-    assert rules["device"] == f"{VF0}, driver vfio-pci, named by <hostdev>"
-    assert rules["interrupts"] == "40-41"
-    assert rules["node"] == "numa_node is 0, with CPUs 0-7; online are 0-15"
-    assert rules["target"] == "2: the CPUs of vCPUs 0 on node 0"
-    assert rules["irq 40"] == "smp_affinity_list 0-15, effective_affinity_list 0"
-    assert rules["verdict"] == "would_set: would be moved, target 2"
+    assert rules_of(scene) == [
+        ("guest", f"instance-0 {GUEST}"),
+        ("pins", "0 on 2, 1 on 3, 2 on 10, 3 on 11"),
+        ("policy", "dedicated (hw:cpu_policy)"),
+        ("mask", "0,2 from metadata"),
+        ("realtime", "vCPU 3 runs under a realtime scheduler"),
+        ("vCPU 0", "serves"),
+        ("vCPU 1", "does not serve: the mask leaves it out"),
+        ("vCPU 2", "serves"),
+        ("vCPU 3", "does not serve: the mask leaves it out"),
+        ("served by", "vCPUs 0,2 on CPUs 2,10"),
+        ("device", f"{VF0}, driver vfio-pci, named by <hostdev type='pci'>"),
+        ("device_spec", "none is configured: every device of a guest is meant"),
+        ("interrupts", "40-41"),
+        ("node", "numa_node is 0, with CPUs 0-7; online are 0-15"),
+        ("target", "2: the CPU of vCPU 0 on node 0"),
+        ("distribution", "mask: all of them for each interrupt"),
+        ("irq 40", "smp_affinity_list 0-15, effective_affinity_list 0"),
+        ("verdict", "would_set: would be moved, target 2"),
+    ]
+
+
+def test_a_mixed_guest_tells_which_vcpus_its_policy_leaves_out(scene: Scene) -> None:
+    scene.add_guest(VF0, metadata=nova_metadata("nfv", MIXED))
+    rules = rules_of(scene)
+    assert ("policy", "mixed (hw:cpu_dedicated_mask 2-3)") in rules
+    assert vcpus(rules) == [
+        ("vCPUs 0-1", "does not serve: the policy is mixed (hw:cpu_dedicated_mask 2-3)"),
+        ("vCPUs 2-3", "serves"),
+    ]
+
+
+def test_a_mask_of_a_mixed_guest_that_cannot_be_read_is_told(scene: Scene) -> None:
+    scene.add_guest(VF0, metadata=nova_metadata("nfv", MIXED | {"hw:cpu_dedicated_mask": "9"}))
+    told = explained(scene)["policy"]
+    assert told.startswith("mixed (hw:cpu_dedicated_mask 9); hw:cpu_dedicated_mask 9: vCPU 9 does not exist")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"pins": ("2", "3", "4-5", "")},
+            [
+                ("vCPUs 0-1", "serves"),
+                ("vCPU 2", "does not serve: it is pinned to 4-5, not to one CPU"),
+                ("vCPU 3", "does not serve: it has no vcpupin"),
+            ],
+        ),
+        (
+            {"pins": ("2", "2", "3", "4")},
+            [
+                ("vCPUs 0-1", "does not serve: another vCPU of this guest has CPU 2 alone too"),
+                ("vCPUs 2-3", "serves"),
+            ],
+        ),
+        (
+            {"cputune": "<vcpusched vcpus='0-1' scheduler='rr' priority='1'/>"},
+            [("vCPUs 0-1", "does not serve: it is a realtime vCPU"), ("vCPUs 2-3", "serves")],
+        ),
+        (
+            {"metadata": nova_metadata("nfv", {"hw:cpu_policy": "shared"})},
+            [("vCPUs 0-3", "does not serve: the policy is shared (hw:cpu_policy)")],
+        ),
+    ],
+)
+def test_each_vcpu_tells_why_it_does_not_serve(scene: Scene, options: dict[str, object], told: list[Rule]) -> None:
+    scene.add_guest(VF0, **options)  # type: ignore[arg-type]
+    assert vcpus(rules_of(scene)) == told
+
+
+def test_vcpus_that_are_not_plugged_in_and_ones_that_another_guest_has_too(scene: Scene) -> None:
+    scene.add_guest(VF0, metadata="")
+    scene.domains[0] = scene.domains[0].replace("<vcpu placement='static'>4", "<vcpu placement='static' current='3'>4")
+    scene.add_guest(uuid=OTHER, pins=("3",), metadata="")
+    assert vcpus(rules_of(scene)) == [
+        ("vCPU 0", "serves"),
+        ("vCPU 1", f"does not serve: guest {OTHER} has CPU 3 alone too"),
+        ("vCPU 2", "serves"),
+        ("vCPU 3", "does not serve: it is not plugged in"),
+    ]
+
+
+def test_the_limit_of_dedicated_cpus_is_told_where_there_is_one(scene: Scene) -> None:
+    scene.policy = Policy(dedicated_cpus=CpuSet.parse("2-3"))
+    scene.add_guest(VF0)
+    rules = rules_of(scene)
+    assert ("limit", "[placement] dedicated_cpus is 2-3: no other CPU serves") in rules
+    assert ("vCPU 2", "does not serve: [placement] dedicated_cpus does not have CPU 10") in rules
 
 
 def test_a_guest_that_is_refused_says_by_which_rule(scene: Scene) -> None:
     scene.add_masked_guest("7", VF0)
     rules = explained(scene)
     assert rules["status"].startswith("mask_out_of_range: mask 7: vCPU 7 does not exist")
+    assert rules["vCPUs 0-3"] == "does not serve: the guest is not placed (mask_out_of_range)"
     assert "served by" not in rules
     assert rules["target"] == "none: its guest is not placed"
 
@@ -47,4 +167,123 @@ def test_the_places_that_hold_no_mask_are_named(scene: Scene) -> None:
     scene.add_guest(VF0, metadata="")
     rules = explained(scene)
     assert "neither the domain, nor a notification, nor flavor_masks" in rules["mask"]
-    assert "no hw:cpu_policy in the domain" in rules["dedicated"]
+    assert rules["policy"] == "unknown (the domain has no extra specs of Nova's)"
+
+
+def test_the_cpus_that_other_threads_of_the_guest_share_are_told(scene: Scene) -> None:
+    threads = "<emulatorpin cpuset='0-2,10'/><iothreadpin iothread='1' cpuset='3'/>"
+    scene.add_guest(VF0, cputune=threads)
+    scene.domains[0] = scene.domains[0].replace("<cputune>", "<iothreads>1</iothreads><cputune>")
+    rules = explained(scene)
+    assert rules["emulator"] == "pinned to CPUs 0-2,10; CPUs 2,10 serve interrupts of the guest"
+    assert rules["iothreads"] == "pinned to CPU 3; CPU 3 serves interrupts of the guest"
+    assert rules["target"].startswith("2-3: ")
+    assert rules["shared with"] == "the emulator on CPU 2, iothreads on CPU 3"
+
+
+def test_threads_that_share_nothing_are_told_so(scene: Scene) -> None:
+    scene.add_guest(VF0, cputune="<emulatorpin cpuset='0-1'/>")
+    rules = explained(scene)
+    assert rules["emulator"] == "pinned to CPUs 0-1; none of these serves interrupts of the guest"
+    assert "iothreads" not in rules
+    assert "shared with" not in rules
+
+
+def test_elements_that_are_left_out_are_told(scene: Scene) -> None:
+    scene.add_guest(VF0, "<interface type='vdpa'><source dev='/dev/vdpa7'/></interface>")
+    assert explained(scene)["left out"].startswith("<interface type='vdpa'>: unresolved: its source leads to no PCI")
+
+
+@pytest.mark.parametrize(
+    ("host_driver", "vcpu", "service"),
+    [
+        (HostDriver.SKIP, "may serve", "nothing: no interrupt of it is moved"),
+        (HostDriver.EMULATOR, "serves", "its emulator's CPUs"),
+        (HostDriver.VCPU, "serves", "vCPUs 0-3 on CPUs 2-3,10-11"),
+    ],
+)
+def test_what_serves_a_guest_whose_only_device_a_host_driver_has(
+    scene: Scene, host_driver: HostDriver, vcpu: str, service: str
+) -> None:
+    scene.policy = Policy(host_driver=host_driver)
+    scene.host.add_device("0000:41:00.0", 0, driver="ice")
+    scene.host.add_netdev("ens1f0v0", VF0)
+    scene.host.link(scene.host.device_folder(VF0) / "physfn", scene.host.device_folder("0000:41:00.0"))
+    macvtap = "<interface type='direct'><source dev='ens1f0v0' mode='passthrough'/></interface>"
+    scene.add_guest(macvtap, cputune="<emulatorpin cpuset='4'/>")
+    rules = explained(scene)
+    assert (rules["vCPUs 0-3"], rules["served by"]) == (vcpu, service)
+
+
+def test_a_guest_that_cannot_be_read_has_its_status_alone(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.domains[0] = scene.domains[0].replace("cpuset='2'", "cpuset='2-'")
+    scene.list_domains = lambda: [Domain(GUEST, "instance-0", scene.domains[0])]
+    assert [name for name, _ in rules_of(scene)] == ["guest", "status"]
+
+
+def device_plan(**options: object) -> DevicePlan:
+    values = {"address": ADDRESS, "guest": GuestId(GUEST), "numa_node": 0, "driver": "iavf"}
+    return DevicePlan(**values | options)  # type: ignore[arg-type]
+
+
+def test_a_device_under_another_driver_waits_for_libvirt() -> None:
+    plan = device_plan(message="its driver is iavf, and was vfio-pci when libvirt was asked", is_unconfirmed=True)
+    rules = dict(explain_device(plan, Device(ADDRESS, driver="iavf"), None, TOPOLOGY, Policy()))
+    assert rules["target"] == "none: its driver is iavf, and was vfio-pci when libvirt was asked"
+    told = "nothing of it is moved or given back until libvirt is asked again and still names it"
+    assert rules["unconfirmed"] == told
+
+
+def test_the_device_specs_and_their_tags_are_told() -> None:
+    policy = Policy(device_specs=parse_device_spec('{"address": "*:*:*.*"}'))
+    plan = device_plan(tags={"physical_network": "a\nb"})
+    rules = dict(explain_device(plan, Device(ADDRESS), None, TOPOLOGY, policy))
+    assert rules["device_spec"].startswith('1 configured; the first that matches counts, tags {"physical_network": ')
+    assert "\n" not in rules["device_spec"]
+
+
+def free(device: Device, records: dict[int, Record], *released: Result) -> dict[str, str]:
+    return dict(explain_free_device(device, TOPOLOGY, records, released))
+
+
+def test_a_device_that_no_guest_has_is_never_touched() -> None:
+    device = Device(ADDRESS, driver="ice", numa_node=0, interrupts=(Interrupt(40, CpuSet([1]), None),))
+    assert free(device, {}) == {
+        "device": f"{VF0}, driver ice",
+        "interrupts": "40",
+        "node": "numa_node is 0, with CPUs 0-7; online are 0-15",
+        "target": "none: no active guest has it, so its interrupts are never touched",
+    }
+    assert free(Device(ADDRESS, trouble="/sys/x: Permission denied"), {})["unreadable"] == "/sys/x: Permission denied"
+
+
+def test_a_device_that_left_its_guest_tells_what_goes_back() -> None:
+    action = Action(40, ADDRESS, GuestId(GUEST), CpuSet([2]), None, CpuSet.parse("0-15"), is_release=True)
+    result = Result(action, Verdict.WOULD_SET, action.target, CpuSet([2]), None)
+    told = free(Device(ADDRESS), {40: RECORD}, result)["target"]
+    assert told == f"no active guest has it; 40, moved for guest {GUEST}, go back to 0-15"
+    told = free(Device(ADDRESS), {40: RECORD, 41: RECORD})["target"]
+    assert told == f"no active guest has it; 40-41, moved for guest {GUEST}, stay where they are for now"
+
+
+@pytest.mark.parametrize(
+    ("devices", "names", "smp", "told"),
+    [
+        ([], "timer", CpuSet([0]), "of no PCI device (timer), smp_affinity_list 0: never touched"),
+        ([], "", None, "of no PCI device (no handler), smp_affinity_list cannot be read: never touched"),
+        (
+            [ADDRESS],
+            "i801_smbus",
+            CpuSet([0]),
+            f"the INTx line of {VF0} (i801_smbus), smp_affinity_list 0: never touched",
+        ),
+    ],
+)
+def test_an_interrupt_that_no_device_lists(devices: list[PciAddress], names: str, smp: CpuSet, told: str) -> None:
+    assert list(explain_free_interrupt(16, devices, names, smp)) == [("irq 16", told)]
+
+
+def test_what_was_found_stands_in_one_column_however_long_a_name_is() -> None:
+    assert render_rules([("guest", "a"), ("target", "b")]) == "guest         a\ntarget        b"
+    assert render_rules([("guest", "a"), ("vCPUs 1000-1001", "b")]) == "guest           a\nvCPUs 1000-1001 b"

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the one thing that a person named; what is not there, or could be several things, is told."""
+
+from collections.abc import Collection, Sequence
+from typing import TypeVar
+
+from irqaffinity.model.guest import GuestId, parse_guest_id
+from irqaffinity.model.irq import parse_irq_number
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.target import Target, UnknownTarget
+from irqaffinity.model.text import clean
+from irqaffinity.observe.guests import Seen
+from irqaffinity.observe.readings import holders, netdevs, netdevs_with_mac, parse_mac, parsed, read_target
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.sysfs import device_folder, devices_of_interrupt
+
+T = TypeVar("T", bound=Target)
+
+_SHOW_GUESTS = "virsh list --uuid --name shows the guests"
+
+
+def find_target(root: HostRoot, guests: Seen, text: str) -> Target:
+    """Return the interrupt, device or guest that `text` names; raise UnknownTarget and OSError."""
+    return _the_one(guests, text, _read_any(root, guests, text))
+
+
+def find_guest(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId] = ()) -> GuestId:
+    """Return the guest that `text` names, itself or through a device or interrupt of it alone.
+
+    It may be `gone`: by its uuid. Raises UnknownTarget and OSError.
+    """
+    found = _read_any(root, guests, text, gone)
+    owners = [guest for target in found for guest in _guests_of(root, guests, target)]
+    if not owners:
+        raise UnknownTarget(f"no active guest has {_describe_all(guests, found)}; {_SHOW_GUESTS}")
+    return _the_one(guests, text, list(dict.fromkeys(owners)))
+
+
+def find_device(root: HostRoot, guests: Seen, text: str) -> PciAddress:
+    """Return the PCI device that `text` names, itself, through an interrupt of it, or as the only one of a guest.
+
+    Raises UnknownTarget and OSError.
+    """
+    found = _read_any(root, guests, text)
+    devices = [address for target in found for address in _devices_of(root, guests, target)]
+    if not devices:
+        raise UnknownTarget(f"{_describe_all(guests, found)} has no PCI device; lspci -D shows the devices")
+    return _the_one(guests, text, list(dict.fromkeys(devices)))
+
+
+def _read_any(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId] = ()) -> list[Target]:
+    found = read_target(root, guests, text, gone)
+    if not found:
+        raise UnknownTarget(_describe_absence(root, text))
+    return found
+
+
+def _the_one(guests: Seen, text: str, found: Sequence[T]) -> T:
+    if len(found) > 1:
+        listed = _describe_all(guests, found)
+        remedy = "name one of them by its uuid, its full address, or as it stands here"
+        raise UnknownTarget(f"'{clean(text)}' means several things: {listed}; {remedy}")
+    return found[0]
+
+
+def _guests_of(root: HostRoot, guests: Seen, target: Target) -> list[GuestId]:
+    if isinstance(target, str):
+        return [target]
+    return [uuid for address in _devices_of(root, guests, target) for uuid in holders(guests, address)]
+
+
+def _devices_of(root: HostRoot, guests: Seen, target: Target) -> list[PciAddress]:
+    if isinstance(target, PciAddress):
+        return [target]
+    if isinstance(target, int):
+        return devices_of_interrupt(root, target)
+    return sorted(claim.address for claim in guests[target].claims)
+
+
+def _describe_all(guests: Seen, found: Sequence[Target]) -> str:
+    return ", ".join(_describe(guests, target) for target in found)
+
+
+def _describe(guests: Seen, target: Target) -> str:
+    """Return a thing by a name that nothing else has."""
+    if isinstance(target, int):
+        return f"irq {target}"
+    if isinstance(target, PciAddress):
+        return f"device {target}"
+    return f"guest {target} ({guests[target].guest.name})"
+
+
+def _describe_absence(root: HostRoot, text: str) -> str:
+    """Return what `text` is not, and where to look for what there is."""
+    shown = f"'{clean(text)}'"
+    number, mac = parsed(parse_irq_number, text.removeprefix("irq ")), parsed(parse_mac, text)
+    address, uuid = parsed(PciAddress.parse, text), parsed(parse_guest_id, text)
+    if number is not None:
+        missing = f"there is no interrupt {number}: {root.irq_folder(number)} does not exist"
+        return f"{missing}, and no active guest has the name {shown}; /proc/interrupts shows the interrupts"
+    if address is not None:
+        folder = device_folder(root, address)
+        return f"there is no PCI device {address}: {folder} does not exist; lspci -D shows the devices"
+    if uuid is not None:
+        return f"no active guest has the uuid {uuid}; virsh list --uuid shows those that there are"
+    name = text if text in netdevs(root) else next(netdevs_with_mac(root, mac), None) if mac is not None else None
+    if name is not None:
+        return f"the netdev {clean(name)} stands on no PCI device; ls -l {root.sys}/class/net shows on what it stands"
+    if mac is not None:
+        return f"no interface of an active guest and no netdev has the MAC {mac}; ip link shows those of the host"
+    kinds = "no interrupt, PCI address, netdev, MAC or uuid that is there"
+    return f"{shown} is {kinds}, and no active guest has this name; {_SHOW_GUESTS}"
