@@ -5,12 +5,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from irqaffinity.agent.attention import Attention
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.drift import Drift, Drifts, log_drifts
+from irqaffinity.agent.owners import Births, owners_of_device
 from irqaffinity.agent.settle import AGAIN, Settling
 from irqaffinity.agent.view import View
 from irqaffinity.audit import Auditor, Pass
@@ -19,11 +20,9 @@ from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.listen.retry import delays
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import MsiSource
-from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
 from irqaffinity.observe.rivals import find_rivals
 from irqaffinity.observe.root import HostRoot, HostUnreadable
-from irqaffinity.observe.sysfs import irq_numbers
 from irqaffinity.plan.policy import Policy
 from irqaffinity.state.folder import StateError
 
@@ -90,7 +89,8 @@ class Worker:
         self._audit_due = self._local_audit_due = 0.0
         self._stuck_since: float | None = None
         self._stopping = threading.Event()
-        self._failure = self._unread = ""
+        self._failure = ""
+        self._births = Births(root)
         hypervisor.on_answer = self._beat
 
     @property
@@ -145,37 +145,13 @@ class Worker:
     def _note_woken(self, wakes: Wakes, masks: Iterable[GuestId]) -> None:
         now, known = self._clock(), self._auditor.guests
         told = {guest: now for guest in masks if guest in known}
-        owners = {guest: at for device, at in wakes.devices.items() for guest in self._owners(device)}
+        owners = {guest: at for device, at in wakes.devices.items() for guest in owners_of_device(known, device)}
         for guest, at in (told | owners | wakes.guests).items():
             self._attention.wake(guest, at, now)
             self._auditor.lift(guest)
-        for guest, at in self._owners_of_vectors(wakes.vectors).items():
+        for guest, at in self._births.owners(known, wakes.vectors).items():
             self._attention.wake(guest, at, now, asks=False)
             self._auditor.lift(guest)
-
-    def _owners(self, device: PciAddress) -> list[GuestId]:
-        guests = self._auditor.guests.items()
-        return [uuid for uuid, seen in guests if any(claim.address == device for claim in seen.claims)]
-
-    def _owners_of_vectors(self, born: Mapping[int, float]) -> dict[GuestId, float]:
-        """Return whose interrupts these are, with the first time of each; the host's own are nobody's.
-
-        A guest whose devices cannot be read may be the owner, and counts as one.
-        """
-        owners, unread = {}, ""
-        for uuid, seen in self._auditor.guests.items() if born else ():
-            try:
-                numbers = {number for claim in seen.claims for number in irq_numbers(self._root, claim.address)}
-            except OSError as error:
-                numbers = set(born)
-                unread = f"whose a new interrupt is cannot be read, so guests are looked at: {error}"
-            if numbers & born.keys():
-                owners[uuid] = min(born[number] for number in numbers & born.keys())
-        if unread:
-            LOG.log(logging.DEBUG if unread == self._unread else logging.WARNING, "%s", unread)
-        if born:
-            self._unread = unread
-        return owners
 
     def _audit(self) -> None:
         """Make a full pass. Without libvirt the guests of before are looked at: repaired, and never released."""

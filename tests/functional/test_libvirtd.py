@@ -58,7 +58,7 @@ def test_the_pins_of_a_running_guest_are_read(small_guest: Libvirtd, tmp_path: P
     made = auditor(Hypervisor(small_guest.uri(*SYSTEM)), tmp_path, HostRoot()).rehearse()
     plan = next(guest for guest in made.plan.guests if guest.uuid == GUEST)
     assert plan.status is Status.NO_DEVICES
-    assert plan.dedicated == {0: 0, 1: 1}
+    assert plan.dedication.pins == {0: 0, 1: 1}
     assert (plan.name, plan.vcpus) == ("small", 2)
 
 
@@ -68,7 +68,7 @@ def test_a_pin_that_was_changed_on_the_running_guest_is_seen(small_guest: Libvir
     looking.rehearse()
     small_guest.virsh(*SYSTEM, "vcpupin", "small", "1", "0-1")
     plan = looking.rehearse().plan.guests[0]
-    assert plan.dedicated == {0: 0}
+    assert plan.dedication.pins == {0: 0}
 
 
 def test_a_guest_that_was_destroyed_is_gone(small_guest: Libvirtd) -> None:
