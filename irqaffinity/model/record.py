@@ -35,8 +35,12 @@ class Record:
     next_cpu: bool = False
 
     def accounts_for(self, smp: CpuSet | None) -> bool:
-        """Tell whether `smp` is a value that we wrote."""
-        if smp is None or smp in (self.written, self.previous):
+        """Tell whether `smp` is a value that we wrote.
+
+        Every interrupt has a CPU: none at all is what a write of ours leaves in a tree of plain files when the process
+        is killed in the middle of it.
+        """
+        if smp is None or not smp or smp in (self.written, self.previous):
             return smp is not None
         return self.spread_over is not None and len(smp) == 1 and smp <= self.spread_over
 

@@ -26,9 +26,9 @@ def read_interrupt(root: HostRoot, number: int) -> Interrupt | None:
 def read_interrupts(root: HostRoot, numbers: Collection[int], moved: Container[int] = ()) -> list[Interrupt]:
     """Return those of `numbers` that exist, in their order, with their affinity.
 
-    `smp` is None where the file cannot be read or is empty, for every interrupt has a CPU; `effective` where the kernel
-    has no such file. Of the interrupts in `moved` the permission is not looked at: what was written once could be
-    written. Raises HostUnreadable without /proc/irq itself, for there no interrupt could be told from one that is gone.
+    `smp` is None where the file cannot be read, `effective` where the kernel has no such file. Of the interrupts in
+    `moved` the permission is not looked at: what was written once could be written. Raises HostUnreadable without
+    /proc/irq itself, for there no interrupt could be told from one that is gone.
     """
     if not numbers:
         return []
@@ -53,7 +53,7 @@ def _read_affinity(calls: SystemCalls, folder: int, number: int, is_writable: bo
         fd = calls.open(path + "smp_affinity_list", _READ, dir_fd=folder)
         try:
             is_writable = is_writable or calls.fstat(fd).st_mode & stat.S_IWUSR != 0
-            smp = _parse(read_line(calls, fd, _SHORT)) or None
+            smp = _parse(read_line(calls, fd, _SHORT))
         finally:
             calls.close(fd)
     except OSError as error:

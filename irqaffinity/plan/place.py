@@ -85,12 +85,12 @@ def _record(
     that the interrupt still has is the one to remember beside the new one.
     """
     if known is None or known.driver != driver:
-        original = None if smp == wanted else smp
+        original = None if smp == wanted else smp or None
         return Record(owner, driver, original, wanted, spread_over=spread_over)
     if known.written == wanted:
         if (known.owner, known.spread_over) == (owner, spread_over):
             return known
         next_cpu = known.next_cpu and known.spread_over == spread_over
         return replace(known, owner=owner, spread_over=spread_over, next_cpu=next_cpu)
-    previous = smp if known.accounts_for(smp) else known.written
+    previous = smp if smp and known.accounts_for(smp) else known.written
     return replace(known, owner=owner, written=wanted, previous=previous, spread_over=spread_over, next_cpu=False)

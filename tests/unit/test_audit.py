@@ -593,7 +593,7 @@ def test_the_original_of_a_new_life_is_stored_before_it_is_moved(scene: Scene, m
 def test_an_affinity_that_cannot_be_read_waits_and_keeps_its_true_original(scene: Scene) -> None:
     scene.add_guest(VF0)
     path = scene.host.proc / "irq/40/smp_affinity_list"
-    path.write_text("")
+    path.write_text("unreadable\n")
     outcome = scene.audit()
     assert verdicts(outcome) == {40: "unread", 41: "set"}
     assert (outcome.exit_status(), outcome.summary()["pending"]) == (0, 1)
@@ -601,11 +601,29 @@ def test_an_affinity_that_cannot_be_read_waits_and_keeps_its_true_original(scene
     path.write_text("8-15\n")
     assert verdicts(scene.audit()) == {40: "set", 41: "ok"}
     scene.domains.clear()
-    path.write_text("")
+    path.write_text("unreadable\n")
     assert verdicts(scene.audit()) == {40: "unread", 41: "set"}
     path.write_text("2-3\n")
     assert verdicts(scene.audit()) == {40: "set"}
     assert (scene.host.smp(40), scene.host.smp(41)) == ("8-15", "0-15")
+
+
+def test_a_file_that_a_kill_left_empty_is_ours(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    path = scene.host.proc / "irq/40/smp_affinity_list"
+    path.write_text("")
+    assert (verdicts(scene.audit()), scene.host.smp(40)) == ({40: "set", 41: "ok"}, "2-3")
+    path.write_text("")
+    scene.domains.clear()
+    assert (verdicts(scene.audit()), scene.host.smp(40)) == ({40: "set", 41: "set"}, "0-15")
+
+
+def test_an_empty_file_of_nobody_is_no_original(scene: Scene) -> None:
+    (scene.host.proc / "irq/40/smp_affinity_list").write_text("")
+    scene.add_guest(VF0)
+    assert (verdicts(scene.audit()), scene.host.smp(40)) == ({40: "set", 41: "set"}, "2-3")
+    assert scene.store.load().records[PciAddress.parse(VF0)][40].original is None
 
 
 def test_an_original_whose_cpus_are_offline_is_given_back_when_they_return(scene: Scene) -> None:

@@ -104,9 +104,9 @@ def test_an_interrupt_that_may_not_be_read_is_there_with_unknown_affinity(tmp_pa
     assert read_interrupt(host.root, 24) == Interrupt(24, None, None)
 
 
-def test_an_empty_affinity_is_unknown(host: FakeHost) -> None:
+def test_an_empty_affinity_is_an_empty_set(host: FakeHost) -> None:
     host.add_interrupt(24, "")
-    assert read_interrupt(host.root, 24) == Interrupt(24, None, None)
+    assert read_interrupt(host.root, 24) == Interrupt(24, cpus(""), None)
 
 
 class PagewiseHost(FakeHost):
