@@ -21,7 +21,7 @@ from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.model.target import Narrowing, UnknownTarget
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.find import find_device, find_guest
-from irqaffinity.observe.guests import Seen, read_guest, read_guests
+from irqaffinity.observe.guests import Seen, doubt, read_guest, read_guests
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.snapshot import Surroundings, observe, read_surroundings
 from irqaffinity.observe.sysfs import Details
@@ -78,6 +78,7 @@ class Auditor:
         self._surroundings: Surroundings | None = None
         self._told: dict[GuestId, RememberedSpecs] = {}
         self._newest: dict[GuestId, RememberedSpecs] = {}
+        self._born: set[int] = set()
         self._backoff = Backoff(clock)
         self._log = PassLog()
 
@@ -121,6 +122,14 @@ class Auditor:
         self._told[uuid] = specs
         return True
 
+    def doubt(self, device: PciAddress) -> None:
+        """Write nothing of a device until libvirt was asked about its guest again: the kernel has told of it."""
+        self._guests = doubt(self._guests, device)
+
+    def note_births(self, numbers: Iterable[int]) -> None:
+        """Forget that interrupts of these numbers could not be moved: they are in a new life."""
+        self._born.update(numbers)
+
     def hold(self, irq: IrqId, target: CpuSet, seconds: float) -> None:
         """Leave an interrupt where it is for so long, because another program takes it off `target` every time."""
         self._backoff.hold(irq, target, seconds)
@@ -158,12 +167,17 @@ class Auditor:
             start = datetime.now(UTC)
             stored = self._keeper.load()
             self._newest = {**stored.extra_specs, **self._newest}
-            state = replace(stored, extra_specs=remember(stored.extra_specs, self._told, self._guests))
+            state = replace(
+                stored,
+                extra_specs=remember(stored.extra_specs, self._told, self._guests),
+                fixed={irq: known for irq, known in stored.fixed.items() if irq.number not in self._born},
+            )
             snapshot, plan = decide(state)
             log_forgotten(state, plan.state, snapshot.devices)
             writer = AffinityWriter(self._root)
             execution = execute(plan, stored, self._keeper.save, writer, self._backoff)
             self._told.clear()
+            self._born.clear()
             made = self._report(start, snapshot, plan, execution, dry_run=False)
         self._log.tell(made.outcome, is_look=is_look)
         return made

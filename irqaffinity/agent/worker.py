@@ -143,6 +143,9 @@ class Worker:
             self._look(guest)
 
     def _note_woken(self, wakes: Wakes, masks: Iterable[GuestId]) -> None:
+        for device in wakes.devices:
+            self._auditor.doubt(device)
+        self._auditor.note_births(wakes.vectors)
         now, known = self._clock(), self._auditor.guests
         told = {guest: now for guest in masks if guest in known}
         owners = {guest: at for device, at in wakes.devices.items() for guest in owners_of_device(known, device)}

@@ -21,7 +21,10 @@ _PLAIN = {
     errno.ENOSPC: Verdict.NO_VECTOR,
     errno.ERANGE: Verdict.OFFLINE,
     errno.EOVERFLOW: Verdict.OFFLINE,
-    errno.EBUSY: Verdict.PENDING,
+    **dict.fromkeys(
+        (errno.EBUSY, errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ETIMEDOUT),
+        Verdict.PENDING,
+    ),
     **dict.fromkeys(VANISHED, Verdict.GONE),
 }
 """What an errno means whatever the interrupt; another one is `denied`."""
@@ -118,7 +121,7 @@ class AffinityWriter:
             return _refusal(Verdict.OFFLINE, said)
         verdict = _PLAIN.get(code, Verdict.DENIED)
         if verdict is Verdict.PENDING:
-            return _Refusal(verdict, f"another move of it is under way{said}; it is tried again")
+            return _Refusal(verdict, f"it could not be moved at this moment{said}, and is tried again")
         return _refusal(verdict, said)
 
     def _refuse_kernel_owned(self, action: Action, said: str, *, maybe_reborn: bool) -> "_Refusal":
@@ -176,7 +179,8 @@ class DryRunWriter:
 
     def place(self, action: Action) -> Result:
         """Return `would_set`, whatever the action."""
-        return Result(action, Verdict.WOULD_SET, action.target, action.current, action.effective)
+        message = "would be given back" if action.is_release else None
+        return Result(action, Verdict.WOULD_SET, action.target, action.current, action.effective, message=message)
 
 
 class _Refusal(NamedTuple):

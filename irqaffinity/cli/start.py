@@ -5,8 +5,8 @@ Ctrl-C ends the program with status 130 at any moment, without a traceback: also
 when it has nothing left to do. What Python itself does before this module is out of reach.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` itself makes enumerations first, long enough for a Ctrl-C
 import os
-import signal
 import sys
 
 from irqaffinity.cli import EXIT_FAILED, EXIT_INTERRUPTED
@@ -16,11 +16,11 @@ def _leave(_number: int, _frame: object) -> None:
     os._exit(EXIT_INTERRUPTED)
 
 
-_HEEDS = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+_HEEDS = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
 """False for what a shell started in the background: there SIGINT is ignored, and stays so."""
 
 if _HEEDS:
-    signal.signal(signal.SIGINT, _leave)
+    _signal.signal(_signal.SIGINT, _leave)
 
 
 class _Interrupt:
@@ -31,7 +31,7 @@ class _Interrupt:
 
     def __call__(self, _number: int, _frame: object) -> None:
         self.has_come = True
-        signal.signal(signal.SIGINT, _leave)
+        _signal.signal(_signal.SIGINT, _leave)
         raise KeyboardInterrupt
 
     def escaped(self, unraisable: "sys.UnraisableHookArgs") -> None:
@@ -67,7 +67,7 @@ def _run(interrupt: _Interrupt) -> int:
         from irqaffinity.cli.main import main  # noqa: PLC0415  what takes time comes after the handler above
 
         if _HEEDS:
-            signal.signal(signal.SIGINT, interrupt)
+            _signal.signal(_signal.SIGINT, interrupt)
         return main()
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else EXIT_FAILED if left.code else 0
@@ -77,7 +77,7 @@ def _run(interrupt: _Interrupt) -> int:
         return EXIT_FAILED
     finally:
         if _HEEDS:
-            signal.signal(signal.SIGINT, _leave)
+            _signal.signal(_signal.SIGINT, _leave)
 
 
 def _occupy_standard_files() -> None:

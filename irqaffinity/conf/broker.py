@@ -19,8 +19,9 @@ with warnings.catch_warnings():
     import oslo_messaging
     from oslo_messaging import opts
 
-from irqaffinity.conf.load import ConfigError, Notifications, open_conf
+from irqaffinity.conf.load import ConfigError, Notifications, Opened, open_conf, source_of
 from irqaffinity.listen.broker import Broker, BrokerHost
+from irqaffinity.model.text import clean
 
 _RABBIT = "oslo_messaging_rabbit"
 _NOTIFICATIONS = "oslo_messaging_notifications"
@@ -37,25 +38,36 @@ def load_broker(
 ) -> Broker | None:
     """Return the broker that the configuration names, None when it names none; raise ConfigError."""
     known = [(group or "DEFAULT", options) for group, options in opts.list_opts()]
-    conf = open_conf(files, folders, known, nova_files).conf
-    try:
-        url = conf[_NOTIFICATIONS].transport_url or conf["DEFAULT"].transport_url
-        topics = conf[_NOTIFICATIONS].topics
-        rabbit = conf[_RABBIT]
-        tls, login_method, heartbeat = _tls(rabbit), rabbit.rabbit_login_method, rabbit.heartbeat_timeout_threshold
-    except (cfg.Error, ValueError) as error:
-        raise ConfigError(f"[{_RABBIT}]: {' '.join(str(error).split())}") from error
+    opened = open_conf(files, folders, known, nova_files)
+    url = _read(opened, _NOTIFICATIONS, "transport_url") or _read(opened, "DEFAULT", "transport_url")
+    topics = _read(opened, _NOTIFICATIONS, "topics")
+    login_method = _read(opened, _RABBIT, "rabbit_login_method")
+    heartbeat = _read(opened, _RABBIT, "heartbeat_timeout_threshold")
     if login_method not in _LOGIN_METHODS:
         raise ConfigError(f"[{_RABBIT}] rabbit_login_method: {login_method} is none of {', '.join(_LOGIN_METHODS)}")
     if heartbeat < 0:
         raise ConfigError(f"[{_RABBIT}] heartbeat_timeout_threshold: {heartbeat} is below 0")
-    hosts, virtual_host = _hosts(conf, url)
+    hosts, virtual_host = _hosts(opened.conf, url)
     if not hosts:
         return None
     keys = tuple(_routing_keys(wanted, topics))
     if not keys:
         raise ConfigError(f"[{_NOTIFICATIONS}] topics: it is empty: name one, or remove the option")
-    return Broker(hosts, virtual_host, wanted.exchange, keys, tls, login_method, heartbeat)
+    return Broker(hosts, virtual_host, wanted.exchange, keys, _tls(opened), login_method, heartbeat)
+
+
+def _read(opened: Opened, group: str, name: str) -> Any:
+    """Return the value of an option; raise ConfigError, which repeats nothing of a URL: it has a password."""
+    try:
+        return opened.conf[group][name]
+    except RecursionError:
+        what = "it refers to itself"
+    except (cfg.Error, ValueError) as error:
+        if name == "transport_url":
+            what = "a $ in it begins the name of an option that is not there; a plain $ is written $$"
+        else:
+            what = " ".join(str(error).split())
+    raise ConfigError(clean(f"{source_of(opened, group, name)}: [{group}] {name}: {what}"))
 
 
 def _hosts(conf: cfg.ConfigOpts, text: str) -> tuple[tuple[BrokerHost, ...], str]:
@@ -85,16 +97,19 @@ def _routing_keys(wanted: Notifications, legacy_topics: Sequence[str]) -> Iterat
         yield f"{topic}.error"
 
 
-def _tls(rabbit: Any) -> dict[str, Any] | None:
+def _tls(opened: Opened) -> dict[str, Any] | None:
     """Return what ssl needs, as oslo.messaging does.
 
     Without an authority of its own the broker's certificate is checked against those of the system, its name is not.
     """
-    if not rabbit.ssl:
+    is_on, certificate, key, authority = (
+        _read(opened, _RABBIT, name) for name in ("ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file")
+    )
+    if not is_on:
         return None
     tls: dict[str, Any] = {}
-    if rabbit.ssl_cert_file:
-        tls |= {"certfile": rabbit.ssl_cert_file, "keyfile": rabbit.ssl_key_file or None}
-    if rabbit.ssl_ca_file:
-        tls |= {"ca_certs": rabbit.ssl_ca_file, "cert_reqs": ssl.CERT_REQUIRED}
+    if certificate:
+        tls |= {"certfile": certificate, "keyfile": key or None}
+    if authority:
+        tls |= {"ca_certs": authority, "cert_reqs": ssl.CERT_REQUIRED}
     return tls

@@ -10,7 +10,14 @@ from typing import Any
 from oslo_config import cfg
 
 from irqaffinity.conf.files import PROJECT, ConfigError, Sections, parse, read_files
-from irqaffinity.conf.names import old_names, refuse_slips, unknown_names, without_effect
+from irqaffinity.conf.names import (
+    old_names,
+    refuse_slips,
+    refuse_slips_of_nova,
+    slips_of_nova,
+    unknown_names,
+    without_effect,
+)
 from irqaffinity.conf.nova import Options, Taken, take_from_nova
 from irqaffinity.conf.options import list_opts
 from irqaffinity.model.text import clean
@@ -90,6 +97,7 @@ def load(
     """
     opened = open_conf(files, folders, list_opts(), nova_files)
     refuse_slips(opened.own)
+    refuse_slips_of_nova(opened.nova)
     for (group, name), value in (overrides or {}).items():
         try:
             opened.conf.set_override(name, value.replace("$", "$$"), group=group)
@@ -150,7 +158,7 @@ def _settings(opened: Opened) -> Settings:
         ),
         files=tuple(opened.own),
         nova_files=tuple(opened.nova),
-        unknown=tuple(unknown_names(opened.own)),
+        unknown=(*unknown_names(opened.own), *slips_of_nova(opened.nova)),
         notes=(*old_names(opened.nova), *without_effect(opened.own), *without_effect(opened.nova)),
     )
 
@@ -162,10 +170,12 @@ def _value(opened: Opened, group: str, option: cfg.Opt) -> Any:
         what = str(error).rpartition(" is not valid: ")[2]
     except cfg.Error as error:
         what = f"{error}; a $ that names no option is written $$"
-    raise ConfigError(clean(f"{_source(opened, group, option.dest)}: [{group}] {option.dest}: {what}"))
+    except RecursionError:
+        what = "it refers to itself"
+    raise ConfigError(clean(f"{source_of(opened, group, option.dest)}: [{group}] {option.dest}: {what}"))
 
 
-def _source(opened: Opened, group: str, name: str) -> str:
+def source_of(opened: Opened, group: str, name: str) -> str:
     """Return where a value stands: the environment goes before files, the last before others, nova.conf after all."""
     variable = f"OS_{group}__{name}".upper()
     if variable in os.environ:

@@ -49,6 +49,18 @@ _WITHOUT_EFFECT = {
 """Options of [oslo_messaging_rabbit] that oslo.messaging knows, and that do nothing here, with what holds instead."""
 
 
+_RESTRICTIONS = {
+    "device_spec": ("pci", "device_spec"),
+    "passthrough_whitelist": ("pci", "device_spec"),
+    "pci_passthrough_whitelist": ("pci", "device_spec"),
+    "dedicated_cpus": ("placement", "dedicated_cpus"),
+}
+"""Options that restrict what is touched, under all their names, and where they are heeded."""
+
+_PCI = frozenset({"device_spec", "passthrough_whitelist", "alias", "report_in_placement"})
+"""What may stand in [pci]: what is read here, and Nova's own beside it (nova/conf/pci.py)."""
+
+
 class Entry(NamedTuple):
     """A name in a file or, as `OS_<GROUP>__<OPTION>`, in the environment, and where it stands."""
 
@@ -61,7 +73,10 @@ class Entry(NamedTuple):
 
 
 def refuse_slips(sections: Sections) -> None:
-    """Raise ConfigError for a name that is nearly one of an option or group, or an old one of device_spec."""
+    """Raise ConfigError for a name that is nearly one of an option or group, or an old one of device_spec.
+
+    A restriction in a group where it is not heeded would vanish, so it is refused as well.
+    """
     for path, section in sections.items():
         for group in section:
             meant = None if group in _groups() | known_names.GROUPS else _nearest(group, _groups())
@@ -71,6 +86,41 @@ def refuse_slips(sections: Sections) -> None:
         meant = _meant(entry)
         if meant is not None:
             raise ConfigError(f"{entry} is no option: {meant} is")
+    for path, section in sections.items():
+        for group, names in section.items():
+            for name in names:
+                _refuse_lost_restriction(Entry(path, group, name))
+
+
+def refuse_slips_of_nova(nova: Sections) -> None:
+    """Raise ConfigError for a name in [pci] of nova.conf that is nearly the one of device_spec."""
+    for entry, meant in _slips_of_nova(nova, {"pci"}):
+        raise ConfigError(f"{entry} is no option: {meant} is")
+
+
+def slips_of_nova(nova: Sections) -> Iterator[str]:
+    """Give the names in nova.conf that are nearly one of an option of the broker; Nova itself passes over them."""
+    yield from (str(entry) for entry, _ in _slips_of_nova(nova, {RABBIT, NOTIFICATIONS}))
+
+
+def _slips_of_nova(nova: Sections, groups: Iterable[str]) -> Iterator[tuple[Entry, str]]:
+    for path, section in nova.items():
+        for group in sorted(section.keys() & set(groups)):
+            for name in sorted(section[group]):
+                meant = None if (group, name) in OLD_NAMES else _meant(Entry(path, group, name))
+                if meant is not None:
+                    yield Entry(path, group, name), meant
+
+
+def _refuse_lost_restriction(entry: Entry) -> None:
+    name = entry.name.replace("-", "_")
+    place = _RESTRICTIONS.get(name)
+    if place is not None and entry.group != place[0]:
+        raise ConfigError(f"{entry} restricts nothing there: [{place[0]}] {place[1]} does")
+    if (entry.group, name) == ("placement", "cpu_dedicated_set"):
+        raise ConfigError(f"{entry} restricts nothing there: [placement] dedicated_cpus does")
+    if entry.group == "pci" and name not in _PCI:
+        raise ConfigError(f"{entry} is no option: [pci] device_spec is")
 
 
 def unknown_names(sections: Sections) -> Iterator[str]:

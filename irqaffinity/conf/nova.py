@@ -5,6 +5,7 @@ The values become defaults, so that our own files, the environment and the comma
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,10 @@ from irqaffinity.model.text import clean
 
 _TAKEN = frozenset({("DEFAULT", "host"), ("DEFAULT", "transport_url"), ("pci", "device_spec")})
 _TAKEN_GROUPS = "oslo_messaging_"
+_REFERENCE = re.compile(r"\$\$|\$\{(\w+)\}|\$(\w+)")
+"""As oslo.config finds the names of options in a value."""
+
+_DEEPEST = 3
 _BROKERS = (("DEFAULT", "transport_url"), (NOTIFICATIONS, "transport_url"))
 
 Options = Sequence[tuple[str, Sequence[cfg.Opt]]]
@@ -38,7 +43,7 @@ def take_from_nova(conf: cfg.ConfigOpts, options: Options, nova: Sections, own: 
             continue
         entry, value = found
         try:
-            conf.set_default(option.dest, value, group=group)
+            conf.set_default(option.dest, _resolved(nova, value), group=group)
         except ValueError as error:
             raise ConfigError(clean(f"{entry}: {error}")) from error
         taken[place] = entry
@@ -74,6 +79,21 @@ def _find(nova: Sections, names: Iterable[tuple[str, str]], is_multi: bool) -> t
     if not is_multi:
         return entry, values[-1]
     return entry, [value for _, values in found for value in values]
+
+
+def _resolved(nova: Sections, value: Any) -> Any:
+    """Return `value` with what stands for other options of nova.conf's [DEFAULT], such as `$my_ip`, put in.
+
+    What is not there stays as it is, and is refused later; so does what refers to itself.
+    """
+    if isinstance(value, list):
+        return [_resolved(nova, item) for item in value]
+    known = {name: values[-1] for section in nova.values() for name, values in section.get("DEFAULT", {}).items()}
+    for _ in range(_DEEPEST):
+        value = _REFERENCE.sub(
+            lambda found: known.get(found[1] or found[2], found[0]) if found[0] != "$$" else "$$", value
+        )
+    return value
 
 
 def _says(own: Sections, group: str, name: str) -> bool:

@@ -18,14 +18,15 @@ class Device:
     `interrupts` are its message-signalled interrupts, or its INTx line where that is the guest's alone;
     `shares_line` tells that the line serves others too. `numa_node` is what the file says, None without one.
     `vendor`, `product` and the netdevs (its own, and those of its physical function `parent`) are read only when a
-    device_spec is configured, `parent` also for the devices of host drivers. `trouble` is why its files could not be
-    read, None where they could: what it has is unknown then.
+    device_spec is configured. `is_vfio` tells that its driver gives it to user space. `trouble` is why its files could
+    not be read, None where they could: what it has is unknown then.
     """
 
     address: PciAddress
     present: bool = True
     trouble: str | None = None
     driver: str | None = None
+    is_vfio: bool = True
     numa_node: int | None = None
     interrupts: tuple[Interrupt, ...] = ()
     shares_line: bool = False
@@ -41,24 +42,27 @@ class DeviceClaim:
     """A device of a guest, by address, once it was looked up.
 
     `driver` is the one that the device had when libvirt was asked: under another one the device has left the guest
-    since, or has not come to it yet.
+    since, or has not come to it yet. `is_doubted` tells that the kernel has told of the device since.
     """
 
     address: PciAddress
     kind: ClaimKind
     driver: str | None = None
+    is_doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SeenGuest:
     """An active guest as it was read last, its PCI devices, and what of its elements leads to none.
 
-    Those of an unreadable one are as they were before.
+    Those of an unreadable one are as they were before. `is_unsure` tells that it may have more devices, which could not
+    be looked up at the moment.
     """
 
     guest: Guest | UnreadableGuest
     claims: tuple[DeviceClaim, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    is_unsure: bool = False
 
     @property
     def readable(self) -> Guest | None:
@@ -100,7 +104,7 @@ class HostSnapshot:
     """All that one plan is made from.
 
     `claims` are the PCI devices of each guest by uuid, also those last known of unreadable ones; `left_out` is what of
-    a guest's elements leads to none. `devices` holds each
+    a guest's elements leads to none; guests in `unsure` may have more devices. `devices` holds each
     device of a readable guest and each that the records of the state name; in a snapshot for one guest, only those
     that are its own. `default_affinity` is where an interrupt goes back to whose origin is not known.
     """
@@ -110,6 +114,7 @@ class HostSnapshot:
     unreadable: tuple[UnreadableGuest, ...] = ()
     claims: Mapping[GuestId, tuple[DeviceClaim, ...]] = field(default_factory=dict)
     left_out: Mapping[GuestId, tuple[LeftOut, ...]] = field(default_factory=dict)
+    unsure: frozenset[GuestId] = frozenset()
     devices: Mapping[PciAddress, Device] = field(default_factory=dict)
     default_affinity: CpuSet | None = None
     facts: HostFacts = HostFacts()

@@ -113,7 +113,7 @@ class DeviceReason(Term):
     NODE_STRICT = "node_strict", "no chosen CPU is as near to it as [placement] numa demands"
     NO_ONLINE_CPU = "no_online_cpu", "all chosen CPUs are offline"
     REMOTE_NODE = "remote_node", "no chosen CPU is on its NUMA node"
-    NO_NODE = "no_node", "the host tells no NUMA node for it, so all chosen CPUs serve"
+    NO_NODE = "no_node", "the host tells no NUMA node with CPUs for it, so all chosen CPUs serve"
 
 
 class IrqReason(Term):

@@ -74,8 +74,7 @@ def _read_guest(root: Element) -> Guest:
         unplugged=_unplugged(root, vcpus),
         cpuset=_cpuset(vcpu),
         claims=claims,
-        left_out=tuple(left_out),
-        realtime=_realtime(root),
+        realtime=_realtime(root, left_out),
         emulator=threads["emulatorpin"],
         iothreads=threads["iothreadpin"],
         display_name=None if title is None else clean(title),
@@ -83,6 +82,7 @@ def _read_guest(root: Element) -> Guest:
         extra_specs=_nova_values(root, "extraSpecs", "extraSpec"),
         image_properties=_nova_values(root, "properties", "property"),
         macs=read_macs(root),
+        left_out=tuple(left_out),
     )
 
 
@@ -124,11 +124,12 @@ def _unplugged(root: Element, vcpus: int) -> CpuSet:
     return CpuSet.from_mask((1 << vcpus) - (1 << plugged))
 
 
-def _realtime(root: Element) -> CpuSet:
+def _realtime(root: Element, left_out: list[LeftOut]) -> CpuSet:
+    """Return the vCPUs that run under a realtime scheduler; an element that is not understood is told."""
     vcpus = CpuSet()
     for sched in root.iterfind("cputune/vcpusched"):
         if sched.get("scheduler") in _REALTIME:
-            vcpus |= parse_libvirt_cpus(sched.get("vcpus", ""))
+            vcpus |= _cpus_or_none(sched, "vcpus", left_out) or CpuSet()
     return vcpus
 
 
@@ -136,11 +137,18 @@ def _thread_cpus(root: Element, name: str, left_out: list[LeftOut]) -> CpuSet | 
     """Return all CPUs that the elements `name` pin threads to, None without any; one that is not understood is told."""
     cpus: CpuSet | None = None
     for pin in root.iterfind(f"cputune/{name}"):
-        try:
-            cpus = (cpus or CpuSet()) | parse_libvirt_cpus(pin.get("cpuset", ""))
-        except ValueError as error:
-            left_out.append(LeftOut(name, LeftOutReason.NOT_UNDERSTOOD, clean(str(error))))
+        pinned = _cpus_or_none(pin, "cpuset", left_out)
+        cpus = cpus if pinned is None else (cpus or CpuSet()) | pinned
     return cpus
+
+
+def _cpus_or_none(element: Element, attribute: str, left_out: list[LeftOut]) -> CpuSet | None:
+    try:
+        return parse_libvirt_cpus(element.get(attribute, ""))
+    except ValueError as error:
+        reason = LeftOutReason.NOT_UNDERSTOOD
+        left_out.append(LeftOut(element.tag, reason, clean(f"{reason.sentence}: {error}")))
+        return None
 
 
 def parse_libvirt_cpus(text: str) -> CpuSet:

@@ -58,7 +58,7 @@ def _read_any(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId]
 def _the_one(guests: Seen, text: str, found: Sequence[T]) -> T:
     if len(found) > 1:
         listed = _describe_all(guests, found)
-        remedy = "name one of them by its uuid, its full address, or as it stands here"
+        remedy = "name one of them by its uuid, by its full address or as irq N"
         raise UnknownTarget(f"'{clean(text)}' means several things: {listed}; {remedy}")
     return found[0]
 

@@ -2,6 +2,7 @@
 """From libvirt's domains to guests, and to the PCI devices that these stand on."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from irqaffinity.model.guest import Claim, ClaimKind, Guest, GuestId, LeftOut, UnreadableGuest, parse_guest_id
@@ -34,6 +35,19 @@ def read_guest(root: HostRoot, uuid: GuestId, domain: Domain | None, before: See
     return others if seen is None else {**others, uuid: seen}
 
 
+def doubt(guests: Seen, device: PciAddress) -> Seen:
+    """Return `guests` with each claim of a device in doubt, for the kernel has told of it since libvirt was asked."""
+    return {
+        uuid: replace(
+            seen,
+            claims=tuple(
+                replace(claim, is_doubted=True) if claim.address == device else claim for claim in seen.claims
+            ),
+        )
+        for uuid, seen in guests.items()
+    }
+
+
 def _look_at(root: HostRoot, domain: Domain, before: SeenGuest | None) -> SeenGuest | None:
     """Return what a domain is now, None when it is no longer active."""
     if domain.xml is not None:
@@ -41,7 +55,7 @@ def _look_at(root: HostRoot, domain: Domain, before: SeenGuest | None) -> SeenGu
             guest = parse_domain(domain.xml)
         except DomainError as error:
             return _unreadable(domain, str(error), before)
-        return None if guest is None else _resolve(root, guest)
+        return None if guest is None else _resolve(root, guest, before)
     return _unreadable(domain, domain.error or "libvirt gave no XML", before)
 
 
@@ -51,21 +65,29 @@ def _unreadable(domain: Domain, error: str, before: SeenGuest | None) -> SeenGue
     return SeenGuest(guest, () if before is None else before.claims, () if before is None else before.left_out)
 
 
-def _resolve(root: HostRoot, guest: Guest) -> SeenGuest:
-    """Find the PCI devices that a guest's claims stand on, each once; what stands on none is left out."""
+def _resolve(root: HostRoot, guest: Guest, before: SeenGuest | None) -> SeenGuest:
+    """Find the PCI devices that a guest's claims stand on, each once; what stands on none is left out.
+
+    Where that cannot be told at the moment, the devices of that kind are those of `before`.
+    """
     claims: dict[PciAddress, DeviceClaim] = {}
     left_out = list(guest.left_out)
+    unsure: set[ClaimKind] = set()
     for claim in guest.claims:
         try:
             address = device_of_claim(root, claim)
         except OSError as error:
             left_out.append(_unresolved(claim, f": {error.filename}: {error.strerror}"))
+            unsure.add(claim.kind)
             continue
         if address is None:
             left_out.append(_unresolved(claim))
         elif address not in claims:
             claims[address] = DeviceClaim(address, claim.kind, _driver_now(root, address))
-    return SeenGuest(guest, tuple(claims.values()), tuple(left_out))
+    for known in before.claims if before is not None else ():
+        if known.kind in unsure:
+            claims.setdefault(known.address, known)
+    return SeenGuest(guest, tuple(claims.values()), tuple(left_out), is_unsure=bool(unsure))
 
 
 def _unresolved(claim: Claim, why: str = "") -> LeftOut:

@@ -9,6 +9,9 @@ from typing import Protocol
 VANISHED = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO})
 """What the kernel answers for an interrupt or device that went away, also through a file that was open before."""
 
+_MISSING = VANISHED - {errno.EIO}
+"""Of these, what means that something is not there; EIO says so of interrupts alone."""
+
 PADDING = "\0 \t\r\n"
 """What may surround the text of a file."""
 
@@ -56,6 +59,9 @@ class HostRoot:
         fd = self.calls.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             return read_line(self.calls, fd, _LARGEST).decode("utf-8", "replace").strip(PADDING)
+        except OSError as error:
+            error.filename = path  # read(2) does not know it
+            raise
         finally:
             self.calls.close(fd)
 
@@ -64,7 +70,7 @@ class HostRoot:
         try:
             return self.read(path)
         except OSError as error:
-            if error.errno in VANISHED or error.errno == errno.EINVAL:
+            if error.errno in _MISSING or error.errno == errno.EINVAL:
                 return None
             raise
 
@@ -73,7 +79,7 @@ class HostRoot:
         try:
             return sorted(self.calls.listdir(path))
         except OSError as error:
-            if error.errno in VANISHED:
+            if error.errno in _MISSING:
                 return []
             raise
 

@@ -58,6 +58,7 @@ def observe(
         unreadable=tuple(seen.guest for seen in guests.values() if isinstance(seen.guest, UnreadableGuest)),
         claims={uuid: seen.claims for uuid, seen in guests.items()},
         left_out={uuid: seen.left_out for uuid, seen in guests.items() if seen.left_out},
+        unsure=frozenset(uuid for uuid, seen in guests.items() if seen.is_unsure),
         devices={
             address: read_device(root, address, details, numbers[address], moved.get(address, ()))
             for address in sorted(addresses if only is None else only)

@@ -62,11 +62,12 @@ def _read_device(
         _with_names(root, seen) if details.vectors or seen.number in named or not seen.writable else seen
         for seen in interrupts
     ]
-    parent = physical_function(root, address)
+    parent, driver = physical_function(root, address), driver_of(root, address)
     identity = details.identity
     return Device(
         address,
-        driver=driver_of(root, address),
+        driver=driver,
+        is_vfio=_is_vfio(root, address, driver),
         numa_node=_integer(root.read_if_there(f"{folder}/numa_node")),
         interrupts=tuple(interrupts),
         shares_line=shares_line,
@@ -78,6 +79,15 @@ def _read_device(
     )
 
 
+def _is_vfio(root: HostRoot, address: PciAddress, driver: str | None) -> bool:
+    """Tell whether a driver gives its device to user space: by its name, or because the device stands in vfio-dev/.
+
+    Linux has drivers of vfio for some devices (mlx5_vfio_pci, xe-vfio-pci), and others that serve both sides
+    (Documentation/ABI/testing/sysfs-devices-vfio-dev). A device without a driver is nobody else's.
+    """
+    return driver is None or "vfio" in driver or root.exists(f"{device_folder(root, address)}/vfio-dev")
+
+
 def device_folder(root: HostRoot, address: PciAddress) -> str:
     """Return the folder of a PCI function."""
     return f"{root.sys}/bus/pci/devices/{address}"
@@ -86,7 +96,7 @@ def device_folder(root: HostRoot, address: PciAddress) -> str:
 def msi_numbers(root: HostRoot, address: PciAddress) -> list[int]:
     """Return the numbers of a device's message-signalled interrupts, sorted; other names are passed over."""
     names = root.list_if_there(f"{device_folder(root, address)}/msi_irqs")
-    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal() and str(int(name)) == name)
 
 
 def irq_numbers(root: HostRoot, address: PciAddress) -> list[int]:

@@ -28,11 +28,13 @@ def read_online(root: HostRoot) -> CpuSet:
 
 
 def _read_nodes(root: HostRoot) -> dict[int, CpuSet]:
+    """Return the CPUs of each node; one that went away meanwhile, with its folder or without, is none."""
     folder = f"{root.sys}/devices/system/node"
+    names = (name for name in root.list_if_there(folder) if name.startswith("node"))
     return {
         int(name[4:]): _read_cpus(root, f"{folder}/{name}/cpulist")
-        for name in root.list_if_there(folder)
-        if name.startswith("node") and name[4:].isascii() and name[4:].isdecimal()
+        for name in names
+        if name[4:].isascii() and name[4:].isdecimal() and root.exists(f"{folder}/{name}/cpulist")
     }
 
 

@@ -20,11 +20,13 @@ Pins = Mapping[int, int]
 class Occupancy:
     """Who has which physical CPU: `alone` counts the vCPUs of each guest that have it alone.
 
-    `by_policy` are the guests of which a policy says that it is dedicated to one of their vCPUs.
+    `by_policy` are the guests of which a policy says that it is dedicated to one of their vCPUs, and `said` is what
+    Nova said of each guest.
     """
 
     alone: Mapping[int, Mapping[GuestId, int]]
     by_policy: Mapping[int, frozenset[GuestId]]
+    said: Mapping[GuestId, Said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +45,18 @@ def survey(guests: Iterable[Guest], allowed: CpuSet | None) -> Occupancy:
     """Return who has which physical CPU; `allowed` is `[placement] dedicated_cpus`."""
     alone: dict[int, dict[GuestId, int]] = defaultdict(dict)
     by_policy: dict[int, set[GuestId]] = defaultdict(set)
+    said: dict[GuestId, Said] = {}
     for guest in guests:
         lone = dict(_lone_cpus(guest))
-        said = read_policy(guest).vcpus or CpuSet()
+        said[guest.uuid] = read_policy(guest)
+        vcpus = said[guest.uuid].vcpus or CpuSet()
         for cpu, count in Counter(lone.values()).items():
             alone[cpu][guest.uuid] = count
         for vcpu, cpu in lone.items():
             is_its_own = vcpu in guest.pins and alone[cpu][guest.uuid] == 1
-            if is_its_own and vcpu in said and (allowed is None or cpu in allowed):
+            if is_its_own and vcpu in vcpus and (allowed is None or cpu in allowed):
                 by_policy[cpu].add(guest.uuid)
-    return Occupancy(alone, {cpu: frozenset(found) for cpu, found in by_policy.items()})
+    return Occupancy(alone, {cpu: frozenset(found) for cpu, found in by_policy.items()}, said)
 
 
 def find_dedicated(guest: Guest, occupancy: Occupancy, allowed: CpuSet | None) -> Dedication:
@@ -60,30 +64,30 @@ def find_dedicated(guest: Guest, occupancy: Occupancy, allowed: CpuSet | None) -
 
     Two guests that have the same CPU by policy both have it, and both are told: it is a fault of whoever placed them.
     """
-    said = read_policy(guest)
     pins = {
         vcpu: next(iter(guest.pins[vcpu]))
         for vcpu in sorted(guest.pins)
-        if refuse_vcpu(guest, vcpu, said, occupancy, allowed) is None
+        if refuse_vcpu(guest, vcpu, occupancy, allowed) is None
     }
     overlaps: dict[GuestId, CpuSet] = {}
     for cpu in pins.values():
         for other in sorted(occupancy.by_policy.get(cpu, frozenset()) - {guest.uuid}):
             overlaps[other] = overlaps.get(other, CpuSet()) | CpuSet([cpu])
-    return Dedication(pins, said, overlaps)
+    return Dedication(pins, occupancy.said[guest.uuid], overlaps)
 
 
-def refuse_vcpu(guest: Guest, vcpu: int, said: Said, occupancy: Occupancy, allowed: CpuSet | None) -> str | None:
+def refuse_vcpu(guest: Guest, vcpu: int, occupancy: Occupancy, allowed: CpuSet | None) -> str | None:
     """Return why a vCPU is not dedicated, None for one that is.
 
     Where no policy tells, a vCPU is dedicated when no other vCPU of a readable guest has its CPU alone, for a shared
     set of one CPU looks like a dedicated one (nova/virt/libvirt/driver.py, _get_guest_numa_config).
     """
     if vcpu in guest.unplugged:
-        return "it is not plugged in"
+        return "not plugged in"
     pin = guest.pins.get(vcpu)
     if pin is None or len(pin) != 1:
-        return "it has no vcpupin" if pin is None else f"it is pinned to {pin}, not to one CPU"
+        return "no vcpupin" if pin is None else f"pinned to {pin}, not to one CPU"
+    said = occupancy.said[guest.uuid]
     if said.vcpus is not None and vcpu not in said.vcpus:
         return f"the policy is {said}"
     cpu = next(iter(pin))

@@ -112,7 +112,7 @@ def _decide(
     try:
         chosen = _choose(guest, pins, mask)
     except MaskError as error:
-        return error.status, None, clean(f"mask {mask}: {error}")
+        return error.status, None, f"mask {mask}: {error}"
     if not chosen:
         message = f"mask {mask}: none of these vCPUs is dedicated; the dedicated ones are {CpuSet(pins)}"
         return Status.MASK_NOT_DEDICATED, None, message

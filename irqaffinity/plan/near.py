@@ -58,8 +58,11 @@ def _in_socket(online: Cpus, own: CpuSet, sockets: Mapping[int, int]) -> Near:
 def _nearest(online: Cpus, node: int, topology: Topology) -> Near:
     """Return the CPUs on the nearest of their nodes, those of all that are equally near; all where that is unknown."""
     distances = topology.distances.get(node, {})
-    far = {other: distances[other] for other, of_node in topology.nodes.items() if other in distances and of_node}
-    reached = {other: far[other] for other in far if any(cpu in topology.nodes[other] for cpu in online.values())}
+    reached = {
+        other: distances[other]
+        for other, of_node in topology.nodes.items()
+        if other in distances and any(cpu in of_node for cpu in online.values())
+    }
     if not reached:
         return _told(
             online, DeviceReason.REMOTE_NODE, "; all of them serve, for the distances of the nodes are unknown"

@@ -12,7 +12,6 @@ from irqaffinity.model.host import HostSnapshot
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Fixed, Record, State
-from irqaffinity.plan.cpu_policy import read_policy
 from irqaffinity.plan.dedicated import Occupancy, find_dedicated, refuse_vcpu, survey
 from irqaffinity.plan.distribute import share_out
 from irqaffinity.plan.guests import GuestPlan, plan_guest, plan_unreadable
@@ -43,7 +42,7 @@ def make_plan(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope
     for plan in plans:
         plans_of[plan.address].append(plan)
     ranks = _rank_devices(plans)
-    unreadable = frozenset(guest.uuid for guest in snapshot.unreadable)
+    unknown = snapshot.unsure.union(guest.uuid for guest in snapshot.unreadable)
 
     def handle(address: PciAddress) -> Handled:
         device, records, claims = snapshot.devices[address], state.records.get(address, {}), plans_of[address]
@@ -54,7 +53,7 @@ def make_plan(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope
                 return place_device(device, plan.guest, plan.target, shares, records, state.fixed)
 
         def is_due(record: Record) -> bool:
-            is_ours_to_judge = scope.covers(record.owner, address) and record.owner not in unreadable
+            is_ours_to_judge = scope.covers(record.owner, address) and record.owner not in unknown
             return is_ours_to_judge and all(_gives_back(plan, guests) for plan in claims)
 
         return release_device(device, records, is_due, snapshot.default_affinity, snapshot.topology.online)
@@ -109,8 +108,8 @@ def judge_vcpus(guest: Guest | None, snapshot: HostSnapshot, policy: Policy) -> 
     """Return what tells of each vCPU of `guest` why it is not dedicated, None where it is."""
     if guest is None:
         return lambda _vcpu: None
-    said, occupancy = read_policy(guest), _survey(snapshot, policy)
-    return lambda vcpu: refuse_vcpu(guest, vcpu, said, occupancy, policy.dedicated_cpus)
+    occupancy = _survey(snapshot, policy)
+    return lambda vcpu: refuse_vcpu(guest, vcpu, occupancy, policy.dedicated_cpus)
 
 
 def _plan_devices(

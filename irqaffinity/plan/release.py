@@ -24,8 +24,8 @@ def release_device(
 
     A record goes when the device no longer lists its number; it stays when it is not `due`. One that is due is given
     back only if the device has the same driver still and the interrupt what we wrote; else somebody else has it now.
-    An unknown original goes back to `default` (/proc/irq/default_smp_affinity). What cannot be read at the moment, and
-    an original whose CPUs are all offline, waits.
+    An unknown original goes back to `default` (/proc/irq/default_smp_affinity), and waits while that is unknown too.
+    What cannot be read at the moment, and an original whose CPUs are all offline, waits as well.
     """
     if device.trouble is not None:
         return Handled(dict(records), [])
@@ -38,10 +38,12 @@ def release_device(
         if not due(record):
             handled.records[number] = record
             continue
-        target = record.original if record.original is not None else default
         is_ours = interrupt.smp is None or record.accounts_for(interrupt.smp)
-        if target and record.driver == device.driver and is_ours:
-            handled.records[number] = record
+        if record.driver != device.driver or not is_ours:
+            continue
+        handled.records[number] = record
+        target = record.original if record.original is not None else default
+        if target:
             handled.actions.append(_give_back(device.address, interrupt, record, target, online))
     return handled
 

@@ -94,9 +94,9 @@ def _choose(
     """Return the CPUs of a device that may be touched."""
     if guest_plan.chosen is None:
         return _Choice(None, None)
-    if claim.driver != device.driver:
-        now, then = device.driver or "none", claim.driver or "none"
-        return _Choice(None, None, f"its driver is {now}, and was {then} when libvirt was asked", is_unconfirmed=True)
+    stranger = _is_elsewhere(claim, device)
+    if stranger is not None:
+        return stranger
     if not device.interrupts:
         return _refused(DeviceReason.SHARED_INTX if device.shares_line else DeviceReason.NO_IRQS)
     if claim.kind.is_host_driver and policy.host_driver is HostDriver.EMULATOR:
@@ -104,6 +104,18 @@ def _choose(
         return _Choice(near.cpus, near.reason, near.message)
     near = choose_near(guest_plan.chosen, device.numa_node, topology, policy.numa)
     return _Choice(near.cpus, near.reason, near.message, None if near.cpus is None else CpuSet(near.cpus))
+
+
+def _is_elsewhere(claim: DeviceClaim, device: Device) -> _Choice | None:
+    """Return why a device that libvirt names for a guest is not, or may no longer be, the guest's at this moment."""
+    if claim.driver != device.driver:
+        now, then = device.driver or "none", claim.driver or "none"
+        return _Choice(None, None, f"its driver is {now}, and was {then} when libvirt was asked", is_unconfirmed=True)
+    if claim.is_doubted:
+        return _Choice(None, None, "the kernel has told of it since libvirt was asked", is_unconfirmed=True)
+    if claim.kind.is_vfio and not device.is_vfio:
+        return _Choice(None, None, f"its driver is {device.driver}, a driver of the host, so it is not with the guest")
+    return None
 
 
 def _why_untouchable(

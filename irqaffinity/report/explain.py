@@ -55,7 +55,7 @@ def explain_guest(
         if seen.realtime:
             verb = "runs" if len(seen.realtime) == 1 else "run"
             yield "realtime", f"{name_cpus('vCPU', seen.realtime)} {verb} under a realtime scheduler"
-        yield from _explain_vcpus(guest, seen, judge, "serves" if service else "may serve")
+        yield from _explain_vcpus(guest, seen, judge, "serving" if service else "may serve")
         yield from _explain_threads(guest, seen)
     note = f" ({guest.message})" if guest.message else ""
     if guest.status is Status.PLACED:
@@ -82,8 +82,8 @@ def _explain_vcpu(vcpu: int, guest: GuestPlan, judge: Judge, serves: str) -> str
         if guest.chosen is None:
             why_not = f"the guest is not placed ({guest.status.value})"
         elif vcpu not in guest.chosen:
-            why_not = "it is a realtime vCPU" if guest.mask is None else "the mask leaves it out"
-    return serves if why_not is None else f"does not serve: {why_not}"
+            why_not = "realtime" if guest.mask is None else "left out by the mask"
+    return serves if why_not is None else f"not serving: {why_not}"
 
 
 def _explain_threads(guest: GuestPlan, seen: Guest) -> Iterator[Rule]:

@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from irqaffinity.model.action import Action, Result
+from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import Device
+from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.record import State
+from irqaffinity.model.record import Record, State
 from irqaffinity.model.text import counted
 from irqaffinity.model.verdict import FAILED, DeviceReason, GuestReason
 from irqaffinity.report.outcome import Outcome
-from irqaffinity.report.table import describe_left_out
+from irqaffinity.report.table import describe_left_out, merge_numbers
 
 LOG = logging.getLogger(__name__)
 
@@ -47,20 +49,27 @@ class PassLog:
 
 
 def log_forgotten(before: State, after: State, devices: Mapping[PciAddress, Device]) -> None:
-    """Warn of each interrupt that is not given back because somebody else has moved it since: it is forgotten now."""
+    """Warn of interrupts that are not given back, because they are somebody else's by now, a line for each reason.
+
+    One that has its original again is home, and no news.
+    """
     for address in before.records.keys() & devices.keys():
         records, kept = before.records[address], after.records.get(address, {})
+        found: dict[tuple[GuestId, str], list[int]] = defaultdict(list)
         for interrupt in devices[address].interrupts:
             record = records.get(interrupt.number)
-            if record is not None and interrupt.number not in kept and interrupt.writable:
-                LOG.warning(
-                    "guest %s: %s irq %d is left as it is: it has %s, and not the %s that was written",
-                    record.owner,
-                    address,
-                    interrupt.number,
-                    interrupt.smp,
-                    record.written,
-                )
+            is_forgotten = record is not None and interrupt.number not in kept and interrupt.writable
+            if is_forgotten and record is not None and interrupt.smp != record.original:
+                found[record.owner, _why_forgotten(record, devices[address], interrupt)].append(interrupt.number)
+        for (owner, why), numbers in found.items():
+            interrupts = f"{counted(len(numbers), 'interrupt')} ({merge_numbers(numbers)})"
+            LOG.warning("guest %s: %s: %s not given back: %s", owner, address, interrupts, why)
+
+
+def _why_forgotten(record: Record, device: Device, interrupt: Interrupt) -> str:
+    if record.driver != device.driver:
+        return f"the driver is {device.driver or 'none'}, and was {record.driver or 'none'} when they were moved"
+    return f"they have {interrupt.smp}, and not the {record.written} that was written"
 
 
 def _troubles(outcome: Outcome) -> Iterator[tuple[_Subject, int, str]]:

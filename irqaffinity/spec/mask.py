@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from irqaffinity.model.cpuset import LIMIT, CpuSet
-from irqaffinity.model.text import clean
+from irqaffinity.model.text import clean, name_cpus
 from irqaffinity.model.verdict import Status
 
 EXTRA_SPEC = "hw:pci_irq_affinity_mask"
@@ -26,6 +26,7 @@ class MaskError(ValueError):
     def __init__(self, status: Status, text: str, position: int, sentence: str) -> None:
         super().__init__(f"{sentence} (at character {position + 1})" if text.strip() else sentence)
         self.status = status
+        self.sentence = sentence
         self.text = text
         self.position = position
 
@@ -56,8 +57,8 @@ def parse_mask(text: str, vcpus: int) -> CpuSet:
             if index >= vcpus:
                 number = clean(_number_at(text, position))
                 guest = "the guest has" if vcpus < LIMIT else "no guest has more than"
-                known = CpuSet.from_mask((1 << vcpus) - 1)
-                sentence = f"vCPU {number} does not exist: {guest} vCPUs {known}"
+                known = name_cpus("vCPU", CpuSet.from_mask((1 << vcpus) - 1))
+                sentence = f"vCPU {number} does not exist: {guest} {known}"
                 raise MaskError(Status.MASK_OUT_OF_RANGE, text, position, sentence)
     included = _union(element for element in elements if not element.excludes)
     chosen = included - _union(element for element in elements if element.excludes)
@@ -72,7 +73,13 @@ def parse_nova_mask(text: str, vcpus: int) -> CpuSet:
     These are hw:cpu_dedicated_mask and hw:cpu_realtime_mask (nova/virt/hardware.py, get_dedicated_cpu_constraint and
     get_realtime_cpu_constraint).
     """
-    return parse_mask(f"0-{vcpus - 1},{text}" if text.strip().startswith("^") else text, vcpus)
+    if not text.strip().startswith("^"):
+        return parse_mask(text, vcpus)
+    all_but = f"0-{vcpus - 1},"
+    try:
+        return parse_mask(all_but + text, vcpus)
+    except MaskError as error:
+        raise MaskError(error.status, text, max(0, error.position - len(all_but)), error.sentence) from None
 
 
 def check_mask(text: str) -> None:

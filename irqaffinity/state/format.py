@@ -30,7 +30,11 @@ _FIXED = {verdict.value: verdict for verdict in (Verdict.MANAGED, Verdict.IMMOVA
 
 
 class BadState(Exception):
-    """A state file that is not one of ours, or of a newer program."""
+    """A state file that is not one of ours, or not whole."""
+
+
+class NewerState(Exception):
+    """A state file of a newer program."""
 
 
 def encode(state: State, boot_id: str) -> dict[str, Any]:
@@ -70,8 +74,10 @@ def encode(state: State, boot_id: str) -> dict[str, Any]:
 
 
 def decode(document: Any, boot_id: str) -> State:
-    """Return the state in `document`, of which only the extra specs outlive a boot; raise BadState."""
+    """Return the state in `document`, of which only the extra specs outlive a boot; raise BadState and NewerState."""
     try:
+        if type(document["schema"]) is int and document["schema"] > SCHEMA:
+            raise NewerState(f"its schema is {document['schema']}, and this program knows {SCHEMA}")
         if type(document["schema"]) is not int or document["schema"] != SCHEMA:
             raise BadState(f"its schema is {clean(str(document['schema']))}, and this program knows {SCHEMA}")
         extra_specs = {

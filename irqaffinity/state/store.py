@@ -6,11 +6,12 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from irqaffinity.model.record import State
 from irqaffinity.state.folder import StateError, StateFolder
-from irqaffinity.state.format import BadState, decode, encode
+from irqaffinity.state.format import BadState, NewerState, decode, encode
 from irqaffinity.state.lock import PASS_LOCK, PASS_WAIT, hold
 
 LOG = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Store:
         self._sync = sync
         self._signature: _Signature | None = None
         self._state = State()
+        self._is_newer = False
         self._said = ""
 
     def exclusive(self) -> contextlib.AbstractContextManager[None]:
@@ -77,9 +79,10 @@ class Store:
     def load(self) -> State:
         """Return what is stored for this boot, empty where nothing is; raise StateError.
 
-        A file that is cut short or of a newer schema is set aside as state.json.corrupt. Of another boot only the extra
-        specs hold still: its interrupt numbers mean nothing now.
+        A file that is cut short is set aside under a name with its time; one of a newer schema is left as it is. Of
+        another boot only the extra specs hold still: its interrupt numbers mean nothing now.
         """
+        self._is_newer = False
         with self._folder.opened() as folder:
             try:
                 fd = self._folder.open_file(folder, _FILE, os.O_RDONLY)
@@ -108,12 +111,17 @@ class Store:
             if os.path.lexists(self._folder.path):
                 self._say_once(str(error))
             return State()
-        except (BadState, OSError, ValueError, RecursionError) as error:
+        except (BadState, NewerState, OSError, ValueError, RecursionError) as error:
             self._say_once(f"{self._folder.path}/{_FILE}: {error}")
             return State()
 
     def save(self, state: State) -> None:
-        """Replace the file by `state`, durably; raise StateError, and the old file is whole still."""
+        """Replace the file by `state`, durably; raise StateError, and the old file is whole still.
+
+        A file that `load` found to be of a newer program is not replaced.
+        """
+        if self._is_newer:
+            self.load()
         data = json.dumps(encode(state, self._boot_id), separators=(",", ":")).encode()
         try:
             with self._folder.opened() as folder:
@@ -138,10 +146,22 @@ class Store:
     def _decode(self, folder: int, data: bytes) -> State:
         try:
             return decode(json.loads(data), self._boot_id)
+        except NewerState as error:
+            remedy = "install the newer program again, or move the file away once that one has given back what it moved"
+            self._is_newer = True
+            raise StateError(f"{self._folder.path}/{_FILE}: {error}; {remedy}") from error
         except (BadState, ValueError, RecursionError) as error:
-            os.replace(_FILE, _CORRUPT, src_dir_fd=folder, dst_dir_fd=folder)
-            LOG.warning("%s/%s was set aside as %s: %s", self._folder.path, _FILE, _CORRUPT, error)
+            aside = _free_name(folder)
+            os.rename(_FILE, aside, src_dir_fd=folder, dst_dir_fd=folder)
+            LOG.warning("%s/%s was set aside as %s: %s", self._folder.path, _FILE, aside, error)
             return State()
+
+
+def _free_name(folder: int) -> str:
+    """Return a name for what is set aside now, that nothing in the folder has."""
+    name = f"{_CORRUPT}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    taken = set(os.listdir(folder))
+    return next(way for way in (name, *(f"{name}.{count}" for count in range(1, len(taken) + 2))) if way not in taken)
 
 
 def _signature(fd: int) -> _Signature:

@@ -13,7 +13,7 @@ from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.root import HostUnreadable
-from irqaffinity.plan.policy import Distribution, Numa, Policy, Scope
+from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, Scope
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.store import Store
 from tests.fakes.scene import GUEST, IRQS0, OTHER, VF0, VF1, Scene, document, verdicts
@@ -186,7 +186,7 @@ def test_reset_leaves_alone_what_another_program_has_moved_since(
     assert (scene.host.smp(40), scene.host.smp(41)) == ("7", "0-15")
     assert [result.action.number for result in outcome.results] == [41]
     assert caplog.messages == [
-        f"guest {GUEST}: {VF0} irq 40 is left as it is: it has 7, and not the 2-3 that was written"
+        f"guest {GUEST}: {VF0}: 1 interrupt (40) not given back: they have 7, and not the 2-3 that was written"
     ]
 
 
@@ -688,8 +688,73 @@ def test_a_device_that_left_its_guest_is_not_written_until_libvirt_names_it_agai
     scene.domains.clear()
     scene.audit()
     assert (scene.host.smp(40), scene.store.load().records) == ("8-15", {})
+    rebind(scene, "mlx5_vfio_pci")
     scene.add_guest(VF0)
     assert verdicts(scene.audit()) == {40: "set", 41: "set"}
+
+
+@pytest.mark.parametrize("driver", ["iavf", "mlx5_core", "nvme"])
+def test_a_hostdev_that_a_driver_of_the_host_has_is_not_with_its_guest(scene: Scene, driver: str) -> None:
+    scene.add_guest(VF0, VF1)
+    rebind(scene, driver)
+    outcome = scene.audit()
+    assert verdicts(outcome) == {50: "set", 51: "set"}
+    row = next(row for row in document(outcome)["devices"] if row["address"] == VF0)
+    assert (row["target"], row["reason"], driver in row["message"]) == (None, None, True)
+
+
+def test_a_driver_that_serves_host_and_user_space_gives_its_device_to_the_guest(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    rebind(scene, "nvidia")
+    (scene.host.device_folder(VF0) / "vfio-dev/vfio3").mkdir(parents=True)
+    assert verdicts(scene.audit()) == {40: "set", 41: "set"}
+
+
+def test_a_device_of_which_the_kernel_has_told_waits_until_libvirt_is_asked(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    for number in IRQS0:
+        (scene.host.proc / f"irq/{number}/smp_affinity_list").write_text("8-15\n")
+    scene.auditor.doubt(PciAddress.parse(VF0))
+    assert verdicts(scene.auditor.look(parse_guest_id(GUEST)).outcome) == {}
+    assert (scene.host.smp(40), set(scene.store.load().records[PciAddress.parse(VF0)])) == ("8-15", {40, 41})
+    assert verdicts(scene.auditor.audit_guest(parse_guest_id(GUEST)).outcome) == {40: "set", 41: "set"}
+
+
+def test_an_interrupt_that_could_not_be_moved_is_tried_again_in_its_next_life(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.host.refuse(40, errno.EINVAL)
+    assert verdicts(scene.audit())[40] == "immovable"
+    scene.host.accept(40)
+    assert verdicts(scene.audit())[40] == "immovable"
+    scene.auditor.note_births([40])
+    assert verdicts(scene.audit())[40] == "set"
+    assert scene.store.load().fixed == {}
+
+
+def test_a_claim_that_cannot_be_looked_up_for_a_moment_is_not_gone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.policy = Policy(host_driver=HostDriver.VCPU)
+    scene.host.add_device("0000:41:00.0", 0)
+    scene.host.link(scene.host.device_folder(VF0) / "physfn", scene.host.device_folder("0000:41:00.0"))
+    scene.host.add_netdev("vf0", VF0)
+    scene.add_guest("<interface type='direct'><source dev='vf0' mode='passthrough'/></interface>")
+    assert verdicts(scene.audit()) == {40: "set", 41: "set"}
+
+    def fail(path: str) -> str:
+        if path.endswith("class/net/vf0"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+        return os.readlink(path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(scene.host, "readlink", fail)
+        assert verdicts(scene.audit()) == {40: "ok", 41: "ok"}
+        scene.restart()
+        outcome = scene.audit()
+        assert verdicts(outcome) == {}
+        assert "Too many open files" in document(outcome)["guests"][0]["left_out"][0]["message"]
+    assert (verdicts(scene.audit()), scene.host.smp(40)) == ({40: "ok", 41: "ok"}, "2-3")
 
 
 def test_two_guests_on_the_same_cpus_are_placed_and_told(scene: Scene) -> None:

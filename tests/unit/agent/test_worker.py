@@ -440,7 +440,7 @@ def rebind(rig: Rig, driver: str) -> None:
 
 def test_a_device_that_changed_its_driver_is_left_alone_until_libvirt_names_it_again(rig: Rig) -> None:
     rig.settle()
-    rebind(rig, "iavf")
+    rebind(rig, "mlx5_vfio_pci")
     rig.queue.wake_vector(40)
     rig.step()
     assert rig.host.smp(40) == "0-15"
@@ -453,7 +453,7 @@ def test_a_device_that_changed_its_driver_while_libvirt_is_away_is_left_alone(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig.settle()
-    rebind(rig, "iavf")
+    rebind(rig, "mlx5_vfio_pci")
     with monkeypatch.context() as broken:
         broken.setattr(rig.hypervisor, "active_domains", unreachable)
         rig.queue.wake_all()
@@ -461,4 +461,37 @@ def test_a_device_that_changed_its_driver_while_libvirt_is_away_is_left_alone(
             rig.step(INTERVAL)
             assert rig.host.smp(40) == "0-15"
     rig.step(INTERVAL)
+    assert rig.host.smp(40) == "2-3"
+
+
+def test_a_device_of_which_the_kernel_told_while_libvirt_is_away_is_left_alone(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have left its guest and come back under the same driver, for somebody else."""
+    rig.settle()
+    with monkeypatch.context() as broken:
+        broken.setattr(rig.hypervisor, "active_domains", unreachable)
+        rig.queue.wake_all()
+        rig.step()
+        rig.move(40, "0-15")
+        rig.queue.wake_owner(PciAddress.parse(VF0))
+        for _ in range(5):
+            rig.step(INTERVAL)
+            assert rig.host.smp(40) == "0-15"
+    rig.step(INTERVAL)
+    assert rig.host.smp(40) == "2-3"
+
+
+def test_a_birth_ends_what_is_known_of_an_interrupt_that_could_not_be_moved(rig: Rig) -> None:
+    rig.settle()
+    rig.host.refuse(40, errno.EINVAL)
+    rig.move(40, "0-15")
+    rig.queue.wake_all()
+    rig.step()
+    rig.host.accept(40)
+    rig.queue.wake_all()
+    rig.step()
+    assert rig.host.smp(40) == "0-15"
+    rig.queue.wake_vector(40)
+    rig.step()
     assert rig.host.smp(40) == "2-3"

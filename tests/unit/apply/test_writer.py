@@ -245,3 +245,16 @@ def test_a_dry_run_only_tells(vf: FakeHost) -> None:
     result = DryRunWriter().place(move(40, "9"))
     assert (result.verdict, str(result.asked), str(result.smp)) == (Verdict.WOULD_SET, "9", "0-15")
     assert (vf.opens, vf.writes) == (before, 0)
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENOMEM, errno.ETIMEDOUT])
+def test_what_this_process_lacks_at_the_moment_is_no_refusal(vf: FakeHost, code: int) -> None:
+    vf.refuse_open(40, code)
+    result = AffinityWriter(vf.root).place(move(40, "9"))
+    assert (result.verdict, result.was_written) == (Verdict.PENDING, False)
+
+
+def test_an_interrupt_is_not_called_immovable_while_nobody_can_tell_which_cpus_are_online(vf: FakeHost) -> None:
+    vf.refuse(40, errno.EINVAL)
+    (vf.sys / "devices/system/cpu/online").unlink()
+    assert AffinityWriter(vf.root).place(move(40, "9")).verdict is Verdict.OFFLINE

@@ -289,7 +289,7 @@ def test_explain_of_a_device_that_left_its_guest_tells_what_goes_back(scene: Sce
     assert f"target        no active guest has it; 40-41, moved for guest {GUEST}, go back to 0-15\n" in out
     _, out, _ = run("explain", "40")
     assert "irq 40        smp_affinity_list 2-3" in out
-    assert "verdict       would_set: would be moved, target 0-15 (released: " in out
+    assert "verdict       would_set: would be given back, target 0-15 (released: " in out
     assert scene.host.smp(40) == "2-3"
 
 

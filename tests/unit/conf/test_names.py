@@ -143,3 +143,32 @@ def test_what_oslo_messaging_reads_and_does_nothing_here_is_told(file: Path, lin
         assert [note.partition(":")[2].partition(" has no effect: ")[0] for note in notes] == (
             [f" [oslo_messaging_rabbit] {name}"] if is_told else []
         )
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "meant"),
+    [
+        ("DEFAULT", "device_spec", r"\[pci\] device_spec does"),
+        ("placement", "device_spec", r"\[pci\] device_spec does"),
+        ("nova", "device_spec", r"\[pci\] device_spec does"),
+        ("nova", "passthrough_whitelist", r"\[pci\] device_spec does"),
+        ("pci", "dedicated_cpus", r"\[placement\] dedicated_cpus does"),
+        ("placement", "cpu_dedicated_set", r"\[placement\] dedicated_cpus does"),
+        ("pci", "whitelist", r"\[pci\] device_spec is"),
+        ("pci", "spec", r"\[pci\] device_spec is"),
+    ],
+)
+def test_a_restriction_that_stands_where_it_is_not_heeded_is_refused(
+    tmp_path: Path, group: str, name: str, meant: str
+) -> None:
+    path = tmp_path / "irqaffinity.conf"
+    path.write_text(f"[{group}]\n{name} = 1\n")
+    with pytest.raises(ConfigError, match=rf"\[{group}\] {name} .*{meant}"):
+        load([str(path)], [])
+
+
+def test_what_nova_has_beside_its_devices_may_stand_there(tmp_path: Path) -> None:
+    path = tmp_path / "irqaffinity.conf"
+    path.write_text('[pci]\nalias = {}\nreport_in_placement = true\ndevice_spec = {"vendor_id": "8086"}\n[compute]\n'
+                    "cpu_dedicated_set = 1\n")  # fmt: skip
+    assert len(load([str(path)], []).policy.device_specs) == 1

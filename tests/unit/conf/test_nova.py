@@ -26,7 +26,7 @@ alias = {"name": "x"}
 ssl = true
 ssl_ca_file = /etc/ca.pem
 heartbeat_timeout_threshold = 9
-sll = nobody reads this
+nobodys = nobody reads this
 [oslo_messaging_notifications]
 driver = messagingv2
 topics = one,two
@@ -172,3 +172,36 @@ def test_a_nova_conf_that_cannot_be_read_is_refused(files: Files, tmp_path: Path
     for path in (tmp_path / "none.conf", tmp_path):
         with pytest.raises(ConfigError, match=re.escape(f"{path} cannot be read")):
             load([str(files.own)], None, None, [str(path)])
+
+
+def test_a_slip_in_novas_restriction_is_refused_and_one_of_its_broker_is_told(files: Files) -> None:
+    files.nova.write_text("[pci]\nalias = {}\ndevicespec = {}\n")
+    with pytest.raises(ConfigError, match=r"nova\.conf: \[pci\] devicespec is no option: device_spec is"):
+        files.load()
+    files.nova.write_text("[oslo_messaging_rabbit]\nsll = true\nother = 1\n")
+    assert [name.rpartition("] ")[2] for name in files.load().unknown] == ["sll"]
+
+
+def test_what_nova_conf_says_by_another_option_of_its_own_is_put_in(files: Files) -> None:
+    files.nova.write_text(
+        "[DEFAULT]\nmy_ip = 192.0.2.7\nhost = cmp-${tail}\ntail = $my_ip\ntransport_url = rabbit://u:p$$x@$my_ip/\n"
+    )
+    assert files.load().host == "cmp-192.0.2.7"
+    broker = files.broker()
+    assert broker is not None
+    assert (broker.hosts[0].name, broker.hosts[0].password) == ("192.0.2.7", "p$x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["host = $host", "debug = $debug", "transport_url = $transport_url", "transport_url = rabbit://u:pa$hunter2@h/"],
+)
+@pytest.mark.parametrize("in_nova", [False, True])
+def test_a_value_that_leads_nowhere_is_told_without_its_text(files: Files, text: str, in_nova: bool) -> None:
+    if in_nova and text.startswith("debug"):
+        return
+    (files.nova if in_nova else files.own).write_text(f"[DEFAULT]\n{text}\n")
+    with pytest.raises(ConfigError, match=rf"\[DEFAULT\] {text.partition(' ')[0]}: ") as refusal:
+        files.broker()
+    assert "hunter2" not in str(refusal.value)
+    assert ".conf" in str(refusal.value)

@@ -16,7 +16,7 @@ from tests.unit.observe.test_readings import MAC, guest, interface, named, seen
 
 UUID, OTHER_UUID = GuestId(GUEST), GuestId(OTHER)
 ADDRESS0, ADDRESS1 = PciAddress.parse(VF0), PciAddress.parse(VF1)
-REMEDY = "name one of them by its uuid, its full address, or as it stands here"
+REMEDY = "name one of them by its uuid, by its full address or as irq N"
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_a_text_that_comes_in_parts_is_read_to_its_end(host: FakeHost, ending: s
     assert HostRoot(str(host.proc), str(host.sys), calls).read(str(path)) == "0-31,64-95"
 
 
-@pytest.mark.parametrize("code", [errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO])
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.ENODEV, errno.ENXIO])
 @pytest.mark.parametrize("call", ["open", "read"])
 def test_a_file_that_vanished_has_no_text(host: FakeHost, code: int, call: str) -> None:
     root = HostRoot(str(host.proc), str(host.sys), failing(code, call))
@@ -94,10 +94,11 @@ def test_every_descriptor_is_closed_also_after_a_failed_read(host: FakeHost) -> 
         closed.append(fd)
         os.close(fd)
 
-    calls = failing(errno.EIO, "read")
+    calls, path = failing(errno.EIO, "read"), f"{host.sys}/devices/system/cpu/online"
     calls.close = close
-    HostRoot(str(host.proc), str(host.sys), calls).read_if_there(f"{host.sys}/devices/system/cpu/online")
-    assert len(closed) == 1
+    with pytest.raises(OSError, match="Input/output error") as refusal:
+        HostRoot(str(host.proc), str(host.sys), calls).read_if_there(path)
+    assert (len(closed), refusal.value.filename) == (1, path)
 
 
 def test_existence(host: FakeHost) -> None:

@@ -261,3 +261,11 @@ def test_a_pass_opens_the_two_affinity_files_of_its_own_interrupts_once(tmp_path
     assert f"{host.proc}/interrupts" not in host.paths
     assert not any(path.startswith(f"{interrupts}/16") for path in host.paths)
     assert host.writes == 0
+
+
+def test_a_device_that_two_elements_name_is_what_the_first_says(host: FakeHost) -> None:
+    host.add_device(VF, 0)
+    address = hostdev(VF).partition("<source>")[2].partition("</source>")[0]
+    disk = f"<disk type='nvme' device='disk'><source type='pci' namespace='1'>{address}</source></disk>"
+    snapshot = see(host, [active(1, hostdev(VF), disk)])
+    assert [claim.kind for claim in snapshot.claims[guest_id(1)]] == [ClaimKind.HOSTDEV]

@@ -78,9 +78,26 @@ def test_interrupts_are_posted_where_iommu_and_hypervisor_both_can(
     assert read_facts(host.root).posted_interrupts is posted
 
 
-@pytest.mark.parametrize("cpulist", ["zz\n", None])
-def test_a_node_whose_cpus_cannot_be_read_is_told(host: FakeHost, cpulist: str | None) -> None:
+def test_a_node_that_went_away_is_none(host: FakeHost) -> None:
+    (host.sys / "devices/system/node/node1/cpulist").unlink()
+    (host.sys / "devices/system/node/node01").mkdir()
+    assert read_topology(host.root).nodes == {0: cpus("0-7")}
+
+
+def test_distances_and_sockets(tmp_path: Path) -> None:
+    host = FakeHost(tmp_path, {0: "0-1", 2: "2-3"}, "0-3")
+    for node, columns in ((0, "10 21"), (2, "21 10 12")):
+        host.put(host.sys / f"devices/system/node/node{node}/distance", columns)
+    for cpu, package in enumerate(("0", "-1", "1")):
+        host.put(host.sys / f"devices/system/cpu/cpu{cpu}/topology/physical_package_id", package)
+    topology = read_topology(host.root, with_sockets=True)
+    assert topology.distances == {0: {0: 10, 2: 21}}
+    assert topology.sockets == {0: 0, 2: 1}
+    assert read_topology(host.root).sockets == {}
+
+
+def test_a_node_whose_cpus_cannot_be_read_is_told(host: FakeHost) -> None:
     path = host.sys / "devices/system/node/node1/cpulist"
-    path.unlink() if cpulist is None else path.write_text(cpulist)
+    path.write_text("zz\n")
     with pytest.raises(HostUnreadable, match=r"node1/cpulist cannot be read .*: point --sys"):
         read_topology(host.root)

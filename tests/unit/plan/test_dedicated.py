@@ -8,7 +8,6 @@ import pytest
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Guest
-from irqaffinity.plan.cpu_policy import read_policy
 from irqaffinity.plan.dedicated import Dedication, find_dedicated, refuse_vcpu, survey
 from tests.fakes.snapshots import cpus, guest_id, make_guest
 
@@ -210,21 +209,21 @@ def test_each_vcpu_that_is_not_dedicated_has_its_reason() -> None:
         unplugged=cpus("7"),
         extra_specs=MIXED | {"hw:cpu_dedicated_mask": "0-5"},
     )
-    occupancy, said = survey([guest], cpus("2-5")), read_policy(guest)
-    reasons = [refuse_vcpu(guest, vcpu, said, occupancy, cpus("2-5")) for vcpu in range(8)]
+    occupancy = survey([guest], cpus("2-5"))
+    reasons = [refuse_vcpu(guest, vcpu, occupancy, cpus("2-5")) for vcpu in range(8)]
     assert reasons == [
         None,
-        "it is pinned to 3-4, not to one CPU",
-        "it has no vcpupin",
+        "pinned to 3-4, not to one CPU",
+        "no vcpupin",
         "another vCPU of this guest has CPU 5 alone too",
         "another vCPU of this guest has CPU 5 alone too",
         "[placement] dedicated_cpus does not have CPU 6",
         "the policy is mixed (hw:cpu_dedicated_mask 0-5)",
-        "it is not plugged in",
+        "not plugged in",
     ]
 
 
 def test_a_vcpu_of_an_unknown_policy_names_the_guest_that_has_its_cpu_too() -> None:
     guest, other = make_guest(1, pins=["2"]), make_guest(2, pins=["2"])
-    reason = refuse_vcpu(guest, 0, read_policy(guest), survey([guest, other], None), None)
+    reason = refuse_vcpu(guest, 0, survey([guest, other], None), None)
     assert reason == f"guest {guest_id(2)} has CPU 2 alone too"

@@ -54,9 +54,9 @@ def test_an_unknown_original_goes_back_to_the_default() -> None:
     assert [action.target for action in handled.actions] == [DEFAULT]
 
 
-def test_an_unknown_original_without_a_default_is_forgotten() -> None:
-    handled = release(make_device(numbers=[50], smp="2-3"), make_record(original=None), default=None)
-    assert handled == Handled({}, [])
+def test_an_unknown_original_waits_while_the_default_is_unknown() -> None:
+    record = make_record(original=None)
+    assert release(make_device(numbers=[50], smp="2-3"), record, default=None) == Handled({50: record}, [])
 
 
 @pytest.mark.parametrize("smp", ["2-3", "4-5"])
@@ -239,3 +239,10 @@ def test_only_the_interrupts_that_are_still_ours_go_back() -> None:
 def test_an_unreadable_owner_holds_back_its_own_records_only() -> None:
     records = {VF: {50: make_record(1), 51: make_record(2, original="8")}}
     assert outcome(unreadable=(make_unreadable(1),), records=records) == ({51: cpus("8")}, {50, 51})
+
+
+def test_an_interrupt_that_is_home_already_waits_for_no_cpu() -> None:
+    handled = release(
+        make_device(numbers=[50], smp="12-13"), make_record(original="12-13", previous="12-13"), online="0-11"
+    )
+    assert [action.foregone for action in handled.actions] == [None]

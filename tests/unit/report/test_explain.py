@@ -69,10 +69,10 @@ def test_each_rule_tells_what_it_read(scene: Scene) -> None:
         ("policy", "dedicated (hw:cpu_policy)"),
         ("mask", "0,2 from metadata"),
         ("realtime", "vCPU 3 runs under a realtime scheduler"),
-        ("vCPU 0", "serves"),
-        ("vCPU 1", "does not serve: the mask leaves it out"),
-        ("vCPU 2", "serves"),
-        ("vCPU 3", "does not serve: the mask leaves it out"),
+        ("vCPU 0", "serving"),
+        ("vCPU 1", "not serving: left out by the mask"),
+        ("vCPU 2", "serving"),
+        ("vCPU 3", "not serving: left out by the mask"),
         ("served by", "vCPUs 0,2 on CPUs 2,10"),
         ("device", f"{VF0}, driver vfio-pci, named by <hostdev type='pci'>"),
         ("device_spec", "none is configured: every device of a guest is meant"),
@@ -90,8 +90,8 @@ def test_a_mixed_guest_tells_which_vcpus_its_policy_leaves_out(scene: Scene) -> 
     rules = rules_of(scene)
     assert ("policy", "mixed (hw:cpu_dedicated_mask 2-3)") in rules
     assert vcpus(rules) == [
-        ("vCPUs 0-1", "does not serve: the policy is mixed (hw:cpu_dedicated_mask 2-3)"),
-        ("vCPUs 2-3", "serves"),
+        ("vCPUs 0-1", "not serving: the policy is mixed (hw:cpu_dedicated_mask 2-3)"),
+        ("vCPUs 2-3", "serving"),
     ]
 
 
@@ -107,25 +107,25 @@ def test_a_mask_of_a_mixed_guest_that_cannot_be_read_is_told(scene: Scene) -> No
         (
             {"pins": ("2", "3", "4-5", "")},
             [
-                ("vCPUs 0-1", "serves"),
-                ("vCPU 2", "does not serve: it is pinned to 4-5, not to one CPU"),
-                ("vCPU 3", "does not serve: it has no vcpupin"),
+                ("vCPUs 0-1", "serving"),
+                ("vCPU 2", "not serving: pinned to 4-5, not to one CPU"),
+                ("vCPU 3", "not serving: no vcpupin"),
             ],
         ),
         (
             {"pins": ("2", "2", "3", "4")},
             [
-                ("vCPUs 0-1", "does not serve: another vCPU of this guest has CPU 2 alone too"),
-                ("vCPUs 2-3", "serves"),
+                ("vCPUs 0-1", "not serving: another vCPU of this guest has CPU 2 alone too"),
+                ("vCPUs 2-3", "serving"),
             ],
         ),
         (
             {"cputune": "<vcpusched vcpus='0-1' scheduler='rr' priority='1'/>"},
-            [("vCPUs 0-1", "does not serve: it is a realtime vCPU"), ("vCPUs 2-3", "serves")],
+            [("vCPUs 0-1", "not serving: realtime"), ("vCPUs 2-3", "serving")],
         ),
         (
             {"metadata": nova_metadata("nfv", {"hw:cpu_policy": "shared"})},
-            [("vCPUs 0-3", "does not serve: the policy is shared (hw:cpu_policy)")],
+            [("vCPUs 0-3", "not serving: the policy is shared (hw:cpu_policy)")],
         ),
     ],
 )
@@ -139,10 +139,10 @@ def test_vcpus_that_are_not_plugged_in_and_ones_that_another_guest_has_too(scene
     scene.domains[0] = scene.domains[0].replace("<vcpu placement='static'>4", "<vcpu placement='static' current='3'>4")
     scene.add_guest(uuid=OTHER, pins=("3",), metadata="")
     assert vcpus(rules_of(scene)) == [
-        ("vCPU 0", "serves"),
-        ("vCPU 1", f"does not serve: guest {OTHER} has CPU 3 alone too"),
-        ("vCPU 2", "serves"),
-        ("vCPU 3", "does not serve: it is not plugged in"),
+        ("vCPU 0", "serving"),
+        ("vCPU 1", f"not serving: guest {OTHER} has CPU 3 alone too"),
+        ("vCPU 2", "serving"),
+        ("vCPU 3", "not serving: not plugged in"),
     ]
 
 
@@ -151,14 +151,14 @@ def test_the_limit_of_dedicated_cpus_is_told_where_there_is_one(scene: Scene) ->
     scene.add_guest(VF0)
     rules = rules_of(scene)
     assert ("limit", "[placement] dedicated_cpus is 2-3: no other CPU serves") in rules
-    assert ("vCPU 2", "does not serve: [placement] dedicated_cpus does not have CPU 10") in rules
+    assert ("vCPU 2", "not serving: [placement] dedicated_cpus does not have CPU 10") in rules
 
 
 def test_a_guest_that_is_refused_says_by_which_rule(scene: Scene) -> None:
     scene.add_masked_guest("7", VF0)
     rules = explained(scene)
     assert rules["status"].startswith("mask_out_of_range: mask 7: vCPU 7 does not exist")
-    assert rules["vCPUs 0-3"] == "does not serve: the guest is not placed (mask_out_of_range)"
+    assert rules["vCPUs 0-3"] == "not serving: the guest is not placed (mask_out_of_range)"
     assert "served by" not in rules
     assert rules["target"] == "none: its guest is not placed"
 
@@ -198,8 +198,8 @@ def test_elements_that_are_left_out_are_told(scene: Scene) -> None:
     ("host_driver", "vcpu", "service"),
     [
         (HostDriver.SKIP, "may serve", "nothing: no interrupt of it is moved"),
-        (HostDriver.EMULATOR, "serves", "its emulator's CPUs"),
-        (HostDriver.VCPU, "serves", "vCPUs 0-3 on CPUs 2-3,10-11"),
+        (HostDriver.EMULATOR, "serving", "its emulator's CPUs"),
+        (HostDriver.VCPU, "serving", "vCPUs 0-3 on CPUs 2-3,10-11"),
     ],
 )
 def test_what_serves_a_guest_whose_only_device_a_host_driver_has(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Status
-from irqaffinity.spec.mask import MaskError, check_mask, parse_mask
+from irqaffinity.spec.mask import MaskError, check_mask, parse_mask, parse_nova_mask
 
 ACCEPTED = [
     ("1-4,^3,6", {1, 2, 4, 6}),
@@ -253,3 +253,19 @@ def test_any_text_is_a_choice_of_vcpus_or_a_refusal_as_nova_has_it(text, vcpus):
     else:
         assert set(parse_mask(text, vcpus)) == expected
         assert set() < expected <= set(range(vcpus))
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "said"),
+    [("^9", 1, "vCPU 9 does not exist"), (" ^0-1,x", 6, "'x' stands where"), ("0,^9", 3, "vCPU 9 does not exist")],
+)
+def test_a_mask_of_novas_own_is_refused_at_the_place_in_its_own_text(text, position, said):
+    with pytest.raises(MaskError, match=said) as refusal:
+        parse_nova_mask(text, 4)
+    assert (refusal.value.position, refusal.value.text) == (position, text)
+    assert f"(at character {position + 1})" in str(refusal.value)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("^0-1", "2-3"), (" ^0", "1-3"), ("2", "2"), ("^0,^3,1", "1-2")])
+def test_a_leading_exclusion_of_a_mask_of_novas_own_means_all_but(text, expected):
+    assert parse_nova_mask(text, 4) == CpuSet.parse(expected)

@@ -15,7 +15,7 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Fixed, Record, RememberedSpecs, State
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Verdict
-from irqaffinity.state.format import BadState, decode, encode
+from irqaffinity.state.format import BadState, NewerState, decode, encode
 
 BOOT = "5a7c0f5e-0000-4000-8000-000000000001"
 OTHER_BOOT = "5a7c0f5e-0000-4000-8000-000000000002"
@@ -158,9 +158,9 @@ def test_the_file_does_not_depend_on_the_order_in_which_the_state_grew():
     assert json.dumps(encode(twice, BOOT)) == json.dumps(encode(turned, BOOT))
 
 
-@pytest.mark.parametrize("schema", [2, 0, "1", None])
-def test_another_schema_is_refused_by_its_number_whatever_else_it_holds(schema):
-    with pytest.raises(BadState, match=f"its schema is {schema}, and this program knows 1"):
+@pytest.mark.parametrize(("schema", "error"), [(2, NewerState), (0, BadState), ("1", BadState), (None, BadState)])
+def test_another_schema_is_refused_by_its_number_whatever_else_it_holds(schema, error):
+    with pytest.raises(error, match=f"its schema is {schema}, and this program knows 1"):
         decode({"schema": schema, "unheard of": 1}, BOOT)
 
 

@@ -2,9 +2,11 @@
 """The state file: whole at any moment, read with suspicion, set aside when it is not ours."""
 
 import contextlib
+import errno
 import json
 import logging
 import os
+import re
 import resource
 import shutil
 import stat
@@ -27,7 +29,8 @@ BOOT = "5a7c0f5e-0000-4000-8000-000000000001"
 OTHER_BOOT = "5a7c0f5e-0000-4000-8000-000000000002"
 GUEST = parse_guest_id("0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9")
 NIC = PciAddress.parse("0000:81:00.2")
-UNREADABLE = [b"", b"{", b"\xff\xfe", b"[]", b'{"schema": 2}', b"[" * 100_000, b"\0" * 100, b"1" * 5000]
+ASIDE = re.compile(r"state\.json\.corrupt-\d{8}T\d{6}Z(\.\d+)?")
+UNREADABLE = [b"", b"{", b"\xff\xfe", b"[]", b'{"schema": 0}', b"[" * 100_000, b"\0" * 100, b"1" * 5000]
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another uid")
 
@@ -121,8 +124,9 @@ def test_a_file_cut_short_anywhere_is_set_aside_and_a_fresh_state_begun(path, ca
         put(path / "state.json", whole[:length])
         store = store_in(path)
         assert store.load() == store.load() == State()
-        assert [entry.name for entry in path.iterdir()] == ["state.json.corrupt"]
-        assert (path / "state.json.corrupt").read_bytes() == whole[:length]
+        (aside,) = (entry for entry in path.iterdir() if entry.read_bytes() == whole[:length])
+        assert ASIDE.fullmatch(aside.name)
+    assert len(list(path.iterdir())) == len(whole)
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == len(whole)
 
 
@@ -131,26 +135,34 @@ def test_a_file_that_is_not_ours_is_set_aside_and_said_once_with_its_path(path, 
     put(path / "state.json", data)
     store = store_in(path)
     assert store.load() == store.load() == State()
-    assert (path / "state.json.corrupt").read_bytes() == data
+    (aside,) = path.iterdir()
+    assert aside.read_bytes() == data
     (warning,) = (record for record in caplog.records if record.levelno == logging.WARNING)
-    assert f"{path}/state.json was set aside as state.json.corrupt" in warning.getMessage()
+    assert f"{path}/state.json was set aside as {aside.name}: " in warning.getMessage()
+    assert ASIDE.fullmatch(aside.name)
     assert warning.getMessage().isprintable()
 
 
-def test_a_newer_schema_is_set_aside_as_it_is_and_the_fresh_state_can_be_kept(path):
+def test_a_newer_schema_is_left_as_it_is(path):
     store_in(path).save(make_state())
-    newer = json.dumps(json.loads((path / "state.json").read_bytes()) | {"schema": 2}).encode()
+    newer = json.dumps(json.loads((path / "state.json").read_bytes()) | {"schema": 2, "records": "other"}).encode()
     put(path / "state.json", newer)
-    store = store_in(path)
-    assert store.load() == State()
-    store.save(make_state(2))
-    assert store.load() == store_in(path).load() == make_state(2)
-    assert (path / "state.json.corrupt").read_bytes() == newer
+    for _ in range(2):
+        with pytest.raises(
+            StateError, match=r"state\.json: its schema is 2, and this program knows 1; install the newer"
+        ):
+            store_in(path).load()
+    assert store_in(path).peek() == State()
+    assert [(entry.name, entry.read_bytes()) for entry in path.iterdir()] == [("state.json", newer)]
 
 
-def test_a_file_that_cannot_be_set_aside_is_a_state_error(path):
+def test_a_file_that_cannot_be_set_aside_is_a_state_error(path, monkeypatch):
     put(path / "state.json", b"{")
-    (path / "state.json.corrupt").mkdir()
+
+    def refuse(*_arguments, **_options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(StateError, match=r"state\.json"):
         store_in(path).load()
     assert (path / "state.json").read_bytes() == b"{"

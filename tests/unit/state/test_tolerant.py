@@ -67,3 +67,19 @@ def test_another_pass_is_waited_for_all_the_same(path: Path, monkeypatch: pytest
     monkeypatch.setattr("irqaffinity.state.store.PASS_WAIT", 0.0)
     with hold(StateFolder(str(path)), PASS_LOCK), pytest.raises(LockTaken), TolerantStore(store_in(path)).exclusive():
         pytest.fail("the lock was not held")
+
+
+def test_a_state_of_a_newer_program_is_never_replaced(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    newer = path / "state.json"
+    newer.touch(mode=0o600)
+    newer.write_text('{"schema": 2}')
+    store = TolerantStore(store_in(path))
+    for count in (1, 2):
+        one_pass(store, make_state(count))
+    assert one_pass(store) == make_state(2)
+    assert newer.read_text() == '{"schema": 2}'
+    assert "its schema is 2" in (store.unsaved or "")
+    assert caplog.text.count("is kept in memory alone") == 1
+    newer.unlink()
+    assert one_pass(store) == make_state(2)
+    assert (store.unsaved, store_in(path).load()) == (None, make_state(2))
