@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thinks of what may happen next: most of it plausible on the host as it is, all of it drawn from one seed."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from irqaffinity.plan.policy import Numa
+from tests.unit.lives.host import ALL, HOST_DRIVER, VFIO, show
+from tests.unit.lives.machine import ADDRESSES, GUESTS, Machine, Step
+
+_NUMBERS = range(30, 44)
+_AFFINITIES = ("0-7", "0-7", "0-7", "0-2", "3-5", "6-7", "0", "2", "5", "7", "1-2", "4,6")
+_PINS = ("0", "1", "2", "3", "4", "5", "6", "7", "1", "4", "6", "2-3", "0-7", "-")
+_POLICIES: tuple[tuple[dict[str, str] | None, dict[str, str] | None], ...] = (
+    ({"hw:cpu_policy": "dedicated"}, {}),
+    ({"hw:cpu_policy": "dedicated"}, {}),
+    ({"hw:cpu_policy": "dedicated"}, None),
+    ({"hw:cpu_policy": "shared"}, {}),
+    ({"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-1"}, {}),
+    ({"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "^0"}, {}),
+    ({"hw:cpu_policy": "mixed"}, {}),
+    ({}, {"hw_cpu_policy": "dedicated"}),
+    ({"resources:PCPU": "2"}, {}),
+    ({}, {}),
+    (None, None),
+    (None, None),
+)
+_MASKS = ("0", "1", "0-1", "0-1,^0", "1-3", " 0 , 1", "0-3,^1", "0-2", "9", "0,^0", "x", "3-1", "")
+_READ_ERRORS = ("EMFILE", "ENOMEM", "EACCES")
+_FOLDER_ERRORS = ("EISDIR", "ENOTDIR", "EACCES", "EBUSY", "ETIMEDOUT")
+_REFUSALS = (("EIO",), ("EIO",), ("EIO", "EIO"), ("EPERM",), ("EINVAL",), ("EBUSY",), ("ENOSPC",))
+
+
+class Proposer:
+    """Draws steps for a machine."""
+
+    def __init__(self, random: Random, machine: Machine) -> None:
+        self._random = random
+        self._machine = machine
+        weights: list[tuple[int, Callable[[], Step]]] = [
+            (9, self._start),
+            (4, lambda: ("stop", self._guest(), self._how())),
+            (4, lambda: ("repin", self._guest(), self._pins())),
+            (4, lambda: ("specs", self._guest(), *self._policy())),
+            (4, lambda: ("attach", self._guest(), self._device(), self._vectors())),
+            (4, lambda: ("detach", self._guest(), self._device(), self._how())),
+            (3, lambda: ("bind", self._device(), random.choice((VFIO, HOST_DRIVER)), self._vectors())),
+            (8, self._bear),
+            (6, lambda: ("rebirth", self._number(), random.choice(_AFFINITIES))),
+            (2, lambda: ("die", self._number())),
+            (6, lambda: ("drift", self._number(), random.choice(_AFFINITIES))),
+            (4, self._cpus),
+            (2, lambda: ("away",)),
+            (3, lambda: ("back",)),
+            (2, lambda: ("unreadable", self._guest())),
+            (3, lambda: ("readable", self._guest())),
+            (3, lambda: ("unread", self._number(), random.choice(_READ_ERRORS))),
+            (3, lambda: ("refuse", self._number(), *random.choice(_REFUSALS))),
+            (1, lambda: ("refuse_open", self._number(), random.choice(("EACCES", "EMFILE")))),
+            (2, self._folder),
+            (2, lambda: ("kill", random.randint(1, 150))),
+            (2, lambda: ("kill_at_save", random.randint(1, 4))),
+            (1, lambda: ("save_fails", random.randint(1, 4))),
+            (4, self._race),
+            (3, self._rules),
+            (2, lambda: ("restart",)),
+            (16, lambda: ("audit",)),
+            (6, lambda: ("audit_guest", self._guest())),
+            (8, lambda: ("look", self._guest())),
+            (1, lambda: ("reset",)),
+            (8, lambda: ("quiet",)),
+        ]
+        self._makers = [maker for _weight, maker in weights]
+        self._weights = [weight for weight, _maker in weights]
+
+    def draw(self) -> Step:
+        """Return the next step."""
+        return self._random.choices(self._makers, self._weights)[0]()
+
+    def _start(self) -> Step:
+        free = [index for index in range(len(ADDRESSES)) if not self._is_claimed(index) or self._random.random() < 0.03]
+        chosen = self._random.sample(free, min(len(free), self._random.randint(0, 3)))
+        return ("start", self._guest(), self._pins(), " ".join(map(str, chosen)), *self._policy())
+
+    def _bear(self) -> Step:
+        mode = self._random.choices(("", "0444", "1", "5"), (20, 1, 1, 1))[0]
+        return ("bear", self._device(), self._vectors(), mode)
+
+    def _cpus(self) -> Step:
+        gone = self._random.sample(range(1, 8), self._random.choice((0, 0, 1, 1, 2, 3)))
+        return ("cpus", show(ALL - set(gone)))
+
+    def _folder(self) -> Step:
+        call = self._random.choice(("listdir", "open", "readlink"))
+        return ("folder", self._device(), call, self._random.choice(_FOLDER_ERRORS))
+
+    def _race(self) -> Step:
+        what = self._random.choice(("rebirth", "rebirth", "leave", "steal", "die"))
+        return ("race", self._random.choice(("within", "within", "before")), what, self._random.choice(_AFFINITIES))
+
+    def _rules(self) -> Step:
+        random = self._random
+        devices = sorted(random.sample(range(len(ADDRESSES)), random.randint(3, 6)))
+        return (
+            "rules",
+            random.choice([member.value for member in Numa]),
+            random.choice(("mask", "spread")),
+            random.choice(("all", "all", "skip")),
+            " ".join(map(str, devices)) if random.random() < 0.4 else None,
+            random.choice((None, None, None, "1-6")),
+        )
+
+    def _guest(self) -> str:
+        return self._random.choice(list(GUESTS))
+
+    def _device(self) -> int:
+        return self._random.randrange(len(ADDRESSES))
+
+    def _number(self) -> int:
+        lives = list(self._machine.host.lives)
+        return self._random.choice(lives) if lives else _NUMBERS[0]
+
+    def _how(self) -> str:
+        return self._random.choice(("keep", "keep", "free", "host"))
+
+    def _pins(self) -> str:
+        return " ".join(self._random.choices(_PINS, k=self._random.randint(1, 4)))
+
+    def _policy(self) -> tuple[Any, Any]:
+        specs, image = self._random.choice(_POLICIES)
+        if specs is not None and self._random.random() < 0.4:
+            specs = {**specs, "hw:pci_irq_affinity_mask": self._random.choice(_MASKS)}
+        return specs, image
+
+    def _vectors(self) -> str:
+        taken = self._machine.host.lives
+        free = [n for n in _NUMBERS if n not in taken or self._random.random() < 0.1]
+        numbers = self._random.sample(free, min(len(free), self._random.randint(0, 3)))
+        return " ".join(f"{number}:{self._random.choice(_AFFINITIES)}" for number in numbers)
+
+    def _is_claimed(self, index: int) -> bool:
+        guests = self._machine.libvirt.guests.values()
+        return any(ADDRESSES[index] in guest.devices for guest in guests)
