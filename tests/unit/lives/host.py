@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small host whose interrupts are born and die, whose CPUs go and come, and whose kernel is in a bad mood at times."""
+"""A small host whose interrupts are born and die, whose CPUs go and come, and whose kernel fails at times."""
 
 import errno
 import os
@@ -100,7 +100,7 @@ def show(cpus: Cpus) -> str:
 class LivingHost(FakeHost):
     """Files as a kernel shows them, and the truth behind these: `devices`, `online`, and each Life.
 
-    `on_death` and `on_write` tell the ledger what happens, at the moment when it does.
+    `on_birth`, `on_death`, `on_attempt` and `on_write` tell the ledger what happens, at the moment when it does.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -112,6 +112,7 @@ class LivingHost(FakeHost):
         self.calls = self.saves = 0
         self.on_death: Callable[[Life], None] = lambda life: None
         self.on_birth: Callable[[Life], None] = lambda life: None
+        self.on_attempt: Callable[[Life, Cpus], None] = lambda life, cpus: None
         self.on_write: Callable[[Life, Cpus], None] = lambda life, cpus: None
         self.refusals: dict[Life, list[int]] = {}
         for address, node in DEVICES.items():
@@ -217,6 +218,7 @@ class LivingHost(FakeHost):
 
     def refusal(self, number: int, cpus: str) -> int:
         life = self.lives[number]
+        self.on_attempt(life, parse_list(cpus))
         if life.mode:
             return int(life.mode)
         if not parse_list(cpus) & self.online:

@@ -36,7 +36,7 @@ class Judge:
     host: LivingHost
     libvirt: ScriptedLibvirt
     ledger: Ledger
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     owners: dict[str, set[str]] = field(default_factory=dict)
     waiting: set[tuple[str, int]] = field(default_factory=set)
 

@@ -61,7 +61,8 @@ class Ledger:
     is_in_pass: bool = False
 
     def __post_init__(self) -> None:
-        self.host.on_write, self.host.on_death, self.host.on_birth = self.note_write, self.note_death, self.note_birth
+        self.host.on_attempt, self.host.on_write = self.note_attempt, self.note_write
+        self.host.on_death, self.host.on_birth = self.note_death, self.note_birth
 
     def begin(self) -> None:
         """Begin a pass."""
@@ -76,14 +77,17 @@ class Ledger:
         if self.found is not None:
             raise self.found
 
+    def note_attempt(self, life: Life, cpus: Cpus) -> None:
+        """Judge a write that the kernel may refuse still."""
+        if not cpus:
+            self._blame("empty", f"no CPU at all to {life.number} of {life.device}")
+
     def note_write(self, life: Life, cpus: Cpus) -> None:
         """Judge a write that the kernel takes."""
         acceptable = life.originals | life.inherited
         is_named = bool(self.libvirt.names(life.device))
         where = f"{show(cpus)} to {life.number} of {life.device} ({life.driver}), which had {show(life.smp)}"
-        if not cpus:
-            self._blame("empty", where)
-        elif not is_named and cpus not in acceptable:
+        if not is_named and cpus not in acceptable:
             self._blame("foreign", f"{where}; it is no guest's, and has nothing to be given back: {self._say(life)}")
         elif not is_named and life.touched and len(life.smp) > 1 and life.smp not in self.history.get(life, ()):
             self._blame("overwritten", f"{where}; another program put it there")
@@ -99,9 +103,10 @@ class Ledger:
             life.originals.add(self.before.get(life, life.smp))
         history = self.history.pop(life, set())
         originals = life.originals | life.inherited
-        if originals or life.refused:
+        is_refused = life.refused or life.mode != ""
+        if originals or is_refused:
             key = life.device, life.number, life.driver
-            self.ghosts[key] = Ghost(originals, history, life.refused, life.next_cpu)
+            self.ghosts[key] = Ghost(originals, history, is_refused, life.next_cpu)
             self.fresh.add(key)
 
     def note_birth(self, life: Life) -> None:

@@ -39,6 +39,7 @@ class Machine:
     """A host, its libvirt, and an Auditor over both, all in one folder."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.host = LivingHost(folder / "host")
         self.libvirt = ScriptedLibvirt(self.host)
         self.ledger = Ledger(self.host, self.libvirt)
@@ -165,15 +166,11 @@ class Machine:
                 self._drop(life.device)
                 self._leave(life.device, "host")
             elif what == "steal":
-                other = next(
-                    address for address in ADDRESSES if address != life.device and not self._is_claimed(address)
-                )
-                self.host.rebind(other, HOST_DRIVER)
-                self.host.bear(other, [(number, parse_list(cpus))])
+                self._steal(life, parse_list(cpus))
             else:
                 self.host.kill(number)
 
-        self.host.faults.races.append((when, happen))
+        self.host.faults.races = [(when, happen)]
 
     # What the operator and the program do.
 
@@ -201,7 +198,7 @@ class Machine:
         self._pass(self.auditor.reset, "reset")
 
     def do_quiet(self) -> None:
-        """Let all be well, make a pass, and see that there is nothing left to do, and nothing kept that is not needed."""
+        """Let all be well, make a pass, and see that nothing is left to do, and nothing kept that is not needed."""
         self.libvirt.away, self.host.faults = False, Faults()
         self._now += _LONG
         self._backoff.clear()
@@ -211,12 +208,15 @@ class Machine:
                 raise Violation("again", f"a second pass wrote {self.host.written[-len(self.ledger.written) :]}")
             self.judge.check_records(self._records(), fates)
 
+    def store(self) -> Store:
+        """Return the state as a process finds it that starts now."""
+        return Store(self._state, "boot-1", sync=lambda _fd: self.host.saved())
+
     # How.
 
     def _start(self) -> None:
-        store = Store(self._state, "boot-1", sync=lambda _fd: self.host.saved())
         policy = _make_policy(self.judge.rules)
-        self.auditor = Auditor("cmp-12", self.host.root, self.libvirt, policy, store, clock=lambda: self._now)
+        self.auditor = Auditor("cmp-12", self.host.root, self.libvirt, policy, self.store(), clock=lambda: self._now)
         self.libvirt.answers.clear()
         self._has_heard = False
 
@@ -235,8 +235,7 @@ class Machine:
         except StateError as error:
             self._allow(error, is_allowed=bool(self.host.faults.save_fails_at))
         except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)
-            frame = next(frame for frame in reversed(where) if "/irqaffinity/" in frame.filename)
+            frame = traceback.extract_tb(error.__traceback__)[-1]
             raise Violation("crash", f"{error!r} in {frame.name}, {Path(frame.filename).name}") from error
         faults, self.host.faults = self.host.faults, Faults()
         self.ledger.end()
@@ -292,7 +291,7 @@ class Machine:
         }
 
     def _records(self) -> list[tuple[str, int]]:
-        state = Store(self._state, "boot-1").load()
+        state = self.store().load()
         records = [(str(address), number) for address, found in state.records.items() for number in found]
         return records + [(str(irq.device), irq.number) for irq in state.managed if self._is_forgotten(irq.number)]
 
@@ -311,6 +310,13 @@ class Machine:
         for uuid, guest in self.libvirt.guests.items():
             devices = tuple(other for other in guest.devices if other != address)
             self.libvirt.guests[uuid] = GuestFacts(guest.pins, devices, guest.specs, guest.image)
+
+    def _steal(self, life: Life, cpus: Cpus) -> None:
+        """Have the number of an interrupt pass to a device that no guest has."""
+        free = [address for address in ADDRESSES if address != life.device and not self._is_claimed(address)]
+        if free:
+            self.host.rebind(free[0], HOST_DRIVER)
+            self.host.bear(free[0], [(life.number, cpus)])
 
     def _leave(self, address: str, how: str) -> None:
         """Have a device that no guest has any more keep its interrupts, lose them, or go to a driver of the host."""

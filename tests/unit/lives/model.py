@@ -155,10 +155,8 @@ def find_target(serving: Sequence[int], node: int | None, host: Topology, rules:
     if near or rules.numa == "strict":
         return near
     if rules.numa == "socket":
-        socket = {
-            cpu for other, cpus in host.nodes.items() if host.sockets[other] == host.sockets[node] for cpu in cpus
-        }
-        return tuple(cpu for cpu in online if cpu in socket)
+        beside = [cpus for other, cpus in host.nodes.items() if host.sockets[other] == host.sockets[node]]
+        return tuple(cpu for cpu in online if any(cpu in cpus for cpus in beside))
     away = {cpu: host.distances[node][other] for other, cpus in host.nodes.items() for cpu in cpus}
     nearest = min((away[cpu] for cpu in online), default=0)
     return tuple(cpu for cpu in online if away[cpu] == nearest)

@@ -13,7 +13,7 @@ from tests.unit.lives.steps import Proposer
 EPISODE = 250
 """Steps on one host."""
 
-_MOST_REPLAYS = 400
+_MOST_REPLAYS = 150
 
 
 class EpisodeFailed(AssertionError):
