@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.unit.lives.host import VFIO, Life, LivingHost, show
+from tests.unit.lives.host import VFIO, LivingHost, show
 from tests.unit.lives.ledger import DEFAULT, Ledger, Violation, Written
 from tests.unit.lives.libvirt import ScriptedLibvirt
+from tests.unit.lives.life import Life
 from tests.unit.lives.model import (
     FREE,
     KEEP,
@@ -111,6 +112,8 @@ class Judge:
                 life.loose = True
             if fate.kind == RELEASE and is_certain:
                 self._note_release(life)
+            elif fate.kind == RELEASE and sure and whole:
+                self.waiting.add((life.device, life.number))
         self._note_owners(fates, is_sure=sure and whole)
 
     def _note_recorded(self, life: Life, fate: Fate, is_certain: bool) -> None:
@@ -136,7 +139,7 @@ class Judge:
 
     def _note_owners(self, fates: Mapping[str, Fate], *, is_sure: bool) -> None:
         for address, fate in fates.items():
-            if fate.kind == RELEASE and is_sure:
+            if fate.kind == RELEASE and is_sure and not any(device == address for device, _number in self.waiting):
                 self.owners[address] = set()
             elif fate.kind in (PLACED, FREE):
                 names = set(self.libvirt.names(address))

@@ -3,8 +3,9 @@
 
 from dataclasses import dataclass, field
 
-from tests.unit.lives.host import ALL, Life, LivingHost, show
+from tests.unit.lives.host import ALL, LivingHost, show
 from tests.unit.lives.libvirt import ScriptedLibvirt
+from tests.unit.lives.life import Life
 from tests.unit.lives.model import Cpus
 
 UNSEEN_REBIRTH_IS_FORGIVEN = True
@@ -100,7 +101,7 @@ class Ledger:
     def note_death(self, life: Life) -> None:
         """Remember what may be recorded of it still."""
         if self.is_in_pass and life.wrote is None and self.libvirt.names(life.device):
-            life.originals.add(self.before.get(life, life.smp))
+            life.originals |= {self.before.get(life, life.smp), DEFAULT}
         history = self.history.pop(life, set())
         originals = life.originals | life.inherited
         is_refused = life.refused or life.mode != ""

@@ -6,49 +6,24 @@ sense any more, because an earlier one was left out, does nothing.
 """
 
 import errno
-import json
-import traceback
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-from irqaffinity.audit import Auditor, Pass
-from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
-from irqaffinity.observe.hypervisor import LibvirtUnreachable
-from irqaffinity.plan.policy import Distribution, Numa, Policy, WithoutMask
-from irqaffinity.report.document import to_document
-from irqaffinity.spec.device_spec import DeviceSpec, parse_device_spec
-from irqaffinity.state.folder import StateError, StateFolder
-from irqaffinity.state.store import Store
-from tests.unit.lives.host import ALL, DEVICES, HOST_DRIVER, VFIO, Faults, Killed, Life, LivingHost
-from tests.unit.lives.judge import Judge
-from tests.unit.lives.ledger import Ledger, Violation
-from tests.unit.lives.libvirt import ScriptedLibvirt
-from tests.unit.lives.model import PLACED, RELEASE, Cpus, Fate, GuestFacts, Rules, parse_list
+from tests.unit.lives.host import ALL, HOST_DRIVER, VFIO
+from tests.unit.lives.ledger import Violation
+from tests.unit.lives.life import Faults, Life
+from tests.unit.lives.model import FREE, Cpus, GuestFacts, Rules, parse_list
+from tests.unit.lives.stage import ADDRESSES, Stage, make_policy
 
 Step = tuple[Any, ...]
 GUESTS = {letter: f"{letter * 8}-1111-4111-8111-111111111111" for letter in "abcd"}
-ADDRESSES = list(DEVICES)
-_FOR_GOOD = frozenset({errno.EPERM, errno.EINVAL})
 _LONG = 7200.0
 """Seconds after which every back-off has ended."""
 
 
-class Machine:
-    """A host, its libvirt, and an Auditor over both, all in one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.host = LivingHost(folder / "host")
-        self.libvirt = ScriptedLibvirt(self.host)
-        self.ledger = Ledger(self.host, self.libvirt)
-        self.judge = Judge(self.host, self.libvirt, self.ledger)
-        self._state = StateFolder(str(folder / "state"))
-        self._now = 0.0
-        self._has_heard = False
-        self._backoff: set[tuple[str, int]] = set()
-        self._start()
+class Machine(Stage):
+    """A stage on which steps happen."""
 
     def apply(self, step: Step) -> None:
         """Carry out a step; raise Violation."""
@@ -63,7 +38,7 @@ class Machine:
             for address in addresses:
                 if self.host.devices[address].driver != VFIO:
                     self.host.rebind(address, VFIO)
-            self.libvirt.guests[GUESTS[letter]] = GuestFacts(_parse_pins(pins), addresses, specs, image)
+            self.libvirt.guests[GUESTS[letter]] = GuestFacts(parse_pins(pins), addresses, specs, image)
 
     def do_stop(self, letter: str, how: str) -> None:
         guest = self.libvirt.guests.pop(GUESTS[letter], None)
@@ -72,7 +47,7 @@ class Machine:
             self._leave(address, how)
 
     def do_repin(self, letter: str, pins: str) -> None:
-        self._change(letter, lambda guest: GuestFacts(_parse_pins(pins), guest.devices, guest.specs, guest.image))
+        self._change(letter, lambda guest: GuestFacts(parse_pins(pins), guest.devices, guest.specs, guest.image))
 
     def do_specs(self, letter: str, specs: Any, image: Any) -> None:
         self._change(letter, lambda guest: GuestFacts(guest.pins, guest.devices, specs, image))
@@ -178,125 +153,37 @@ class Machine:
         addresses = None if allowed is None else frozenset(ADDRESSES[int(index)] for index in allowed.split())
         dedicated = None if cpus is None else parse_list(cpus)
         self.judge.rules = Rules(numa, distribution, without_mask, addresses, dedicated)
-        self.auditor.policy = _make_policy(self.judge.rules)
+        self.auditor.policy = make_policy(self.judge.rules)
 
     def do_restart(self) -> None:
-        self._start()
+        self.start()
 
     def do_audit(self) -> None:
-        self._pass(self.auditor.audit, "audit")
+        self.make_pass(self.auditor.audit, "audit")
 
     def do_audit_guest(self, letter: str) -> None:
-        if self._has_heard:
-            self._pass(lambda: self.auditor.audit_guest(GuestId(GUESTS[letter])), "audit_guest", GUESTS[letter])
+        if self.has_heard:
+            self.make_pass(lambda: self.auditor.audit_guest(GuestId(GUESTS[letter])), "audit_guest", GUESTS[letter])
 
     def do_look(self, letter: str) -> None:
         if GUESTS[letter] in self.libvirt.answers:
-            self._pass(lambda: self.auditor.look(GuestId(GUESTS[letter])), "look", GUESTS[letter])
+            self.make_pass(lambda: self.auditor.look(GuestId(GUESTS[letter])), "look", GUESTS[letter])
 
     def do_reset(self) -> None:
-        self._pass(self.auditor.reset, "reset")
+        self.make_pass(self.auditor.reset, "reset")
 
     def do_quiet(self) -> None:
         """Let all be well, make a pass, and see that nothing is left to do, and nothing kept that is not needed."""
         self.libvirt.away, self.host.faults = False, Faults()
-        self._now += _LONG
-        self._backoff.clear()
-        for is_second in (False, True):
-            fates = self._pass(self.auditor.audit, "audit")
-            if is_second and self.ledger.written:
-                raise Violation("again", f"a second pass wrote {self.host.written[-len(self.ledger.written) :]}")
-            self.judge.check_records(self._records(), fates)
-
-    def store(self) -> Store:
-        """Return the state as a process finds it that starts now."""
-        return Store(self._state, "boot-1", sync=lambda _fd: self.host.saved())
-
-    # How.
-
-    def _start(self) -> None:
-        policy = _make_policy(self.judge.rules)
-        self.auditor = Auditor("cmp-12", self.host.root, self.libvirt, policy, self.store(), clock=lambda: self._now)
-        self.libvirt.answers.clear()
-        self._has_heard = False
-
-    def _pass(self, call: Callable[[], Pass], kind: str, uuid: str = "") -> Mapping[str, Fate]:
-        """Make a pass, judge it, and return what was to become of each device."""
-        seen = self.host.describe()
-        self.host.begin()
-        self.ledger.begin()
-        made, is_dead = None, False
-        try:
-            made = call()
-        except Killed:
-            is_dead = True
-        except LibvirtUnreachable as error:
-            self._allow(error, is_allowed=self.libvirt.away)
-        except StateError as error:
-            self._allow(error, is_allowed=bool(self.host.faults.save_fails_at))
-        except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            raise Violation("crash", f"{error!r} in {frame.name}, {Path(frame.filename).name}") from error
-        faults, self.host.faults = self.host.faults, Faults()
-        self.ledger.end()
-        self._has_heard = self._has_heard or (kind == "audit" and not self.libvirt.away)
-        statuses, fates = self.judge.decide(seen)
-        if kind == "reset":
-            fates = {address: Fate(RELEASE) for address in fates}
-        excused = self._excuse(faults)
-        is_sure = made is not None and made.outcome.unsaved is None
-        if made is not None:
-            self._check(kind, uuid, fates, excused)
-        if kind == "audit" and made is not None and not (faults.folders or faults.had_races):
-            self.judge.check_report(to_document(made.outcome), statuses, fates)
-        is_whole = kind in ("audit", "reset")
-        if made is not None or is_dead:
-            self.judge.note(fates, excused, sure=is_sure, whole=is_whole)
-        if is_sure and is_whole:
-            self.ledger.lay_ghosts(set(faults.folders))
-        if is_dead:
-            self._start()
-        return fates
-
-    def _allow(self, error: Exception, *, is_allowed: bool) -> None:
-        if not is_allowed:
-            raise Violation("crash", repr(error))
-        if self.ledger.written:
-            raise Violation("away", f"{error!r}, and yet {self.ledger.written} was written")
-
-    def _check(self, kind: str, uuid: str, fates: Mapping[str, Fate], excused: set[Life]) -> None:
-        lives = [life for life in self.host.lives.values() if life not in excused]
-        if kind == "audit_guest":
-            owners = {address: self.libvirt.names(address) for address in fates}
-            lives = [life for life in lives if owners[life.device] == [uuid] and fates[life.device].kind == PLACED]
-        if kind != "look":
-            self.judge.check(fates, lives)
-
-    def _excuse(self, faults: Faults) -> set[Life]:
-        """Return the interrupts that the last pass could not serve, and note what was refused for good."""
-        for life, codes in self.host.refusals.items():
-            life.refused = life.refused or bool(_FOR_GOOD.intersection(codes)) or codes.count(errno.EIO) > 1
-            if errno.ENOSPC in codes:
-                life.next_cpu = True
-                self._backoff.add((life.device, life.number))
-        disturbed = set(ADDRESSES) if faults.folders and self.judge.rules.distribution == "spread" else faults.folders
-        return {
-            life
-            for life in self.host.lives.values()
-            if life.number in faults.unread
-            or life.number in faults.refused_open
-            or self.host.refusals.get(life, [errno.EIO]) != [errno.EIO]
-            or life.device in disturbed
-            or (life.device, life.number) in self._backoff
-        }
-
-    def _records(self) -> list[tuple[str, int]]:
-        state = self.store().load()
-        records = [(str(address), number) for address, found in state.records.items() for number in found]
-        return records + [(str(irq.device), irq.number) for irq in state.managed if self._is_forgotten(irq.number)]
-
-    def _is_forgotten(self, number: int) -> bool:
-        return number not in self.host.lives
+        self.now += _LONG
+        self.backoff.clear()
+        first = self.make_pass(self.auditor.audit, "audit")
+        self.judge.check_records(self.records(), first)
+        second = self.make_pass(self.auditor.audit, "audit")
+        self.judge.check_records(self.records(), second)
+        again = [write for write in self.ledger.written if first[write.life.device].kind != FREE]
+        if again:
+            raise Violation("again", f"a second pass wrote {again}")
 
     def _change(self, letter: str, make: Callable[[GuestFacts], GuestFacts]) -> None:
         guest = self.libvirt.guests.get(GUESTS[letter])
@@ -333,7 +220,7 @@ class Machine:
         self.host.bear(address, [(number, parse_list(cpus)) for number in self.host.devices[address].lives])
 
 
-def _parse_pins(text: str) -> tuple[Cpus, ...]:
+def parse_pins(text: str) -> tuple[Cpus, ...]:
     """Return the pin of each vCPU; `-` is none of its own."""
     return tuple(frozenset() if pin == "-" else parse_list(pin) for pin in text.split())
 
@@ -341,16 +228,3 @@ def _parse_pins(text: str) -> tuple[Cpus, ...]:
 def _parse_vectors(text: str) -> list[tuple[int, Cpus]]:
     """Return interrupts written as `30:0-7 31:2`."""
     return [(int(number), parse_list(cpus)) for number, _, cpus in (part.partition(":") for part in text.split())]
-
-
-def _make_policy(rules: Rules) -> Policy:
-    specs: tuple[DeviceSpec, ...] = ()
-    for address in sorted(rules.allowed or ()):
-        specs += parse_device_spec(json.dumps({"address": address}))
-    return Policy(
-        numa=Numa(rules.numa),
-        distribution=Distribution(rules.distribution),
-        without_mask=WithoutMask(rules.without_mask),
-        dedicated_cpus=None if rules.dedicated_cpus is None else CpuSet(rules.dedicated_cpus),
-        device_specs=specs,
-    )

@@ -7,15 +7,14 @@ from typing import Any
 
 from irqaffinity.plan.policy import Numa
 from tests.unit.lives.host import ALL, HOST_DRIVER, VFIO, show
-from tests.unit.lives.machine import ADDRESSES, GUESTS, Machine, Step
+from tests.unit.lives.machine import GUESTS, Machine, Step
+from tests.unit.lives.stage import ADDRESSES
 
 _NUMBERS = range(30, 44)
 _AFFINITIES = ("0-7", "0-7", "0-7", "0-2", "3-5", "6-7", "0", "2", "5", "7", "1-2", "4,6")
-_PINS = ("0", "1", "2", "3", "4", "5", "6", "7", "1", "4", "6", "2-3", "0-7", "-")
 _POLICIES: tuple[tuple[dict[str, str] | None, dict[str, str] | None], ...] = (
-    ({"hw:cpu_policy": "dedicated"}, {}),
-    ({"hw:cpu_policy": "dedicated"}, {}),
-    ({"hw:cpu_policy": "dedicated"}, None),
+    *[({"hw:cpu_policy": "dedicated"}, {})] * 9,
+    *[({"hw:cpu_policy": "dedicated"}, None)] * 3,
     ({"hw:cpu_policy": "shared"}, {}),
     ({"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-1"}, {}),
     ({"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "^0"}, {}),
@@ -23,13 +22,12 @@ _POLICIES: tuple[tuple[dict[str, str] | None, dict[str, str] | None], ...] = (
     ({}, {"hw_cpu_policy": "dedicated"}),
     ({"resources:PCPU": "2"}, {}),
     ({}, {}),
-    (None, None),
-    (None, None),
+    *[(None, None)] * 4,
 )
-_MASKS = ("0", "1", "0-1", "0-1,^0", "1-3", " 0 , 1", "0-3,^1", "0-2", "9", "0,^0", "x", "3-1", "")
+_MASKS = (*("0", "1", "0-1", "0-1,^0", "1-3", " 0 , 1", "0-3,^1", "0-2") * 2, "9", "0,^0", "x", "3-1", "")
 _READ_ERRORS = ("EMFILE", "ENOMEM", "EACCES")
 _FOLDER_ERRORS = ("EISDIR", "ENOTDIR", "EACCES", "EBUSY", "ETIMEDOUT")
-_REFUSALS = (("EIO",), ("EIO",), ("EIO", "EIO"), ("EPERM",), ("EINVAL",), ("EBUSY",), ("ENOSPC",))
+_REFUSALS = (*(("EIO",), ("EBUSY",), ("ENOSPC",)) * 3, ("EIO", "EIO"), ("EPERM",), ("EINVAL",))
 
 
 class Proposer:
@@ -43,10 +41,10 @@ class Proposer:
             (4, lambda: ("stop", self._guest(), self._how())),
             (4, lambda: ("repin", self._guest(), self._pins())),
             (4, lambda: ("specs", self._guest(), *self._policy())),
-            (4, lambda: ("attach", self._guest(), self._device(), self._vectors())),
-            (4, lambda: ("detach", self._guest(), self._device(), self._how())),
-            (3, lambda: ("bind", self._device(), random.choice((VFIO, HOST_DRIVER)), self._vectors())),
-            (8, self._bear),
+            (4, self._attach),
+            (4, self._detach),
+            (2, lambda: ("bind", self._device(), random.choice((VFIO, HOST_DRIVER)), self._vectors())),
+            (12, self._bear),
             (6, lambda: ("rebirth", self._number(), random.choice(_AFFINITIES))),
             (2, lambda: ("die", self._number())),
             (6, lambda: ("drift", self._number(), random.choice(_AFFINITIES))),
@@ -79,12 +77,24 @@ class Proposer:
         return self._random.choices(self._makers, self._weights)[0]()
 
     def _start(self) -> Step:
+        asleep = [letter for letter in GUESTS if GUESTS[letter] not in self._machine.libvirt.guests]
         free = [index for index in range(len(ADDRESSES)) if not self._is_claimed(index) or self._random.random() < 0.03]
-        chosen = self._random.sample(free, min(len(free), self._random.randint(0, 3)))
-        return ("start", self._guest(), self._pins(), " ".join(map(str, chosen)), *self._policy())
+        chosen = self._random.sample(free, min(len(free), self._random.choice((0, 1, 1, 2, 2, 3))))
+        letter = self._random.choice(asleep or list(GUESTS))
+        return ("start", letter, self._pins(), " ".join(map(str, chosen)), *self._policy())
+
+    def _attach(self) -> Step:
+        free = [index for index in range(len(ADDRESSES)) if not self._is_claimed(index) or self._random.random() < 0.05]
+        return ("attach", self._guest(), self._random.choice(free or [0]), self._vectors())
+
+    def _detach(self) -> Step:
+        letter = self._guest()
+        guest = self._machine.libvirt.guests.get(GUESTS[letter])
+        mine = [ADDRESSES.index(address) for address in guest.devices] if guest else []
+        return ("detach", letter, self._random.choice(mine or [0]), self._how())
 
     def _bear(self) -> Step:
-        mode = self._random.choices(("", "0444", "1", "5"), (20, 1, 1, 1))[0]
+        mode = self._random.choices(("", "0444", "1", "5"), (50, 1, 1, 1))[0]
         return ("bear", self._device(), self._vectors(), mode)
 
     def _cpus(self) -> Step:
@@ -112,20 +122,34 @@ class Proposer:
         )
 
     def _guest(self) -> str:
-        return self._random.choice(list(GUESTS))
+        """Return a guest, most often one that is active."""
+        active = [letter for letter in GUESTS if GUESTS[letter] in self._machine.libvirt.guests]
+        return self._random.choice(active if active and self._random.random() < 0.9 else list(GUESTS))
 
     def _device(self) -> int:
-        return self._random.randrange(len(ADDRESSES))
+        """Return a device, most often one of a guest."""
+        claimed = [index for index in range(len(ADDRESSES)) if self._is_claimed(index)]
+        return self._random.choice(claimed if claimed and self._random.random() < 0.8 else range(len(ADDRESSES)))
 
     def _number(self) -> int:
-        lives = list(self._machine.host.lives)
-        return self._random.choice(lives) if lives else _NUMBERS[0]
+        """Return an interrupt, most often one that the program has moved."""
+        lives = self._machine.host.lives
+        moved = [number for number, life in lives.items() if life.wrote is not None]
+        return self._random.choice(moved if moved and self._random.random() < 0.5 else list(lives) or [_NUMBERS[0]])
 
     def _how(self) -> str:
         return self._random.choice(("keep", "keep", "free", "host"))
 
     def _pins(self) -> str:
-        return " ".join(self._random.choices(_PINS, k=self._random.randint(1, 4)))
+        """Return the pins of a guest: most often one CPU each that nobody else has."""
+        guests = self._machine.libvirt.guests.values()
+        taken = {cpu for guest in guests for pin in guest.pins if len(pin) == 1 for cpu in pin}
+        free = [str(cpu) for cpu in ALL if cpu not in taken or self._random.random() < 0.15]
+        self._random.shuffle(free)
+        pins = free[: self._random.randint(1, 4)] or ["0"]
+        return " ".join(
+            self._random.choice(("0-7", "2-3", "-", "4")) if self._random.random() < 0.1 else pin for pin in pins
+        )
 
     def _policy(self) -> tuple[Any, Any]:
         specs, image = self._random.choice(_POLICIES)
@@ -136,7 +160,7 @@ class Proposer:
     def _vectors(self) -> str:
         taken = self._machine.host.lives
         free = [n for n in _NUMBERS if n not in taken or self._random.random() < 0.1]
-        numbers = self._random.sample(free, min(len(free), self._random.randint(0, 3)))
+        numbers = self._random.sample(free, min(len(free), self._random.choice((0, 1, 1, 2, 2, 3))))
         return " ".join(f"{number}:{self._random.choice(_AFFINITIES)}" for number in numbers)
 
     def _is_claimed(self, index: int) -> bool:

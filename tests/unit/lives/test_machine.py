@@ -150,8 +150,8 @@ def test_a_write_while_libvirt_is_away_is_seen(tmp_path: Path) -> None:
 
 def test_a_failure_is_told_with_its_seed_and_few_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(Machine):
-        def _start(self) -> None:
-            super()._start()
+        def start(self) -> None:
+            super().start()
             self.auditor = Saboteur(self, fail)  # type: ignore[assignment]
 
     monkeypatch.setattr(runner, "Machine", Broken)
