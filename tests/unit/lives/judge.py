@@ -121,6 +121,7 @@ class Judge:
         in_place = fate.kind == FREE or before == find_place(fate, life.index, self.rules) or not is_certain
         if fate.kind == PLACED and in_place and is_certain:
             life.originals = life.originals or {DEFAULT}
+            self.ledger.note_found(life)
             return
         life.originals.add(before)
         if fate.kind == FREE or in_place:
@@ -129,7 +130,8 @@ class Judge:
     def _note_release(self, life: Life) -> None:
         acceptable = life.originals | life.inherited
         is_given_back = life.wrote is None or life.smp in acceptable or life in self.ledger.touched or life.loose
-        if is_given_back and not life.refused:
+        may_wait = not all(original & self.host.online for original in life.inherited)
+        if is_given_back and not life.refused and not may_wait:
             self.ledger.clear(life)
             return
         self.waiting.add((life.device, life.number))

@@ -93,14 +93,19 @@ class Ledger:
         elif not is_named and life.touched and len(life.smp) > 1 and life.smp not in self.history.get(life, ()):
             self._blame("overwritten", f"{where}; another program put it there")
         self.written.append(Written(life, cpus, cpus in acceptable))
-        if life.wrote is None or (life.touched and (life.loose or life.returned)):
+        if life.may_be_unknown:
             life.originals.add(life.smp)
         self.history.setdefault(life, set()).add(cpus)
         life.wrote, life.touched, life.loose, life.returned = cpus, False, False, cpus in acceptable
 
+    def note_found(self, life: Life) -> None:
+        """Count an interrupt that was found in place as one that was put there."""
+        self.history.setdefault(life, set()).add(life.smp)
+        life.wrote, life.touched, life.loose, life.returned = life.smp, False, False, False
+
     def note_death(self, life: Life) -> None:
         """Remember what may be recorded of it still."""
-        if self.is_in_pass and life.wrote is None and self.libvirt.names(life.device):
+        if self.is_in_pass and life.may_be_unknown and self.libvirt.names(life.device):
             life.originals |= {self.before.get(life, life.smp), DEFAULT}
         history = self.history.pop(life, set())
         originals = life.originals | life.inherited

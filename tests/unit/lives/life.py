@@ -37,6 +37,11 @@ class Life:
     refused: bool = False
     next_cpu: bool = False
 
+    @property
+    def may_be_unknown(self) -> bool:
+        """Whether the program may have no record of it, so that what it has now would be its original."""
+        return self.wrote is None or (self.touched and (self.loose or self.returned))
+
 
 @dataclass
 class Device:

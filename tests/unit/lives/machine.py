@@ -206,15 +206,18 @@ class Machine(Stage):
             self.host.bear(free[0], [(life.number, cpus)])
 
     def _leave(self, address: str, how: str) -> None:
-        """Have a device that no guest has any more keep its interrupts, lose them, or go to a driver of the host."""
+        """Have a device that no guest has any more keep its interrupts, lose them, or go to a driver of the host.
+
+        That one may set them as they were before (`host_same`).
+        """
         if self._is_claimed(address) or how == "keep":
             return
-        numbers = list(self.host.devices[address].lives)
-        for number in numbers:
-            self.host.kill(number)
-        if how == "host":
+        old = list(self.host.devices[address].lives.values())
+        for life in old:
+            self.host.kill(life.number)
+        if how != "free":
             self.host.rebind(address, HOST_DRIVER)
-            self.host.bear(address, [(number, ALL) for number in numbers])
+            self.host.bear(address, [(life.number, life.smp if how == "host_same" else ALL) for life in old])
 
     def _rebear(self, address: str, cpus: str) -> None:
         self.host.bear(address, [(number, parse_list(cpus)) for number in self.host.devices[address].lives])

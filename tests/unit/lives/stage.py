@@ -87,7 +87,8 @@ class Stage:
         except StateError as error:
             self._allow(error, is_allowed=bool(self.host.faults.save_fails_at))
         except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
+            frames = traceback.extract_tb(error.__traceback__)
+            frame = [frame for frame in frames if not frame.filename.endswith("/host.py")][-1]
             raise Violation("crash", f"{error!r} in {frame.name}, {Path(frame.filename).name}") from error
         return None, False
 

@@ -39,13 +39,13 @@ class Proposer:
         weights: list[tuple[int, Callable[[], Step]]] = [
             (9, self._start),
             (4, lambda: ("stop", self._guest(), self._how())),
-            (4, lambda: ("repin", self._guest(), self._pins())),
+            (6, lambda: ("repin", self._guest(), self._pins())),
             (4, lambda: ("specs", self._guest(), *self._policy())),
             (4, self._attach),
             (4, self._detach),
-            (2, lambda: ("bind", self._device(), random.choice((VFIO, HOST_DRIVER)), self._vectors())),
-            (12, self._bear),
-            (6, lambda: ("rebirth", self._number(), random.choice(_AFFINITIES))),
+            (3, self._bind),
+            (8, self._bear),
+            (5, lambda: ("rebirth", self._number(), random.choice(_AFFINITIES))),
             (2, lambda: ("die", self._number())),
             (6, lambda: ("drift", self._number(), random.choice(_AFFINITIES))),
             (4, self._cpus),
@@ -53,10 +53,10 @@ class Proposer:
             (3, lambda: ("back",)),
             (2, lambda: ("unreadable", self._guest())),
             (3, lambda: ("readable", self._guest())),
-            (3, lambda: ("unread", self._number(), random.choice(_READ_ERRORS))),
-            (3, lambda: ("refuse", self._number(), *random.choice(_REFUSALS))),
+            (4, lambda: ("unread", self._number(), random.choice(_READ_ERRORS))),
+            (4, lambda: ("refuse", self._number(), *random.choice(_REFUSALS))),
             (1, lambda: ("refuse_open", self._number(), random.choice(("EACCES", "EMFILE")))),
-            (2, self._folder),
+            (3, self._folder),
             (2, lambda: ("kill", random.randint(1, 150))),
             (2, lambda: ("kill_at_save", random.randint(1, 4))),
             (1, lambda: ("save_fails", random.randint(1, 4))),
@@ -66,7 +66,7 @@ class Proposer:
             (16, lambda: ("audit",)),
             (6, lambda: ("audit_guest", self._guest())),
             (8, lambda: ("look", self._guest())),
-            (1, lambda: ("reset",)),
+            (2, lambda: ("reset",)),
             (8, lambda: ("quiet",)),
         ]
         self._makers = [maker for _weight, maker in weights]
@@ -93,17 +93,31 @@ class Proposer:
         mine = [ADDRESSES.index(address) for address in guest.devices] if guest else []
         return ("detach", letter, self._random.choice(mine or [0]), self._how())
 
+    def _bind(self) -> Step:
+        """Change a driver; half of the time the new one gets the numbers of the old one, some with the old affinity."""
+        index = self._device()
+        old = self._machine.host.devices[ADDRESSES[index]].lives.values()
+        kept = [(life.number, self._random.choice((show(life.smp), *_AFFINITIES[:3]))) for life in old]
+        same = " ".join(f"{number}:{cpus}" for number, cpus in kept)
+        driver = self._random.choice((VFIO, HOST_DRIVER))
+        return ("bind", index, driver, same if same and self._random.random() < 0.5 else self._vectors())
+
     def _bear(self) -> Step:
         mode = self._random.choices(("", "0444", "1", "5"), (50, 1, 1, 1))[0]
-        return ("bear", self._device(), self._vectors(), mode)
+        bare = [index for index, address in enumerate(ADDRESSES) if not self._machine.host.devices[address].lives]
+        owned = [index for index in bare if self._is_claimed(index)]
+        index = self._random.choice(owned or bare or [self._device()])
+        return ("bear", index if self._random.random() < 0.8 else self._device(), self._vectors(), mode)
 
     def _cpus(self) -> Step:
         gone = self._random.sample(range(1, 8), self._random.choice((0, 0, 1, 1, 2, 3)))
         return ("cpus", show(ALL - set(gone)))
 
     def _folder(self) -> Step:
-        call = self._random.choice(("listdir", "open", "readlink"))
-        return ("folder", self._device(), call, self._random.choice(_FOLDER_ERRORS))
+        call = self._random.choice(("listdir", "listdir", "open", "readlink"))
+        life = self._machine.host.lives.get(self._number())
+        index = self._device() if life is None else ADDRESSES.index(life.device)
+        return ("folder", index, call, self._random.choice(_FOLDER_ERRORS))
 
     def _race(self) -> Step:
         what = self._random.choice(("rebirth", "rebirth", "leave", "steal", "die"))
@@ -138,7 +152,7 @@ class Proposer:
         return self._random.choice(moved if moved and self._random.random() < 0.5 else list(lives) or [_NUMBERS[0]])
 
     def _how(self) -> str:
-        return self._random.choice(("keep", "keep", "free", "host"))
+        return self._random.choice(("keep", "keep", "free", "host", "host_same"))
 
     def _pins(self) -> str:
         """Return the pins of a guest: most often one CPU each that nobody else has."""
