@@ -60,7 +60,15 @@ class Judge:
                 fates[address] = Fate(FREE)
             if fates[address].kind == PLACED and not self.libvirt.names(address):
                 fates[address] = Fate(FREE)
-        return statuses, fates
+        return statuses, self._free_siblings(fates, guests)
+
+    def _free_siblings(self, fates: dict[str, Fate], guests: Mapping[str, GuestFacts]) -> dict[str, Fate]:
+        """Return `fates`, in which nothing is said of ranks that hang on a device of which nothing is said."""
+        if self.rules.distribution == "spread":
+            for guest in guests.values():
+                if any(fates[address].kind == FREE for address in guest.devices):
+                    fates.update({address: Fate(FREE) for address in guest.devices if fates[address].kind == PLACED})
+        return fates
 
     def check(self, fates: Mapping[str, Fate], lives: Collection[Life]) -> None:
         """Raise Violation unless these interrupts are where they belong."""
@@ -105,6 +113,7 @@ class Judge:
         for life in self.host.lives.values():
             fate, is_certain = fates[life.device], sure and whole and life not in excused
             if life in self.ledger.born:
+                self.waiting.add((life.device, life.number))
                 continue
             if fate.kind in (PLACED, FREE) and life.wrote is None and self.libvirt.names(life.device):
                 self._note_recorded(life, fate, is_certain)
@@ -144,7 +153,8 @@ class Judge:
             if fate.kind == RELEASE and is_sure and not any(device == address for device, _number in self.waiting):
                 self.owners[address] = set()
             elif fate.kind in (PLACED, FREE):
-                names = set(self.libvirt.names(address))
+                answers = self.libvirt.answers.items()
+                names = {uuid for uuid, answer in answers if answer.facts and address in answer.facts.devices}
                 keeps = set() if is_sure and fate.kind == PLACED else self.owners.get(address, set())
                 self.owners[address] = names | keeps
 

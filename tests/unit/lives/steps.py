@@ -155,12 +155,15 @@ class Proposer:
         return self._random.choice(("keep", "keep", "free", "host", "host_same"))
 
     def _pins(self) -> str:
-        """Return the pins of a guest: most often one CPU each that nobody else has."""
+        """Return the pins of a guest: most often one CPU each that nobody else has.
+
+        There are two at least: what a mask means that names vCPUs which are not there is no part of this game.
+        """
         guests = self._machine.libvirt.guests.values()
         taken = {cpu for guest in guests for pin in guest.pins if len(pin) == 1 for cpu in pin}
         free = [str(cpu) for cpu in ALL if cpu not in taken or self._random.random() < 0.15]
         self._random.shuffle(free)
-        pins = free[: self._random.randint(1, 4)] or ["0"]
+        pins = [*free, "0-7", "0-7"][: self._random.randint(2, 4)]
         return " ".join(
             self._random.choice(("0-7", "2-3", "-", "4")) if self._random.random() < 0.1 else pin for pin in pins
         )
