@@ -13,6 +13,13 @@ hypothesis.settings.register_profile("unhurried", deadline=None)  # an example t
 hypothesis.settings.load_profile("unhurried")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the random runs."""
+    group = parser.getgroup("random runs (tests/unit/lives)")
+    group.addoption("--random-steps", type=int, default=20_000, help="how many random steps are made; %(default)s")
+    group.addoption("--random-seed", type=int, default=None, help="play the one episode that a failure named again")
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> FakeHost:
     """A host of two nodes, CPUs 0-7 and 8-15, that has no devices yet."""

@@ -19,7 +19,9 @@ class FakeHost(HostTree):
 
     `opens`, `reads` and `writes` count; `written` lists (interrupt, CPUs) in their order. `refuse` makes the kernel
     refuse an interrupt; `quiet` interrupts keep their effective affinity until they fire, as without
-    interrupt remapping.
+    interrupt remapping. A descriptor of an interrupt that was freed answers EIO for ever, also when the number was
+    given away again. A subclass may stand in each call (`called`), and decide as the kernel does (`refusal`,
+    `accepted`, `effective_cpu`).
     """
 
     def __init__(self, folder: Path, nodes: dict[int, str] | None = None, online: str = "0-15") -> None:
@@ -31,6 +33,7 @@ class FakeHost(HostTree):
         self._refused_opens: dict[int, int] = {}
         self._refused_writes: dict[int, Callable[[str], int]] = {}
         self._open_for_write: dict[int, int] = {}
+        self._paths: dict[int, str] = {}
 
     @property
     def root(self) -> HostRoot:
@@ -63,50 +66,81 @@ class FakeHost(HostTree):
         for path in self.sys.glob(f"devices/pci0000:00/*/msi_irqs/{number}"):
             path.unlink()
 
+    def called(self, call: str, path: str) -> None:
+        """Stand before each system call but close; may raise OSError, which the call then fails with.
+
+        `call` is its name, and `open_write` for one that opens to write.
+        """
+
+    def refusal(self, number: int, cpus: str) -> int:
+        """Return the errno with which the kernel refuses these CPUs, 0 when it takes them."""
+        return self._refused_writes.get(number, lambda cpus: 0)(cpus)
+
+    def accepted(self, number: int, cpus: str) -> None:
+        """Be told what the kernel takes, before the file says so."""
+
+    def effective_cpu(self, cpus: str) -> int:
+        """Return the CPU that the kernel picks of an affinity."""
+        return min(CpuSet.parse(cpus))
+
     def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:
         self.opens += 1
-        found = _AFFINITY.fullmatch(path)
-        if found is None or not flags & (os.O_WRONLY | os.O_RDWR):
-            return os.open(path, flags, dir_fd=dir_fd)
+        whole = path if dir_fd is None else f"{self._paths[dir_fd]}/{path}"
+        is_write = bool(flags & (os.O_WRONLY | os.O_RDWR))
+        self.called("open_write" if is_write else "open", whole)
+        found = _AFFINITY.fullmatch(whole) if is_write else None
+        if found is None:
+            fd = os.open(path, flags, dir_fd=dir_fd)
+            self._paths[fd] = whole
+            return fd
         number = int(found[1])
         if number in self._refused_opens:
             raise OSError(self._refused_opens[number], os.strerror(self._refused_opens[number]), path)
-        fd = os.open(path, flags & ~os.O_TRUNC)
+        fd = os.open(path, flags & ~os.O_TRUNC, dir_fd=dir_fd)
+        self._paths[fd] = whole
         self._open_for_write[fd] = number
         self.on_open_for_write(number)
         return fd
 
     def read(self, fd: int, length: int) -> bytes:
         self.reads += 1
+        self.called("read", self._paths[fd])
         return os.read(fd, length)
 
     def write(self, fd: int, data: bytes) -> int:
         number, cpus = self._open_for_write[fd], data.decode()
-        if not (self.proc / f"irq/{number}").exists():
+        self.called("write", self._paths[fd])
+        if os.fstat(fd).st_nlink == 0 or not (self.proc / f"irq/{number}").exists():
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        code = self._refused_writes.get(number, lambda cpus: 0)(cpus)
+        code = self.refusal(number, cpus)
         if code:
             raise OSError(code, os.strerror(code))
+        self.accepted(number, cpus)
         self.writes += 1
         self.written.append((number, cpus))
         os.truncate(fd, 0)
         effective = self.proc / f"irq/{number}/effective_affinity_list"
         if effective.exists() and number not in self.quiet:
-            effective.write_text(f"{min(CpuSet.parse(cpus))}\n")
+            effective.write_text(f"{self.effective_cpu(cpus)}\n")
         return os.write(fd, data)
 
     def close(self, fd: int) -> None:
         self._open_for_write.pop(fd, None)
+        self._paths.pop(fd, None)
         os.close(fd)
 
     def stat(self, path: str) -> os.stat_result:
+        self.called("stat", path)
         return os.stat(path)
 
     def fstat(self, fd: int) -> os.stat_result:
+        self.called("fstat", self._paths[fd])
         return os.fstat(fd)
 
     def listdir(self, path: str) -> list[str]:
+        self.called("listdir", path)
         return os.listdir(path)
 
     def readlink(self, path: str) -> str:
+        self.called("readlink", path)
         return os.readlink(path)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A libvirt that says what it is told to, and remembers what it said last."""
+
+from dataclasses import dataclass, field
+from xml.sax.saxutils import escape, quoteattr
+
+from irqaffinity.demo.domains import domain, hostdev, nova_metadata
+from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.hypervisor import LibvirtUnreachable
+from tests.unit.lives.host import LivingHost, show
+from tests.unit.lives.model import GuestFacts
+
+
+@dataclass
+class Answer:
+    """What libvirt said last of an active guest.
+
+    `facts` are those of its last XML, None where the program that runs now never had one; `drivers` those that its
+    devices had when libvirt was asked, none for a guest that could not be read.
+    """
+
+    facts: GuestFacts | None
+    drivers: dict[str, str] = field(default_factory=dict)
+    readable: bool = True
+
+
+class ScriptedLibvirt:
+    """The active guests by uuid; it can be away, and guests can be unreadable."""
+
+    def __init__(self, host: LivingHost) -> None:
+        self.guests: dict[str, GuestFacts] = {}
+        self.unreadable: set[str] = set()
+        self.away = False
+        self.answers: dict[str, Answer] = {}
+        self._host = host
+
+    def active_domains(self) -> list[Domain]:
+        """Say which guests there are."""
+        self._require()
+        self.answers = {uuid: self._answer(uuid) for uuid in self.guests}
+        return [self._domain(uuid) for uuid in self.guests]
+
+    def domain(self, uuid: str) -> Domain | None:
+        """Say what one guest is."""
+        self._require()
+        if uuid not in self.guests:
+            self.answers.pop(uuid, None)
+            return None
+        self.answers[uuid] = self._answer(uuid)
+        return self._domain(uuid)
+
+    def names(self, address: str) -> list[str]:
+        """Return the guests that the last answers name for a device, under the driver that it has still."""
+        driver = self._host.devices[address].driver
+        return [uuid for uuid, answer in self.answers.items() if answer.drivers.get(address) == driver]
+
+    def _require(self) -> None:
+        if self.away:
+            raise LibvirtUnreachable("libvirt is away")
+
+    def _answer(self, uuid: str) -> Answer:
+        if uuid in self.unreadable:
+            before = self.answers.get(uuid)
+            return Answer(None if before is None else before.facts, readable=False)
+        facts = self.guests[uuid]
+        return Answer(facts, {address: self._host.devices[address].driver for address in facts.devices})
+
+    def _domain(self, uuid: str) -> Domain:
+        if uuid in self.unreadable:
+            return Domain(uuid, uuid[:8], error="internal error: the monitor is busy")
+        return Domain(uuid, uuid[:8], xml=write_xml(uuid, self.guests[uuid]))
+
+
+def write_xml(uuid: str, guest: GuestFacts) -> str:
+    """Return the live XML of a guest as Nova and libvirt write it."""
+    metadata = ""
+    if guest.specs is not None or guest.image is not None:
+        metadata = nova_metadata("nfv", guest.specs)
+    if guest.image is not None:
+        properties = "".join(
+            f"<nova:property name={quoteattr(name)}>{escape(value)}</nova:property>"
+            for name, value in guest.image.items()
+        )
+        image = f"<nova:image uuid='{uuid}'><nova:properties>{properties}</nova:properties></nova:image>"
+        metadata = metadata.replace("</nova:instance>", f"{image}</nova:instance>")
+    pins = [show(pin) for pin in guest.pins]
+    return domain(uuid[:8], uuid, pins, [hostdev(address) for address in guest.devices], metadata=metadata)
