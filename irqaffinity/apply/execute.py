@@ -45,10 +45,15 @@ def execute(plan: Plan, stored: State, save: Save, writer: Writer, backoff: Back
     if plan.state != stored:
         save(plan.state)
     state, results = plan.state, []
+    unsaved: str | None = None
     for action in plan.actions:
         result = _carry_out(action, writer, backoff)
         if result.reborn is not None:
-            state, result = _meet_again(result, result.reborn, state, save, writer, backoff)
+            try:
+                state, result = _meet_again(result, result.reborn, state, save, writer, backoff)
+            except StateError as error:
+                message = f"was born again, and what it had before it is moved cannot be stored: {error}"
+                result, unsaved = result._replace(verdict=Verdict.DENIED, message=message), str(error)
         results.append(result)
     backoff.forget(result.action.irq for result in results if result.verdict is not Verdict.NO_VECTOR)
     learned = learn(state, results)
@@ -56,8 +61,8 @@ def execute(plan: Plan, stored: State, save: Save, writer: Writer, backoff: Back
         if learned != plan.state:
             save(learned)
     except StateError as error:
-        return Execution(results, str(error))
-    return Execution(results)
+        unsaved = str(error)
+    return Execution(results, unsaved)
 
 
 def _meet_again(
@@ -65,19 +70,18 @@ def _meet_again(
 ) -> tuple[State, Result]:
     """Place an interrupt that was born again before it was written: its original is another one now, stored first.
 
-    What an earlier life had is not given back to a later one. The kernel answers the same to a write that it refuses,
-    so a second refusal is one.
+    One that has what was read before shows no sign of another life. What an earlier life had is not given back to a
+    later one, which has a fresh affinity. The kernel answers the same
+    to a write that it refuses, so a second refusal is one. Raises StateError before the second write.
     """
     action = result.action._replace(current=reborn.smp, effective=reborn.effective)
+    if reborn.smp == result.action.current:
+        return state, _carry_out(action, writer, backoff)
     if action.is_release:
         message = "was born again since it was moved, so there is nothing to give back"
         return state, result._replace(verdict=Verdict.GONE, message=message)
     state = _forget_original(state, action)
-    try:
-        save(state)
-    except StateError as error:
-        message = f"was born again, and what it had before it is moved cannot be stored: {error}"
-        return state, result._replace(verdict=Verdict.DENIED, message=message)
+    save(state)
     return state, _carry_out(action, writer, backoff)
 
 

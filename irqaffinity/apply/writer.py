@@ -12,7 +12,7 @@ from irqaffinity.model.irq import Interrupt, immovable_verdict
 from irqaffinity.model.verdict import IrqReason, Verdict
 from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.root import VANISHED, HostRoot, HostUnreadable
-from irqaffinity.observe.sysfs import action_name, lists_interrupt
+from irqaffinity.observe.sysfs import action_name, driver_of, lists_interrupt
 from irqaffinity.observe.topology import read_online
 
 _WRITE = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
@@ -84,7 +84,7 @@ class AffinityWriter:
         return Result(action, verdict, asked, smp, effective, reason, message or None, was_written=True)
 
     def _write(self, action: Action, cpus: CpuSet) -> "_Refusal | None":
-        """Write once, through a descriptor that was open when the device still listed the number.
+        """Write once, through a descriptor that was open when the device still listed the number under its driver.
 
         A number that is reused after the check gives EIO through it, and never a foreign write. Returns None when the
         kernel accepted. A file without its owner's write permission is not opened at all, and no interrupt ever loses
@@ -100,6 +100,8 @@ class AffinityWriter:
             try:
                 if not lists_interrupt(self._root, action.device, action.number):
                     return _Refusal(Verdict.GONE, "its device no longer lists this number")
+                if driver_of(self._root, action.device) != action.driver:
+                    return _Refusal(Verdict.GONE, "its device has another driver now")
                 calls.write(fd, str(cpus).encode("ascii"))
             finally:
                 calls.close(fd)

@@ -13,9 +13,10 @@ from irqaffinity.model.verdict import IrqReason, Verdict
 class Action(NamedTuple):
     """An interrupt and the CPUs it belongs on; also when it is there already.
 
-    `owner` is the guest whose interrupt it is, or was when it is released. `spares` are single CPUs to try in this
-    order when the target has no free vector. `foregone` is the verdict where it is known beforehand that the kernel
-    would refuse the write, so that none is tried.
+    `driver` is the one that its device had when this was decided: under another one it is another interrupt. `owner` is
+    the guest whose interrupt it is, or was when it is released. `spares` are single CPUs to try in this order when the
+    target has no free vector. `foregone` is the verdict where it is known beforehand that the kernel would refuse the
+    write, so that none is tried.
     """
 
     number: int
@@ -26,6 +27,7 @@ class Action(NamedTuple):
     target: CpuSet
     is_release: bool = False
     foregone: Verdict | None = None
+    driver: str | None = None
     spares: tuple[CpuSet, ...] = ()
 
     @property

@@ -56,6 +56,7 @@ def place_device(
                 interrupt.effective,
                 wanted,
                 foregone=foregone,
+                driver=device.driver,
                 spares=spares,
             )
         )

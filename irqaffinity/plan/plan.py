@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from irqaffinity.model.action import Action
 from irqaffinity.model.guest import Guest, GuestId
-from irqaffinity.model.host import HostSnapshot
+from irqaffinity.model.host import Device, HostSnapshot
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Fixed, Record, State
@@ -43,6 +43,7 @@ def make_plan(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope
         plans_of[plan.address].append(plan)
     ranks = _rank_devices(plans)
     unknown = snapshot.unsure.union(guest.uuid for guest in snapshot.unreadable)
+    held = {claim.address for uuid in unknown for claim in snapshot.claims.get(uuid, ())}
 
     def handle(address: PciAddress) -> Handled:
         device, records, claims = snapshot.devices[address], state.records.get(address, {}), plans_of[address]
@@ -53,7 +54,9 @@ def make_plan(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope
                 return place_device(device, plan.guest, plan.target, shares, records, state.fixed)
 
         def is_due(record: Record) -> bool:
-            is_ours_to_judge = scope.covers(record.owner, address) and record.owner not in unknown
+            is_ours_to_judge = (
+                scope.covers(record.owner, address) and record.owner not in unknown and address not in held
+            )
             return is_ours_to_judge and all(_gives_back(plan, guests) for plan in claims)
 
         return release_device(device, records, is_due, snapshot.default_affinity, snapshot.topology.online)
@@ -200,11 +203,20 @@ def _assemble(
 
 
 def _still_fixed(snapshot: HostSnapshot, fixed: Mapping[IrqId, Fixed]) -> Mapping[IrqId, Fixed]:
-    """Return what may still be true of the interrupts that could not be moved: same device, same number, same name."""
+    """Return what may still be true of the interrupts that could not be moved: same device, same number, same name.
+
+    Those of a device that no guest has are forgotten.
+    """
+    claimed = {claim.address for claims in snapshot.claims.values() for claim in claims} if fixed else set()
     return {
         irq: known
         for irq, known in fixed.items()
-        if (device := snapshot.devices.get(irq.device)) is None
-        or device.trouble is not None
-        or any(seen.number == irq.number and (seen.action or "") == known.action for seen in device.interrupts)
+        if ((device := snapshot.devices.get(irq.device)) is None and irq.device in claimed)
+        or (device is not None and _is_still_there(device, irq.number, known))
     }
+
+
+def _is_still_there(device: Device, number: int, known: Fixed) -> bool:
+    """Tell whether a device still has an interrupt of this number and name, as far as it can be read."""
+    listed = ((seen.number, seen.action or "") for seen in device.interrupts)
+    return device.trouble is not None or (number, known.action) in listed

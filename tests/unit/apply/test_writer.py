@@ -34,6 +34,7 @@ def move(number: int, target: str, *spares: str) -> Action:
         CpuSet.parse("0"),
         CpuSet.parse(target),
         spares=tuple(map(CpuSet.parse, spares)),
+        driver="vfio-pci",
     )
 
 
@@ -258,3 +259,11 @@ def test_an_interrupt_is_not_called_immovable_while_nobody_can_tell_which_cpus_a
     vf.refuse(40, errno.EINVAL)
     (vf.sys / "devices/system/cpu/online").unlink()
     assert AffinityWriter(vf.root).place(move(40, "9")).verdict is Verdict.OFFLINE
+
+
+def test_a_device_that_changed_its_driver_before_the_open_is_not_written(vf: FakeHost) -> None:
+    link = vf.device_folder(VF) / "driver"
+    link.unlink()
+    vf.link(link, vf.sys / "bus/pci/drivers/iavf")
+    result = AffinityWriter(vf.root).place(move(40, "9"))
+    assert (result.verdict, vf.writes) == (Verdict.GONE, 0)

@@ -114,6 +114,8 @@ class Judge:
             fate, is_certain = fates[life.device], sure and whole and life not in excused
             if life in self.ledger.born:
                 self.waiting.add((life.device, life.number))
+                if life.wrote is None:
+                    life.originals.add(life.smp)  # it may be recorded, and its write refused
                 continue
             if fate.kind in (PLACED, FREE) and life.wrote is None and self.libvirt.names(life.device):
                 self._note_recorded(life, fate, is_certain)

@@ -121,7 +121,7 @@ class Ledger:
             self.born.add(life)
         ghost = self.ghosts.get((life.device, life.number, life.driver))
         if ghost is not None and UNSEEN_REBIRTH_IS_FORGIVEN:
-            life.inherited = set(ghost.originals)
+            life.inherited = ghost.originals | {DEFAULT}  # the one before may have been found in its place
             life.refused, life.next_cpu = ghost.refused, ghost.next_cpu
             self.history[life] = set(ghost.history)
 

@@ -67,6 +67,8 @@ class Stage:
         if kind == "reset":
             fates = {address: Fate(RELEASE) for address in fates}
         excused = self._excuse(faults)
+        if made is not None and made.outcome.unsaved is not None:
+            excused |= self.host.refusals.keys()  # a new life is not moved before its original is stored
         if made is not None:
             self._check(kind, uuid, fates, excused)
             if kind == "audit" and not (faults.folders or faults.had_races):
@@ -137,7 +139,7 @@ class Stage:
     def records(self) -> list[tuple[str, int]]:
         state = self.store().load()
         records = [(str(address), number) for address, found in state.records.items() for number in found]
-        return records + [(str(irq.device), irq.number) for irq in state.managed if self._is_forgotten(irq.number)]
+        return records + [(str(irq.device), irq.number) for irq in state.fixed if self._is_forgotten(irq.number)]
 
     def _is_forgotten(self, number: int) -> bool:
         return number not in self.host.lives

@@ -189,7 +189,7 @@ def test_a_netdev_whose_address_cannot_be_read_has_none(host: FakeHost, monkeypa
     def open_(path: str, flags: int, *, dir_fd: int | None = None) -> int:
         if path.endswith("/br0/address"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return os.open(path, flags, dir_fd=dir_fd)
+        return FakeHost.open(host, path, flags, dir_fd=dir_fd)
 
     monkeypatch.setattr(host, "open", open_)
     assert read_target(host.root, {}, "3c:ec:ef:00:00:01") == [PciAddress.parse(PF)]

@@ -314,7 +314,9 @@ def test_a_managed_interrupt_that_went_away_is_forgotten(device: Device) -> None
 
 def test_what_is_known_of_a_device_that_was_not_looked_at_stays() -> None:
     state = State(records={VF: {50: make_record(1)}}, fixed={MANAGED: NVME})
-    snapshot = make_snapshot([make_guest(2, devices=[VF2])], [make_device(VF2, [60])])
+    guests = [make_guest(1, pins=["4", "5"]), make_guest(2, devices=[VF2])]
+    whole = make_snapshot(guests, [make_device(VF, [50]), make_device(VF2, [60])])
+    snapshot = replace(whole, devices={VF2: whole.devices[VF2]})
     plan = make_plan(snapshot, Policy(), state, Scope(guest=guest_id(2)))
     assert plan.state.records[VF] == state.records[VF]
     assert plan.state.fixed == state.fixed
@@ -387,3 +389,8 @@ def test_strict_leaves_the_far_device_and_places_the_near_one() -> None:
     plan = make_plan(snapshot, Policy(numa=Numa.STRICT), State())
     assert targets(plan) == {50: "2-3"}
     assert [(row.address, row.reason) for row in plan.devices] == [(VF, None), (VF3, DeviceReason.NODE_STRICT)]
+
+
+def test_what_is_known_of_a_device_that_no_guest_has_is_forgotten() -> None:
+    plan = make_plan(make_snapshot([make_guest(1, devices=[])]), Policy(), State(fixed={MANAGED: NVME}))
+    assert plan.state.fixed == {}
