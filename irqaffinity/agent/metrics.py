@@ -94,8 +94,8 @@ class AgentCollector:
 class MetricsListener:
     """Serves metrics whenever the address can be had. `run` is the life of a thread, and nothing else waits for it.
 
-    A port that another program has, a name that leads nowhere and a name server that does not answer are told once,
-    and tried again: placement does not need metrics.
+    The log names once a port that another program has, a name that does not resolve and a name server that does not
+    answer; each is tried again, for placement does not need metrics.
     """
 
     def __init__(self, bind: str, port: int, collector: AgentCollector, checks: Checks) -> None:

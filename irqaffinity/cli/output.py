@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command says: every report goes through here, so that one that cannot be written is told in one way."""
+"""What a command says: every report goes through here, and one that cannot be written fails in one way."""
 
 import contextlib
 import os

@@ -30,8 +30,7 @@ OLD_NAMES = {
 """Options that are read here, under the names that they had before, oldest first.
 
 Nova's (nova/conf/pci.py), and those of oslo.messaging, of which today's has forgotten some while an older one beside
-Nova may still take them. In our own files they are refused: whether `rabbit_use_ssl` is heeded must not depend on a
-version.
+Nova may still take them. In our own files they are refused: what `rabbit_use_ssl` does must not depend on a version.
 """
 
 _ALIKE = 0.8

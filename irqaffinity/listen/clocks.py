@@ -33,7 +33,7 @@ class Ahead:
 class Clocks:
     """Hears of each message that brings extra specs. For any number of threads.
 
-    A clock that is ahead costs no mask: RememberedSpecs.is_newer_than says how times are compared. It is told all the
+    A clock that is ahead costs no mask: RememberedSpecs.is_newer_than says how times are compared. It is named all the
     same, once an hour for each publisher, for between two publishers the order of two masks may be lost by it.
     """
 

@@ -52,7 +52,7 @@ class Link:
             self._state = LinkState(True, self._now(), peer)
 
     def down(self, trouble: str, *, is_news: bool = True) -> None:
-        """Note that it does not, and why; the same trouble again, and what is no news, is told at DEBUG alone."""
+        """Note that it does not, and why; log the same trouble again, and what is no news, at DEBUG alone."""
         trouble = clean(trouble)
         with self._lock:
             state = self._state

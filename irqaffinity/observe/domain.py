@@ -125,7 +125,7 @@ def _unplugged(root: Element, vcpus: int) -> CpuSet:
 
 
 def _realtime(root: Element, left_out: list[LeftOut]) -> CpuSet:
-    """Return the vCPUs that run under a realtime scheduler; an element that is not understood is told."""
+    """Return the vCPUs that run under a realtime scheduler; add to `left_out` the elements that are not understood."""
     vcpus = CpuSet()
     for sched in root.iterfind("cputune/vcpusched"):
         if sched.get("scheduler") in _REALTIME:
@@ -134,7 +134,7 @@ def _realtime(root: Element, left_out: list[LeftOut]) -> CpuSet:
 
 
 def _thread_cpus(root: Element, name: str, left_out: list[LeftOut]) -> CpuSet | None:
-    """Return all CPUs that the elements `name` pin threads to, None without any; one that is not understood is told."""
+    """Return all CPUs that the elements `name` pin threads to, None without any; add to `left_out` as above."""
     cpus: CpuSet | None = None
     for pin in root.iterfind(f"cputune/{name}"):
         pinned = _cpus_or_none(pin, "cpuset", left_out)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the one thing that a person named; what is not there, or could be several things, is told."""
+"""Finds the one thing that a person named, or says that it is not there or could be several things."""
 
 from collections.abc import Collection, Sequence
 from typing import TypeVar

@@ -62,7 +62,8 @@ def survey(guests: Iterable[Guest], allowed: CpuSet | None) -> Occupancy:
 def find_dedicated(guest: Guest, occupancy: Occupancy, allowed: CpuSet | None) -> Dedication:
     """Return the vCPUs of `guest` that have a physical CPU to themselves.
 
-    Two guests that have the same CPU by policy both have it, and both are told: it is a fault of whoever placed them.
+    Two guests that have the same CPU by policy both have it, and `overlaps` names the other: it is a fault of whoever
+    placed them.
     """
     pins = {
         vcpu: next(iter(guest.pins[vcpu]))
