@@ -48,7 +48,9 @@ def explain_guest(
     if seen is not None and guest.dedication is not None:
         said = guest.dedication.said
         yield "pins", ", ".join(f"{vcpu} on {cpus}" for vcpu, cpus in sorted(seen.pins.items())) or "no vCPU is pinned"
-        yield "policy", f"{said}; {said.trouble}" if said.trouble is not None else str(said)
+        found = CpuSet(guest.dedication.pins)
+        trouble = f"; {said.trouble}" if said.trouble is not None else ""
+        yield "dedicated", f"{name_cpus('vCPU', found) if found else 'no vCPU'}; policy: {said}{trouble}"
         if policy.dedicated_cpus is not None:
             yield "limit", f"[placement] dedicated_cpus is {policy.dedicated_cpus}: no other CPU serves"
         yield "mask", _mask(guest, seen, policy)

@@ -66,7 +66,7 @@ def test_each_rule_tells_what_it_read(scene: Scene) -> None:
     assert rules_of(scene) == [
         ("guest", f"instance-0 {GUEST}"),
         ("pins", "0 on 2, 1 on 3, 2 on 10, 3 on 11"),
-        ("policy", "dedicated (hw:cpu_policy)"),
+        ("dedicated", "vCPUs 0-3; policy: dedicated (hw:cpu_policy)"),
         ("mask", "0,2 from metadata"),
         ("realtime", "vCPU 3 runs under a realtime scheduler"),
         ("vCPU 0", "serving"),
@@ -88,7 +88,7 @@ def test_each_rule_tells_what_it_read(scene: Scene) -> None:
 def test_a_mixed_guest_tells_which_vcpus_its_policy_leaves_out(scene: Scene) -> None:
     scene.add_guest(VF0, metadata=nova_metadata("nfv", MIXED))
     rules = rules_of(scene)
-    assert ("policy", "mixed (hw:cpu_dedicated_mask 2-3)") in rules
+    assert ("dedicated", "vCPUs 2-3; policy: mixed (hw:cpu_dedicated_mask 2-3)") in rules
     assert vcpus(rules) == [
         ("vCPUs 0-1", "not serving: the policy is mixed (hw:cpu_dedicated_mask 2-3)"),
         ("vCPUs 2-3", "serving"),
@@ -97,8 +97,10 @@ def test_a_mixed_guest_tells_which_vcpus_its_policy_leaves_out(scene: Scene) -> 
 
 def test_a_mask_of_a_mixed_guest_that_cannot_be_read_is_told(scene: Scene) -> None:
     scene.add_guest(VF0, metadata=nova_metadata("nfv", MIXED | {"hw:cpu_dedicated_mask": "9"}))
-    told = explained(scene)["policy"]
-    assert told.startswith("mixed (hw:cpu_dedicated_mask 9); hw:cpu_dedicated_mask 9: vCPU 9 does not exist")
+    told = explained(scene)["dedicated"]
+    assert told.startswith(
+        "vCPUs 0-3; policy: mixed (hw:cpu_dedicated_mask 9); hw:cpu_dedicated_mask 9: vCPU 9 does not exist"
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_the_places_that_hold_no_mask_are_named(scene: Scene) -> None:
     scene.add_guest(VF0, metadata="")
     rules = explained(scene)
     assert "neither the domain, nor a notification, nor flavor_masks" in rules["mask"]
-    assert rules["policy"] == "unknown (the domain has no extra specs of Nova's)"
+    assert rules["dedicated"].endswith("; policy: unknown (the domain has no extra specs of Nova's)")
 
 
 def test_the_cpus_that_other_threads_of_the_guest_share_are_told(scene: Scene) -> None:
