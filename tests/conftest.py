@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of all tests."""
 
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -11,6 +12,9 @@ from tests.fakes.scene import Scene
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # an example takes longer on a busy machine
 hypothesis.settings.load_profile("unhurried")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A shell ignores SIGINT for what it starts in the background, and so would the programs that the tests start."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
