@@ -71,8 +71,8 @@ def _meet_again(
     """Place an interrupt that was born again before it was written: its original is another one now, stored first.
 
     One that has what was read before shows no sign of another life. What an earlier life had is not given back to a
-    later one, which has a fresh affinity. The kernel answers the same
-    to a write that it refuses, so a second refusal is one. Raises StateError before the second write.
+    later one, which has a fresh affinity. The kernel answers the same to a write that it refuses, so a second refusal
+    is one. Raises StateError before the second write.
     """
     action = result.action._replace(current=reborn.smp, effective=reborn.effective)
     if reborn.smp == result.action.current:

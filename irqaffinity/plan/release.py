@@ -23,9 +23,8 @@ def release_device(
 
     A record goes when the device no longer lists its number, or under another driver, for then it is another interrupt;
     it stays when it is not `due`. One that is due is given back only if the interrupt has what we wrote; else somebody
-    else has it now.
-    An unknown original goes back to `default` (/proc/irq/default_smp_affinity), and waits while that is unknown too.
-    What cannot be read at the moment, and an original whose CPUs are all offline, waits as well.
+    else has it now. An unknown original goes back to `default` (/proc/irq/default_smp_affinity), and waits while that
+    is unknown too. What cannot be read at the moment, and an original whose CPUs are all offline, waits as well.
     """
     if device.trouble is not None:
         return Handled(dict(records), [])
