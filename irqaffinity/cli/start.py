@@ -53,12 +53,14 @@ def start() -> None:
         status = _run(interrupt)
     except KeyboardInterrupt:
         status = EXIT_INTERRUPTED
+    if interrupt.has_come:
+        os._exit(EXIT_INTERRUPTED)  # a flush could wait for a reader without end, as the write that was interrupted did
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (AttributeError, OSError, ValueError):
             continue  # it is closed, or full: whoever wrote to it has been told
-    os._exit(EXIT_INTERRUPTED if interrupt.has_come else status)
+    os._exit(status)
 
 
 def _run(interrupt: _Interrupt) -> int:
