@@ -7,13 +7,10 @@ when it has nothing left to do. What Python itself does before this module is ou
 
 import _signal  # type: ignore[import-not-found]  # `signal` itself makes enumerations first, long enough for a Ctrl-C
 import os
-import sys
-
-from irqaffinity.cli import EXIT_FAILED, EXIT_INTERRUPTED
 
 
 def _leave(_number: int, _frame: object) -> None:
-    os._exit(EXIT_INTERRUPTED)
+    os._exit(130)  # EXIT_INTERRUPTED, which is imported below
 
 
 _HEEDS = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
@@ -21,6 +18,10 @@ _HEEDS = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
 
 if _HEEDS:
     _signal.signal(_signal.SIGINT, _leave)
+
+import sys  # noqa: E402  what takes time comes after the handler
+
+from irqaffinity.cli import EXIT_FAILED, EXIT_INTERRUPTED  # noqa: E402
 
 
 class _Interrupt:
