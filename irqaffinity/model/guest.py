@@ -40,11 +40,6 @@ class ClaimKind(enum.Enum):
     NVME = "disk type='nvme'"
 
     @property
-    def is_vfio(self) -> bool:
-        """Whether the device is the guest's only while a driver of vfio has it."""
-        return self in (ClaimKind.HOSTDEV, ClaimKind.INTERFACE)
-
-    @property
     def is_host_driver(self) -> bool:
         """Whether a driver of the host, and not vfio, owns the interrupts."""
         return self in (ClaimKind.MACVTAP, ClaimKind.VDPA)

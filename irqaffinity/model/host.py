@@ -18,15 +18,14 @@ class Device:
     `interrupts` are its message-signalled interrupts, or its INTx line where that is the guest's alone;
     `shares_line` tells that the line serves others too. `numa_node` is what the file says, None without one.
     `vendor`, `product` and the netdevs (its own, and those of its physical function `parent`) are read only when a
-    device_spec is configured. `is_vfio` tells that its driver gives it to user space. `trouble` is why its files could
-    not be read, None where they could: what it has is unknown then.
+    device_spec is configured. `trouble` is why its files could not be read, None where they
+    could: what it has is unknown then.
     """
 
     address: PciAddress
     present: bool = True
     trouble: str | None = None
     driver: str | None = None
-    is_vfio: bool = True
     numa_node: int | None = None
     interrupts: tuple[Interrupt, ...] = ()
     shares_line: bool = False

@@ -62,12 +62,11 @@ def _read_device(
         _with_names(root, seen) if details.vectors or seen.number in named or not seen.writable else seen
         for seen in interrupts
     ]
-    parent, driver = physical_function(root, address), driver_of(root, address)
+    parent = physical_function(root, address)
     identity = details.identity
     return Device(
         address,
-        driver=driver,
-        is_vfio=_is_vfio(root, address, driver),
+        driver=driver_of(root, address),
         numa_node=_integer(root.read_if_there(f"{folder}/numa_node")),
         interrupts=tuple(interrupts),
         shares_line=shares_line,
@@ -77,15 +76,6 @@ def _read_device(
         netdevs=_netdevs(root, address) if identity else (),
         parent_netdevs=_netdevs(root, parent) if identity and parent is not None else (),
     )
-
-
-def _is_vfio(root: HostRoot, address: PciAddress, driver: str | None) -> bool:
-    """Tell whether a driver gives its device to user space: by its name, or because the device stands in vfio-dev/.
-
-    Linux has drivers of vfio for some devices (mlx5_vfio_pci, xe-vfio-pci), and others that serve both sides
-    (Documentation/ABI/testing/sysfs-devices-vfio-dev). A device without a driver is nobody else's.
-    """
-    return driver is None or "vfio" in driver or root.exists(f"{device_folder(root, address)}/vfio-dev")
 
 
 def device_folder(root: HostRoot, address: PciAddress) -> str:

@@ -113,8 +113,6 @@ def _is_elsewhere(claim: DeviceClaim, device: Device) -> _Choice | None:
         return _Choice(None, None, f"its driver is {now}, and was {then} when libvirt was asked", is_unconfirmed=True)
     if claim.is_doubted:
         return _Choice(None, None, "the kernel has told of it since libvirt was asked", is_unconfirmed=True)
-    if claim.kind.is_vfio and not device.is_vfio:
-        return _Choice(None, None, f"its driver is {device.driver}, a driver of the host, so it is not with the guest")
     return None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.unit.lives.host import VFIO, LivingHost, show
+from tests.unit.lives.host import LivingHost, show
 from tests.unit.lives.ledger import DEFAULT, Ledger, Violation, Written
 from tests.unit.lives.libvirt import ScriptedLibvirt
 from tests.unit.lives.life import Life
@@ -22,12 +22,6 @@ from tests.unit.lives.model import (
     decide,
     find_place,
 )
-
-NAMED_UNDER_A_HOST_DRIVER_IS_FREE = True
-"""Whether a device that libvirt names while a driver of the host has it may be placed or left alone.
-
-libvirt names it for a moment while a guest ends; nothing tells that from a device that somebody bound by hand.
-"""
 
 
 @dataclass
@@ -56,8 +50,6 @@ class Judge:
             if unknown.difference(claimed):
                 is_sure = not claimed and self.owners[address] == unknown and len(unknown) == 1
                 fates[address] = Fate(KEEP if is_sure else FREE)
-            if NAMED_UNDER_A_HOST_DRIVER_IS_FREE and claimed and self.host.devices[address].driver != VFIO:
-                fates[address] = Fate(FREE)
             if fates[address].kind == PLACED and not self.libvirt.names(address):
                 fates[address] = Fate(FREE)
         return statuses, self._free_siblings(fates, guests)
