@@ -87,13 +87,16 @@ class Drifts:
 
 
 def log_drifts(drifts: Iterable[Drift], rivals: Sequence[str]) -> None:
-    """Warn of what had drifted, a line for each device: from where, to where, and who could have done it."""
-    by_device: dict[tuple[GuestId, PciAddress], list[Drift]] = defaultdict(list)
+    """Warn of what had drifted, from where, to where, and who could have done it.
+
+    A device has a line for its single drifts, and one for what is fought over.
+    """
+    by_device: dict[tuple[GuestId, PciAddress, bool], list[Drift]] = defaultdict(list)
     for drift in drifts:
         if drift.is_news:
-            by_device[drift.owner, drift.irq.device].append(drift)
-    for (owner, device), found in by_device.items():
-        fight = "; they drift again and again, and are put back once a minute" if found[0].is_fight else ""
+            by_device[drift.owner, drift.irq.device, drift.is_fight].append(drift)
+    for (owner, device, is_fight), found in by_device.items():
+        fight = "; they drift again and again, and are put back once a minute" if is_fight else ""
         LOG.warning(
             "guest %s: %s: %s (%s) had drifted from %s to %s%s%s",
             owner,

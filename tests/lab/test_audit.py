@@ -33,5 +33,5 @@ def test_every_vector_goes_to_its_place_nothing_else_moves_and_reset_puts_it_bac
 def test_the_installed_program_tells_what_it_would_do(node: Node) -> None:
     told = node.call(program.installed, "audit", "--once", "--dry-run", "--device", VF0)
     assert told["status"] == 2, told
-    assert "would_set  the CPUs of vCPUs 0 on node 0" in told["out"]
+    assert "would_set  the CPU of vCPU 0 on node 0" in told["out"]
     assert {row[0] for row in node.call(interrupts.of_device, VF0).values()} == {"0-3"}

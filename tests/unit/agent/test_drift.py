@@ -98,3 +98,17 @@ def test_a_device_has_one_warning_with_from_to_and_the_rival(caplog: pytest.LogC
     assert caplog.messages == [
         f"guest {OWNER}: {VF}: 2 interrupts (40-41) had drifted from 2-3 to 5; irqbalance runs on this host"
     ]
+
+
+def test_a_single_drift_is_not_told_as_the_fight_over_its_neighbour(caplog: pytest.LogCaptureFixture) -> None:
+    drifts = Drifts()
+    saw(drifts, 0.0, result("2-3"), result("2-3", number=41))
+    for moment in range(1, FIGHT):
+        saw(drifts, moment * 60.0, result("5"), result("2-3", number=41))
+    found = drifts.saw([result("5"), result("5", number=41)], 600.0, lambda _guest: True, is_whole=True)
+    log_drifts(found, ())
+    drifted = "had drifted from 2-3 to 5"
+    assert [message.removeprefix(f"guest {OWNER}: {VF}: ") for message in caplog.messages] == [
+        f"1 interrupt (40) {drifted}; they drift again and again, and are put back once a minute",
+        f"1 interrupt (41) {drifted}",
+    ]
