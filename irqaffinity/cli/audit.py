@@ -58,7 +58,7 @@ def _render(outcome: Outcome, arguments: argparse.Namespace) -> str:
 
 
 def _end_on_signal(ended: threading.Event) -> set[int]:
-    """Let the pass that runs come to its end when the program is told to stop; return where the signals are noted."""
+    """Finish the running pass when a signal asks the program to stop; return the object that notes the signals."""
     received: set[int] = set()
 
     def end(number: int, _frame: FrameType | None) -> None:

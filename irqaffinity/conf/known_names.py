@@ -4,8 +4,8 @@
 A list and not a question to oslo.messaging, whose import costs a third of a second and some megabytes. It was made once
 from what `list_opts` of each entry point in the group `oslo.config.opts` returns, old names included: of Nova 26.3 and
 34.0 with oslo.log 5.2 and 8.3, oslo.service, oslo.concurrency and the other libraries beside them, and of
-oslo.messaging 14.2, 14.9, 16.1, 17.1, 18.2 and 18.3. A name that a later release adds is told as unknown, and does no
-harm.
+oslo.messaging 14.2, 14.9, 16.1, 17.1, 18.2 and 18.3. The program warns of a name that only a later release has,
+and goes on.
 """
 
 

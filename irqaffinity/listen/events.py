@@ -34,7 +34,7 @@ _LEGACY_NAMES = {"finish_resize": "resize_finish"}
 _PHASES = frozenset({"start", "end", "error"})
 
 EVENTS = _LOOKS | _NOTHING
-"""The names that are told apart in metrics; every other one counts as `other`."""
+"""The metrics count each of these names by itself, and all other names as `other`."""
 
 
 def split_event(name: str) -> tuple[str, str]:

@@ -112,7 +112,7 @@ class NotificationListener:
     ) -> None:
         """Take the broker, the option host of nova.conf, whom to wake, and what returns the guests of this host.
 
-        `clocks` is told of each message that brings extra specs.
+        `clocks` gets the time of each message that brings extra specs.
         """
         self.link = Link("broker", str(broker))
         self._broker = broker

@@ -53,4 +53,4 @@ def test_a_program_that_never_stops_is_no_endless_fight(rivalled: Node) -> None:
     rivalled.wait_placed(BETA)
     told = re.findall(r"\(([\d,-]+)\) had drifted .*; they drift again and again", rivalled.call(program.log))
     fought_over = [number for line in told for number in CpuSet.parse(line)]
-    assert len(fought_over) == len(set(fought_over)) > 0, "the fight over an interrupt is told once an hour"
+    assert len(fought_over) == len(set(fought_over)) > 0, "the log names the fight over an interrupt once an hour"

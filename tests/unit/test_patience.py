@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests wait longer on a busy machine, and end all the same."""
 
+import pytest
+
 from tests.patience import Patience, slowness
 
 
@@ -30,25 +32,17 @@ def test_a_quiet_machine_has_its_limit_and_is_not_asked_before() -> None:
     assert patience.is_over()
 
 
-def test_a_busy_machine_has_as_much_longer_as_it_is_slower() -> None:
+@pytest.mark.parametrize(
+    ("looks", "end"),
+    [([(61, 5), (299, 1)], 301), ([(61, 2), (121, 4)], 241)],
+    ids=["a load from the start", "a load that comes late"],
+)
+def test_a_busy_machine_has_as_much_longer_as_it_was_slower(looks: list[tuple[int, int]], end: int) -> None:
     machine = Machine()
     patience = machine.patience(60)
-    machine.clock, machine.factor = 61, 5
-    assert not patience.is_over()
-    machine.clock, machine.factor = 299, 1
-    assert not patience.is_over()
-    machine.clock = 301
-    assert patience.is_over()
-
-
-def test_a_load_that_comes_late_counts_and_a_wait_ends_on_the_slowest_machine() -> None:
-    machine = Machine()
-    patience = machine.patience(60)
-    machine.clock, machine.factor = 61, 2
-    assert not patience.is_over()
-    machine.clock, machine.factor = 121, 4
-    assert not patience.is_over()
-    machine.clock = 241
+    for machine.clock, machine.factor in looks:
+        assert not patience.is_over()
+    machine.clock = end
     assert patience.is_over()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a wrong name in a file gets: a slip is refused, an unknown name is told, Nova's other names stand there."""
+"""Wrong names in a file: the program refuses a slip, warns of an unknown name, and accepts Nova's other names."""
 
 import re
 from pathlib import Path

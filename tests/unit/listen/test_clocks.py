@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publishers whose clock is ahead are told, bounded in number and in time."""
+"""The program names publishers whose clock is ahead, a bounded number of them and for a bounded time."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A libvirt that says what it is told to, and remembers what it said last."""
+"""A libvirt whose answers the test sets; it remembers its last answer."""
 
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr

@@ -8,9 +8,9 @@ import pytest
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the lines at INFO since this was asked last."""
-    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+def told(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[str]:
+    """Return the lines of one level since the last call."""
+    lines = [record.getMessage() for record in caplog.records if record.levelno == level]
     caplog.clear()
     return lines
 
@@ -35,13 +35,6 @@ def test_what_is_placed_and_what_is_given_back_are_not_the_same_news(
     assert told(caplog) == [f"guest {GUEST}: gave back 2 interrupts of {VF1}"]
 
 
-def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the warnings since this was asked last."""
-    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    caplog.clear()
-    return lines
-
-
 def test_what_is_left_out_is_told_once_and_again_when_it_comes_back(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -50,7 +43,7 @@ def test_what_is_left_out_is_told_once_and_again_when_it_comes_back(
         scene.domains.clear()
         scene.add_guest(*devices)
         scene.audit()
-    first, second = warned(caplog)
+    first, second = told(caplog, logging.WARNING)
     assert first == second
     assert first.startswith(f"guest {GUEST}: instance-0: left out: <interface type='vdpa'>: unresolved: ")
     assert "/dev/mine" in first
@@ -61,7 +54,7 @@ def test_guests_that_overlap_are_told_once_each(scene: Scene, caplog: pytest.Log
     scene.add_guest(VF1, uuid=OTHER)
     for _ in range(2):
         scene.audit()
-    assert [line.partition(" another")[0] for line in warned(caplog)] == [
+    assert [line.partition(" another")[0] for line in told(caplog, logging.WARNING)] == [
         f"guest {GUEST}: instance-0: cpus_overlap:",
         f"guest {OTHER}: instance-1: cpus_overlap:",
     ]
@@ -73,6 +66,6 @@ def test_a_device_that_cannot_be_read_is_told_once(scene: Scene, caplog: pytest.
     scene.add_guest(VF0)
     for _ in range(2):
         scene.audit()
-    (line,) = warned(caplog)
+    (line,) = told(caplog, logging.WARNING)
     assert VF0 in line
     assert "Not a directory" in line
