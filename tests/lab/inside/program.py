@@ -3,15 +3,18 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from irqaffinity.cli.main import main
+from irqaffinity.model.cpuset import CpuSet
 from tests.lab.inside.processes import LIMIT, run, wait_for
 
 STATE = Path("/var/lib/irqaffinity")
@@ -124,13 +127,20 @@ def status() -> dict[str, Any]:
     return found
 
 
+def status_after_pass() -> dict[str, Any]:
+    """Return what the agent published after a full pass that it makes now: nothing of it is from before this call."""
+    wake_agent()
+    return status()
+
+
 def wait_settled(limit: float = LIMIT) -> dict[str, Any]:
-    """Wait until the agent has audited and watches no guest any more, and return its status."""
+    """Have the agent make a full pass, wait until it watches no guest any more, and return its status."""
 
     def settled() -> dict[str, Any] | None:
         found = status()
-        return found if found.get("last_audit", {}).get("time") and not found["settling"] else None
+        return found if found and not found["settling"] else None
 
+    wake_agent()
     return wait_for("the guests to settle", settled, limit)
 
 
@@ -158,6 +168,17 @@ def log() -> str:
 def wait_logged(text: str, times: int = 1, limit: float = LIMIT) -> None:
     """Wait until the agent has written a text so many times."""
     wait_for(f"{text!r} in the log", lambda: log().count(text) >= times, limit)
+
+
+def fought_over() -> list[str]:
+    """Return the interrupts that another program moves again and again, once for each time the log says so."""
+    lines = re.findall(r"\(([\d,-]+)\) had drifted .*; they drift again and again", log())
+    return [number for line in lines for number in map(str, CpuSet.parse(line))]
+
+
+def wait_fought_over(numbers: Sequence[str]) -> None:
+    """Wait until the log says of each of these interrupts that another program moves it again and again."""
+    wait_for(f"a fight over {', '.join(numbers)}", lambda: set(numbers) <= set(fought_over()))
 
 
 def has_state() -> bool:
