@@ -23,8 +23,8 @@ from irqaffinity.audit import Auditor
 from irqaffinity.demo.calls import CountingCalls
 from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
 from irqaffinity.demo.tree import HostTree
+from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.model.verdict import Verdict
-from irqaffinity.observe.hypervisor import Hypervisor
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.plan.policy import Policy
 from irqaffinity.state.folder import StateFolder

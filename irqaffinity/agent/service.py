@@ -17,15 +17,15 @@ from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Pace, Worker
 from irqaffinity.audit import Auditor
 from irqaffinity.conf.load import ConfigError, Settings
+from irqaffinity.hypervisor.connection import Hypervisor
+from irqaffinity.hypervisor.events import LibvirtEvents
 from irqaffinity.listen.broker import Broker
-from irqaffinity.listen.libvirt_events import LibvirtEvents
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.tracing import instance_name, tracing_folder
 from irqaffinity.listen.uevents import UeventListener
 from irqaffinity.listen.vectors import VectorListener
-from irqaffinity.observe.hypervisor import Hypervisor
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.state.folder import StateFolder

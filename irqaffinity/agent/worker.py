@@ -15,12 +15,12 @@ from irqaffinity.agent.owners import Births, owners_of_device
 from irqaffinity.agent.settle import AGAIN, Settling
 from irqaffinity.agent.view import View
 from irqaffinity.audit import Auditor, Pass
+from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.listen.retry import delays
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import MsiSource
-from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
 from irqaffinity.observe.rivals import find_rivals
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 from irqaffinity.plan.policy import Policy

@@ -12,10 +12,10 @@ from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session
 from irqaffinity.conf.load import ConfigError, Settings
+from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
 from irqaffinity.model.text import counted
-from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.rivals import ADVICE, find_rivals, shows_processes
 from irqaffinity.observe.root import HostUnreadable

@@ -13,7 +13,7 @@ from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import explained
 from irqaffinity.demo.hosts import make_demo_host
-from irqaffinity.observe.hypervisor import Hypervisor
+from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.plan.policy import Policy
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.report.table import render_summary, render_table

@@ -5,7 +5,7 @@ import argparse
 
 from irqaffinity.cli.arguments import PROGRAM
 from irqaffinity.cli.output import complain, say
-from irqaffinity.spec.mask import MaskError, parse_mask
+from irqaffinity.grammar.mask import MaskError, parse_mask
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,8 +12,8 @@ from irqaffinity.audit import Auditor
 from irqaffinity.cli.arguments import OVERRIDES
 from irqaffinity.cli.main import CommandError
 from irqaffinity.conf.load import ConfigError, Settings, load
+from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.model.target import UnknownTarget
-from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 from irqaffinity.state.folder import StateError, StateFolder

@@ -5,9 +5,9 @@ from typing import Any
 
 from oslo_config import types
 
+from irqaffinity.grammar.device_spec import DeviceSpec, parse_device_spec
+from irqaffinity.grammar.mask import check_mask
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.spec.device_spec import DeviceSpec, parse_device_spec
-from irqaffinity.spec.mask import check_mask
 
 _DAY = 86400
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from irqaffinity.grammar.mask import EXTRA_SPEC
 from irqaffinity.listen.events import asks_for_a_look, split_event
 from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.text import clean
-from irqaffinity.spec.mask import EXTRA_SPEC
 
 _ENVELOPED = "oslo.message"
 _DATA = "nova_object.data"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from irqaffinity.grammar.mask import MaskError, parse_nova_mask
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Guest
-from irqaffinity.spec.mask import MaskError, parse_nova_mask
 
 _RESOURCE = re.compile(r"resources(?:[1-9][0-9]*)?:PCPU")
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})

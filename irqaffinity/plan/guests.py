@@ -5,6 +5,7 @@ import enum
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from irqaffinity.grammar.mask import EXTRA_SPEC, MaskError, parse_mask
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Guest, GuestId, LeftOut, UnreadableGuest
 from irqaffinity.model.host import DeviceClaim
@@ -13,7 +14,6 @@ from irqaffinity.model.text import clean, name_cpus
 from irqaffinity.model.verdict import GuestReason, Status
 from irqaffinity.plan.dedicated import Dedication, Pins
 from irqaffinity.plan.policy import Policy, WithoutMask
-from irqaffinity.spec.mask import EXTRA_SPEC, MaskError, parse_mask
 
 
 class MaskSource(enum.Enum):

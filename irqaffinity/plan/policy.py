@@ -5,10 +5,10 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from irqaffinity.grammar.device_spec import DeviceSpec
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.spec.device_spec import DeviceSpec
 
 
 class Numa(enum.Enum):

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from irqaffinity.grammar.device_spec import Tags, first_match
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import ClaimKind, Guest, GuestId
 from irqaffinity.model.host import Device, DeviceClaim, Topology
@@ -13,7 +14,6 @@ from irqaffinity.model.verdict import DeviceReason
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.near import choose_near
 from irqaffinity.plan.policy import HostDriver, Policy
-from irqaffinity.spec.device_spec import Tags, first_match
 
 EXCLUDED_BY_CONFIGURATION = frozenset({DeviceReason.NOT_IN_DEVICE_SPEC, DeviceReason.HOST_DRIVER})
 

@@ -10,8 +10,8 @@ import jsonschema
 
 from irqaffinity.audit import Auditor
 from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
+from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.observe.domain import Domain
-from irqaffinity.observe.hypervisor import Hypervisor
 from irqaffinity.plan.policy import Policy, Scope
 from irqaffinity.report.document import render_json
 from irqaffinity.report.outcome import Outcome

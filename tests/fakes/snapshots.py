@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from irqaffinity.grammar.mask import EXTRA_SPEC
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Claim, ClaimKind, Guest, GuestId, UnreadableGuest, parse_guest_id
 from irqaffinity.model.host import Device, DeviceClaim, HostSnapshot, Topology
@@ -13,7 +14,6 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record, State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.plan import Plan
-from irqaffinity.spec.mask import EXTRA_SPEC
 
 PF = PciAddress.parse("0000:41:00.0")
 VF = PciAddress.parse("0000:41:00.1")

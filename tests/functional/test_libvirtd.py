@@ -8,8 +8,8 @@ import pytest
 
 from irqaffinity.audit import Auditor
 from irqaffinity.demo.domains import domain, hostdev, nova_metadata
+from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.model.verdict import Status
-from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.plan.policy import Policy

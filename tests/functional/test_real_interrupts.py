@@ -15,8 +15,8 @@ import pytest
 from irqaffinity.audit import Auditor
 from irqaffinity.demo.calls import CountingCalls
 from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
+from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.observe.hypervisor import Hypervisor
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.plan.policy import Policy

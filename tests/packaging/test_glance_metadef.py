@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from irqaffinity.grammar.mask import EXTRA_SPEC, MaskError, check_mask
 from irqaffinity.model.verdict import Status
-from irqaffinity.spec.mask import EXTRA_SPEC, MaskError, check_mask
 from tests.artefacts import TREE
 from tests.packaging.openstack_services import environment
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from irqaffinity.grammar.device_spec import DeviceSpecError, parse_device_spec
 from irqaffinity.model.host import Device
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.spec.device_spec import DeviceSpecError, parse_device_spec
 from tests.artefacts import TREE
 from tests.packaging.openstack_services import environment
 

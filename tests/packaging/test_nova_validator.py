@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from irqaffinity.grammar.mask import EXTRA_SPEC, MaskError, parse_mask
 from irqaffinity.model.verdict import Status
-from irqaffinity.spec.mask import EXTRA_SPEC, MaskError, parse_mask
 from tests.artefacts import TREE
 from tests.packaging.openstack_services import Nova, build_wheel, environment, environment_with, pip
 
@@ -146,7 +146,7 @@ IMPORT_AND_RECORD = """if True:
             asked.add(name)
         return whole(name, globals, *rest)
     builtins.__import__ = record
-    import irqaffinity.spec.nova_validator
+    import irqaffinity.grammar.nova_validator
     print(json.dumps(sorted(asked)))
 """
 
@@ -159,7 +159,7 @@ def test_the_import_asks_for_the_standard_library_and_nova_alone(extended: Path)
         "nova",
         "nova.api",
         "irqaffinity.model",
-        "irqaffinity.spec",
+        "irqaffinity.grammar",
     }
 
 

@@ -7,11 +7,11 @@ import os
 import pytest
 
 from irqaffinity.audit import UnknownTarget
+from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.observe.domain import Domain
-from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, Scope
 from irqaffinity.state.folder import StateError

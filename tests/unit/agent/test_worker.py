@@ -13,13 +13,13 @@ from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import FIGHT_PAUSE, LibvirtStuck, Pace, Worker
 from irqaffinity.audit import Auditor
 from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
+from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.observe.domain import Domain
-from irqaffinity.observe.hypervisor import Hypervisor, LibvirtUnreachable
 from irqaffinity.plan.policy import Policy
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store

@@ -15,8 +15,8 @@ import pytest
 
 from irqaffinity.cli.main import main
 from irqaffinity.demo.domains import make_libvirt
+from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.observe.domain import Domain
-from irqaffinity.observe.hypervisor import Hypervisor
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, hold
 from tests.fakes.scene import GUEST, OTHER, SCHEMA, VF0, VF1, Scene

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
 from irqaffinity.demo.domains import domain, hostdev, nova_metadata
+from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.observe.domain import Domain
-from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from tests.unit.lives.host import LivingHost, show
 from tests.unit.lives.model import GuestFacts
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from irqaffinity.audit import Auditor, Pass
+from irqaffinity.grammar.device_spec import DeviceSpec, parse_device_spec
+from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.observe.hypervisor import LibvirtUnreachable
 from irqaffinity.plan.policy import Distribution, Numa, Policy, WithoutMask
 from irqaffinity.report.document import to_document
-from irqaffinity.spec.device_spec import DeviceSpec, parse_device_spec
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.store import Store
 from tests.unit.lives.host import DEVICES, LivingHost

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from irqaffinity.grammar.mask import EXTRA_SPEC
 from irqaffinity.model.guest import Guest, GuestId
 from irqaffinity.model.host import DeviceClaim
 from irqaffinity.model.record import RememberedSpecs
@@ -13,7 +14,6 @@ from irqaffinity.model.verdict import GuestReason, Status
 from irqaffinity.plan.dedicated import find_dedicated, survey
 from irqaffinity.plan.guests import GuestPlan, MaskSource, find_mask, plan_guest, plan_unreadable
 from irqaffinity.plan.policy import Policy, WithoutMask
-from irqaffinity.spec.mask import EXTRA_SPEC
 from tests.fakes.snapshots import cpus, guest_id, make_guest, make_unreadable
 
 ALL = Policy()

@@ -9,6 +9,7 @@ from typing import TypeVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Claim, ClaimKind, Guest
 from irqaffinity.model.host import Device, HostSnapshot, Topology
@@ -17,7 +18,6 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import State
 from irqaffinity.plan.plan import Plan, make_plan
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, Scope, WithoutMask
-from irqaffinity.spec.device_spec import parse_device_spec
 from tests.fakes.snapshots import apply_plan, guest_id, make_device, make_guest, make_snapshot, make_unreadable
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.model.guest import ClaimKind, Guest, UnreadableGuest
 from irqaffinity.model.host import Device
 from irqaffinity.model.record import Record, State
@@ -14,7 +15,6 @@ from irqaffinity.plan.place import Handled
 from irqaffinity.plan.plan import make_plan
 from irqaffinity.plan.policy import HostDriver, Numa, Policy, WithoutMask
 from irqaffinity.plan.release import release_device
-from irqaffinity.spec.device_spec import parse_device_spec
 from tests.fakes.snapshots import (
     PF,
     VF,

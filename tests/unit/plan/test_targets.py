@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.model.guest import ClaimKind
 from irqaffinity.model.host import DeviceClaim, Topology
 from irqaffinity.model.verdict import DeviceReason, Status
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.policy import HostDriver, Numa, Policy
 from irqaffinity.plan.targets import DevicePlan, plan_device
-from irqaffinity.spec.device_spec import parse_device_spec
 from tests.fakes.snapshots import NODES, PF, VF, cpus, guest_id, make_device, make_guest
 
 CHOSEN = {0: 2, 1: 3, 2: 10, 3: 11}

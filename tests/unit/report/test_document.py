@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The JSON report, against the whole of an example."""
 
+from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.plan.policy import Policy
-from irqaffinity.spec.device_spec import parse_device_spec
 from tests.fakes.scene import GUEST, VF1, Scene, document
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from irqaffinity.audit import Pass
 from irqaffinity.demo.domains import nova_metadata
+from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.model.action import Action, Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
@@ -28,7 +29,6 @@ from irqaffinity.report.explain import (
     explain_result,
     render_rules,
 )
-from irqaffinity.spec.device_spec import parse_device_spec
 from tests.fakes.scene import GUEST, OTHER, VF0, Scene
 
 MIXED = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "2-3"}

@@ -10,8 +10,8 @@ entry points no longer have.
 from nova import exception
 from nova.api.validation.extra_specs import base
 
+from irqaffinity.grammar.mask import EXTRA_SPEC, MaskError, check_mask
 from irqaffinity.model.text import clean
-from irqaffinity.spec.mask import EXTRA_SPEC, MaskError, check_mask
 
 
 class MaskValidator(base.ExtraSpecValidator):  # type: ignore[misc]

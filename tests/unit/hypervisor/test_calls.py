@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from irqaffinity.observe.call_thread import CallThread
+from irqaffinity.hypervisor.calls import CallThread
 
 AT_ONCE = 0.01
 AMPLE = 60.0

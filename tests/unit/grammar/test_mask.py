@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from irqaffinity.grammar.mask import MaskError, check_mask, parse_mask, parse_nova_mask
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Status
-from irqaffinity.spec.mask import MaskError, check_mask, parse_mask, parse_nova_mask
 
 ACCEPTED = [
     ("1-4,^3,6", {1, 2, 4, 6}),

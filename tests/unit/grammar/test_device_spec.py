@@ -5,9 +5,9 @@ import json
 
 import pytest
 
+from irqaffinity.grammar.device_spec import DeviceSpecError, first_match, parse_device_spec
 from irqaffinity.model.host import Device
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.spec.device_spec import DeviceSpecError, first_match, parse_device_spec
 
 PF = Device(PciAddress.parse("0000:0a:00.0"), vendor="8086", product="10fb", netdevs=("pf0",))
 VF = Device(

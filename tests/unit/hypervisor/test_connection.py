@@ -11,9 +11,9 @@ import libvirt
 import pytest
 
 from irqaffinity.demo.domains import domain, hostdev, make_libvirt
+from irqaffinity.hypervisor.connection import Deaf, Hypervisor, LibvirtUnreachable
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.domain import parse_domain
-from irqaffinity.observe.hypervisor import Deaf, Hypervisor, LibvirtUnreachable
 from tests.fakes.snapshots import guest_id
 
 AT_ONCE = 0.01

@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 import libvirt
 
+from irqaffinity.hypervisor.calls import CallThread
 from irqaffinity.model.text import clean
-from irqaffinity.observe.call_thread import CallThread
 from irqaffinity.observe.domain import Domain
 
 T = TypeVar("T")
