@@ -4,12 +4,14 @@
     python benchmarks/audit.py [--guests 100] [--devices 8] [--vectors 32] [--rounds 7]
 
 Prints, from one run: the CPU time of a C loop that opens, reads and closes both affinity files of each interrupt once;
-that of a pass over a host where everything is in its place; their ratio; the peak memory; and the cold start of
-`irqaffinity mask` beside that of importing oslo_config.cfg. The host is a tree in tmpfs, its guests are domains of
-libvirt's test driver. The pass is a whole one: lock, state, libvirt, XML, sysfs, procfs, plan and results.
+that of a pass over a host where everything is in its place; their ratio; the peak memory; what kept descriptors would
+give, and what they would pin; a whole process of `audit --once` on that host; and the cold start of `irqaffinity mask`
+beside that of importing oslo_config.cfg. The host is a tree in tmpfs, its guests are domains of libvirt's test driver.
+The pass is a whole one: lock, state, libvirt, XML, sysfs, procfs, plan and results.
 """
 
 import argparse
+import os
 import resource
 import statistics
 import subprocess
@@ -19,41 +21,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from irqaffinity.audit import Auditor
-from irqaffinity.demo.calls import CountingCalls
-from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
-from irqaffinity.demo.tree import HostTree
-from irqaffinity.hypervisor.connection import Hypervisor
-from irqaffinity.model.verdict import Verdict
-from irqaffinity.observe.root import HostRoot
-from irqaffinity.plan.policy import Policy
-from irqaffinity.state.folder import StateFolder
-from irqaffinity.state.store import Store
+from big_host import FIRST_IRQ, TMPFS, BigHost
+from figures import verdict
+from kept import compare_kept
 
-FIRST_IRQ = 100
-VCPUS = 8
-TMPFS = "/dev/shm"
+from tests.fakes.domains import make_libvirt
 
-
-def build_host(folder: Path, guests: int, devices: int, vectors: int) -> tuple[HostTree, str]:
-    """Return a host with so many guests, devices a guest and vectors a device, and the URI of its libvirt."""
-    cpus = guests * VCPUS
-    half = cpus // 2
-    tree = HostTree(folder / "host", {0: f"0-{half - 1}", 1: f"{half}-{cpus - 1}"}, f"0-{cpus - 1}")
-    domains = []
-    irq = FIRST_IRQ
-    for guest in range(guests):
-        own = range(guest * VCPUS, (guest + 1) * VCPUS)
-        addresses = [f"{guest + 1:04x}:{device + 1:02x}:00.0" for device in range(devices)]
-        for address in addresses:
-            tree.add_device(address, int(own[0] >= half))
-            tree.add_vectors(address, range(irq, irq + vectors), f"0-{cpus - 1}", f"{own[1]}")
-            irq += vectors
-        metadata = nova_metadata("nfv", {"hw:cpu_policy": "dedicated", "hw:pci_irq_affinity_mask": "1-4,^3,6"})
-        uuid = f"00000000-0000-4000-8000-{guest:012x}"
-        pins = [str(cpu) for cpu in own]
-        domains.append(domain(f"instance-{guest:08x}", uuid, pins, map(hostdev, addresses), metadata=metadata))
-    return tree, make_libvirt(folder / "libvirt", domains)
+PROGRAM = Path(sys.executable).with_name("irqaffinity")
 
 
 def compile_floor(folder: Path) -> Path:
@@ -81,57 +55,77 @@ def cold_start(command: list[str]) -> float:
 
 def compare_cold_starts(rounds: int) -> None:
     """Print the cold start of the smallest command beside that of oslo.config alone."""
-    ours = [str(Path(sys.executable).with_name("irqaffinity")), "mask", "0", "--vcpus", "1"]
+    ours = [str(PROGRAM), "mask", "0", "--vcpus", "1"]
     theirs = [sys.executable, "-c", "import oslo_config.cfg"]
     pairs = [(cold_start(ours), cold_start(theirs)) for _ in range(rounds)]
     mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(f"cold start of `mask`       {mine * 1000:8.1f} ms CPU")
     print(f"import oslo_config.cfg     {other * 1000:8.1f} ms CPU")
-    print(f"ratio                      {mine / other:8.2f}        (at most 1.5)")
+    print(f"ratio                      {mine / other:8.2f}        {verdict(mine / other, 1.5)}")
 
 
-def compare_pass(options: argparse.Namespace, folder: Path) -> None:
+def compare_pass(host: BigHost, floor: Callable[[], float], rounds: int) -> None:
     """Print what a pass costs beside the floor."""
-    tree, uri = build_host(folder, options.guests, options.devices, options.vectors)
-    irqs = options.guests * options.devices * options.vectors
-    floor = [str(compile_floor(folder)), str(tree.proc), str(FIRST_IRQ), str(irqs)]
-    calls = CountingCalls()
-    hypervisor = Hypervisor(uri)
-    store = Store(StateFolder(str(folder / "state")), "benchmark")
-    root = HostRoot(str(tree.proc), str(tree.sys), calls)
-    auditor = Auditor("benchmark", root, hypervisor, Policy(), store)
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-    first = cpu_time(auditor.audit)
-    placed, calls.writes = calls.writes, 0
-    pairs = []
-    for _ in range(options.rounds):
-        floor_time = float(subprocess.run(floor, check=True, capture_output=True, text=True).stdout)
-        pairs.append((floor_time, cpu_time(auditor.audit)))
-    outcome = auditor.audit().outcome
-    assert {result.verdict for result in outcome.results} == {Verdict.OK}
-    assert len(outcome.results) == irqs
+    first = cpu_time(host.audit)
+    placed, host.calls.writes = host.calls.writes, 0
+    pairs = [(floor(), cpu_time(host.audit)) for _ in range(rounds)]
+    assert host.is_in_place()
     floor_time, pass_time = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(spent / least for least, spent in pairs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{options.guests} guests x {options.devices} devices x {options.vectors} vectors = {irqs} interrupts")
+    irqs = host.irqs
     print(f"C loop                     {floor_time * 1000:8.1f} ms CPU  {floor_time / irqs * 1e6:6.2f} us an interrupt")
     print(f"pass, steady state         {pass_time * 1000:8.1f} ms CPU  {pass_time / irqs * 1e6:6.2f} us an interrupt")
-    print(f"ratio                      {statistics.median(p / f for f, p in pairs):8.2f}        (at most 2.0, aim 1.3)")
-    print(f"writes in the steady state {calls.writes:8d}")
+    print(f"ratio                      {ratio:8.2f}        {verdict(ratio, 1.3)}")
+    print(f"writes in the steady state {host.calls.writes:8d}        {verdict(host.calls.writes, 0)}")
     print(f"first pass                 {first * 1000:8.1f} ms CPU, {placed} writes")
     print(f"peak memory                {peak / 1024:8.1f} MB, of it {idle / 1024:.1f} MB before the first pass")
 
 
+def audit_command(host: BigHost, uri: str, state: Path, *options: str) -> list[str]:
+    """Return the command that audits a host once."""
+    places = [f"--proc={host.tree.proc}", f"--sys={host.tree.sys}", f"--libvirt-uri={uri}", f"--state={state}"]
+    return [str(PROGRAM), *places, "audit", "--once", *options]
+
+
+def compare_process(host: BigHost, floor: Callable[[], float], folder: Path, rounds: int, *options: str) -> None:
+    """Print what a process of `audit --once` costs in the steady state, beyond what it costs without a guest."""
+    whole = audit_command(host, host.uri, folder / "state-of-processes", *options)
+    empty = audit_command(host, make_libvirt(folder / "no-guests", []), folder / "state-of-none", *options)
+    for command in (whole, empty):
+        cold_start(command)
+    times = [(floor(), cold_start(whole), cold_start(empty)) for _ in range(rounds)]
+    spent, start = (statistics.median(column) for column in list(zip(*times, strict=True))[1:])
+    ratio = statistics.median((mine - bare) / least for least, mine, bare in times)
+    name = " ".join(["audit --once", *options])
+    print(f"process of `{name}`  {spent * 1000:.1f} ms CPU, {start * 1000:.1f} ms of it without a guest")
+    print(f"ratio without the start    {ratio:8.2f}        {verdict(ratio, 2.2)}")
+
+
 def main() -> None:
-    """Run both comparisons."""
+    """Run all comparisons."""
     parser = argparse.ArgumentParser(description="What one audit pass costs beside the syscall floor.")
     parser.add_argument("--guests", type=int, default=100)
     parser.add_argument("--devices", type=int, default=8)
     parser.add_argument("--vectors", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="irqaffinity-benchmark-", dir=TMPFS) as folder:
-        compare_pass(options, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="irqaffinity-benchmark-", dir=TMPFS) as name:
+        folder = Path(name)
+        host = BigHost(folder, options.guests, options.devices, options.vectors)
+        command = [str(compile_floor(folder)), str(host.tree.proc), str(FIRST_IRQ), str(host.irqs)]
+
+        def floor() -> float:
+            return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+        print(
+            f"{options.guests} guests x {options.devices} devices x {options.vectors} vectors = {host.irqs} interrupts"
+        )
+        compare_pass(host, floor, options.rounds)
+        compare_kept(os.fsencode(host.tree.proc), range(FIRST_IRQ, FIRST_IRQ + host.irqs), floor, options.rounds)
+        for output in ((), ("-f", "json")):
+            compare_process(host, floor, folder, options.rounds, *output)
     compare_cold_starts(options.rounds)
 
 

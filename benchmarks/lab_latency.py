@@ -15,6 +15,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from figures import quantiles, verdict
+
 from tests.lab import parts
 from tests.lab.inside import births, guests, host, program
 from tests.lab.machine import booted
@@ -25,6 +27,11 @@ PINS, TARGET = [5, 6], frozenset({5, 6})
 DEVICES = [VF0, VF1, NIC0]
 FIRST = 0.1
 """Seconds after its birth in which it is asked where an interrupt was routed."""
+
+NAMES = "p50", "p99", "first 100 ms on a foreign CPU"
+UNITS = "ms", "ms", "%"
+GOALS = 10.0, 40.0, 10.0
+"""With the kernel's trace events."""
 
 
 def waits(born: list[Any]) -> list[float]:
@@ -51,15 +58,16 @@ def measure(node: Node, source: str) -> list[float]:
 
 def show(source: str, seconds: list[float]) -> None:
     """Print the quantiles, and how much of its first 100 ms an interrupt spent on a CPU that is not its guest's."""
-    ordered = sorted(seconds)
-    half, most = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99))
+    half, most = quantiles(seconds)
     foreign = sum(min(each, FIRST) for each in seconds) / (FIRST * len(seconds))
-    print(f"{source:<6} {len(seconds):>6} {half * 1000:>9.2f} ms {most * 1000:>9.2f} ms {foreign:>12.1%}", flush=True)
+    print(f"{source}: {len(seconds)} births", flush=True)
+    for what, value, unit, goal in zip(NAMES, (half * 1000, most * 1000, foreign * 100), UNITS, GOALS, strict=True):
+        aim = verdict(value, goal) if source == "trace" else ""
+        print(f"  {what:<32} {value:9.2f} {unit:<4} {aim}".rstrip(), flush=True)
 
 
 def main() -> None:
     """Boot, measure both, and print."""
-    print("source births       p50          p99     first 100 ms on a foreign CPU")
     with booted() as machine:
         machine.call(host.prepare)
         node = Node(machine)

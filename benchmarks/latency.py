@@ -14,8 +14,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
-from irqaffinity.demo.tree import HostTree
+from figures import quantiles
+
+from tests.fakes.domains import domain, hostdev, make_libvirt, nova_metadata
+from tests.fakes.tree import HostTree
 from tests.functional.agent import Agent, ended
 
 SOON, LATE = 200, 50
@@ -57,9 +59,8 @@ def measure(agent: Agent, index: int, number: int) -> float:
 
 def show(what: str, seconds: list[float]) -> None:
     """Print the quantiles."""
-    ordered = sorted(seconds)
-    p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99))
-    print(f"{what:<42} p50 {p50 * 1000:6.1f} ms   p99 {p99 * 1000:6.1f} ms   ({len(ordered)} trials)")
+    p50, p99 = quantiles(seconds)
+    print(f"{what:<42} p50 {p50 * 1000:6.1f} ms   p99 {p99 * 1000:6.1f} ms   ({len(seconds)} trials)")
 
 
 def main() -> None:

@@ -10,20 +10,18 @@ from importlib.metadata import version
 from typing import Any
 
 from irqaffinity.agent.counters import Counters
-from irqaffinity.agent.status import publish
+from irqaffinity.agent.status_file import SCHEMA, publish
 from irqaffinity.agent.systemd import notify
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Worker
 from irqaffinity.conf.load import Settings
 from irqaffinity.listen.link import Link
+from irqaffinity.model.times import PUBLISH
 from irqaffinity.observe.rivals import ADVICE
-from irqaffinity.report.status import SCHEMA, show_time
+from irqaffinity.report.status_report import show_time
 from irqaffinity.state.tolerant import TolerantStore
 
 LOG = logging.getLogger(__name__)
-
-_PUBLISH_EVERY = 10.0
-"""Seconds after which is told again what has not changed; systemd's watchdog lives on it."""
 
 
 class Announcer:
@@ -50,14 +48,14 @@ class Announcer:
             self._is_ready = True
             notify("READY=1")
         shown = (
-            self._counters.total(),
+            self._counters.number_of_notifications(),
             self._view.version,
             tuple(self._worker.settling),
             tuple(link.state for link in self._links.values()),
             self._store.unsaved,
         )
         now = time.monotonic()
-        if shown == self._shown and now - self._published < _PUBLISH_EVERY:
+        if shown == self._shown and now - self._published < PUBLISH:
             return
         self._shown, self._published = shown, now
         notify(f"STATUS={self._one_line()}", *(["WATCHDOG=1"] if is_alive else []))

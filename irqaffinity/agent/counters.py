@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from irqaffinity.listen.clocks import Clocks
+from irqaffinity.model.action import Result
+from irqaffinity.model.verdict import FAILED
 
-LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the histograms, in seconds."""
 
 
@@ -52,13 +54,21 @@ class Counters:
     wake_seconds: Histogram = field(default_factory=Histogram)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def count_birth(self, result: Result, seconds: float) -> None:
+        """Count what was done with an interrupt at its birth, and how long that took."""
+        with self.lock:
+            self.passes["birth", "failed" if result.verdict in FAILED else "done"] += 1
+            if result.was_written:
+                self.writes[result.verdict.value] += 1
+                self.wake_seconds.add(seconds)
+
     def count_notification(self, event: str, outcome: str) -> None:
         """Count a message of the broker."""
         with self.lock:
             self.notifications[event, outcome] += 1
 
-    def total(self) -> int:
-        """Return how many messages were counted, so that a change can be seen."""
+    def number_of_notifications(self) -> int:
+        """Return how many messages of the broker were counted, so that a change can be seen."""
         with self.lock:
             return sum(self.notifications.values())
 

@@ -3,19 +3,20 @@
 
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from irqaffinity.agent.announce import Announcer
+from irqaffinity.agent.births import Births
 from irqaffinity.agent.counters import Counters
-from irqaffinity.agent.status import FRESH, withdraw
+from irqaffinity.agent.status_file import withdraw
 from irqaffinity.agent.systemd import notify
 from irqaffinity.agent.threads import Threads
 from irqaffinity.agent.view import View
-from irqaffinity.agent.worker import Pace, Worker
-from irqaffinity.audit import Auditor
+from irqaffinity.agent.worker import Tunables, Worker
 from irqaffinity.conf.load import ConfigError, Settings
 from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.hypervisor.events import LibvirtEvents
@@ -26,8 +27,10 @@ from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.tracing import instance_name, tracing_folder
 from irqaffinity.listen.uevents import UeventListener
 from irqaffinity.listen.vectors import VectorListener
+from irqaffinity.model.times import FAREWELL, FRESH, LAST_PASS
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
+from irqaffinity.passes.auditor import Auditor
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store
 from irqaffinity.state.tolerant import TolerantStore
@@ -37,11 +40,8 @@ LOG = logging.getLogger(__name__)
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
 _TICK = 1.0
 _INTERRUPTED = 128 + signal.SIGINT
-_FAREWELL = 0.5
-"""Seconds that the kernel is given to remove the trace instance."""
-
-_LAST_PASS = 4.0
-"""Seconds that the pass which runs at SIGTERM may take to its end; 5 is what systemd and its users are promised."""
+_SWITCH = 0.0005
+"""Seconds after which a thread that computes lets another one go on: a birth does not wait for a look to end."""
 
 _FIXED = {"host": "[DEFAULT] host", "proc": "[host] proc", "sys": "[host] sys", "state_path": "[state] path"} | {
     "metrics": "[metrics]",
@@ -74,24 +74,27 @@ class Service:
         self._events = LibvirtEvents(self._queue)
         hypervisor = Hypervisor(settings.libvirt_uri, listener=self._events)
         self._auditor = Auditor(settings.host, root, hypervisor, settings.policy, self._store)
-        self._vectors = VectorListener(self._queue, tracing_folder(settings.sys), instance_name(settings.state_path))
+        births = Births(self._auditor, self._queue, self._counters)
+        tracing, name = tracing_folder(settings.sys), instance_name(settings.state_path)
+        self._vectors = VectorListener(self._queue, births, tracing, name)
         self._worker = Worker(
             self._auditor,
             hypervisor,
             root,
             self._queue,
-            _pace(settings),
+            _tunables(settings),
             self._counters,
             self._view,
-            is_told=lambda: self._vectors.link.state.is_up,
+            hears_births=lambda: self._vectors.link.state.is_up,
         )
-        self._links: dict[str, Link] = {"libvirt": self._worker.link}
+        self._links: dict[str, Link] = {"libvirt": self._worker.libvirt.link}
         self._stop_listener: Callable[[], None] = lambda: None
         self._announcer = Announcer(self._worker, self._counters, self._view, self._store, self._links)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return 0, 130 after SIGINT, 1 when a thread ended with an error."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        sys.setswitchinterval(_SWITCH)
         settings = self._configuration.settings
         if settings.metrics.enabled:
             self._serve_metrics(settings)
@@ -115,9 +118,9 @@ class Service:
         self._stop_listener()
         self._vectors.stop()
         self._worker.stop()
-        worker.join(_LAST_PASS)
+        worker.join(LAST_PASS)
         if vectors is not None:
-            vectors.join(_FAREWELL)
+            vectors.join(FAREWELL)
         withdraw(settings.status_path)
         if self._threads.dead is not None:
             return 1
@@ -173,7 +176,7 @@ class Service:
         """Tell whether every guest was looked at lately; by the monotonic clock, for the other one may jump."""
         audited, interval = self._worker.audited, self._configuration.settings.audit_interval
         is_recent = audited is not None and time.monotonic() - audited < 3 * interval + FRESH
-        return self._is_alive() and is_recent and self._worker.link.state.is_up
+        return self._is_alive() and is_recent and self._worker.libvirt.is_up
 
     def _reconfigure(self) -> None:
         """Take over what may change while the agent runs; a bad configuration changes nothing."""
@@ -189,11 +192,11 @@ class Service:
         kept = {field: getattr(old.settings, field) for field in _FIXED}
         self._configuration = replace(new, settings=replace(new.settings, **kept))
         logging.getLogger().setLevel(logging.DEBUG if new.settings.debug else logging.INFO)
-        self._worker.change_pace(_pace(new.settings))
+        self._worker.tune(_tunables(new.settings))
         if (new.broker, new.settings.notifications) != (old.broker, old.settings.notifications):
             self._listen_to_nova(self._configuration)
         LOG.info("the configuration was read again")
 
 
-def _pace(settings: Settings) -> Pace:
-    return Pace(settings.policy, settings.audit_interval, settings.settle_boot, settings.libvirt_uri)
+def _tunables(settings: Settings) -> Tunables:
+    return Tunables(settings.policy, settings.audit_interval, settings.settle_boot, settings.libvirt_uri)

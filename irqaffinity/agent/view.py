@@ -2,19 +2,19 @@
 """What the agent knows of the host's interrupts, put together from its passes, for those who ask."""
 
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostFacts
+from irqaffinity.passes.made import Pass
 from irqaffinity.report.document import describe_facts
-from irqaffinity.report.outcome import Outcome
-from irqaffinity.report.status import describe_placement, show_time
+from irqaffinity.report.outcome import Outcome, Part
+from irqaffinity.report.status_report import describe_placement, show_time
 
 
 class View:
-    """The last full pass, with what passes for one guest changed since. For any number of threads.
+    """What the last pass made of each guest. For any number of threads.
 
     `version` grows with each pass that brought something new.
     """
@@ -22,25 +22,27 @@ class View:
     def __init__(self, host: str) -> None:
         self.rivals: tuple[str, ...] = ()
         self.version = 0
+        self._host = host
         self._lock = threading.Lock()
-        self._outcome = Outcome(host, datetime.now(UTC), False, HostFacts(), (), (), ())
-        self._parts: dict[GuestId, Outcome] = {}
+        self._parts: dict[GuestId, Part] = {}
+        self._latest: tuple[datetime, HostFacts] = datetime.now(UTC), HostFacts()
+        self._outcome: Outcome | None = None
         self._audit_time: datetime | None = None
         self._audit_seconds = 0.0
         self._audit_error: str | None = None
         self._pass_error: str | None = None
 
-    def saw(self, outcome: Outcome, guest: GuestId | None, seconds: float) -> None:
-        """Take the outcome of a pass, narrowed to a guest or full, and how long it took."""
+    def saw(self, made: Pass, seconds: float, *, is_full: bool) -> None:
+        """Take a pass, and how long it took."""
         with self._lock:
-            self._pass_error = None
-            self.version += guest is None or any(result.was_written for result in outcome.results)
-            if guest is None:
-                self._outcome, self._audit_time = outcome, outcome.time
-                self._parts.clear()
+            self._pass_error, self._outcome = None, None
+            self._latest = made.time, made.facts
+            self.version += is_full or any(r.was_written for part in made.parts.values() for r in part.results)
+            if is_full:
+                self._parts, self._audit_time = dict(made.parts), made.time
                 self._audit_seconds, self._audit_error = seconds, None
-            else:
-                self._parts[guest] = outcome
+            for uuid, part in made.parts.items():
+                self._put(uuid, part)
 
     def audit_failed(self, error: str) -> None:
         """Note why a full pass could not be made."""
@@ -58,9 +60,8 @@ class View:
     def outcome(self) -> Outcome:
         """Where every interrupt was seen last; put together when somebody asks, for looks are many."""
         with self._lock:
-            for guest, part in self._parts.items():
-                self._outcome = _merge(self._outcome, part, guest)
-            self._parts.clear()
+            if self._outcome is None:
+                self._outcome = Outcome.of(self._parts.values(), self._host, *self._latest)
             return self._outcome
 
     @property
@@ -80,18 +81,8 @@ class View:
         facts = describe_facts(outcome.facts)
         return {"last_audit": audit, "host_facts": facts, "placement": describe_placement(outcome)}
 
-
-def _merge(whole: Outcome, part: Outcome, guest: GuestId) -> Outcome:
-    """Return `whole` with all that concerns a guest, or was given back for it, as in `part`."""
-    replaced = {device.address for device in part.devices} | {
-        device.address for device in whole.devices if device.guest == guest
-    }
-    guests = [plan for plan in whole.guests if plan.uuid != guest]
-    devices = [plan for plan in whole.devices if plan.guest not in (guest, None) or plan.address not in replaced]
-    results = [result for result in whole.results if result.action.owner != guest]
-    return replace(
-        part,
-        guests=sorted([*guests, *part.guests], key=lambda plan: plan.uuid),
-        devices=sorted([*devices, *part.devices], key=lambda plan: (plan.address, plan.guest or "")),
-        results=sorted([*results, *part.results], key=lambda result: result.action.number),
-    )
+    def _put(self, uuid: GuestId, part: Part) -> None:
+        if part == Part(None, (), ()):
+            self._parts.pop(uuid, None)
+        else:
+            self._parts[uuid] = part

@@ -2,12 +2,11 @@
 """When an interrupt is tried again for which no vector was free, or that another program moves again and again."""
 
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import IrqId
-from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import Verdict
 
 FIRST = 60.0
@@ -22,7 +21,7 @@ class _Wait(NamedTuple):
 
 
 class Backoff:
-    """Remembers, while the process lives, which interrupts found the CPUs of their target full, or are fought over."""
+    """Remembers which interrupts of one guest found the CPUs of their target full, or are fought over."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -43,10 +42,9 @@ class Backoff:
         self._fights = {other: wait for other, wait in self._fights.items() if now < wait.until}
         self._fights[irq] = _Wait(target, seconds, now + seconds)
 
-    def lift(self, devices: Container[PciAddress]) -> None:
-        """Take back every `hold` of these devices: their interrupts are new."""
-        if self._fights:
-            self._fights = {irq: wait for irq, wait in self._fights.items() if irq.device not in devices}
+    def lift(self) -> None:
+        """Take back every `hold`: the guest's interrupts may be new."""
+        self._fights.clear()
 
     def failed(self, irq: IrqId, target: CpuSet) -> None:
         """Note that no vector was free: the wait doubles each time."""

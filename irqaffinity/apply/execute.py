@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carries out a plan: what must survive is stored first, then written, then read back."""
+"""Carries out actions: what must survive has been stored first; then it is written, and read back."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import NamedTuple
 
 from irqaffinity.apply.backoff import Backoff
 from irqaffinity.apply.writer import Writer
 from irqaffinity.model.action import Action, Result, find_in_place
-from irqaffinity.model.irq import Interrupt
-from irqaffinity.model.record import Fixed, State
+from irqaffinity.model.irq import Interrupt, IrqId
+from irqaffinity.model.record import Changes, Fixed, Record, State
 from irqaffinity.model.verdict import IrqReason, Verdict
-from irqaffinity.plan.plan import Plan
 from irqaffinity.state.folder import StateError
 
-Save = Callable[[State], None]
+Save = Callable[[Changes], None]
 _HELD = {
     Verdict.NO_VECTOR: IrqReason.BACKOFF.sentence,
     Verdict.PENDING: "another program moves it again and again, so it is put back once a minute",
@@ -22,52 +22,42 @@ _REFUSED_FOR_GOOD = frozenset({Verdict.MANAGED, Verdict.IMMOVABLE})
 _FINAL = _REFUSED_FOR_GOOD | {Verdict.GONE}
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """One result for each action, in their order; and why what was learned on the way could not be stored, if so."""
+class Execution(NamedTuple):
+    """One result for each action, in their order; what was learned on the way; why something could not be stored."""
 
-    results: Sequence[Result]
+    results: tuple[Result, ...]
+    learned: Changes
     unsaved: str | None = None
 
 
-def rehearse(plan: Plan, writer: Writer) -> Execution:
-    """Return what `plan` would do with a writer that only tells; nothing is stored."""
-    return Execution([_carry_out(action, writer, Backoff()) for action in plan.actions])
+def rehearse(actions: Iterable[Action], writer: Writer) -> Execution:
+    """Return what the actions would do with a writer that only tells; nothing is stored."""
+    return Execution(tuple(_carry_out(action, writer, Backoff()) for action in actions), Changes())
 
 
-def execute(plan: Plan, stored: State, save: Save, writer: Writer, backoff: Backoff) -> Execution:
-    """Carry out `plan` and return what became of each action.
+def execute(actions: Iterable[Action], state: State, save: Save, writer: Writer, backoff: Backoff) -> Execution:
+    """Carry out the actions, whose originals `state` has already, and return what became of each.
 
-    The state is saved before the first write, all originals in it, if it differs from what is `stored`; and after
-    the last one if the writes taught something that the next process needs. Raises StateError when the first of
-    these fails: then nothing was written.
+    What was learned is for the caller to store: the next process needs it.
     """
-    if plan.state != stored:
-        save(plan.state)
-    state, results = plan.state, []
+    results: list[Result] = []
     unsaved: str | None = None
-    for action in plan.actions:
+    for action in actions:
         result = _carry_out(action, writer, backoff)
         if result.reborn is not None:
             try:
-                state, result = _meet_again(result, result.reborn, state, save, writer, backoff)
+                result = _meet_again(result, result.reborn, state, save, writer, backoff)
             except StateError as error:
                 message = f"was born again, and what it had before it is moved cannot be stored: {error}"
                 result, unsaved = result._replace(verdict=Verdict.DENIED, message=message), str(error)
         results.append(result)
     backoff.forget(result.action.irq for result in results if result.verdict is not Verdict.NO_VECTOR)
-    learned = learn(state, results)
-    try:
-        if learned != plan.state:
-            save(learned)
-    except StateError as error:
-        unsaved = str(error)
-    return Execution(results, unsaved)
+    return Execution(tuple(results), learn(state, results), unsaved)
 
 
 def _meet_again(
     result: Result, reborn: Interrupt, state: State, save: Save, writer: Writer, backoff: Backoff
-) -> tuple[State, Result]:
+) -> Result:
     """Place an interrupt that was born again before it was written: its original is another one now, stored first.
 
     One that has what was read before shows no sign of another life. What an earlier life had is not given back to a
@@ -76,49 +66,46 @@ def _meet_again(
     """
     action = result.action._replace(current=reborn.smp, effective=reborn.effective)
     if reborn.smp == result.action.current:
-        return state, _carry_out(action, writer, backoff)
+        return _carry_out(action, writer, backoff)
     if action.is_release:
         message = "was born again since it was moved, so there is nothing to give back"
-        return state, result._replace(verdict=Verdict.GONE, message=message)
-    state = _forget_original(state, action)
-    save(state)
-    return state, _carry_out(action, writer, backoff)
+        return result._replace(verdict=Verdict.GONE, message=message)
+    save(Changes(records={action.irq: _in_new_life(state, action)}))
+    return _carry_out(action, writer, backoff)
 
 
-def _forget_original(state: State, action: Action) -> State:
-    """Return `state` with the original of an interrupt as it is in its new life."""
-    of_device = dict(state.records.get(action.device, {}))
-    record = of_device.pop(action.number, None)
-    if record is not None and action.current is not None:
-        original = None if action.current == record.written else action.current
-        of_device[action.number] = replace(record, original=original, previous=None, next_cpu=False)
-    return replace(state, records={**state.records, action.device: of_device})
+def _in_new_life(state: State, action: Action) -> Record | None:
+    """Return the record of an interrupt with the original of its new life."""
+    record = state.records.get(action.device, {}).get(action.number)
+    if record is None or action.current is None:
+        return None
+    original = None if action.current == record.written else action.current
+    return replace(record, original=original, previous=None, next_cpu=False)
 
 
-def learn(state: State, results: Iterable[Result]) -> State:
-    """Return `state` with what the results add to it.
+def learn(state: State, results: Iterable[Result]) -> Changes:
+    """Return what the results add to `state`.
 
     Interrupts that turned out not to be movable lose their record and are remembered by name; one that took another
     CPU than its own keeps that; one that was given back or vanished is forgotten, but not when giving it back failed.
     """
-    lessons = [result for result in results if _teaches(result)]
-    if not lessons:
-        return state
-    records = {device: dict(of_device) for device, of_device in state.records.items()}
-    fixed = dict(state.fixed)
-    for result in lessons:
-        action, number = result.action, result.action.number
-        of_device = records.get(action.device, {})
-        if number not in of_device:
+    records: dict[IrqId, Record | None] = {}
+    fixed: dict[IrqId, Fixed | None] = {}
+    for result in results:
+        action = result.action
+        record = state.records.get(action.device, {}).get(action.number) if _teaches(result) else None
+        if record is None:
             continue
         if result.verdict in _REFUSED_FOR_GOOD and action.foregone is None:
             fixed[action.irq] = Fixed(result.handler or "", result.verdict)
         if result.reason is IrqReason.NEXT_CPU:
-            of_device[number] = replace(of_device[number], written=result.asked, next_cpu=True)
+            taken = replace(record, written=result.asked, next_cpu=True)
+            if taken != record:
+                records[action.irq] = taken
         is_given_back = action.is_release and (result.was_written or result.smp == result.asked)
         if is_given_back or result.verdict in _FINAL:
-            del of_device[number]
-    return replace(state, records={device: kept for device, kept in records.items() if kept}, fixed=fixed)
+            records[action.irq] = None
+    return Changes(records, fixed)
 
 
 def _teaches(result: Result) -> bool:

@@ -10,6 +10,7 @@ import os
 from irqaffinity.agent.service import Configuration, Service
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
+from irqaffinity.conf.broker_process import ask_broker
 from irqaffinity.conf.load import ConfigError
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.lock import AGENT_LOCK, LockTaken, hold
@@ -50,13 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _configure(session: Session, arguments: argparse.Namespace) -> Configuration:
-    """Return the configuration; oslo.messaging is imported only where notifications are listened to."""
+    """Return the configuration; another process is asked for the broker, where there can be one."""
     settings, broker = session.settings, None
-    if settings.notifications.enabled:
-        from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  oslo.messaging is slow to import
-
+    if settings.notifications.enabled and settings.messaging:
         files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config
-        broker = load_broker(files, folders, settings.notifications, nova)
+        broker = ask_broker(files, folders, settings.notifications, nova)
     return Configuration(dataclasses.replace(settings, debug=settings.debug or arguments.debug), broker)
 
 
@@ -67,7 +66,7 @@ def _set_up_log(debug: bool) -> None:
     if os.environ.get("JOURNAL_STREAM"):
         for handler in root.handlers:
             handler.setFormatter(_JournalFormatter())
-    for chatty in ("amqp", "kombu", "pyroute2", "asyncio", "oslo_messaging", "oslo_service"):
+    for chatty in ("amqp", "kombu"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -2,7 +2,6 @@
 """What can be written on the command line."""
 
 import argparse
-import importlib.metadata
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -114,7 +113,15 @@ def _add_commands(commands: "argparse._SubParsersAction[Parser]", common: Parser
     reset.add_argument("--force", action="store_true", help="also while an agent runs")
 
     check = add("check", help="test the configuration, libvirt, the broker and the rights to write")
-    check.add_argument("--health", action="store_true", help="only whether the running agent works; for probes")
+    # It is a module of its own, which imports less: a probe runs it again and again.
+    check.add_argument(
+        "--health",
+        dest="command",
+        action="store_const",
+        const="health",
+        default=argparse.SUPPRESS,
+        help="only whether the running agent works; for probes",
+    )
     add("demo", help="audit a made-up host; needs no root and no libvirt daemon")
 
 
@@ -157,5 +164,7 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, help="show the version and leave")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import importlib.metadata  # noqa: PLC0415  it is slower to import than all the rest
+
         say(f"{PROGRAM} {importlib.metadata.version(PROGRAM)}")
         parser.exit()

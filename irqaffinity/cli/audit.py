@@ -13,6 +13,7 @@ from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.model.target import Narrowing
+from irqaffinity.passes.turns import collector_paused
 from irqaffinity.report.document import render_json
 from irqaffinity.report.outcome import EXIT_FAILED, Outcome
 from irqaffinity.report.table import render_summary, render_table
@@ -27,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     session = Session.open(arguments)
     if arguments.once:
-        return _pass(session, arguments)
+        with collector_paused():
+            return _pass(session, arguments)
     ended = threading.Event()
     received = _end_on_signal(ended)
     while True:

@@ -4,17 +4,19 @@
 import argparse
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from irqaffinity.agent.status import FRESH, NoStatus, age, is_running, read_status
+from irqaffinity.agent.status_file import NoStatus, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
+from irqaffinity.cli.health import look_at_health, tell
 from irqaffinity.cli.main import CommandError
-from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session
+from irqaffinity.conf.broker_process import ask_broker
 from irqaffinity.conf.load import ConfigError, Settings
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
+from irqaffinity.model.finding import Finding
 from irqaffinity.model.text import counted
 from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.rivals import ADVICE, find_rivals, shows_processes
@@ -22,51 +24,36 @@ from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.topology import read_facts, read_topology
 from irqaffinity.state.folder import StateError
 
-
-class Finding(NamedTuple):
-    """One line: what was looked at, whether it is as it has to be, and the fact with the next step."""
-
-    subject: str
-    is_ok: bool
-    text: str
-
-
 _Answer = tuple[bool, str]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one line for each thing that is needed; return 1 when one of them is not as it has to be."""
-    findings = [_look_at_health(Session.read(arguments))] if arguments.health else list(_look(arguments))
-    say(
-        "\n".join(
-            f"{finding.subject:<14} {'ok' if finding.is_ok else 'FAILED':<7} {finding.text}" for finding in findings
-        )
-    )
-    return 0 if all(finding.is_ok for finding in findings) else 1
+    return tell(list(_check_all(arguments)))
 
 
-def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
+def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
     try:
         session = Session.read(arguments)
     except CommandError as error:
         yield Finding("configuration", False, str(error))
         return
     settings = session.settings
-    yield from _look_at_configuration(settings)
-    for subject, look in _LOOKS.items():
+    yield from _check_configuration(settings)
+    for subject, check in _CHECKS.items():
         try:
-            yield Finding(subject, *look(session))
+            yield Finding(subject, *check(session))
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
             yield Finding(subject, False, str(error))
     status = _read_status(session)
     if settings.notifications.enabled:
-        yield from _look_at_broker(session, arguments, status is not None)
+        yield from _check_broker(session, arguments, status is not None)
     if status is not None:
-        yield _look_at_health(session)
-        yield from _look_at_clocks(status)
+        yield look_at_health(settings.status_path)
+        yield from _check_clocks(status)
 
 
-def _look_at_configuration(settings: Settings) -> Iterator[Finding]:
+def _check_configuration(settings: Settings) -> Iterator[Finding]:
     for name in settings.unknown:
         yield Finding("configuration", False, f"{name} is no option: mend or remove it")
     for note in settings.notes:
@@ -77,14 +64,14 @@ def _look_at_configuration(settings: Settings) -> Iterator[Finding]:
         yield Finding("configuration", True, ", ".join([files, *taken]))
 
 
-def _look_at_broker(session: Session, arguments: argparse.Namespace, has_agent: bool) -> Iterator[Finding]:
-    from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  oslo.messaging is slow to import
-    from irqaffinity.listen.broker_check import look_at_broker  # noqa: PLC0415  kombu is not always needed
+def _check_broker(session: Session, arguments: argparse.Namespace, has_agent: bool) -> Iterator[Finding]:
+    from irqaffinity.listen.broker_check import check_broker  # noqa: PLC0415  kombu is not always needed
 
-    settings = session.settings
+    settings, broker = session.settings, None
     try:
-        files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config
-        broker = load_broker(files, folders, settings.notifications, nova)
+        if settings.messaging:
+            files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config
+            broker = ask_broker(files, folders, settings.notifications, nova)
     except ConfigError as error:
         yield Finding("broker", False, str(error))
         return
@@ -92,8 +79,7 @@ def _look_at_broker(session: Session, arguments: argparse.Namespace, has_agent: 
         text = "no transport_url is set: copy nova.conf's, or set enabled = false in [notifications]"
         yield Finding("broker", not has_agent, text)
         return
-    for sight in look_at_broker(broker, settings.host, read_machine_id(), has_agent=has_agent):
-        yield Finding(*sight)
+    yield from check_broker(broker, settings.host, read_machine_id(), has_agent=has_agent)
 
 
 def _read_status(session: Session) -> Mapping[str, Any] | None:
@@ -103,21 +89,7 @@ def _read_status(session: Session) -> Mapping[str, Any] | None:
         return None
 
 
-def _look_at_health(session: Session) -> Finding:
-    """Tell from local state alone whether the agent lives and its worker moves."""
-    try:
-        status = read_status(session.settings.status_path)
-    except NoStatus as error:
-        return Finding("agent", False, str(error))
-    if not is_running(status):
-        return Finding("agent", False, f"the agent, pid {status['pid']}, has died; look at its log, and restart it")
-    seconds = age(status)
-    if seconds > FRESH:
-        return Finding("agent", False, f"the agent has not moved for {seconds:.0f} s: it is stuck; restart it")
-    return Finding("agent", True, f"pid {status['pid']}, alive {seconds:.0f} s ago")
-
-
-def _look_at_clocks(status: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_clocks(status: Mapping[str, Any]) -> Iterator[Finding]:
     """Tell each publisher of masks whose clock the running agent found to be ahead; an older agent does not look."""
     for clock in status.get("clocks_ahead", ()) if is_running(status) else ():
         who, seconds = clock["publisher"], clock["seconds"]
@@ -125,18 +97,18 @@ def _look_at_clocks(status: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("clock", False, text)
 
 
-def _look_at_host(session: Session) -> _Answer:
+def _check_host(session: Session) -> _Answer:
     topology = read_topology(session.root)
     posted = ", posted interrupts" if read_facts(session.root).posted_interrupts else ""
     return True, f"CPUs {topology.online} online, {counted(len(topology.nodes), 'NUMA node')}{posted}"
 
 
-def _look_at_libvirt(session: Session) -> _Answer:
+def _check_libvirt(session: Session) -> _Answer:
     version, domains = session.hypervisor.version(), list(session.hypervisor.active_domains())
     return True, f"{session.hypervisor.shown_uri}, libvirt {version}, {counted(len(domains), 'active guest')}"
 
 
-def _look_at_rights(session: Session) -> _Answer:
+def _check_rights(session: Session) -> _Answer:
     """Open the affinity of an interrupt that is not the kernel's own, and write nothing."""
     root = session.root
     numbers = sorted(int(name) for name in root.list_if_there(f"{root.proc}/irq") if name.isdecimal())
@@ -150,7 +122,7 @@ def _look_at_rights(session: Session) -> _Answer:
     return False, f"{root.affinity_file(number)}: {refusal.strerror}; run as root, with /proc writable"
 
 
-def _look_at_state(session: Session) -> _Answer:
+def _check_state(session: Session) -> _Answer:
     folder = session.folder
     if not os.path.lexists(folder.path):
         parent = os.path.dirname(os.path.abspath(folder.path))
@@ -162,7 +134,7 @@ def _look_at_state(session: Session) -> _Answer:
     return can_write, folder.path if can_write else f"{folder.path} cannot be written: mend its file system"
 
 
-def _look_at_rivals(session: Session) -> _Answer:
+def _check_rivals(session: Session) -> _Answer:
     if not shows_processes(session.root):
         return True, f"not looked for: {session.root.proc} shows no processes; look for {', '.join(ADVICE)} on the host"
     rivals = find_rivals(session.root)
@@ -171,7 +143,7 @@ def _look_at_rivals(session: Session) -> _Answer:
     return False, "; ".join(f"{name} runs: {ADVICE[name]}" for name in rivals)
 
 
-def _look_at_vectors(session: Session) -> _Answer:
+def _check_vectors(session: Session) -> _Answer:
     source = session.settings.vectors_source
     if source == "poll":
         return True, "poll: new interrupts are polled for, as [vectors] source says"
@@ -182,11 +154,11 @@ def _look_at_vectors(session: Session) -> _Answer:
     return True, "trace: the kernel tells of each new interrupt"
 
 
-_LOOKS: Mapping[str, Callable[[Session], _Answer]] = {
-    "host": _look_at_host,
-    "libvirt": _look_at_libvirt,
-    "rights": _look_at_rights,
-    "state": _look_at_state,
-    "vectors": _look_at_vectors,
-    "rivals": _look_at_rivals,
+_CHECKS: Mapping[str, Callable[[Session], _Answer]] = {
+    "host": _check_host,
+    "libvirt": _check_libvirt,
+    "rights": _check_rights,
+    "state": _check_state,
+    "vectors": _check_vectors,
+    "rivals": _check_rivals,
 }

@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from irqaffinity.audit import Auditor
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import explained
 from irqaffinity.demo.hosts import make_demo_host
 from irqaffinity.hypervisor.connection import Hypervisor
+from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import Policy
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.report.table import render_summary, render_table
@@ -33,8 +33,8 @@ def run(_arguments: argparse.Namespace) -> int:
         with contextlib.closing(Hypervisor(uri)) as hypervisor:
             auditor = Auditor("demo", tree.root, hypervisor, Policy(), MemoryStore())
             first, second = auditor.audit().outcome, auditor.audit().outcome
-    second_told = f"\nA second audit of the same host finds:\n{render_summary(second)}"
-    say("\n".join((_INTRODUCTION, render_table(first), second_told)))
+    again = f"\nA second audit of the same host finds:\n{render_summary(second)}"
+    say("\n".join((_INTRODUCTION, render_table(first), again)))
     return _status(first, second)
 
 

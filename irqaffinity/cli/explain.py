@@ -2,19 +2,20 @@
 """`irqaffinity explain TARGET`."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from irqaffinity.audit import Pass
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.model.guest import Guest, GuestId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.target import Target
 from irqaffinity.observe.find import find_target
+from irqaffinity.observe.meanings import holders
 from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import Details, action_name, devices_of_interrupt, devices_on_line, read_device
-from irqaffinity.plan.plan import judge_vcpus
+from irqaffinity.passes.made import Pass
+from irqaffinity.plan.dedicated import refuse_vcpu
 from irqaffinity.plan.policy import Policy
 from irqaffinity.report.explain import (
     Rule,
@@ -47,7 +48,7 @@ def _explain(target: Target, made: Pass, policy: Policy, root: HostRoot) -> Iter
         yield from _explain_device(target, made, policy, root)
     else:
         yield from _explain_guest(target, made, policy)
-        for address in sorted({claim.address for claim in made.snapshot.claims[target]}):
+        for address in sorted({claim.address for claim in made.guests[target].claims}):
             yield from _explain_device_of(target, address, made, policy)
 
 
@@ -68,37 +69,41 @@ def _explain_interrupt(number: int, made: Pass, policy: Policy, root: HostRoot) 
 
 def _explain_device(address: PciAddress, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:
     """Give the rules of a device and of each guest that has it."""
-    holders = [
-        uuid for uuid, claims in made.snapshot.claims.items() if any(claim.address == address for claim in claims)
-    ]
-    for uuid in sorted(holders):
+    claimants = sorted(holders(made.guests, address))
+    for uuid in claimants:
         yield from _explain_guest(uuid, made, policy)
         yield from _explain_device_of(uuid, address, made, policy)
-    if not holders:
-        known = made.snapshot.devices.get(address)
+    if not claimants:
+        known = made.draft.devices.get(address)
         device = known if known is not None else read_device(root, address, Details())
         released = [result for result in made.outcome.results if result.action.device == address]
-        records = made.plan.state.records.get(address, {})
-        yield from explain_free_device(device, made.snapshot.topology, records, released)
+        handled = made.draft.work.handled.get(address)
+        records = {} if handled is None else handled.records
+        yield from explain_free_device(device, made.frame.topology, records, released)
 
 
 def _explain_guest(uuid: GuestId, made: Pass, policy: Policy) -> Iterator[Rule]:
-    plan = next(plan for plan in made.plan.guests if plan.uuid == uuid)
-    guest = _find_guest(uuid, made)
-    devices = [device for device in made.plan.devices if device.guest == uuid]
-    yield from explain_guest(plan, guest, devices, judge_vcpus(guest, made.snapshot, policy), policy)
+    decision, guest = made.draft.decisions[uuid], _readable(uuid, made)
+    yield from explain_guest(decision.guest, guest, decision.devices, judge_vcpus(guest, made, policy), policy)
 
 
 def _explain_device_of(uuid: GuestId, address: PciAddress, made: Pass, policy: Policy) -> Iterator[Rule]:
-    guest = _find_guest(uuid, made)
+    guest = _readable(uuid, made)
     if guest is None:
         yield from explain_device_of_unreadable(address)
-    for plan in made.plan.devices:
-        if plan.address == address and plan.guest == uuid:
-            device = made.snapshot.devices[address]
-            yield from explain_device(plan, device, guest, made.snapshot.topology, policy)
+    for plan in made.draft.decisions[uuid].devices:
+        if plan.address == address:
+            yield from explain_device(plan, made.draft.devices[address], guest, made.frame.topology, policy)
 
 
-def _find_guest(uuid: GuestId, made: Pass) -> Guest | None:
+def judge_vcpus(guest: Guest | None, made: Pass, policy: Policy) -> Callable[[int], str | None]:
+    """Return what tells of each vCPU of a guest why it is not dedicated, None where it is."""
+    if guest is None:
+        return lambda _vcpu: None
+    return lambda vcpu: refuse_vcpu(guest, vcpu, made.frame.occupancy, policy.dedicated_cpus)
+
+
+def _readable(uuid: GuestId, made: Pass) -> Guest | None:
     """Return what was read of a guest, None when it is not readable."""
-    return next((guest for guest in made.snapshot.guests if guest.uuid == uuid), None)
+    guest = made.guests[uuid].guest
+    return guest if isinstance(guest, Guest) else None

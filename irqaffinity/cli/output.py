@@ -13,8 +13,8 @@ class OutputLost(Exception):
     """
 
     def __init__(self, cause: str, done: str | None, *, is_quiet: bool) -> None:
-        told = "" if done is None else f"; what was done stays: {done}"
-        super().__init__(f"standard output cannot be written ({cause}): mend it, or send it elsewhere{told}")
+        changes = "" if done is None else f"; what was done stays: {done}"
+        super().__init__(f"standard output cannot be written ({cause}): mend it, or send it elsewhere{changes}")
         self.is_quiet = is_quiet
 
 

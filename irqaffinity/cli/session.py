@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from irqaffinity.audit import Auditor
 from irqaffinity.cli.arguments import OVERRIDES
 from irqaffinity.cli.main import CommandError
 from irqaffinity.conf.load import ConfigError, Settings, load
@@ -16,6 +15,7 @@ from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.model.target import UnknownTarget
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot, HostUnreadable
+from irqaffinity.passes.auditor import Auditor
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.store import Store
 

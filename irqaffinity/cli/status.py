@@ -4,11 +4,12 @@
 import argparse
 import json
 
-from irqaffinity.agent.status import FRESH, NoStatus, age, read_status
+from irqaffinity.agent.status_file import NoStatus, age, read_status
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session
-from irqaffinity.report.status import render_status
+from irqaffinity.model.times import FRESH
+from irqaffinity.report.status_report import render_status
 
 
 def run(arguments: argparse.Namespace) -> int:

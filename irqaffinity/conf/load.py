@@ -9,17 +9,19 @@ from typing import Any
 
 from oslo_config import cfg
 
-from irqaffinity.conf.files import PROJECT, ConfigError, Sections, parse, read_files
+from irqaffinity.conf.files import Sections, parse, read_files
 from irqaffinity.conf.names import (
     old_names,
     refuse_slips,
     refuse_slips_of_nova,
+    sets_messaging,
     slips_of_nova,
     unknown_names,
     without_effect,
 )
 from irqaffinity.conf.nova import Options, Taken, take_from_nova
 from irqaffinity.conf.options import list_opts
+from irqaffinity.conf.places import PROJECT, ConfigError
 from irqaffinity.model.text import clean
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
 
@@ -53,7 +55,8 @@ class Settings:
     """The configuration as plain values.
 
     `files` are the ones of ours that were read, and `nova_files` nova.conf's; `unknown` is what in ours is no option,
-    and `notes` are sentences on what does nothing or has another name today.
+    and `notes` are sentences on what does nothing or has another name today. `messaging` tells whether an option of
+    oslo.messaging is set anywhere; where none is, there is no broker to ask for.
     """
 
     host: str
@@ -73,6 +76,7 @@ class Settings:
     nova_files: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    messaging: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,7 @@ def _settings(opened: Opened) -> Settings:
         nova_files=tuple(opened.nova),
         unknown=(*unknown_names(opened.own), *slips_of_nova(opened.nova)),
         notes=(*old_names(opened.nova), *without_effect(opened.own), *without_effect(opened.nova)),
+        messaging=sets_messaging(opened.own) or sets_messaging(opened.nova),
     )
 
 

@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from irqaffinity.conf import known_names
-from irqaffinity.conf.files import ConfigError, Sections
+from irqaffinity.conf.files import Sections
 from irqaffinity.conf.options import list_opts
+from irqaffinity.conf.places import ConfigError
 from irqaffinity.model.text import clean
 
 RABBIT = "oslo_messaging_rabbit"
@@ -32,6 +33,10 @@ OLD_NAMES = {
 Nova's (nova/conf/pci.py), and those of oslo.messaging, of which today's has forgotten some while an older one beside
 Nova may still take them. In our own files they are refused: what `rabbit_use_ssl` does must not depend on a version.
 """
+
+_OF_MESSAGING = "oslo_messaging_"
+_MESSAGING = {("DEFAULT", "transport_url"), ("DEFAULT", "config_source"), *OLD_NAMES}
+"""What tells of a broker outside of oslo.messaging's groups, or may do so."""
 
 _ALIKE = 0.8
 """How much alike two names have to be for one to be a slip of the other (difflib.SequenceMatcher.ratio)."""
@@ -145,6 +150,19 @@ def without_effect(sections: Sections) -> Iterator[str]:
         for name, values in section.get(RABBIT, {}).items():
             if name in _WITHOUT_EFFECT and _says_something(name, values[-1]):
                 yield f"{Entry(path, RABBIT, name)} has no effect: {_WITHOUT_EFFECT[name]}"
+
+
+def sets_messaging(sections: Sections) -> bool:
+    """Tell whether a file or the environment sets an option of oslo.messaging under any of its names, to any value.
+
+    It is told too where `config_source` names files elsewhere, which are not among `sections`.
+    """
+    places = {(group, name) for section in sections.values() for group, names in section.items() for name in names}
+    for variable in os.environ:
+        group, _, name = variable.removeprefix("OS_").partition("__")
+        if variable.startswith("OS_"):
+            places.add((group if group == "DEFAULT" else group.lower(), name.lower()))
+    return any(group.startswith(_OF_MESSAGING) or (group, name) in _MESSAGING for group, name in places)
 
 
 def _says_something(name: str, value: str) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 
 from oslo_config import cfg
 
-from irqaffinity.conf.files import ConfigError, Sections
+from irqaffinity.conf.files import Sections
 from irqaffinity.conf.names import NOTIFICATIONS, OLD_NAMES, Entry
+from irqaffinity.conf.places import ConfigError
 from irqaffinity.model.text import clean
 
 _TAKEN = frozenset({("DEFAULT", "host"), ("DEFAULT", "transport_url"), ("pci", "device_spec")})

@@ -3,6 +3,7 @@
 
 from oslo_config import cfg
 
+from irqaffinity.conf.status_path import DEFAULT
 from irqaffinity.conf.types import FolderPath
 
 GROUP = "status"
@@ -10,7 +11,7 @@ OPTS = [
     cfg.Opt(
         "path",
         type=FolderPath(),
-        default="/run/irqaffinity/status.json",
+        default=DEFAULT,
         help="The file that the agent publishes its status in, for irqaffinity status and check. Every user may read "
         "it; it holds no secret.",
     ),

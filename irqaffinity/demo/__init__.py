@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds hosts and domains that exist on paper only: for `irqaffinity demo`, the tests and the benchmarks."""
+"""The made-up host of `irqaffinity demo`: a tree of files, and domains of libvirt's own test driver."""

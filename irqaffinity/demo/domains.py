@@ -20,55 +20,28 @@ def hostdev(address: str) -> str:
     )
 
 
-def nova_metadata(
-    flavor: str,
-    extra_specs: Mapping[str, str] | None = None,
-    namespace: str = NOVA_1_1,
-    *,
-    properties: Mapping[str, str] | None = None,
-    name: str | None = None,
-) -> str:
-    """Return Nova's metadata; a Nova before 32.0 writes neither `extra_specs` nor the image's `properties`.
-
-    `name` is the display name of the instance. (nova/virt/libvirt/config.py, LibvirtConfigGuestMetaNovaInstance.)
-    """
-    title = "" if name is None else f"<nova:name>{escape(name)}</nova:name>"
-    specs = "" if extra_specs is None else _values("extraSpecs", "extraSpec", extra_specs)
-    image = "" if properties is None else _values("properties", "property", properties)
+def nova_metadata(flavor: str, extra_specs: Mapping[str, str]) -> str:
+    """Return Nova's metadata (nova/virt/libvirt/config.py, LibvirtConfigGuestMetaNovaInstance)."""
+    specs = "".join(
+        f"<nova:extraSpec name={quoteattr(name)}>{escape(value)}</nova:extraSpec>"
+        for name, value in extra_specs.items()
+    )
     return (
-        f"<metadata><nova:instance xmlns:nova={quoteattr(namespace)}>{title}"
-        f"<nova:flavor name={quoteattr(flavor)}>{specs}</nova:flavor>"
-        + (image and f'<nova:image uuid="">{image}</nova:image>')
-        + "</nova:instance></metadata>"
+        f"<metadata><nova:instance xmlns:nova={quoteattr(NOVA_1_1)}><nova:flavor name={quoteattr(flavor)}>"
+        f"<nova:extraSpecs>{specs}</nova:extraSpecs></nova:flavor></nova:instance></metadata>"
     )
 
 
-def _values(element: str, item: str, values: Mapping[str, str]) -> str:
-    items = "".join(
-        f"<nova:{item} name={quoteattr(name)}>{escape(value)}</nova:{item}>" for name, value in values.items()
-    )
-    return f"<nova:{element}>{items}</nova:{element}>"
-
-
-def domain(
-    name: str,
-    uuid: str,
-    pins: Sequence[str],
-    devices: Iterable[str] = (),
-    *,
-    metadata: str = "",
-    cputune: str = "",
-    kind: str = "test",
-) -> str:
+def domain(name: str, uuid: str, pins: Sequence[str], devices: Iterable[str], metadata: str) -> str:
     """Return a domain with one vCPU for each of `pins` (a CPU list; empty for no pin of its own).
 
-    `devices` are elements of `<devices>`, `cputune` further ones of `<cputune>`, `metadata` the whole element.
+    `devices` are elements of `<devices>`, `metadata` the whole element.
     """
     vcpupins = "".join(f"<vcpupin vcpu='{vcpu}' cpuset='{cpus}'/>" for vcpu, cpus in enumerate(pins) if cpus)
     return (
-        f"<domain type='{kind}' id='1'><name>{escape(name)}</name><uuid>{uuid}</uuid>{metadata}"
+        f"<domain type='test' id='1'><name>{escape(name)}</name><uuid>{uuid}</uuid>{metadata}"
         f"<memory unit='MiB'>64</memory><vcpu placement='static'>{len(pins)}</vcpu>"
-        f"<cputune>{vcpupins}{cputune}</cputune><os><type arch='x86_64'>hvm</type></os>"
+        f"<cputune>{vcpupins}</cputune><os><type arch='x86_64'>hvm</type></os>"
         f"<devices>{''.join(devices)}</devices></domain>"
     )
 

@@ -45,68 +45,33 @@ class HostTree:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(os.path.relpath(target, path.parent))
 
-    def add_device(
-        self,
-        address: str,
-        node: int | None,
-        driver: str | None = "vfio-pci",
-        *,
-        vendor: str = "0x8086",
-        product: str = "0x10ed",
-        parent: str | None = None,
-        line: int = 0,
-    ) -> Path:
-        """Add a PCI function and return its folder; `parent` makes it virtual, `line` is its INTx interrupt."""
-        folder = self.device_folder(address)
-        facts = {"vendor": vendor, "device": product, "irq": str(line)}
-        if node is not None:
-            facts["numa_node"] = str(node)
-        for name, text in facts.items():
-            self.put(folder / name, text)
-        if driver is not None:
-            self.link(folder / "driver", self.sys / "bus/pci/drivers" / driver)
-        if parent is not None:
-            self.link(folder / "physfn", self.device_folder(parent))
-        self.link(self.sys / "bus/pci/devices" / address, folder)
-        return folder
-
     def device_folder(self, address: str) -> Path:
         """Return the real folder of a PCI function."""
         return self._pci / str(PciAddress.parse(address))
 
-    def add_vectors(self, address: str, numbers: Sequence[int], cpus: str, effective: str | None = None) -> None:
+    def driver_folder(self, driver: str) -> Path:
+        """Return the folder of a driver of PCI functions."""
+        return self.sys / "bus/pci/drivers" / driver
+
+    def add_device(self, address: str, node: int) -> Path:
+        """Add a virtual function that vfio-pci drives, and return its folder."""
+        files = {"vendor": "0x8086", "device": "0x10ed", "irq": "0", "numa_node": str(node)}
+        return self.add_function(address, files, {"driver": self.driver_folder("vfio-pci")})
+
+    def add_function(self, address: str, files: Mapping[str, str], links: Mapping[str, Path]) -> Path:
+        """Add a PCI function of these files and links, and return its folder; sysfs lists it when all are there."""
+        folder = self.device_folder(address)
+        for name, text in files.items():
+            self.put(folder / name, text)
+        for name, target in links.items():
+            self.link(folder / name, target)
+        self.link(self.sys / "bus/pci/devices" / address, folder)
+        return folder
+
+    def add_vectors(self, address: str, numbers: Sequence[int], cpus: str) -> None:
         """Give a device MSI-X interrupts as vfio names them, all with the same affinity."""
         for index, number in enumerate(numbers):
             self.put(self.device_folder(address) / f"msi_irqs/{number}", "msix")
-            self.add_interrupt(number, cpus, effective, action=f"vfio-msix[{index}]({address})", hwirq=index)
-
-    def add_interrupt(
-        self, number: int, cpus: str, effective: str | None = None, *, action: str = "", hwirq: int | None = None
-    ) -> None:
-        """Add an interrupt that no device lists yet; without `effective` it has no such file, as on some kernels."""
-        folder = self.proc / f"irq/{number}"
-        self.put(folder / "smp_affinity_list", cpus)
-        if effective is not None:
-            self.put(folder / "effective_affinity_list", effective)
-        self.put(self.sys / f"kernel/irq/{number}/actions", action)
-        if hwirq is not None:
-            self.put(self.sys / f"kernel/irq/{number}/hwirq", str(hwirq))
-
-    def add_netdev(self, name: str, address: str) -> None:
-        """Add a network interface that stands on a PCI function."""
-        folder = self.device_folder(address) / "net" / name
-        folder.mkdir(parents=True)
-        self.link(folder / "device", self.device_folder(address))
-        self.link(self.sys / "class/net" / name, folder)
-
-    def add_vdpa(self, name: str, vhost: str, address: str) -> None:
-        """Add a vdpa device of a PCI function and its character device."""
-        folder = self.device_folder(address) / name
-        (folder / vhost).mkdir(parents=True)
-        self.link(self.sys / "bus/vdpa/devices" / name, folder)
-
-    def add_mdev(self, uuid: str, address: str) -> None:
-        """Add a mediated device of a PCI function."""
-        folder = self.device_folder(address) / uuid
-        folder.mkdir(parents=True)
-        self.link(self.sys / "bus/mdev/devices" / uuid, folder)
+            self.put(self.proc / f"irq/{number}/smp_affinity_list", cpus)
+            self.put(self.sys / f"kernel/irq/{number}/actions", f"vfio-msix[{index}]({address})")
+            self.put(self.sys / f"kernel/irq/{number}/hwirq", str(index))

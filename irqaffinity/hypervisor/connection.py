@@ -4,6 +4,7 @@
 import contextlib
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -11,12 +12,10 @@ import libvirt
 
 from irqaffinity.hypervisor.calls import CallThread
 from irqaffinity.model.text import clean
+from irqaffinity.model.times import CALL
 from irqaffinity.observe.domain import Domain
 
 T = TypeVar("T")
-
-DEADLINE = 10.0
-"""Seconds that one call may take; a daemon stuck on one guest answers keepalives and would never be cut."""
 
 _ABANDONED_AT_MOST = 2
 _USERINFO = re.compile(r"//(.*@)")
@@ -47,15 +46,19 @@ class Deaf:
 
 
 class Hypervisor:
-    """One read-only connection, opened when it is first needed and again after it broke."""
+    """One read-only connection, opened when it is first needed and again after it broke. For any number of threads.
 
-    def __init__(self, uri: str, deadline: float = DEADLINE, listener: Listener = Deaf()) -> None:
+    Each call has a deadline: a daemon stuck on one guest answers keepalives and would never be cut.
+    """
+
+    def __init__(self, uri: str, deadline: float = CALL, listener: Listener = Deaf()) -> None:
         self._uri = uri
         self._deadline = deadline
         self._listener = listener
         self._connection: Any = None
         self._thread: CallThread | None = None
         self._abandoned: list[CallThread] = []
+        self._lock = threading.RLock()
         self.on_answer: Callable[[], None] = lambda: None
         """Called after each call, answered or not: a pass over many guests takes long, but it moves."""
 
@@ -102,16 +105,18 @@ class Hypervisor:
 
     def move(self, uri: str) -> None:
         """Ask another libvirt from now on."""
-        if uri != self._uri:
-            self.close()
-            self._uri = uri
+        with self._lock:
+            if uri != self._uri:
+                self.close()
+                self._uri = uri
 
     def close(self) -> None:
         """Close the connection, if there is one that still answers."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(LibvirtUnreachable, libvirt.libvirtError):
-                self._ask(functools.partial(_close, connection, self._listener))
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                with contextlib.suppress(LibvirtUnreachable, libvirt.libvirtError):
+                    self._ask(functools.partial(_close, connection, self._listener))
 
     def _redacted(self, text: str) -> str:
         """Return `text`, which may repeat the URI, without the credentials of the URI."""
@@ -142,6 +147,10 @@ class Hypervisor:
             return None
 
     def _on_connection(self, call: Callable[[Any], T]) -> T:
+        with self._lock:
+            return self._on_the_one_connection(call)
+
+    def _on_the_one_connection(self, call: Callable[[Any], T]) -> T:
         try:
             if self._connection is not None and not self._ask(self._connection.isAlive):
                 self.close()
@@ -157,6 +166,10 @@ class Hypervisor:
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Return what `call` returns on the thread that talks to libvirt; give up thread and connection when stuck."""
+        with self._lock:
+            return self._ask_alone(call)
+
+    def _ask_alone(self, call: Callable[[], T]) -> T:
         if self.is_stuck:
             raise LibvirtUnreachable(f"libvirt at {self.shown_uri} has stopped answering; restart its daemon")
         if self._thread is None:

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at the broker once: is it there, is Nova there, does somebody read what Nova writes."""
+"""Checks the broker once: is it there, is Nova there, does somebody read what Nova writes."""
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import amqp
 import amqp.exceptions
 
 from irqaffinity.listen.broker import Broker
 from irqaffinity.listen.notifications import FAILURES, connect, explain, queue_name
+from irqaffinity.model.finding import Finding
 
 NOVA_CONF = (
     "set driver = messagingv2 in [oslo_messaging_notifications] and notification_format = versioned (or both) in "
@@ -17,15 +18,7 @@ NOVA_CONF = (
 )
 
 
-class Sight(NamedTuple):
-    """One thing that was looked at: whether it is as it has to be, and the fact with the next step."""
-
-    subject: str
-    is_ok: bool
-    text: str
-
-
-def look_at_broker(broker: Broker, host: str, machine_id: str, *, has_agent: bool) -> Iterator[Sight]:
+def check_broker(broker: Broker, host: str, machine_id: str, *, has_agent: bool) -> Iterator[Finding]:
     """Give what is found on the first node of the broker that answers; nothing is made or changed."""
     refusals = []
     for node in broker.hosts:
@@ -35,47 +28,47 @@ def look_at_broker(broker: Broker, host: str, machine_id: str, *, has_agent: boo
             except FAILURES as error:
                 refusals.append(f"{node}: {explain(error, broker.exchange)}")
                 continue
-            yield Sight("broker", True, f"{node} answers")
-            yield from _look_inside(connection, broker, queue_name(host, machine_id), has_agent)
+            yield Finding("broker", True, f"{node} answers")
+            yield from _check_inside(connection, broker, queue_name(host, machine_id), has_agent)
             return
-    yield Sight("broker", False, "; ".join(refusals))
+    yield Finding("broker", False, "; ".join(refusals))
 
 
-def _look_inside(connection: Any, broker: Broker, queue: str, has_agent: bool) -> Iterator[Sight]:
+def _check_inside(connection: Any, broker: Broker, queue: str, has_agent: bool) -> Iterator[Finding]:
     refusal = _refusal(connection, lambda channel: channel.exchange_declare(broker.exchange, "topic", passive=True))
     if refusal is not None:
-        yield Sight("exchange", False, explain(refusal, broker.exchange))
+        yield Finding("exchange", False, explain(refusal, broker.exchange))
         return
-    yield Sight("exchange", True, f"{broker.exchange} is there")
+    yield Finding("exchange", True, f"{broker.exchange} is there")
     refusal = _refusal(connection, lambda channel: channel.queue_declare(queue, passive=True))
     if refusal is None:
-        yield Sight("queue", True, f"{queue} is there")
+        yield Finding("queue", True, f"{queue} is there")
     elif has_agent:
-        yield Sight("queue", False, f"{queue} is not there: {explain(refusal, broker.exchange)}")
+        yield Finding("queue", False, f"{queue} is not there: {explain(refusal, broker.exchange)}")
     else:
-        yield Sight("queue", True, f"{queue} will be made by the agent")
+        yield Finding("queue", True, f"{queue} will be made by the agent")
     for key in broker.routing_keys:
         if key.endswith(".info"):
-            yield _look_at_publisher(connection, key)
+            yield _check_publisher(connection, key)
 
 
-def _look_at_publisher(connection: Any, key: str) -> Sight:
-    """Look at the queue that Nova's notifier itself declares for a topic, and that nobody else limits."""
+def _check_publisher(connection: Any, key: str) -> Finding:
+    """Check the queue that Nova's notifier itself declares for a topic, and that nobody else limits."""
     channel = connection.channel()
     try:
         found = channel.queue_declare(key, passive=True)
     except amqp.exceptions.NotFound:
-        return Sight("nova", False, f"Nova has sent nothing to {key} yet: {NOVA_CONF}")
+        return Finding("nova", False, f"Nova has sent nothing to {key} yet: {NOVA_CONF}")
     except amqp.exceptions.AccessRefused:
-        return Sight("nova", True, f"{key}: this user may not look at Nova's own queue")
+        return Finding("nova", True, f"{key}: this user may not look at Nova's own queue")
     if found.consumer_count == 0 and found.message_count:
-        return Sight(
+        return Finding(
             "nova",
             False,
             f"{found.message_count} messages wait in Nova's own queue {key}, which nobody reads and which never ends: "
             "set the policy in etc/rabbitmq, or read it",
         )
-    return Sight("nova", True, f"Nova sends to {key}")
+    return Finding("nova", True, f"Nova sends to {key}")
 
 
 def _refusal(connection: Any, ask: Callable[[Any], object]) -> BaseException | None:

@@ -42,7 +42,7 @@ class Clocks:
         self._clock = clock
         self._lock = threading.Lock()
         self._ahead: dict[str, Ahead] = {}
-        self._told: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
 
     @property
     def ahead(self) -> list[Ahead]:
@@ -61,15 +61,15 @@ class Clocks:
                 return
             self.count += 1
             now = self._clock()
-            self._told = {name: told for name, told in self._told.items() if now - told < _HOUR}
-            is_known = publisher in self._told
-            if not is_known and len(self._told) >= MOST:
+            self._logged = {name: at for name, at in self._logged.items() if now - at < _HOUR}
+            is_known = publisher in self._logged
+            if not is_known and len(self._logged) >= MOST:
                 return
             found = self._ahead[publisher] = Ahead(publisher, int(specs.ahead.total_seconds()), arrived)
             while len(self._ahead) > MOST:
                 del self._ahead[next(iter(self._ahead))]
             if not is_known:
-                self._told[publisher] = now
+                self._logged[publisher] = now
                 LOG.warning(
                     "the clock of %s is %d s ahead of this host's: set right the one that is wrong",
                     publisher,

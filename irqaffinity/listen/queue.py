@@ -11,7 +11,7 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs
 
 MOST = 4096
-"""Guests, devices and interrupts that are kept apart; beyond it a full pass is the cheaper answer."""
+"""Guests and devices that are kept apart; beyond it a full pass is the cheaper answer."""
 
 
 @dataclass(slots=True)
@@ -19,18 +19,19 @@ class Wakes:
     """What has come since the last time.
 
     `everything` asks for a full pass; `guests` and `devices` for a look at these, with the time (of the monotonic
-    clock, in seconds) at which the first wake-up for each came; `vectors` for a look at whoever has the interrupts of
-    these numbers, which were just born. `specs` are extra specs that notifications told.
+    clock, in seconds) at which the first wake-up for each came. Guests in `births` have interrupts that were just born,
+    and those of guests in `placed` have their place, which a look confirms. `specs` are extra specs of notifications.
     """
 
     everything: bool = False
     guests: dict[GuestId, float] = field(default_factory=dict)
     devices: dict[PciAddress, float] = field(default_factory=dict)
-    vectors: dict[int, float] = field(default_factory=dict)
+    births: dict[GuestId, float] = field(default_factory=dict)
+    placed: set[GuestId] = field(default_factory=set)
     specs: dict[GuestId, RememberedSpecs] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.everything or self.guests or self.devices or self.vectors or self.specs)
+        return bool(self.everything or self.guests or self.devices or self.births or self.placed or self.specs)
 
 
 class WakeQueue:
@@ -60,10 +61,16 @@ class WakeQueue:
             self._wakes.devices.setdefault(device, self._clock())
             self._bound()
 
-    def wake_vector(self, number: int) -> None:
-        """Ask for a look at the guest that has the interrupt of this number, if one has it."""
+    def wake_parent(self, guest: GuestId) -> None:
+        """Ask for a look at the guest of an interrupt that was just born."""
         with self._changed:
-            self._wakes.vectors.setdefault(number, self._clock())
+            self._wakes.births.setdefault(guest, self._clock())
+            self._bound()
+
+    def confirm(self, guest: GuestId) -> None:
+        """Ask for a look, before long, at a guest of which an interrupt was just born and placed."""
+        with self._changed:
+            self._wakes.placed.add(guest)
             self._bound()
 
     def tell(self, guest: GuestId, specs: RememberedSpecs) -> None:
@@ -91,6 +98,7 @@ class WakeQueue:
             return taken
 
     def _bound(self) -> None:
-        if len(self._wakes.guests) + len(self._wakes.devices) + len(self._wakes.vectors) > MOST:
+        wakes = self._wakes
+        if len(wakes.guests) + len(wakes.devices) + len(wakes.births) + len(wakes.placed) > MOST:
             self._wakes = Wakes(everything=True, specs=self._wakes.specs)
         self._changed.notify()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private trace instance in which the births of interrupts alone are recorded, and whether it still does that."""
+"""A private trace instance in which births and ends of interrupts alone are recorded, and whether it still does."""
 
 import contextlib
 import errno
@@ -11,8 +11,11 @@ from pathlib import Path
 
 LOG = logging.getLogger(__name__)
 
-EVENT = "events/irq_vectors/vector_activate"
+BIRTH = "events/irq_vectors/vector_activate"
 """Fires in request_irq() with the interrupt's number, just before /proc/irq has it (arch/x86/kernel/apic/vector.c)."""
+
+END = "events/irq_vectors/vector_teardown"
+"""Fires when the kernel frees the interrupt: what has the same number afterwards is another one."""
 
 _FILTER = "reserve==0"
 """The vector is in use from now on; with 1 it is only set aside, at the allocation."""
@@ -25,8 +28,10 @@ _PIDS = ("set_event_pid", "set_event_notrace_pid")
 
 _SETTINGS = (
     "tracing_on",
-    f"{EVENT}/enable",
-    f"{EVENT}/filter",
+    f"{BIRTH}/enable",
+    f"{BIRTH}/filter",
+    f"{END}/enable",
+    f"{END}/filter",
     *_PIDS,
     "tracing_cpumask",
     "trace_options",
@@ -67,12 +72,12 @@ def probe(tracing: str) -> None:
         if not os.access(f"{tracing}/instances", os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         _require_event(tracing)
-        os.close(os.open(f"{tracing}/{EVENT}/enable", os.O_RDONLY | os.O_CLOEXEC))
+        os.close(os.open(f"{tracing}/{BIRTH}/enable", os.O_RDONLY | os.O_CLOEXEC))
 
 
 @contextlib.contextmanager
 def traced(tracing: str, folder: str) -> Iterator[int]:
-    """Give trace_pipe of an instance in which births alone are recorded; remove the instance afterwards."""
+    """Give trace_pipe of an instance in which births and ends alone are recorded; remove the instance afterwards."""
     with contextlib.suppress(OSError):  # an agent that was killed has left it, or somebody has changed it
         os.rmdir(folder)
     with contextlib.suppress(FileExistsError):  # somebody has it open
@@ -96,11 +101,13 @@ def _set_up(tracing: str, folder: str) -> None:
     _write(f"{folder}/events/enable", "0")
     _write(f"{folder}/trace", "")
     _write(f"{folder}/buffer_size_kb", _KILOBYTES_PER_CPU)
-    _write(f"{folder}/{EVENT}/filter", _FILTER)
+    _write(f"{folder}/{BIRTH}/filter", _FILTER)
+    _write(f"{folder}/{END}/filter", "0")
     for name, text in (*(("trace_options", option) for option in _OPTIONS), *((name, "") for name in _PIDS)):
         with contextlib.suppress(OSError):  # older kernels lack some of these
             _write(f"{folder}/{name}", text)
-    _write(f"{folder}/{EVENT}/enable", "1")
+    for event in (END, BIRTH):
+        _write(f"{folder}/{event}/enable", "1")
     _write(f"{folder}/tracing_on", "1")
 
 
@@ -129,7 +136,7 @@ def require_settings(folder: str, armed: Mapping[str, str]) -> None:
 
 
 def _require_event(tracing: str) -> None:
-    if not Path(tracing, EVENT).is_dir():
+    if not Path(tracing, BIRTH).is_dir():
         raise Untraceable("this kernel has no event irq_vectors:vector_activate; only x86 has it")
 
 

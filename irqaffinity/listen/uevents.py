@@ -4,9 +4,9 @@
 import contextlib
 import logging
 import re
+import socket
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.queue import WakeQueue
@@ -20,23 +20,61 @@ _CPU = re.compile(r"/devices/system/cpu/cpu\d+")
 _DEVICE_ACTIONS = frozenset({"add", "remove", "bind", "unbind"})
 _CPU_ACTIONS = frozenset({"online", "offline"})
 
+_NETLINK_KOBJECT_UEVENT = 15
+"""The family of uevents (Linux, include/uapi/linux/netlink.h)."""
 
-def open_kernel_socket() -> Any:
-    """Return a socket that hears the kernel's uevents; raise OSError.
+_KERNEL = (0, 1)
+"""The port that the kernel sends from, and its group; udev's own messages are in group 2."""
 
-    pyroute2 is imported here, in the listener's own thread: it is two fifths of what the agent imports.
+_LARGEST = 8192
+"""Bytes of a message; the kernel makes none of more than 2048 behind its path (UEVENT_BUFFER_SIZE)."""
+
+_SO_RCVBUFFORCE = 33
+"""include/uapi/asm-generic/socket.h; where it has another number the kernel refuses this one."""
+
+_BUFFER = 1 << 20
+"""Bytes that may wait to be read: a card that makes hundreds of virtual functions sends some thousand messages."""
+
+
+def open_kernel_socket() -> socket.socket:
+    """Return a socket that hears the kernel's uevents; raise OSError."""
+    opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_KOBJECT_UEVENT)
+    try:
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+        except OSError:  # it needs CAP_NET_ADMIN; without, the kernel gives what net.core.rmem_max allows
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        opened.bind(_KERNEL)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def receive(opened: socket.socket) -> Iterator[Mapping[str, str]]:
+    """Give the keys and values of each uevent without end; raise OSError, with ENOBUFS when some were lost."""
+    while True:
+        message, sender = opened.recvfrom(_LARGEST)
+        if sender == _KERNEL:
+            yield parse(message)
+
+
+def parse(message: bytes) -> Mapping[str, str]:
+    """Return the keys and values of a message, empty where it is malformed.
+
+    It is `action@devpath` and KEY=VALUE as often as needed, each ended by a zero byte; action and path are there once
+    more as ACTION and DEVPATH (Linux, lib/kobject_uevent.c).
     """
-    from pyroute2.netlink.uevent import MONITOR_GROUP_KERNEL, UeventSocket  # noqa: PLC0415
-
-    socket = UeventSocket()
-    socket.bind(groups=MONITOR_GROUP_KERNEL)
-    return socket
+    head, *fields = message.decode(errors="replace").split("\0")
+    if "@" not in head:
+        return {}
+    return {key: value for key, is_pair, value in (field.partition("=") for field in fields) if is_pair}
 
 
 class UeventListener:
     """One netlink socket after the other. `run` is the life of a thread; it ends with the process."""
 
-    def __init__(self, queue: WakeQueue, open_socket: Callable[[], Any] = open_kernel_socket) -> None:
+    def __init__(self, queue: WakeQueue, open_socket: Callable[[], socket.socket] = open_kernel_socket) -> None:
         self.link = Link("uevents", "the kernel")
         self._wakes = queue
         self._open = open_socket
@@ -54,12 +92,11 @@ class UeventListener:
             time.sleep(next(waits))  # a daemon thread may sleep: nobody waits for its end
 
     def _listen(self) -> None:
-        with contextlib.closing(self._open()) as socket:
+        with contextlib.closing(self._open()) as opened:
             self.link.up("the kernel")
             self._wakes.wake_all()
-            while True:
-                for event in socket.get():
-                    heed(event, self._wakes)
+            for event in receive(opened):
+                heed(event, self._wakes)
 
 
 def heed(event: Mapping[str, str], queue: WakeQueue) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Listens to the kernel's trace events for the birth of an interrupt: its vector is activated (x86 alone)."""
+"""Listens to the kernel's trace events for the births and ends of interrupts (x86 alone)."""
 
 import logging
 import os
@@ -7,7 +7,9 @@ import re
 import select
 import time
 from collections.abc import Mapping
+from typing import Protocol
 
+from irqaffinity.listen.ears import Ears
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.retry import delays
@@ -22,23 +24,34 @@ _STEADY = 60.0
 """Seconds after which an instance was not taken away at once."""
 
 _HOUR = 3600.0
-_LARGEST = 65536
 _BORN = re.compile(r": vector_activate: irq=(\d+) ")
+_ENDED = re.compile(r": vector_teardown: irq=(\d+) ")
 _LOST = re.compile(r"\[LOST (\d+) EVENTS\]")
+
+
+class Hearer(Protocol):
+    """Whom the kernel's news of interrupts concern; called in the listener's thread, in the order of the events."""
+
+    def born(self, number: int) -> None:
+        """Heed that an interrupt's vector is in use from now on, just before /proc/irq has it."""
+
+    def ended(self, number: int) -> None:
+        """Heed that an interrupt is no more: its number may be another's next."""
 
 
 class VectorListener:
     """A private trace instance, read while it has something. `run` is the life of a thread, until `stop`."""
 
-    def __init__(self, queue: WakeQueue, tracing: str, name: str) -> None:
+    def __init__(self, queue: WakeQueue, hearer: Hearer, tracing: str, name: str) -> None:
         """Take where tracefs is, and the name of the instance; only one process may use that name at a time."""
         self.link = Link("vectors", f"{tracing}/instances/{name}")
         self._wakes = queue
+        self._hearer = hearer
         self._tracing = tracing
         self._folder = f"{tracing}/instances/{name}"
         self._stopping = os.eventfd(0, os.EFD_CLOEXEC)
         self._has_lost = False
-        self._told_change: float | None = None
+        self._logged_change: float | None = None
 
     def stop(self) -> None:
         """Let `run` give the instance back and return."""
@@ -73,30 +86,22 @@ class VectorListener:
         poll = select.poll()
         poll.register(pipe, select.POLLIN)
         poll.register(self._stopping, select.POLLIN)
-        checked = time.monotonic()
-        while self._stopping not in (ready := dict(poll.poll(_CHECK_EVERY * 1000))):
-            has_ended = pipe in ready and self._has_ended(pipe)
-            if has_ended or time.monotonic() - checked >= _CHECK_EVERY:
-                require_settings(self._folder, armed)
-                checked = time.monotonic()
-            if has_ended:
-                raise Changed("its trace_pipe has ended")
-
-    def _has_ended(self, pipe: int) -> bool:
-        """Heed what there is to read, and tell whether that was the end, as it is where tracing was switched off."""
-        try:
-            data = os.read(pipe, _LARGEST)
-        except BlockingIOError:
-            return False
-        self._heed(data.decode("utf-8", "replace"))
-        return not data
+        checked, ears = time.monotonic(), Ears(pipe, self._heed)
+        with ears.both():
+            while self._stopping not in dict(poll.poll(_CHECK_EVERY * 1000)):
+                has_ended = ears.has_ended()  # as it has where tracing was switched off
+                if has_ended or time.monotonic() - checked >= _CHECK_EVERY:
+                    require_settings(self._folder, armed)
+                    checked = time.monotonic()
+                if has_ended:
+                    raise Changed("its trace_pipe has ended")
 
     def _tell_change(self, change: Changed) -> None:
         """Tell it, but not again within the hour where somebody changes it again and again."""
         now = time.monotonic()
-        is_news = self._told_change is None or now - self._told_change >= _HOUR
+        is_news = self._logged_change is None or now - self._logged_change >= _HOUR
         if is_news:
-            self._told_change = now
+            self._logged_change = now
         self.link.down(f"somebody changed the trace instance: {change}; it is set up anew", is_news=is_news)
 
     def _waits(self, seconds: float) -> bool:
@@ -105,10 +110,11 @@ class VectorListener:
 
     def _heed(self, text: str) -> None:
         for line in text.splitlines():
-            born, lost = _BORN.search(line), _LOST.search(line)
-            if born is not None:
-                self._wakes.wake_vector(int(born[1]))
-            elif lost is not None:
+            if (born := _BORN.search(line)) is not None:
+                self._hearer.born(int(born[1]))
+            elif (ended := _ENDED.search(line)) is not None:
+                self._hearer.ended(int(ended[1]))
+            elif (lost := _LOST.search(line)) is not None:
                 self._make_up(int(lost[1]))
 
     def _make_up(self, lost: int) -> None:

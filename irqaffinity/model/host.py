@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import ClaimKind, Guest, GuestId, LeftOut, UnreadableGuest
+from irqaffinity.model.guest import ClaimKind, Guest, LeftOut, UnreadableGuest
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
 
@@ -96,24 +96,3 @@ class HostFacts:
 
     posted_interrupts: bool = False
     msi_source: MsiSource = MsiSource.POLL
-
-
-@dataclass(frozen=True, slots=True)
-class HostSnapshot:
-    """All that one plan is made from.
-
-    `claims` are the PCI devices of each guest by uuid, also those last known of unreadable ones; `left_out` is what of
-    a guest's elements leads to none; guests in `unsure` may have more devices. `devices` holds each
-    device of a readable guest and each that the records of the state name; in a snapshot for one guest, only those
-    that are its own. `default_affinity` is where an interrupt goes back to whose origin is not known.
-    """
-
-    topology: Topology
-    guests: tuple[Guest, ...] = ()
-    unreadable: tuple[UnreadableGuest, ...] = ()
-    claims: Mapping[GuestId, tuple[DeviceClaim, ...]] = field(default_factory=dict)
-    left_out: Mapping[GuestId, tuple[LeftOut, ...]] = field(default_factory=dict)
-    unsure: frozenset[GuestId] = frozenset()
-    devices: Mapping[PciAddress, Device] = field(default_factory=dict)
-    default_affinity: CpuSet | None = None
-    facts: HostFacts = HostFacts()

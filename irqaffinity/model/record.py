@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must survive a restart: which interrupts were moved, from where, and what was learned of them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
@@ -93,9 +95,130 @@ Records = Mapping[PciAddress, Mapping[int, Record]]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """All that is stored. `fixed` has the interrupts that turned out not to be movable."""
+class Changes:
+    """Rows of the state that are new or other than before; None for one that goes."""
 
-    records: Records = field(default_factory=dict)
-    fixed: Mapping[IrqId, Fixed] = field(default_factory=dict)
-    extra_specs: Mapping[GuestId, RememberedSpecs] = field(default_factory=dict)
+    records: Mapping[IrqId, Record | None] = field(default_factory=dict)
+    fixed: Mapping[IrqId, Fixed | None] = field(default_factory=dict)
+    extra_specs: Mapping[GuestId, RememberedSpecs | None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.fixed or self.extra_specs)
+
+    def __len__(self) -> int:
+        return len(self.records) + len(self.fixed) + len(self.extra_specs)
+
+    def then(self, later: "Changes") -> "Changes":
+        """Return what both change together, the later where they differ."""
+        return Changes(
+            {**self.records, **later.records},
+            {**self.fixed, **later.fixed},
+            {**self.extra_specs, **later.extra_specs},
+        )
+
+
+class State:
+    """All that is stored. It changes through `apply` alone, at a cost that grows with the changes and not with it.
+
+    `fixed` has the interrupts that turned out not to be movable.
+    """
+
+    def __init__(
+        self,
+        records: Records = MappingProxyType({}),
+        fixed: Mapping[IrqId, Fixed] = MappingProxyType({}),
+        extra_specs: Mapping[GuestId, RememberedSpecs] = MappingProxyType({}),
+    ) -> None:
+        self._records: dict[PciAddress, dict[int, Record]] = {}
+        self._fixed: dict[IrqId, Fixed] = dict(fixed)
+        self._extra_specs: dict[GuestId, RememberedSpecs] = dict(extra_specs)
+        self._owned: dict[GuestId, Counter[PciAddress]] = {}
+        self._marks: dict[PciAddress, object] = {}
+        self._fixed_mark = object()
+        for device, of_device in records.items():
+            if of_device:
+                self._records[device] = dict(of_device)
+            for owner, count in Counter(record.owner for record in of_device.values()).items():
+                self._owned.setdefault(owner, Counter())[device] = count
+
+    @property
+    def records(self) -> Records:
+        """The records by device and number; a device without any is not in it."""
+        return self._records
+
+    @property
+    def fixed(self) -> Mapping[IrqId, Fixed]:
+        """What is known of interrupts that cannot be moved."""
+        return self._fixed
+
+    @property
+    def extra_specs(self) -> Mapping[GuestId, RememberedSpecs]:
+        """What notifications told of guests."""
+        return self._extra_specs
+
+    def devices_of(self, owner: GuestId) -> Collection[PciAddress]:
+        """Return the devices with a record of an owner."""
+        return self._owned.get(owner, {}).keys()
+
+    @property
+    def owners(self) -> Collection[GuestId]:
+        """The owners of all records."""
+        return self._owned.keys()
+
+    def marks(self, devices: Iterable[PciAddress]) -> tuple[object, ...]:
+        """Return objects that are the same ones for as long as nothing changed about these devices."""
+        return (self, self._fixed_mark, *(self._marks.setdefault(device, object()) for device in devices))
+
+    def apply(self, changes: Changes) -> None:
+        """Make the changes."""
+        for device in {irq.device for irq in changes.records}:
+            self._marks.pop(device, None)
+        if changes.fixed:
+            self._fixed_mark = object()
+        for irq, record in changes.records.items():
+            self._remove(irq)
+            if record is not None:
+                self._put(irq, record)
+        _change(self._fixed, changes.fixed)
+        _change(self._extra_specs, changes.extra_specs)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, State):
+            return NotImplemented
+        mine = (self._records, self._fixed, self._extra_specs)
+        return mine == (other._records, other._fixed, other._extra_specs)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def __repr__(self) -> str:
+        return f"State({self._records!r}, {self._fixed!r}, {self._extra_specs!r})"
+
+    def _put(self, irq: IrqId, record: Record) -> None:
+        self._records.setdefault(irq.device, {})[irq.number] = record
+        self._owned.setdefault(record.owner, Counter())[irq.device] += 1
+
+    def _remove(self, irq: IrqId) -> None:
+        of_device = self._records.get(irq.device, {})
+        record = of_device.pop(irq.number, None)
+        if record is None:
+            return
+        if not of_device:
+            del self._records[irq.device]
+        owned = self._owned[record.owner]
+        owned[irq.device] -= 1
+        if not owned[irq.device]:
+            del owned[irq.device]
+        if not owned:
+            del self._owned[record.owner]
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _change(rows: dict[K, V], changes: Mapping[K, V | None]) -> None:
+    for key, value in changes.items():
+        if value is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = value

@@ -9,6 +9,7 @@ class Term(enum.Enum):
     """A word of the report with its sentence. The value is the word that stands in JSON."""
 
     sentence: str
+    __hash__ = object.__hash__  # each member is there once; the hash of enum.Enum is written in Python, and slow
 
     def __new__(cls, word: str, sentence: str) -> Self:
         """Make the member whose value is `word`."""

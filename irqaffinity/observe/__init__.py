@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads libvirt, sysfs and procfs into one snapshot; writes nothing."""
+"""Reads domains, sysfs and procfs; writes nothing."""

@@ -10,7 +10,7 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.target import Target, UnknownTarget
 from irqaffinity.model.text import clean
 from irqaffinity.observe.guests import Seen
-from irqaffinity.observe.readings import holders, netdevs, netdevs_with_mac, parse_mac, parsed, read_target
+from irqaffinity.observe.meanings import holders, netdevs, netdevs_with_mac, parse_mac, parsed, read_target
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import device_folder, devices_of_interrupt
 

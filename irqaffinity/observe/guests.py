@@ -28,24 +28,17 @@ def read_guests(root: HostRoot, domains: Iterable[Domain], before: Seen = Mappin
     }
 
 
-def read_guest(root: HostRoot, uuid: GuestId, domain: Domain | None, before: Seen) -> Seen:
-    """Return the guests of `before` with one of them read anew; without a domain it is gone."""
-    seen = None if domain is None else _look_at(root, domain, before.get(uuid))
-    others = {other: guest for other, guest in before.items() if other != uuid}
-    return others if seen is None else {**others, uuid: seen}
+def read_guest(root: HostRoot, domain: Domain | None, before: SeenGuest | None) -> SeenGuest | None:
+    """Return one guest read anew, None without a domain: then it is gone."""
+    return None if domain is None else _look_at(root, domain, before)
 
 
-def doubt(guests: Seen, device: PciAddress) -> Seen:
-    """Return `guests` with each claim of a device in doubt, for the kernel has told of it since libvirt was asked."""
-    return {
-        uuid: replace(
-            seen,
-            claims=tuple(
-                replace(claim, is_doubted=True) if claim.address == device else claim for claim in seen.claims
-            ),
-        )
-        for uuid, seen in guests.items()
-    }
+def doubt(seen: SeenGuest, device: PciAddress) -> SeenGuest:
+    """Return a guest with its claim of a device in doubt, for the kernel has told of it since libvirt was asked."""
+    if not any(claim.address == device and not claim.is_doubted for claim in seen.claims):
+        return seen
+    claims = (replace(claim, is_doubted=True) if claim.address == device else claim for claim in seen.claims)
+    return replace(seen, claims=tuple(claims))
 
 
 def _look_at(root: HostRoot, domain: Domain, before: SeenGuest | None) -> SeenGuest | None:

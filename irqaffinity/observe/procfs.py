@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads /proc: the affinity of interrupts, and what identifies this boot."""
 
+import contextlib
 import functools
 import os
 import stat
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterator
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import Interrupt
-from irqaffinity.observe.root import PADDING, VANISHED, HostRoot, SystemCalls, read_line
+from irqaffinity.observe.root import PADDING, VANISHED, HostRoot, SystemCalls, read_rest
 
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -23,6 +24,21 @@ def read_interrupt(root: HostRoot, number: int) -> Interrupt | None:
     return next(iter(read_interrupts(root, [number])), None)
 
 
+def read_newborn(root: HostRoot, number: int) -> Interrupt | None:
+    """Return an interrupt without its effective affinity, which nothing depends on yet; None where it is not there."""
+    path = root.affinity_file(number)
+    try:
+        fd = root.calls.open(path, _READ)
+        try:
+            is_writable = root.calls.fstat(fd).st_mode & stat.S_IWUSR != 0
+            smp = _parse(read_rest(root.calls, fd, root.calls.read(fd, _SHORT)))
+        finally:
+            root.calls.close(fd)
+    except OSError as error:
+        return None if error.errno in VANISHED else Interrupt(number, None, None)
+    return Interrupt(number, smp, None, is_writable)
+
+
 def read_interrupts(root: HostRoot, numbers: Collection[int], moved: Container[int] = ()) -> list[Interrupt]:
     """Return those of `numbers` that exist, in their order, with their affinity.
 
@@ -32,55 +48,67 @@ def read_interrupts(root: HostRoot, numbers: Collection[int], moved: Container[i
     """
     if not numbers:
         return []
-    path = f"{root.proc}/irq"
     try:
-        folder = root.calls.open(path, _FOLDER)
+        with opened_interrupts(root) as folder:
+            found = [_read_affinity(root.calls, folder, number, number in moved) for number in numbers]
     except OSError as error:
         if error.errno in VANISHED:
-            root.require(path, _REMEDY)
+            root.require(f"{root.proc}/irq", _REMEDY)
         return [Interrupt(number, None, None) for number in numbers]
+    return [interrupt for interrupt in found if interrupt is not None]
+
+
+@contextlib.contextmanager
+def opened_interrupts(root: HostRoot) -> Iterator[int]:
+    """Give a descriptor of /proc/irq: below it files are found faster; raise OSError."""
+    folder = root.calls.open(f"{root.proc}/irq", _FOLDER)
     try:
-        found = [_read_affinity(root.calls, folder, number, number in moved) for number in numbers]
+        yield folder
     finally:
         root.calls.close(folder)
-    return [interrupt for interrupt in found if interrupt is not None]
 
 
 def _read_affinity(calls: SystemCalls, folder: int, number: int, is_writable: bool) -> Interrupt | None:
     """Read one interrupt: the inner loop of a pass, with paths relative to /proc/irq because these are found faster."""
-    path = f"{number}/"
+    read, close = calls.read, calls.close
     try:
-        fd = calls.open(path + "smp_affinity_list", _READ, dir_fd=folder)
+        fd = calls.open(f"{number}/smp_affinity_list", _READ, dir_fd=folder)
         try:
             is_writable = is_writable or calls.fstat(fd).st_mode & stat.S_IWUSR != 0
-            smp = _parse(read_line(calls, fd, _SHORT))
+            data = read(fd, _SHORT)
+            smp = _parse(data if data[-1:] == b"\n" else read_rest(calls, fd, data))
         finally:
-            calls.close(fd)
+            close(fd)
     except OSError as error:
         return None if error.errno in VANISHED else Interrupt(number, None, None)
     try:
-        fd = calls.open(path + "effective_affinity_list", _READ, dir_fd=folder)
+        fd = calls.open(f"{number}/effective_affinity_list", _READ, dir_fd=folder)
         try:
-            effective = _parse(read_line(calls, fd, _SHORT))
+            data = read(fd, _SHORT)
+            effective = _parse(data if data[-1:] == b"\n" else read_rest(calls, fd, data))
         finally:
-            calls.close(fd)
+            close(fd)
     except OSError:
         effective = None
     return Interrupt(number, smp, effective, is_writable)
 
 
 def read_default_affinity(root: HostRoot) -> CpuSet | None:
-    """Return where new interrupts go, None if unknown (/proc/irq/default_smp_affinity, a hexadecimal mask).
-
-    Every procfs has the file: raises HostUnreadable without it, for there no interrupt could be told from one that is
-    gone.
-    """
-    path = f"{root.proc}/irq/default_smp_affinity"
-    root.require(path, _REMEDY)
+    """Return where new interrupts go, None if unknown (a hexadecimal mask); raise HostUnreadable without the file."""
+    require_interrupts(root)
     try:
-        return CpuSet.from_mask(int(root.read(path).replace(",", ""), 16))
+        return CpuSet.from_mask(int(root.read(_default_affinity_file(root)).replace(",", ""), 16))
     except ValueError:
         return None
+
+
+def require_interrupts(root: HostRoot) -> None:
+    """Raise HostUnreadable without default_smp_affinity, which every procfs has: without it all would count as gone."""
+    root.require(_default_affinity_file(root), _REMEDY)
+
+
+def _default_affinity_file(root: HostRoot) -> str:
+    return f"{root.proc}/irq/default_smp_affinity"
 
 
 def read_boot_id(root: HostRoot) -> str:

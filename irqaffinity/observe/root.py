@@ -58,7 +58,7 @@ class HostRoot:
         """
         fd = self.calls.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return read_line(self.calls, fd, _LARGEST).decode("utf-8", "replace").strip(PADDING)
+            return read_rest(self.calls, fd, self.calls.read(fd, _LARGEST)).decode("utf-8", "replace").strip(PADDING)
         except OSError as error:
             error.filename = path  # read(2) does not know it
             raise
@@ -111,12 +111,11 @@ class HostRoot:
         return True
 
 
-def read_line(calls: SystemCalls, fd: int, length: int) -> bytes:
-    """Return a file of one line, up to its newline or its end; the first read asks for `length` bytes.
+def read_rest(calls: SystemCalls, fd: int, data: bytes) -> bytes:
+    """Return a file of one line, up to its newline or its end, of which `data` was read already.
 
     A read may give less than there is: the kernel gives a long list a page at a time, cut within a number.
     """
-    data = calls.read(fd, length)
     while not data.endswith(b"\n"):
         more = calls.read(fd, _LARGEST)
         if not more:

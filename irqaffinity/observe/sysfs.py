@@ -3,8 +3,8 @@
 
 import os
 import re
-from collections.abc import Collection, Container
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 
 from irqaffinity.model.host import Device
 from irqaffinity.model.irq import Interrupt, parse_irq_number
@@ -29,7 +29,7 @@ def read_device(
     root: HostRoot,
     address: PciAddress,
     details: Details,
-    named: Collection[int] = (),
+    named: Container[int] = (),
     moved: Container[int] = (),
 ) -> Device:
     """Return a PCI function and its interrupts, or, in `trouble`, why they cannot be read.
@@ -49,11 +49,10 @@ def driver_of(root: HostRoot, address: PciAddress) -> str | None:
 
 
 def _read_device(
-    root: HostRoot, address: PciAddress, details: Details, named: Collection[int], moved: Container[int]
+    root: HostRoot, address: PciAddress, details: Details, named: Container[int], moved: Container[int]
 ) -> Device:
-    folder = device_folder(root, address)
     numbers = msi_numbers(root, address)
-    if not numbers and not root.exists(folder):
+    if not numbers and not root.exists(device_folder(root, address)):
         return Device(address, present=False)
     interrupts, shares_line = read_interrupts(root, numbers, moved), False
     if not interrupts:
@@ -62,14 +61,16 @@ def _read_device(
         _with_names(root, seen) if details.vectors or seen.number in named or not seen.writable else seen
         for seen in interrupts
     ]
-    parent = physical_function(root, address)
-    identity = details.identity
+    return replace(read_function(root, address, details), interrupts=tuple(interrupts), shares_line=shares_line)
+
+
+def read_function(root: HostRoot, address: PciAddress, details: Details) -> Device:
+    """Return a PCI function without its interrupts; raise OSError."""
+    folder, parent, identity = device_folder(root, address), physical_function(root, address), details.identity
     return Device(
         address,
         driver=driver_of(root, address),
         numa_node=_integer(root.read_if_there(f"{folder}/numa_node")),
-        interrupts=tuple(interrupts),
-        shares_line=shares_line,
         parent=parent,
         vendor=_identifier(root, f"{folder}/vendor") if identity else "",
         product=_identifier(root, f"{folder}/device") if identity else "",

@@ -1,222 +1,195 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a snapshot of the host to a sorted list of actions."""
+"""From guests as they were seen to actions, in the order of the rules: the guest, its devices, their interrupts."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from irqaffinity.model.action import Action
-from irqaffinity.model.guest import Guest, GuestId
-from irqaffinity.model.host import Device, HostSnapshot
+from irqaffinity.model.guest import GuestId, UnreadableGuest
+from irqaffinity.model.host import Device, SeenGuest
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.record import Fixed, Record, State
-from irqaffinity.plan.dedicated import Occupancy, find_dedicated, refuse_vcpu, survey
+from irqaffinity.model.record import Changes, Fixed, Record, State
+from irqaffinity.plan.dedicated import find_dedicated
 from irqaffinity.plan.distribute import share_out
+from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.guests import GuestPlan, plan_guest, plan_unreadable
 from irqaffinity.plan.place import Handled, place_device
 from irqaffinity.plan.policy import Distribution, Policy, Scope
-from irqaffinity.plan.release import release_device
-from irqaffinity.plan.targets import EXCLUDED_BY_CONFIGURATION, DevicePlan, plan_device
+from irqaffinity.plan.release import Holding, release_device, reset_device
+from irqaffinity.plan.targets import DevicePlan, plan_device
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Guests by uuid, devices by address, actions by number; and the state as it has to be before the first write."""
+class Work:
+    """What a pass has to do, by device, and what it changes in the state before the first write.
 
-    guests: tuple[GuestPlan, ...]
-    devices: tuple[DevicePlan, ...]
-    actions: tuple[Action, ...]
-    state: State
-
-
-def make_plan(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope = Scope()) -> Plan:
-    """Decide the place of every interrupt; of what is outside `scope`, nothing is written, given back or reported.
-
-    The same arguments always give the same plan. Of devices that `snapshot` does not hold, the records stay.
+    `planned` are the devices that a guest of the pass has.
     """
-    guests = {plan.uuid: plan for plan in _plan_guests(snapshot, policy, state, scope)}
-    plans = _plan_devices(snapshot, policy, state, guests)
-    plans_of = defaultdict(list)
-    for plan in plans:
-        plans_of[plan.address].append(plan)
-    ranks = _rank_devices(plans)
-    unknown = snapshot.unsure.union(guest.uuid for guest in snapshot.unreadable)
-    held = {claim.address for uuid in unknown for claim in snapshot.claims.get(uuid, ())}
 
-    def handle(address: PciAddress) -> Handled:
-        device, records, claims = snapshot.devices[address], state.records.get(address, {}), plans_of[address]
-        for plan in claims:
-            if plan.target is not None and plan.guest is not None and scope.covers(plan.guest, address):
-                spread = policy.distribution is Distribution.SPREAD
-                shares = share_out(device.interrupts, plan.order, ranks[address], records) if spread else {}
-                return place_device(device, plan.guest, plan.target, shares, records, state.fixed)
+    handled: Mapping[PciAddress, Handled]
+    changes: Changes
+    planned: frozenset[PciAddress] = frozenset()
 
-        def is_due(record: Record) -> bool:
-            is_ours_to_judge = (
-                scope.covers(record.owner, address) and record.owner not in unknown and address not in held
-            )
-            return is_ours_to_judge and all(_gives_back(plan, guests) for plan in claims)
-
-        return release_device(device, records, is_due, snapshot.default_affinity, snapshot.topology.online)
-
-    return _assemble(
-        snapshot,
-        {address: handle(address) for address in sorted(plans_of.keys() | state.records.keys() & snapshot.devices)},
-        [plan for plan in plans if scope.covers(plan.guest, plan.address)],
-        [plan for plan in guests.values() if _is_reported(plan, plans, scope)],
-        state,
-    )
+    def actions(self) -> Mapping[GuestId, list[Action]]:
+        """Return all actions by the guest that they are or were done for, each guest's by the interrupt's number."""
+        by_owner: dict[GuestId, list[Action]] = defaultdict(list)
+        for action in sorted((action for each in self.handled.values() for action in each.actions), key=_number):
+            by_owner[action.owner].append(action)
+        return by_owner
 
 
-def plan_reset(snapshot: HostSnapshot, state: State) -> Plan:
-    """Give back every interrupt that `state` says was moved, whoever owns it now."""
-
-    def handle(address: PciAddress) -> Handled:
-        device, records = snapshot.devices[address], state.records[address]
-        online = snapshot.topology.online
-        return release_device(device, records, lambda _record: True, snapshot.default_affinity, online)
-
-    return _assemble(snapshot, {address: handle(address) for address in sorted(state.records)}, [], [], state)
+Devices = Mapping[PciAddress, Device]
+"""Devices as they were read, by address."""
 
 
-def _plan_guests(snapshot: HostSnapshot, policy: Policy, state: State, scope: Scope) -> Iterable[GuestPlan]:
-    """Plan the guests that are reported and those that have one of the devices in the snapshot."""
-    occupancy = _survey(snapshot, policy)
-    readable = (
-        plan_guest(
-            guest,
-            find_dedicated(guest, occupancy, policy.dedicated_cpus),
-            snapshot.claims[guest.uuid],
-            snapshot.left_out.get(guest.uuid, ()),
-            policy,
-            state.extra_specs,
-        )
-        for guest in snapshot.guests
-        if scope.guest in (None, guest.uuid)
-        or any(claim.address in snapshot.devices for claim in snapshot.claims[guest.uuid])
-    )
-    unreadable = (plan_unreadable(guest, snapshot.left_out.get(guest.uuid, ())) for guest in snapshot.unreadable)
-    return sorted([*readable, *unreadable], key=lambda plan: plan.uuid)
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided for a guest, for each of its devices that was read (by address), and for what is placed."""
+
+    guest: GuestPlan
+    devices: tuple[DevicePlan, ...]
+    placed: Mapping[PciAddress, Handled]
 
 
-def _survey(snapshot: HostSnapshot, policy: Policy) -> Occupancy:
-    """Return who has which CPU; the pins of a guest that cannot be read count as they were last."""
-    known = [guest.known for guest in snapshot.unreadable if guest.known is not None]
-    return survey([*snapshot.guests, *known], policy.dedicated_cpus)
+def decide(frame: Frame, seen: SeenGuest, devices: Devices, state: State, policy: Policy) -> Decision:
+    """Decide which vCPUs serve a guest, where its devices belong, and what that means for each interrupt.
 
-
-def judge_vcpus(guest: Guest | None, snapshot: HostSnapshot, policy: Policy) -> Callable[[int], str | None]:
-    """Return what tells of each vCPU of `guest` why it is not dedicated, None where it is."""
-    if guest is None:
-        return lambda _vcpu: None
-    occupancy = _survey(snapshot, policy)
-    return lambda vcpu: refuse_vcpu(guest, vcpu, occupancy, policy.dedicated_cpus)
-
-
-def _plan_devices(
-    snapshot: HostSnapshot, policy: Policy, state: State, guests: Mapping[GuestId, GuestPlan]
-) -> Sequence[DevicePlan]:
-    claimants = _claimants(snapshot, state)
-    plans = [
+    The same arguments always give the same decision.
+    """
+    if isinstance(seen.guest, UnreadableGuest):
+        return Decision(plan_unreadable(seen.guest, seen.left_out), (), {})
+    dedication = find_dedicated(seen.guest, frame.occupancy, policy.dedicated_cpus)
+    guest = plan_guest(seen.guest, dedication, seen.claims, seen.left_out, policy, state.extra_specs)
+    plans = tuple(
         plan_device(
             claim,
-            snapshot.devices[claim.address],
+            devices[claim.address],
+            seen.guest,
             guest,
-            guests[guest.uuid],
-            claimants[claim.address],
-            snapshot.topology,
+            claimants_of(frame, claim.address, state),
+            frame.topology,
             policy,
         )
-        for guest in snapshot.guests
-        for claim in snapshot.claims[guest.uuid]
-        if claim.address in snapshot.devices
-    ]
-    return sorted(plans, key=lambda plan: (plan.address, plan.guest or ""))
+        for claim in sorted(seen.claims, key=lambda claim: claim.address)
+        if claim.address in devices
+    )
+    return Decision(guest, plans, dict(_place(seen.guest.uuid, plans, devices, state, policy)))
 
 
-def _claimants(snapshot: HostSnapshot, state: State) -> Mapping[PciAddress, Collection[GuestId]]:
-    """Return the guests of each device. An unreadable one has what it had, and what was moved for it."""
-    claimants: dict[PciAddress, set[GuestId]] = defaultdict(set)
-    for uuid, claims in snapshot.claims.items():
-        for claim in claims:
-            claimants[claim.address].add(uuid)
-    unreadable = {guest.uuid for guest in snapshot.unreadable}
-    for address, records in state.records.items() if unreadable else ():
-        claimants[address] |= unreadable.intersection(record.owner for record in records.values())
-    return claimants
+def claimants_of(frame: Frame, address: PciAddress, state: State) -> frozenset[GuestId]:
+    """Return the guests of a device. One that cannot be read has what it had, and what was moved for it."""
+    claimants = frame.claimants.get(address, frozenset())
+    if not frame.unreadable:
+        return claimants
+    moved_for = {record.owner for record in state.records.get(address, {}).values()}
+    return claimants | (frame.unreadable & moved_for)
 
 
-def _rank_devices(plans: Iterable[DevicePlan]) -> Mapping[PciAddress, int]:
-    """Return the rank by address of each placed device among those of its guest with the same target."""
-    seen: Counter[tuple[object, object]] = Counter()
-    ranks = {}
+def _place(
+    owner: GuestId, plans: Iterable[DevicePlan], devices: Devices, state: State, policy: Policy
+) -> Iterable[tuple[PciAddress, Handled]]:
+    """Give the interrupts of each device that has a target. A device's rank counts those with the same target."""
+    ranks: Counter[object] = Counter()
     for plan in plans:
-        if plan.target is not None:
-            ranks[plan.address] = seen[plan.guest, plan.target]
-            seen[plan.guest, plan.target] += 1
-    return ranks
+        if plan.target is None:
+            continue
+        device, records = devices[plan.address], state.records.get(plan.address, {})
+        is_spread = policy.distribution is Distribution.SPREAD
+        shares = share_out(device.interrupts, plan.order, ranks[plan.target], records) if is_spread else {}
+        ranks[plan.target] += 1
+        yield plan.address, place_device(device, owner, plan.target, shares, records, state.fixed)
 
 
-def _gives_back(plan: DevicePlan, guests: Mapping[GuestId, GuestPlan]) -> bool:
-    """Tell whether a device that a guest still has is no longer to be served."""
-    is_skipped = plan.guest is not None and guests[plan.guest].status.is_skipped
-    return is_skipped or plan.reason in EXCLUDED_BY_CONFIGURATION
-
-
-def _is_reported(guest: GuestPlan, devices: Iterable[DevicePlan], scope: Scope) -> bool:
-    if scope.device is None:
-        return scope.guest in (None, guest.uuid)
-    return any(plan.guest == guest.uuid and scope.covers(plan.guest, plan.address) for plan in devices)
-
-
-def _assemble(
-    snapshot: HostSnapshot,
-    handled: Mapping[PciAddress, Handled],
-    devices: Sequence[DevicePlan],
-    guests: Sequence[GuestPlan],
+def combine(
+    frame: Frame,
+    decisions: Mapping[GuestId, Decision],
+    devices: Devices,
     state: State,
-) -> Plan:
-    listed = {plan.address for plan in devices}
-    released = [
-        DevicePlan(address, None, snapshot.devices[address].numa_node, snapshot.devices[address].driver)
-        for address, device in handled.items()
-        if device.actions and address not in listed
-    ]
-    actions = [action for device in handled.values() for action in device.actions]
-    actions.sort(key=itemgetter(0))
-    after = replace(
-        state,
-        records={
-            **{address: records for address, records in state.records.items() if address not in handled},
-            **{address: device.records for address, device in handled.items() if device.records},
-        },
-        fixed=_still_fixed(snapshot, state.fixed),
-    )
-    return Plan(
-        guests=tuple(guests),
-        devices=tuple(sorted([*devices, *released], key=lambda plan: plan.address)),
-        actions=tuple(actions),
-        state=after,
-    )
+    scope: Scope,
+    unchanged: Collection[GuestId] = (),
+) -> Work:
+    """Return what is to be done with the `devices` that `scope` covers: placed, kept or given back.
 
-
-def _still_fixed(snapshot: HostSnapshot, fixed: Mapping[IrqId, Fixed]) -> Mapping[IrqId, Fixed]:
-    """Return what may still be true of the interrupts that could not be moved: same device, same number, same name.
-
-    Those of a device that no guest has are forgotten.
+    `decisions` has one for each guest that has one of these devices; with what is `unchanged` nothing has to be done.
     """
-    claimed = {claim.address for claims in snapshot.claims.values() for claim in claims} if fixed else set()
+    placed = {
+        address: handled
+        for uuid, decision in decisions.items()
+        if uuid not in unchanged
+        for address, handled in decision.placed.items()
+        if scope.covers(uuid, address)
+    }
+    handled = {**placed, **_release(frame, decisions.values(), devices, state, scope)}
+    planned = frozenset(
+        plan.address
+        for uuid, decision in decisions.items()
+        for plan in decision.devices
+        if scope.covers(uuid, plan.address)
+    )
+    return Work(handled, _changes(frame, handled, devices, state), planned)
+
+
+def _release(
+    frame: Frame, decisions: Iterable[Decision], devices: Devices, state: State, scope: Scope
+) -> Mapping[PciAddress, Handled]:
+    """Return what is to be done with the records of the devices that no guest is placed on."""
+    holdings: dict[PciAddress, list[Holding]] = {}
+    served: set[PciAddress] = set()
+    for decision in decisions:
+        for plan in decision.devices:
+            holdings.setdefault(plan.address, []).append(Holding(decision.guest, plan))
+        served |= decision.placed.keys()
     return {
-        irq: known
-        for irq, known in fixed.items()
-        if ((device := snapshot.devices.get(irq.device)) is None and irq.device in claimed)
-        or (device is not None and _is_still_there(device, irq.number, known))
+        address: release_device(frame, device, state.records[address], holdings.get(address, ()), scope)
+        for address, device in devices.items()
+        if address not in served and address in state.records
     }
 
 
-def _is_still_there(device: Device, number: int, known: Fixed) -> bool:
-    """Tell whether a device still has an interrupt of this number and name, as far as it can be read."""
+def reset(frame: Frame, devices: Devices, state: State) -> Work:
+    """Return what gives back every interrupt that `state` says was moved, whoever owns it now."""
+    handled = {
+        address: reset_device(frame, device, state.records[address])
+        for address, device in devices.items()
+        if address in state.records
+    }
+    return Work(handled, _changes(frame, handled, devices, state))
+
+
+def _changes(frame: Frame, handled: Mapping[PciAddress, Handled], devices: Devices, state: State) -> Changes:
+    return Changes(records_changed(handled, state), _fixed_ended(frame, state.fixed, devices))
+
+
+def records_changed(handled: Mapping[PciAddress, Handled], state: State) -> Mapping[IrqId, Record | None]:
+    """Return the records of these devices that are new or other than in `state`, None for those that go."""
+    changed: dict[IrqId, Record | None] = {}
+    for address, each in handled.items():
+        before = state.records.get(address, {})
+        for number, record in each.records.items():
+            if before.get(number) is not record and before.get(number) != record:
+                changed[IrqId(address, number)] = record
+        for number in before.keys() - each.records.keys():
+            changed[IrqId(address, number)] = None
+    return changed
+
+
+def _fixed_ended(frame: Frame, fixed: Mapping[IrqId, Fixed], devices: Devices) -> Mapping[IrqId, None]:
+    """Return the interrupts of which it is no longer known that they cannot be moved.
+
+    It holds while their device lists the same number and name, as far as it can be read, and a guest has it.
+    """
+    return {irq: None for irq, known in fixed.items() if not _still_holds(frame, irq, known, devices)}
+
+
+def _still_holds(frame: Frame, irq: IrqId, known: Fixed, devices: Devices) -> bool:
+    device = devices.get(irq.device)
+    if device is None:
+        return irq.device in frame.claimants
     listed = ((seen.number, seen.action or "") for seen in device.interrupts)
-    return device.trouble is not None or (number, known.action) in listed
+    return device.trouble is not None or (irq.number, known.action) in listed
+
+
+def _number(action: Action) -> int:
+    return action.number

@@ -1,52 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which interrupts that were moved go back to where they came from."""
+"""When an interrupt that was moved goes back to where it came from: here, and nowhere else.
 
-from collections.abc import Callable, Mapping
+For each record of a device that is not placed, the first line that applies:
+
+====================================================  ========================================================
+the device cannot be read                             the record stays
+the device does not list the number any more          the record goes: that interrupt is gone
+the device has another driver                         the record goes: this is another interrupt
+nobody knows what the record's guest has              the record stays
+a guest has the device of which nobody knows enough   the record stays
+the pass is narrowed to something else                the record stays
+a guest has the device, and is to keep what it has    the record stays
+the interrupt has what somebody else wrote            the record goes, and nothing is written
+otherwise                                             it is given back; the record stays until that has worked
+====================================================  ========================================================
+
+A guest is to keep what it has unless it is skipped, or the configuration excludes the device.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from irqaffinity.model.action import Action
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.host import Device
 from irqaffinity.model.irq import Interrupt, immovable_verdict
 from irqaffinity.model.record import Record
-from irqaffinity.model.verdict import Verdict
+from irqaffinity.model.verdict import DeviceReason, Verdict
+from irqaffinity.plan.frame import Frame
+from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.place import Handled
+from irqaffinity.plan.policy import Scope
+from irqaffinity.plan.targets import DevicePlan
+
+_EXCLUDED_BY_CONFIGURATION = frozenset({DeviceReason.NOT_IN_DEVICE_SPEC, DeviceReason.HOST_DRIVER})
+
+
+class Holding(NamedTuple):
+    """What was decided for a guest, and for one device that it has."""
+
+    guest: GuestPlan
+    device: DevicePlan
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the guest is to keep what was moved for it."""
+        return not self.guest.status.is_skipped and self.device.reason not in _EXCLUDED_BY_CONFIGURATION
 
 
 def release_device(
-    device: Device,
-    records: Mapping[int, Record],
-    due: Callable[[Record], bool],
-    default: CpuSet | None,
-    online: CpuSet,
+    frame: Frame, device: Device, records: Mapping[int, Record], holdings: Sequence[Holding], scope: Scope
 ) -> Handled:
-    """Sort out the records of a device that is not placed.
-
-    A record goes when the device no longer lists its number, or under another driver, for then it is another interrupt;
-    it stays when it is not `due`. One that is due is given back only if the interrupt has what we wrote; else somebody
-    else has it now. An unknown original goes back to `default` (/proc/irq/default_smp_affinity), and waits while that
-    is unknown too. What cannot be read at the moment, and an original whose CPUs are all offline, waits as well.
-    """
+    """Sort out the records of a device that is not placed; `holdings` are those of each guest that has it."""
     if device.trouble is not None:
         return Handled(dict(records), [])
-    listed = {interrupt.number: interrupt for interrupt in device.interrupts}
     handled = Handled({}, [])
+    is_kept = device.address in frame.held or any(holding.is_kept for holding in holdings)
+    listed = {interrupt.number: interrupt for interrupt in device.interrupts}
     for number, record in records.items():
         interrupt = listed.get(number)
         if interrupt is None or record.driver != device.driver:
             continue
-        if not due(record):
+        if is_kept or record.owner in frame.unknown or not scope.covers(record.owner, device.address):
             handled.records[number] = record
-            continue
-        if interrupt.smp is not None and not record.accounts_for(interrupt.smp):
-            continue
-        handled.records[number] = record
-        target = record.original if record.original is not None else default
-        if target:
-            handled.actions.append(_give_back(device, interrupt, record, target, online))
+        else:
+            _give_back(frame, device, interrupt, record, handled)
     return handled
 
 
-def _give_back(device: Device, interrupt: Interrupt, record: Record, target: CpuSet, online: CpuSet) -> Action:
+def reset_device(frame: Frame, device: Device, records: Mapping[int, Record]) -> Handled:
+    """Do what `release_device` does for a device that no guest has, whoever does have it."""
+    nobody = Frame(frame.topology, frame.default_affinity, frame.occupancy, {}, frozenset(), frozenset(), frozenset())
+    return release_device(nobody, device, records, (), Scope())
+
+
+def _give_back(frame: Frame, device: Device, interrupt: Interrupt, record: Record, handled: Handled) -> None:
+    """Give back what still is as it was written.
+
+    An unknown original goes back to the default (/proc/irq/default_smp_affinity), and waits while that is unknown too.
+    What cannot be read at the moment, and an original whose CPUs are all offline, waits as well.
+    """
+    if interrupt.smp is not None and not record.accounts_for(interrupt.smp):
+        return
+    handled.records[interrupt.number] = record
+    target = record.original if record.original is not None else frame.default_affinity
+    if target:
+        handled.actions.append(_action(device, interrupt, record, target, frame.topology.online))
+
+
+def _action(device: Device, interrupt: Interrupt, record: Record, target: CpuSet, online: CpuSet) -> Action:
     is_in_place = interrupt.smp == target
     offline = None if is_in_place or target & online else Verdict.OFFLINE
     return Action(

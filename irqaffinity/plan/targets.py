@@ -25,6 +25,8 @@ class DevicePlan:
     `target` is None when nothing is to be placed. `order` is the same CPUs in the order of the vCPUs they serve,
     `vcpus` these vCPUs (None where the target is not made of them). `is_unconfirmed` tells that the device has another
     driver than when libvirt was asked: nothing of it is written or given back until libvirt is asked again.
+    `birthplace` is where an interrupt belongs that is born before the next pass, None where it has no place: the target
+    also of a device that has no interrupt yet.
     """
 
     address: PciAddress
@@ -39,16 +41,21 @@ class DevicePlan:
     reason: DeviceReason | None = None
     message: str | None = None
     is_unconfirmed: bool = False
+    birthplace: CpuSet | None = None
 
 
 class _Choice(NamedTuple):
-    """The CPUs for a device by any key, the vCPUs they belong to, and what is to be said of it."""
+    """The CPUs for a device by any key, the vCPUs they belong to, and what is to be said of it.
+
+    `later` are the CPUs for the interrupts of a device that has none yet.
+    """
 
     cpus: Mapping[int, int] | None
     reason: DeviceReason | None
     message: str | None = None
     vcpus: CpuSet | None = None
     is_unconfirmed: bool = False
+    later: Mapping[int, int] | None = None
 
 
 def plan_device(
@@ -85,6 +92,7 @@ def plan_device(
         reason=choice.reason,
         message=choice.message,
         is_unconfirmed=choice.is_unconfirmed,
+        birthplace=CpuSet((choice.cpus or choice.later or {}).values()) or None,
     )
 
 
@@ -97,13 +105,15 @@ def _choose(
     stranger = _is_elsewhere(claim, device)
     if stranger is not None:
         return stranger
+    if device.shares_line and not device.interrupts:
+        return _refused(DeviceReason.SHARED_INTX)
+    is_emulators = claim.kind.is_host_driver and policy.host_driver is HostDriver.EMULATOR
+    candidates = {cpu: cpu for cpu in guest.emulator or ()} if is_emulators else guest_plan.chosen
+    near = choose_near(candidates, device.numa_node, topology, policy.numa)
     if not device.interrupts:
-        return _refused(DeviceReason.SHARED_INTX if device.shares_line else DeviceReason.NO_IRQS)
-    if claim.kind.is_host_driver and policy.host_driver is HostDriver.EMULATOR:
-        near = choose_near({cpu: cpu for cpu in guest.emulator or ()}, device.numa_node, topology, policy.numa)
-        return _Choice(near.cpus, near.reason, near.message)
-    near = choose_near(guest_plan.chosen, device.numa_node, topology, policy.numa)
-    return _Choice(near.cpus, near.reason, near.message, None if near.cpus is None else CpuSet(near.cpus))
+        return _refused(DeviceReason.NO_IRQS)._replace(later=near.cpus)
+    vcpus = None if near.cpus is None or is_emulators else CpuSet(near.cpus)
+    return _Choice(near.cpus, near.reason, near.message, vcpus)
 
 
 def _is_elsewhere(claim: DeviceClaim, device: Device) -> _Choice | None:

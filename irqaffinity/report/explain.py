@@ -94,8 +94,8 @@ def _explain_threads(guest: GuestPlan, seen: Guest) -> Iterator[Rule]:
         if cpus is not None:
             shared = cpus & (guest.irq_pcpus or CpuSet())
             verb = "serves" if len(shared) == 1 else "serve"
-            told = f"{name_cpus('CPU', shared)} {verb}" if shared else "none of these serves"
-            yield name, f"pinned to {name_cpus('CPU', cpus)}; {told} interrupts of the guest"
+            serving = f"{name_cpus('CPU', shared)} {verb}" if shared else "none of these serves"
+            yield name, f"pinned to {name_cpus('CPU', cpus)}; {serving} interrupts of the guest"
 
 
 def explain_device(
@@ -148,8 +148,8 @@ def explain_free_device(
         yield "target", "none: no active guest has it, so its interrupts are never touched"
     for owner, numbers in _by_owner(records).items():
         back = [result.asked for result in released if result.action.number in numbers]
-        told = f"go back to {unite(back)}" if back else "stay where they are for now"
-        yield "target", f"no active guest has it; {merge_numbers(numbers)}, moved for guest {owner}, {told}"
+        fate = f"go back to {unite(back)}" if back else "stay where they are for now"
+        yield "target", f"no active guest has it; {merge_numbers(numbers)}, moved for guest {owner}, {fate}"
 
 
 def _by_owner(records: Mapping[int, Record]) -> Mapping[GuestId, list[int]]:

@@ -2,7 +2,7 @@
 """What one pass found and did, its counts, and the exit status that follows."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,6 +28,15 @@ _COUNTED = {
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one pass decided and did for one guest, and gave back that was moved for it; `guest` is None once gone."""
+
+    guest: GuestPlan | None
+    devices: tuple[DevicePlan, ...]
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One pass: `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so."""
 
@@ -39,6 +48,32 @@ class Outcome:
     devices: Sequence[DevicePlan]
     results: Sequence[Result]
     unsaved: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        parts: Iterable[Part],
+        host: str,
+        time: datetime,
+        facts: HostFacts,
+        *,
+        dry_run: bool = False,
+        unsaved: str | None = None,
+    ) -> "Outcome":
+        """Return the parts as a whole: guests by uuid, devices by address, interrupts by number."""
+        known = list(parts)
+        return cls(
+            host,
+            time,
+            dry_run,
+            facts,
+            sorted((part.guest for part in known if part.guest is not None), key=lambda plan: plan.uuid),
+            sorted(
+                (plan for part in known for plan in part.devices), key=lambda plan: (plan.address, plan.guest or "")
+            ),
+            sorted((result for part in known for result in part.results), key=lambda result: result.action.number),
+            unsaved,
+        )
 
     def summary(self) -> Mapping[str, int]:
         """Return the counts of the report: `failed` is no_vector, offline and denied; `skipped` counts guests.

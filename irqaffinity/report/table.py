@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An outcome as a table for people: a line for each guest, below it one for each device, and a summary."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import LeftOut
+from irqaffinity.model.guest import GuestId, LeftOut
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import counted, name_cpus
 from irqaffinity.model.verdict import DeviceReason, Status, Verdict
@@ -41,9 +41,9 @@ def render_table(outcome: Outcome, *, each_irq: bool = False, quiet: bool = Fals
     summary = render_summary(outcome)
     if quiet or not (outcome.guests or outcome.devices):
         return summary
-    results: dict[PciAddress, list[Result]] = {
-        address: list(found) for address, found in groupby(_by_device(outcome.results), key=lambda r: r.action.device)
-    }
+    results: dict[PciAddress, list[Result]] = defaultdict(list)
+    for result in outcome.results:
+        results[result.action.device].append(result)
     blocks: list[str | _Row] = [_HEAD]
     for headline, devices in _groups(outcome):
         blocks += headline
@@ -128,16 +128,14 @@ def describe_left_out(left: LeftOut) -> str:
 
 def _groups(outcome: Outcome) -> Iterator[tuple[list[str], Sequence[DevicePlan]]]:
     """Give the lines that stand above the devices of each guest, and these devices; the released ones last."""
+    devices_of: dict[GuestId | None, list[DevicePlan]] = defaultdict(list)
+    for device in outcome.devices:
+        devices_of[device.guest].append(device)
     for guest in outcome.guests:
-        devices = [device for device in outcome.devices if device.guest == guest.uuid]
+        devices = devices_of[guest.uuid]
         yield [describe_guest(guest, devices), *(f"    {describe_left_out(left)}" for left in guest.left_out)], devices
-    released = [device for device in outcome.devices if device.guest is None]
-    if released:
-        yield [_RELEASED], released
-
-
-def _by_device(results: Iterable[Result]) -> list[Result]:
-    return sorted(results, key=lambda result: (result.action.device, result.action.number))
+    if devices_of[None]:
+        yield [_RELEASED], devices_of[None]
 
 
 def _device_row(device: DevicePlan, results: Sequence[Result]) -> _Row:
@@ -192,9 +190,11 @@ def _effective(result: Result) -> str:
 
 def unite(sets: Iterable[CpuSet | None]) -> str:
     """Return all CPUs of several sets in list syntax, `-` when there are none."""
-    union = CpuSet()
+    union, last = CpuSet(), None
     for cpus in sets:
-        union |= cpus or CpuSet()
+        if cpus is not last and cpus is not None:
+            union |= cpus
+        last = cpus
     return str(union) or _NOTHING
 
 

@@ -15,6 +15,9 @@ _OTHERS_WRITE = 0o022
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 
+Stamp = tuple[int, int, int, int, int]
+"""Device, inode, mode, owner and number of links: what a folder or a file is, whatever is in it."""
+
 
 class StateError(Exception):
     """The state cannot be kept; str() names the path, the fact and the next step."""
@@ -67,6 +70,42 @@ class StateFolder:
             raise
         return fd
 
+    def find_file(self, folder: int, name: str) -> os.stat_result | None:
+        """Return what a file of the folder is, None where it is missing, without opening it.
+
+        Raises StateError for one that is not a regular file with one name, or that others own or can read.
+        """
+        try:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unusable(error, name) from error
+        path = f"{self.path}/{name}"
+        if stat.S_ISLNK(found.st_mode):
+            raise StateError(f"{path} is a link, and links are not followed: move it away")
+        if not stat.S_ISREG(found.st_mode):
+            raise StateError(f"{path} is not a regular file: move it away")
+        if found.st_nlink != 1:
+            raise StateError(f"{path} has {found.st_nlink} names (hard links): remove the others")
+        self._check(found, path, _FILE_MODE)
+        return found
+
+    def make_file(self, folder: int, name: str) -> None:
+        """Make an empty file, 0600 under any umask; raise OSError, also where it exists."""
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, _FILE_MODE, dir_fd=folder)
+        try:
+            os.fchmod(fd, _FILE_MODE)
+        finally:
+            os.close(fd)
+
+    def stamp(self, name: str = "") -> Stamp | None:
+        """Return what the path of the folder, or of a file in it, leads to now; None where nothing can be found."""
+        try:
+            return stamp_of(os.lstat(f"{self.path}/{name}" if name else self.path))
+        except OSError:
+            return None
+
     def _close_to_others(self) -> None:
         with contextlib.suppress(OSError):
             fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)
@@ -89,3 +128,8 @@ class StateFolder:
         if os.path.islink(path):
             return StateError(f"{path} is a link, and links are not followed: name the real folder in [state] path")
         return StateError(f"{path}: {error.strerror}; name a folder that can be written with --state or [state] path")
+
+
+def stamp_of(found: os.stat_result) -> Stamp:
+    """Return what was found, without what changes when it is used."""
+    return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_nlink

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state as JSON: schema 1.
+"""The state of 0.1.0, as JSON: schema 1. It is read once, to be taken over, and never written.
 
 {"schema": 1, "boot_id": "...",
  "records": [{"device": "0000:81:00.2", "irq": 142, "owner": "<uuid>", "driver": "vfio-pci", "original": "0-31",
@@ -11,133 +11,59 @@
 `verdict`, `publisher` and `arrived` may be missing, as in the state of a program that did not know them.
 """
 
+import json
 import logging
-from collections import defaultdict
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import GuestId, parse_guest_id
-from irqaffinity.model.irq import IrqId
-from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.record import Fixed, Record, RememberedSpecs, State
+from irqaffinity.model.record import State
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Verdict
+from irqaffinity.state.fields import BadState, Row
+from irqaffinity.state.rows import fixed_in, records_in, specs_in
 
 LOG = logging.getLogger(__name__)
 
 SCHEMA = 1
-_FIXED = {verdict.value: verdict for verdict in (Verdict.MANAGED, Verdict.IMMOVABLE)}
-
-
-class BadState(Exception):
-    """A state file that is not one of ours, or not whole."""
+_MISSING_IN_SPECS = {"publisher": None, "arrived": None}
+_MISSING_IN_MANAGED = {"verdict": Verdict.MANAGED.value}
+"""Without a verdict, as a program before 0.1.0 wrote them, they are the kernel's own."""
 
 
 class NewerState(Exception):
-    """A state file of a newer program."""
+    """A state of a newer program; str() names its schema and ours."""
 
 
-def encode(state: State, boot_id: str) -> dict[str, Any]:
-    """Return `state` as it stands in the file."""
-    return {
-        "schema": SCHEMA,
-        "boot_id": boot_id,
-        "records": [
-            {
-                "device": str(device),
-                "irq": number,
-                "owner": record.owner,
-                "driver": record.driver,
-                "original": _text(record.original),
-                "written": str(record.written),
-                "previous": _text(record.previous),
-                "spread_over": _text(record.spread_over),
-                "next_cpu": record.next_cpu,
-            }
-            for device, records in sorted(state.records.items())
-            for number, record in sorted(records.items())
-        ],
-        "managed": [
-            {"device": str(irq.device), "irq": irq.number, "action": known.action, "verdict": known.verdict.value}
-            for irq, known in sorted(state.fixed.items())
-        ],
-        "extra_specs": {
-            uuid: {
-                "mask": specs.mask,
-                "timestamp": specs.timestamp,
-                "publisher": specs.publisher,
-                "arrived": specs.arrived,
-            }
-            for uuid, specs in sorted(state.extra_specs.items())
-        },
-    }
-
-
-def decode(document: Any, boot_id: str) -> State:
-    """Return the state in `document`, of which only the extra specs outlive a boot; raise BadState and NewerState."""
+def decode(data: bytes, boot_id: str) -> State:
+    """Return the state in `data`, of which only the extra specs outlive a boot; raise BadState and NewerState."""
     try:
-        if type(document["schema"]) is int and document["schema"] > SCHEMA:
-            raise NewerState(f"its schema is {document['schema']}, and this program knows {SCHEMA}")
-        if type(document["schema"]) is not int or document["schema"] != SCHEMA:
-            raise BadState(f"its schema is {clean(str(document['schema']))}, and this program knows {SCHEMA}")
-        extra_specs = {
-            parse_guest_id(uuid): RememberedSpecs(
-                _optional_text(specs["mask"]),
-                clean(specs["timestamp"]),
-                _optional_text(specs.get("publisher")),
-                _optional_text(specs.get("arrived")),
-            )
-            for uuid, specs in document["extra_specs"].items()
-        }
-        if document["boot_id"] != boot_id:
-            LOG.info("the state is of another boot: its interrupts are forgotten")
-            return State(extra_specs=extra_specs)
-        return State(_records(document["records"]), _fixed(document["managed"]), extra_specs)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise BadState(f"it is not whole: {clean(str(error))}") from error
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadState(f"it is not whole: {error}") from error
+    document = Row("the document", found)
+    schema = document.value("schema")
+    if type(schema) is int and schema > SCHEMA:
+        raise NewerState(f"its schema is {clean(str(schema))}, and this program knows {SCHEMA}")
+    if type(schema) is not int or schema != SCHEMA:
+        raise document.wrong("schema", f"is not {SCHEMA}")
+    extra_specs = {row.guest("uuid"): specs_in(row) for row in _specs_rows(document)}
+    if document.text("boot_id") != boot_id:
+        LOG.info("the state is of another boot: its interrupts are forgotten")
+        return State(extra_specs=extra_specs)
+    fixed = dict(fixed_in(row) for row in _rows(document, "managed", _MISSING_IN_MANAGED))
+    return State(records_in(_rows(document, "records", {})), fixed, extra_specs)
 
 
-def _records(rows: Any) -> dict[PciAddress, dict[int, Record]]:
-    records: dict[PciAddress, dict[int, Record]] = defaultdict(dict)
-    owners: dict[str, GuestId] = {}
-    for row in rows:
-        if row["owner"] not in owners:
-            owners[row["owner"]] = parse_guest_id(row["owner"])
-        records[PciAddress.parse(row["device"])][_number(row["irq"])] = Record(
-            owner=owners[row["owner"]],
-            driver=_optional_text(row["driver"]),
-            original=_cpus(row["original"]),
-            written=CpuSet.parse(row["written"]),
-            previous=_cpus(row["previous"]),
-            spread_over=_cpus(row["spread_over"]),
-            next_cpu=row["next_cpu"] is True,
-        )
-    return dict(records)
+def _specs_rows(document: Row) -> Iterator[Row]:
+    found = document.value("extra_specs")
+    if not isinstance(found, dict):
+        raise document.wrong("extra_specs", "is not an object")
+    for uuid, values in found.items():
+        yield Row("extra_specs", values).completed(_MISSING_IN_SPECS, {"uuid": uuid})
 
 
-def _fixed(rows: Any) -> dict[IrqId, Fixed]:
-    """Return the interrupts that cannot be moved; without a verdict, as 0.1.0 wrote them, they are the kernel's own."""
-    return {
-        IrqId(PciAddress.parse(row["device"]), _number(row["irq"])): Fixed(
-            clean(row["action"]), _FIXED[row.get("verdict", Verdict.MANAGED.value)]
-        )
-        for row in rows
-    }
-
-
-def _number(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is not an interrupt number")
-    return value
-
-
-def _cpus(value: Any) -> CpuSet | None:
-    return None if value is None else CpuSet.parse(value)
-
-
-def _text(cpus: CpuSet | None) -> str | None:
-    return None if cpus is None else str(cpus)
-
-
-def _optional_text(value: Any) -> str | None:
-    return None if value is None else clean(value)
+def _rows(document: Row, field: str, missing: Mapping[str, object]) -> Iterator[Row]:
+    found = document.value(field)
+    if not isinstance(found, list):
+        raise document.wrong(field, "is not a list")
+    for values in found:
+        yield Row(field, values).completed(missing)

@@ -4,43 +4,93 @@
 import contextlib
 import fcntl
 import os
+import threading
 import time
+import weakref
 from collections.abc import Iterator
 
-from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.folder import Stamp, StateError, StateFolder, stamp_of
 
 AGENT_LOCK = "agent.lock"
 PASS_LOCK = "pass.lock"
-PASS_WAIT = 5.0
-"""Seconds that a pass waits for another one to end."""
-
 _POLL = 0.05
 
 
 class LockTaken(StateError):
-    """Another process holds the lock."""
+    """Another process, or another thread of this one, holds the lock."""
+
+
+class Lock:
+    """One lock, taken again and again: its file stays open in between, for a birth has no time to open it.
+
+    Whoever has taken it looks whether the path still leads to this file and the folder is as it was, else opens anew.
+    """
+
+    def __init__(self, folder: StateFolder, name: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._own = threading.Lock()  # threads that share a descriptor share its flock(2) too
+        self._fd = -1
+        self._opened: tuple[Stamp, Stamp] | None = None
+        self._close: weakref.finalize[..., Lock] | None = None
+
+    @contextlib.contextmanager
+    def hold(self, wait: float = 0.0) -> Iterator[None]:
+        """Hold the lock; raise LockTaken when another still has it after `wait` seconds, or StateError.
+
+        The kernel frees it when the process ends, however it ends.
+        """
+        deadline = time.monotonic() + wait
+        if not self._own.acquire(timeout=wait):
+            raise self._taken(wait)
+        try:
+            while self._opened is None or not self._is_ours(deadline, wait):
+                self._open()
+            try:
+                yield
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        finally:
+            self._own.release()
+
+    def close(self) -> None:
+        """Close the file, and with it free the lock."""
+        self._opened = None
+        if self._close is not None:
+            self._close()
+
+    def _is_ours(self, deadline: float, wait: float) -> bool:
+        """Take the lock, and tell whether what was taken is what others will find; raise LockTaken."""
+        if not _take(self._fd, deadline):
+            raise self._taken(wait)
+        return self._opened == (self._folder.stamp(), self._folder.stamp(self._name))
+
+    def _open(self) -> None:
+        self.close()
+        self._folder.make()
+        with self._folder.opened() as inside:
+            self._fd = self._folder.open_file(inside, self._name, os.O_RDWR | os.O_CREAT)
+            self._close = weakref.finalize(self, os.close, self._fd)
+            self._opened = stamp_of(os.fstat(inside)), stamp_of(os.fstat(self._fd))
+
+    def _taken(self, wait: float) -> LockTaken:
+        holder = "an agent" if self._name == AGENT_LOCK else "another pass"
+        path = f"{self._folder.path}/{self._name}"
+        return LockTaken(f"{holder} holds {path}; waited {wait:g} s, try again when it has ended")
 
 
 @contextlib.contextmanager
 def hold(folder: StateFolder, name: str, wait: float = 0.0) -> Iterator[None]:
-    """Hold the lock `name`; raise LockTaken when another process still has it after `wait` seconds, or StateError.
-
-    The kernel frees it when the process ends, however it ends.
-    """
-    folder.make()
-    with folder.opened() as inside:
-        fd = folder.open_file(inside, name, os.O_RDWR | os.O_CREAT)
+    """Hold the lock `name` once; raise LockTaken when another still has it after `wait` seconds, or StateError."""
+    lock = Lock(folder, name)
     try:
-        if not _take(fd, wait):
-            holder = "an agent" if name == AGENT_LOCK else "another pass"
-            raise LockTaken(f"{holder} holds {folder.path}/{name}; waited {wait:g} s, try again when it has ended")
-        yield
+        with lock.hold(wait):
+            yield
     finally:
-        os.close(fd)
+        lock.close()
 
 
-def _take(fd: int, wait: float) -> bool:
-    deadline = time.monotonic() + wait
+def _take(fd: int, deadline: float) -> bool:
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

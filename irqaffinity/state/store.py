@@ -1,41 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state file: read with suspicion, replaced as a whole."""
+"""The state of one boot in one folder: in memory as long as nobody else changes it, and row by row in state.db."""
 
 import contextlib
-import json
 import logging
 import os
-from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Protocol
 
-from irqaffinity.model.record import State
+from irqaffinity.model.record import Changes, State
+from irqaffinity.model.times import PASS_WAIT
+from irqaffinity.state.database import DATABASE, Database, judged, read_all, transaction
+from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import StateError, StateFolder
-from irqaffinity.state.format import BadState, NewerState, decode, encode
-from irqaffinity.state.lock import PASS_LOCK, PASS_WAIT, hold
+from irqaffinity.state.lock import PASS_LOCK, Lock
+from irqaffinity.state.log import LogCopier
+from irqaffinity.state.peek import peek
+from irqaffinity.state.rows import clear, put, whole
+from irqaffinity.state.takeover import create, put_aside, retire_json, take_json
 
 LOG = logging.getLogger(__name__)
 
-_FILE = "state.json"
-_NEW = "state.json.new"
-_CORRUPT = "state.json.corrupt"
-_Signature = tuple[int, int, int]
-
 
 class Keeper(Protocol):
-    """Where a pass finds the state, leaves it, and is kept from running beside another one."""
+    """Where a pass finds the state, leaves what it changes, and is kept from running beside another one."""
 
     def exclusive(self) -> contextlib.AbstractContextManager[None]:
         """Hold off other passes; raise StateError."""
 
     def load(self) -> State:
-        """Return the state; raise StateError."""
+        """Return the state, which `save` changes; raise StateError."""
 
     def peek(self) -> State:
         """Return the state for a dry run, empty where it cannot be read."""
 
-    def save(self, state: State) -> None:
-        """Keep `state`; raise StateError."""
+    def save(self, changes: Changes) -> None:
+        """Make the changes, in the state that `load` returned too; raise StateError, and neither has changed."""
+
+    def tidy(self) -> None:
+        """Do what takes long and can wait until interrupts are placed."""
 
 
 class MemoryStore:
@@ -49,121 +50,192 @@ class MemoryStore:
         return contextlib.nullcontext()
 
     def load(self) -> State:
-        """Return what was saved last."""
+        """Return the state."""
         return self._state
 
     peek = load
 
-    def save(self, state: State) -> None:
-        """Keep `state`."""
-        self._state = state
+    def save(self, changes: Changes) -> None:
+        """Make the changes."""
+        self._state.apply(changes)
+
+    def tidy(self) -> None:
+        """Do nothing."""
 
 
 class Store:
-    """The state of one boot in one folder; read again only when another process has replaced the file."""
+    """The state of one boot in one folder. `load` and `save` are for whoever is in `exclusive`.
 
-    def __init__(self, folder: StateFolder, boot_id: str, sync: Callable[[int], None] = os.fsync) -> None:
-        """Take the id of this boot, and what makes a descriptor's content durable."""
+    What is stored goes through the hands of the kernel, and so survives this process from the moment `save` returns,
+    but not the host: the records of another boot are void anyhow.
+    """
+
+    def __init__(self, folder: StateFolder, boot_id: str) -> None:
         self._folder = folder
         self._boot_id = boot_id
-        self._sync = sync
-        self._signature: _Signature | None = None
+        self._lock = Lock(folder, PASS_LOCK)
+        self._database: Database | None = None
+        self._version = -1
         self._state = State()
-        self._is_newer = False
+        self._is_known = False
+        self._is_ours = False
+        self._log = LogCopier(folder)
+        self._has_saved = False
         self._said = ""
 
     def exclusive(self) -> contextlib.AbstractContextManager[None]:
         """Hold pass.lock, for which another pass is waited 5 s; raise LockTaken or StateError."""
-        return hold(self._folder, PASS_LOCK, PASS_WAIT)
+        return self._lock.hold(PASS_WAIT)
 
     def load(self) -> State:
         """Return what is stored for this boot, empty where nothing is; raise StateError.
 
-        A file that is cut short is set aside under a name with its time; one of a newer schema is left as it is. Of
-        another boot only the extra specs hold still: its interrupt numbers mean nothing now.
+        It is the object of before, unless another process has stored something since or the files are others. Damaged
+        ones are set aside under a name with their time; those of a newer schema are left as they are.
         """
-        self._is_newer = False
-        with self._folder.opened() as folder:
-            try:
-                fd = self._folder.open_file(folder, _FILE, os.O_RDONLY)
-                with os.fdopen(fd, "rb") as file:
-                    signature = _signature(file.fileno())
-                    if signature != self._signature:
-                        self._state = self._decode(folder, file.read())
-                        self._signature = signature
-            except FileNotFoundError:
-                self._signature, self._state = None, State()
-            except OSError as error:
-                path = f"{self._folder.path}/{_FILE}"
-                raise StateError(f"{path}: {error.strerror}; mend its file system, or move the file away") from error
+        database = self._database
+        if database is None or not database.is_current():
+            self._is_known = False
+            self._begin_anew()
+            self._is_known = True
+            return self._state
+        try:
+            with judged(self._folder):
+                if database.data_version() != self._version:
+                    self._read(database)
+        except BadState as error:
+            self._set_aside(error)
         return self._state
 
     def peek(self) -> State:
-        """Return what `load` does without changing anything: what cannot be read counts as empty, and is said."""
+        """Return what `load` does without a change: what cannot be read counts as empty, and the log says so once."""
         try:
-            with self._folder.opened() as folder:
-                fd = self._folder.open_file(folder, _FILE, os.O_RDONLY)
-                with os.fdopen(fd, "rb") as file:
-                    return decode(json.loads(file.read()), self._boot_id)
-        except FileNotFoundError:
-            return State()
+            return peek(self._folder, self._boot_id)
         except StateError as error:
             if os.path.lexists(self._folder.path):
-                self._say_once(str(error))
-            return State()
-        except (BadState, NewerState, OSError, ValueError, RecursionError) as error:
-            self._say_once(f"{self._folder.path}/{_FILE}: {error}")
+                if str(error) != self._said:
+                    LOG.warning("the state is taken as empty: %s", error)
+                self._said = str(error)
             return State()
 
-    def save(self, state: State) -> None:
-        """Replace the file by `state`, durably; raise StateError, and the old file is whole still.
+    def save(self, changes: Changes) -> None:
+        """Store the changes and make them in the state; raise StateError, and neither has changed.
 
-        A file that `load` found to be of a newer program is not replaced.
+        Where the files vanished or turn out to be damaged since `load`, all that is in memory is stored again.
         """
-        if self._is_newer:
+        if not changes:
+            return
+        if not self._is_known:
             self.load()
-        data = json.dumps(encode(state, self._boot_id), separators=(",", ":")).encode()
         try:
-            with self._folder.opened() as folder:
-                fd = self._folder.open_file(folder, _NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-                with os.fdopen(fd, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    self._sync(file.fileno())
-                    signature = _signature(file.fileno())
-                os.replace(_NEW, _FILE, src_dir_fd=folder, dst_dir_fd=folder)
-                self._sync(folder)
-        except OSError as error:
-            path = f"{self._folder.path}/{_FILE}"
-            raise StateError(f"{path} cannot be written: {error.strerror}; free or mend its file system") from error
-        self._signature, self._state = signature, state
+            self._write(changes)
+        except BadState as error:
+            kept = self._state
+            self._set_aside(error)
+            self._state = kept
+            self._write_afresh(changes)
+        self._state.apply(changes)
+        self._has_saved = True
+        if self._database is not None:
+            self._log.copy_if_large(self._database)
 
-    def _say_once(self, why: str) -> None:
-        if why != self._said:
-            LOG.warning("the state is taken as empty: %s", why)
-        self._said = why
+    def tidy(self) -> None:
+        """Copy the log into the database, durably; where that fails nothing is lost, and the log says so once."""
+        if self._database is not None:
+            self._log.copy(self._database)
 
-    def _decode(self, folder: int, data: bytes) -> State:
+    def tidy_apart(self) -> None:
+        """Do what `tidy` does in a thread, if something was saved since: whoever places next does not wait for it."""
+        if self._database is not None and self._has_saved:
+            self._has_saved = False
+            self._log.copy_apart(self._database)
+
+    def _begin_anew(self) -> None:
+        """Read what the path leads to now: nothing, a state.json to take over, or a state.db."""
+        if self._database is not None:
+            self._close()
+            self._state = State()
         try:
-            return decode(json.loads(data), self._boot_id)
-        except NewerState as error:
-            remedy = "install the newer program again, or move the file away once that one has given back what it moved"
-            self._is_newer = True
-            raise StateError(f"{self._folder.path}/{_FILE}: {error}; {remedy}") from error
-        except (BadState, ValueError, RecursionError) as error:
-            aside = _free_name(folder)
-            os.rename(_FILE, aside, src_dir_fd=folder, dst_dir_fd=folder)
-            LOG.warning("%s/%s was set aside as %s: %s", self._folder.path, _FILE, aside, error)
-            return State()
+            with judged(self._folder):
+                with self._folder.opened() as inside:
+                    is_there = self._folder.find_file(inside, DATABASE) is not None
+                    old = None if is_there else take_json(self._folder, inside, self._boot_id)
+                    if old is not None:
+                        create(self._folder, inside, self._boot_id, old)
+                    if is_there or old is not None:
+                        retire_json(self._folder, inside)
+                if is_there or old is not None:
+                    self._read(self._open())
+        except BadState as error:
+            self._set_aside(error)
+        except BaseException:
+            self._close()
+            raise
 
+    def _open(self) -> Database:
+        self._database = database = Database(self._folder)
+        database.prepare()
+        return database
 
-def _free_name(folder: int) -> str:
-    """Return a name for what is set aside now, that nothing in the folder has."""
-    name = f"{_CORRUPT}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    taken = set(os.listdir(folder))
-    return next(way for way in (name, *(f"{name}.{count}" for count in range(1, len(taken) + 2))) if way not in taken)
+    def _read(self, database: Database) -> None:
+        version = database.data_version()  # first: what another process commits meanwhile is read the next time
+        self._is_ours, self._state = read_all(database.connection, self._boot_id)
+        self._version = version
 
+    def _write(self, changes: Changes) -> None:
+        """Store the changes, after the whole state where the database has another; raise StateError and BadState."""
+        with judged(self._folder):
+            database = self._database
+            if database is None or not database.is_current():
+                database = self._replace()
+            try:
+                if self._is_ours and len(changes) == 1:
+                    put(database.connection, changes)  # one statement is a transaction of its own
+                else:
+                    with transaction(database.connection):
+                        if not self._is_ours:
+                            clear(database.connection, self._boot_id)
+                            put(database.connection, whole(self._state))
+                        put(database.connection, changes)
+            finally:
+                if database.connection.in_transaction:  # it could not even be rolled back
+                    self._close()
+        self._is_ours = True
 
-def _signature(fd: int) -> _Signature:
-    found = os.fstat(fd)
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    def _write_afresh(self, changes: Changes) -> None:
+        try:
+            self._write(changes)
+        except BadState as error:
+            raise StateError(
+                f"{self._folder.path}/{DATABASE} is damaged as soon as it is made: {error}; mend its file system"
+            ) from error
+
+    def _replace(self) -> Database:
+        """Open what the path leads to, made if need be, for the state in memory."""
+        self._close()
+        with self._folder.opened() as inside:
+            if self._folder.find_file(inside, DATABASE) is None:
+                create(self._folder, inside, self._boot_id, State())
+        try:
+            database = self._open()
+            self._version = database.data_version()
+        except BadState:
+            raise
+        except BaseException:
+            self._close()
+            raise
+        return database
+
+    def _set_aside(self, error: BadState) -> None:
+        """Take damaged files out of the way; only then close them, so that SQLite leaves each as it is."""
+        try:
+            with self._folder.opened() as inside:
+                put_aside(self._folder, inside, DATABASE, str(error))
+        finally:
+            self._close()
+        self._state = State()
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database, self._is_ours = None, False

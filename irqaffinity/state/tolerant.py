@@ -4,10 +4,12 @@
 import contextlib
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
-from irqaffinity.model.record import State
+from irqaffinity.model.record import Changes, State
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.lock import LockTaken
+from irqaffinity.state.rows import whole
 from irqaffinity.state.store import Store
 
 LOG = logging.getLogger(__name__)
@@ -20,51 +22,90 @@ class TolerantStore:
         self.unsaved: str | None = None
         self._store = store
         self._state = State()
-        self._is_dirty = False
+        self._owed = Changes()
+        self._is_loaded = False
+        self._is_blind = True
         self._is_troubled = False
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold off other passes as far as the folder allows it; raise LockTaken."""
         self._is_troubled = False
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(self._store.exclusive())
-            except LockTaken:
-                raise
-            except StateError as error:
-                self._note(error)
+        lock = self._store.exclusive()
+        try:
+            lock.__enter__()
+        except LockTaken:
+            raise
+        except StateError as error:
+            self._note(error)
+            lock = contextlib.nullcontext()
+        try:
             yield
-        if self.unsaved is not None and not self._is_troubled:
+        finally:
+            lock.__exit__(None, None, None)
+        if self.unsaved is not None and not self._is_troubled and not self._owed:
             LOG.info("the state is stored again")
             self.unsaved = None
 
     def load(self) -> State:
-        """Return what is stored; what could not be stored goes before it, and is tried again first."""
-        if self._is_dirty:
-            self.save(self._state)
-            return self._state
+        """Return what is stored; what could not be stored is stored first, or else stands in it all the same."""
         try:
-            self._state = self._store.load()
+            stored = self._store.load()
         except StateError as error:
+            self._is_loaded = False
             self._note(error)
-        return self._state
+            return self._state
+        if self._owed and stored is not self._state:
+            self._owed = _fit(self._owed, stored) if self._is_blind else whole(self._state).then(self._owed)
+        self._state, self._is_loaded, self._is_blind = stored, True, False
+        self._store_owed()
+        return stored
 
     def peek(self) -> State:
         """Return what a dry run finds."""
         return self._store.peek()
 
-    def save(self, state: State) -> None:
-        """Store `state`, or keep it in memory and say so once."""
-        self._state, self._is_dirty = state, False
+    def save(self, changes: Changes) -> None:
+        """Store the changes, or keep them in memory and say so once; in the state they are made in any case.
+
+        They wait for the next `load` where the last one failed: what is stored has to be known first.
+        """
+        self._owed = self._owed.then(changes)
+        if self._is_loaded:
+            self._store_owed()
+        else:
+            self._state.apply(changes)
+
+    def tidy(self) -> None:
+        """Do what can wait until interrupts are placed."""
+        self._store.tidy_apart()
+
+    def _store_owed(self) -> None:
         try:
-            self._store.save(state)
+            self._store.save(self._owed)
         except StateError as error:
-            self._is_dirty = True
+            self._state.apply(self._owed)
             self._note(error)
+        else:
+            self._owed = Changes()
 
     def _note(self, error: StateError) -> None:
         self._is_troubled = True
         if self.unsaved is None:
             LOG.error("the state is kept in memory alone, and is lost if this process ends: %s", error)
         self.unsaved = str(error)
+
+
+def _fit(owed: Changes, stored: State) -> Changes:
+    """Return changes that were made without knowing the stored rows, such that no original of these is lost.
+
+    What was found in place, or had what the stored record accounts for, was moved before, and has the original of then.
+    """
+    records = dict(owed.records)
+    for irq, record in owed.records.items():
+        known = stored.records.get(irq.device, {}).get(irq.number)
+        if record is None or known is None or record.driver != known.driver:
+            continue
+        if record.original is None or known.accounts_for(record.original):
+            records[irq] = replace(record, original=known.original)
+    return replace(owed, records=records)

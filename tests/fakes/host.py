@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from irqaffinity.demo.tree import HostTree
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.observe.root import HostRoot
+from tests.fakes.tree import HostTree
 
 _AFFINITY = re.compile(r".*/irq/(\d+)/smp_affinity_list")
 

@@ -8,15 +8,16 @@ from typing import Any
 
 import jsonschema
 
-from irqaffinity.audit import Auditor
-from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
 from irqaffinity.hypervisor.connection import Hypervisor
+from irqaffinity.model.record import Changes
 from irqaffinity.observe.domain import Domain
+from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import Policy, Scope
 from irqaffinity.report.document import render_json
 from irqaffinity.report.outcome import Outcome
-from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.store import Store
+from tests.fakes.domains import domain, hostdev, make_libvirt, nova_metadata
 from tests.fakes.host import FakeHost
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "schema/audit-1.json").read_text())
@@ -29,6 +30,20 @@ IRQS0 = (40, 41)
 IRQS1 = (50, 51)
 PINS = ("2", "3", "10", "11")
 DEDICATED = {"hw:cpu_policy": "dedicated"}
+
+
+class FragileStore(Store):
+    """A state folder whose disk is full whenever a test says so."""
+
+    is_full = False
+    saves = 0
+
+    def save(self, changes: Changes) -> None:
+        """Store changes, or raise StateError."""
+        self.saves += 1
+        if self.is_full:
+            raise StateError("state.db cannot be written: No space left on device")
+        super().save(changes)
 
 
 class Scene:
@@ -45,6 +60,7 @@ class Scene:
             self.host.add_vectors(address, irqs, "0-15", effective="0")
         self._generation = 0
         self._auditor: Auditor | None = None
+        self._store: FragileStore | None = None
 
     def add_guest(self, *devices: str, uuid: str = GUEST, pins: tuple[str, ...] = PINS, **options: Any) -> None:
         """Start a guest with these devices (addresses, or whole elements); by default with Nova's dedicated policy."""
@@ -59,7 +75,7 @@ class Scene:
 
     def restart(self) -> None:
         """Forget all that a process would forget."""
-        self._auditor = None
+        self._auditor = self._store = None
 
     @property
     def store(self) -> Store:
@@ -70,8 +86,24 @@ class Scene:
     def auditor(self) -> Auditor:
         """The auditor of this process."""
         if self._auditor is None:
-            self._auditor = Auditor("cmp-12", self.host.root, self, self.policy, self.store)
+            self._store = FragileStore(StateFolder(str(self.folder / "state")), "boot-1")
+            self._auditor = Auditor("cmp-12", self.host.root, self, self.policy, self._store)
         return self._auditor
+
+    @property
+    def saves(self) -> int:
+        """How often this process has stored something."""
+        return 0 if self._store is None else self._store.saves
+
+    def save(self, changes: Changes) -> None:
+        """Store changes as a pass of this process does."""
+        assert self._store is not None
+        self._store.save(changes)
+
+    def fill_disk(self, *, is_full: bool = True) -> None:
+        """Let nothing be stored from now on, or again."""
+        assert self._store is not None
+        self._store.is_full = is_full
 
     def audit(self, scope: Scope = Scope()) -> Outcome:
         """Make one pass for real."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from irqaffinity.demo.tree import HostTree
+from tests.fakes.tree import HostTree
 from tests.patience import HANG, Patience
 
 T = TypeVar("T")

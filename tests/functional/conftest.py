@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from irqaffinity.demo.tree import HostTree
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import msi_numbers
 from tests.fakes.scene import VF0, VF1
+from tests.fakes.tree import HostTree
 from tests.functional.agent import NODES
 from tests.functional.nova import Nova
 from tests.functional.rabbitmq import RabbitMQ, running_rabbitmq

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent as a process, with a real RabbitMQ, a real libvirtd and Nova's own notifier, on a host of files."""
 
+import contextlib
 import json
 import signal
 import socket
+import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,11 +17,11 @@ import amqp
 import libvirt
 import pytest
 
-from irqaffinity.demo.domains import domain, hostdev, nova_metadata
-from irqaffinity.demo.tree import HostTree
 from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.listen.notifications import queue_name
+from tests.fakes.domains import domain, hostdev, nova_metadata
 from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, VF1
+from tests.fakes.tree import HostTree
 from tests.functional.agent import HOST, LIMIT, Agent, ended, wait_for
 from tests.functional.conftest import Libvirtd
 from tests.functional.nova import Nova, versioned
@@ -344,21 +346,21 @@ def test_a_kill_in_the_middle_of_a_pass_loses_no_original(stage: Stage) -> None:
     stage.agent.wait_placed(irq40="0-15", **{f"irq{number}": "0-15" for number in numbers})
 
 
-def test_a_state_that_was_cut_short_is_set_aside(stage: Stage) -> None:
+def test_a_state_that_is_damaged_is_set_aside(stage: Stage) -> None:
     stage.agent.start()
     stage.create(VF0)
     stage.agent.wait_placed(irq40="2-3")
     assert stage.agent.stop() == 0
-    state = stage.agent.folder / "state/state.json"
-    state.write_bytes(state.read_bytes()[:40])
+    state = stage.agent.folder / "state/state.db"
+    state.write_bytes(b"SQLite format 2")
     stage.agent.start()
-    stage.agent.wait_logged("was set aside as state.json.corrupt")
+    stage.agent.wait_logged("was set aside as state.db.corrupt")
     stage.destroy()
     stage.agent.wait_placed(irq40="0-15")  # default_smp_affinity: where it came from is not known any more
 
 
 def test_a_state_that_cannot_be_written_is_said_once_and_placement_goes_on(stage: Stage) -> None:
-    blocked = stage.agent.folder / "state/state.json.new"
+    blocked = stage.agent.folder / "state/state.db"
     blocked.mkdir()
     stage.agent.start()
     stage.create(VF0)
@@ -372,8 +374,8 @@ def test_a_state_that_cannot_be_written_is_said_once_and_placement_goes_on(stage
     blocked.rmdir()
     stage.agent.signal(signal.SIGUSR1)
     wait_for("the state", lambda: stage.agent.status()["state_unsaved"] is None)
-    records = json.loads((stage.agent.folder / "state/state.json").read_text())["records"]
-    assert [record["irq"] for record in records] == [40, 41]
+    with contextlib.closing(sqlite3.connect(blocked)) as state:
+        assert state.execute("SELECT irq FROM records ORDER BY irq").fetchall() == [(40,), (41,)]
 
 
 def test_a_bad_configuration_on_sighup_changes_nothing_and_a_good_one_is_taken_over(stage: Stage) -> None:

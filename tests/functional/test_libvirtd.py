@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from irqaffinity.audit import Auditor
-from irqaffinity.demo.domains import domain, hostdev, nova_metadata
 from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.model.verdict import Status
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
+from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import Policy
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store
+from tests.fakes.domains import domain, hostdev, nova_metadata
 from tests.fakes.scene import GUEST, OTHER, VF0, Scene, document
 from tests.functional.conftest import Libvirtd
 
@@ -56,7 +56,7 @@ def auditor(hypervisor: Hypervisor, folder: Path, root: HostRoot) -> Auditor:
 
 def test_the_pins_of_a_running_guest_are_read(small_guest: Libvirtd, tmp_path: Path) -> None:
     made = auditor(Hypervisor(small_guest.uri(*SYSTEM)), tmp_path, HostRoot()).rehearse()
-    plan = next(guest for guest in made.plan.guests if guest.uuid == GUEST)
+    plan = next(guest for guest in made.outcome.guests if guest.uuid == GUEST)
     assert plan.status is Status.NO_DEVICES
     assert plan.dedication.pins == {0: 0, 1: 1}
     assert (plan.name, plan.vcpus) == ("small", 2)
@@ -67,7 +67,7 @@ def test_a_pin_that_was_changed_on_the_running_guest_is_seen(small_guest: Libvir
     looking = auditor(hypervisor, tmp_path, HostRoot())
     looking.rehearse()
     small_guest.virsh(*SYSTEM, "vcpupin", "small", "1", "0-1")
-    plan = looking.rehearse().plan.guests[0]
+    plan = looking.rehearse().outcome.guests[0]
     assert plan.dedication.pins == {0: 0}
 
 

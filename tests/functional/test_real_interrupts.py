@@ -12,16 +12,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from irqaffinity.audit import Auditor
-from irqaffinity.demo.calls import CountingCalls
-from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
 from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
+from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import Policy
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store
+from tests.fakes.calls import CountingCalls
+from tests.fakes.domains import domain, hostdev, make_libvirt, nova_metadata
 from tests.fakes.scene import GUEST, SCHEMA
 from tests.functional.conftest import RealDevice
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.listen.queue import WakeQueue
-from irqaffinity.listen.tracing import EVENT, Untraceable, instance_name, probe
+from irqaffinity.listen.tracing import BIRTH, END, Untraceable, instance_name, probe
 from irqaffinity.listen.vectors import VectorListener
 from tests.functional.agent import wait_for
 
@@ -31,13 +31,22 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         subprocess.run(["umount", each], check=True)
 
 
+class Births:
+    """Hears of interrupts, and does nothing."""
+
+    def born(self, number: int) -> None:
+        """Do nothing."""
+
+    ended = born
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[Path], VectorListener]]:
     """Starts a listener, and stops it however the test ends."""
     started: list[tuple[VectorListener, threading.Thread]] = []
 
     def run(tracing: Path, queue: WakeQueue | None = None) -> VectorListener:
-        listener = VectorListener(queue or WakeQueue(), str(tracing), instance_name(str(tmp_path)))
+        listener = VectorListener(queue or WakeQueue(), Births(), str(tracing), instance_name(str(tmp_path)))
         thread = threading.Thread(target=listener.run)
         thread.start()
         started.append((listener, thread))
@@ -62,10 +71,10 @@ def test_an_instance_of_its_own_records_births_and_is_given_back(
     listener = start(tracing)
     wait_for("the listener", lambda: listener.link.state.is_up)
     folder = instance(tracing, tmp_path)
-    assert (folder / EVENT / "filter").read_text().strip() == "reserve==0"
+    assert (folder / BIRTH / "filter").read_text().strip() == "reserve==0"
     enabled = [path.parent.name for path in folder.glob("events/*/*/enable") if path.read_text().strip() == "1"]
-    assert enabled == ["vector_activate"]
-    assert folder.parent.parent.joinpath(EVENT, "enable").read_text().strip() == "0", "others see nothing of it"
+    assert sorted(enabled) == ["vector_activate", "vector_teardown"]
+    assert folder.parent.parent.joinpath(BIRTH, "enable").read_text().strip() == "0", "others see nothing of it"
     listener.stop()
     wait_for("the instance to go", lambda: not folder.exists())
 
@@ -90,10 +99,12 @@ def test_an_instance_that_a_killed_agent_left_is_emptied_and_used(
     ("name", "text", "told"),
     [
         ("tracing_on", "0", "tracing_on was '1', and is '0'"),
-        (f"{EVENT}/enable", "0", f"{EVENT}/enable was '1', and is '0'"),
-        ("events/enable", "0", f"{EVENT}/enable was '1', and is '0'"),
-        ("set_event", "", f"{EVENT}/enable was '1', and is '0'"),
-        (f"{EVENT}/filter", "irq==1", f"{EVENT}/filter was 'reserve==0', and is 'irq==1'"),
+        (f"{BIRTH}/enable", "0", f"{BIRTH}/enable was '1', and is '0'"),
+        ("events/enable", "0", f"{BIRTH}/enable was '1', and is '0'"),
+        ("set_event", "", f"{BIRTH}/enable was '1', and is '0'"),
+        (f"{END}/enable", "0", f"{END}/enable was '1', and is '0'"),
+        (f"{END}/filter", "irq==1", f"{END}/filter was 'none', and is 'irq==1'"),
+        (f"{BIRTH}/filter", "irq==1", f"{BIRTH}/filter was 'reserve==0', and is 'irq==1'"),
         ("set_event_pid", "1", "set_event_pid was '', and is '1'"),
         ("tracing_cpumask", "1", "tracing_cpumask was "),
         ("trace_options", "raw", "trace_options has changed"),

@@ -4,7 +4,7 @@
 import subprocess
 from pathlib import Path
 
-from irqaffinity.demo.tree import HostTree
+from tests.fakes.tree import HostTree
 from tests.functional.agent import Agent
 from tests.packaging.image import IMAGE
 from tests.packaging.namespace import Namespace

@@ -15,10 +15,10 @@ import jsonschema
 import libvirt
 import pytest
 
-from irqaffinity.demo.domains import domain, hostdev, nova_metadata
-from irqaffinity.demo.tree import HostTree
 from tests.artefacts import TREE
+from tests.fakes.domains import domain, hostdev, nova_metadata
 from tests.fakes.scene import DEDICATED, GUEST, SCHEMA, VF0, VF1
+from tests.fakes.tree import HostTree
 from tests.functional.agent import ended, wait_for
 from tests.functional.conftest import Libvirtd, RealDevice
 from tests.functional.test_libvirtd import TEST

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import libvirt
 
-from irqaffinity.demo.domains import domain, hostdev, make_libvirt, nova_metadata
+from tests.fakes.domains import domain, hostdev, make_libvirt, nova_metadata
 from tests.lab.inside.processes import LIMIT, wait_for
 
 _SERIAL = "/run/guests"

@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What keeps metrics from being served, and that they are served as soon as it is gone."""
+"""What the metrics say, what keeps them from being served, and that they are served as soon as it is gone."""
 
+import itertools
 import logging
 import socket
 import threading
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Self
 
 import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
 
 from irqaffinity.agent.counters import Counters
-from irqaffinity.agent.metrics import AgentCollector, MetricsListener
+from irqaffinity.agent.metrics import AgentCollector, MetricsListener, MetricsServer
 from irqaffinity.agent.view import View
+from irqaffinity.listen.link import Link
+from irqaffinity.model.record import RememberedSpecs
+from irqaffinity.model.verdict import Verdict
+from tests.fakes.scene import VF0, VF1, Scene
 from tests.functional.agent import wait_for
 
 LIMIT = 60.0
@@ -106,3 +117,171 @@ def test_an_address_of_ipv6_is_shown_as_a_url_has_it() -> None:
     listener = start("::1", 0)
     assert listener.link.state.peer == "http://[::1]:0/metrics"
     wait_up(listener)
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_the_delays_begin_anew_after_metrics_were_served(monkeypatch: pytest.MonkeyPatch, failures: int) -> None:
+    """What served them broke; it is not tried as seldom then as if it had never worked."""
+    taken: list[int] = []
+    steps = iter([*["away"] * failures, "served", *["away"] * 2, "end"])
+
+    def delays() -> Iterator[float]:
+        for number in itertools.count():
+            taken.append(number)
+            yield 0.0
+
+    class Server:
+        def __init__(self, *_arguments: object) -> None:
+            self.step = next(steps)
+            if self.step == "away":
+                raise OSError("in use")
+            if self.step == "end":
+                raise SystemExit
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            pass
+
+        def serve_forever(self) -> None:
+            raise OSError("broke")
+
+    monkeypatch.setattr("irqaffinity.agent.metrics.delays", delays)
+    monkeypatch.setattr("irqaffinity.agent.metrics.MetricsServer", Server)
+    listener = MetricsListener("127.0.0.1", 0, AgentCollector(Counters(), View("cmp-1"), dict), {})
+    with pytest.raises(SystemExit):
+        listener.run()
+    assert taken == [*range(failures), 0, 1, 2]
+    assert listener.link.losses == 1
+
+
+class Rig:
+    """What the metrics are made of."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.view = View("cmp-1")
+        self.links: dict[str, Link] = {}
+        self.collector = AgentCollector(self.counters, self.view, lambda: self.links)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self.collector)
+        return registry.get_sample_value(f"irqaffinity_{name}", labels)
+
+
+def test_what_is_counted() -> None:
+    rig = Rig()
+    rig.counters.passes.update({("full", "done"): 2, ("guest", "failed"): 1})
+    rig.counters.writes.update({"set": 3})
+    rig.counters.drifts = 4
+    rig.counters.count_notification("create", "woke")
+    rig.counters.clocks.saw(RememberedSpecs("1", "2026-11-20 12:07:00", "cmp-2", "2026-11-20 12:00:00"))
+    rig.counters.pass_seconds.add(0.02)
+    rig.counters.wake_seconds.add(3.0)
+    rig.counters.wake_seconds.add(40.0)
+    assert rig.value("passes_total", kind="full", result="done") == 2
+    assert rig.value("passes_total", kind="guest", result="failed") == 1
+    assert rig.value("writes_total", result="set") == 3
+    assert rig.value("drift_repaired_total") == 4
+    assert rig.value("notifications_total", event="create", outcome="woke") == 1
+    assert rig.value("clock_ahead_total") == 1
+    assert [rig.value("pass_seconds_bucket", le=bound) for bound in ("0.01", "0.025", "+Inf")] == [0, 1, 1]
+    assert [rig.value("wake_to_placed_seconds_bucket", le=bound) for bound in ("2.5", "5.0", "+Inf")] == [0, 1, 2]
+    assert (rig.value("pass_seconds_sum"), rig.value("pass_seconds_count")) == (0.02, 1)
+    assert (rig.value("wake_to_placed_seconds_sum"), rig.value("wake_to_placed_seconds_count")) == (43.0, 2)
+
+
+def test_connections_and_their_losses() -> None:
+    rig = Rig()
+    rig.links = {"broker": Link("broker", "amqp://b"), "libvirt": Link("libvirt", "qemu:///system")}
+    rig.links["libvirt"].up("qemu:///system")
+    rig.links["broker"].up("b:5672")
+    rig.links["broker"].down("reset")
+    assert [rig.value("connected", peer=peer) for peer in ("libvirt", "broker")] == [1, 0]
+    assert [rig.value("connection_losses_total", peer=peer) for peer in ("libvirt", "broker")] == [0, 1]
+
+
+def test_a_connection_that_is_new_is_shown_from_then_on() -> None:
+    rig = Rig()
+    assert rig.value("connected", peer="broker") is None
+    rig.links = {"broker": Link("broker", "amqp://b")}
+    assert rig.value("connected", peer="broker") == 0
+
+
+def test_an_agent_that_has_seen_nothing_has_each_verdict_with_none() -> None:
+    rig = Rig()
+    found = {verdict: rig.value("interrupts", verdict=verdict.value) for verdict in Verdict}
+    assert found == {verdict: None if verdict is Verdict.WOULD_SET else 0 for verdict in Verdict}
+    assert (rig.value("guests"), rig.value("last_complete_audit_timestamp_seconds")) == (0, 0)
+
+
+def test_what_the_last_pass_saw(scene: Scene) -> None:
+    rig = Rig()
+    scene.add_guest(VF0, VF1)
+    scene.host.quiet = {40}
+    before = datetime.now(UTC).timestamp()
+    rig.view.saw(scene.auditor.audit(), 0.1, is_full=True)
+    verdicts = {verdict: rig.value("interrupts", verdict=verdict) for verdict in ("set", "pending", "denied")}
+    assert verdicts == {"set": 3, "pending": 1, "denied": 0}
+    assert rig.value("guests") == 1
+    assert before <= (rig.value("last_complete_audit_timestamp_seconds") or 0.0) <= datetime.now(UTC).timestamp()
+
+
+def test_each_path_has_its_answer() -> None:
+    is_good = {"/healthz": True, "/readyz": False}
+    checks = {"/healthz": lambda: is_good["/healthz"], "/readyz": lambda: is_good["/readyz"]}
+    with MetricsServer(socket.AF_INET, ("127.0.0.1", 0), Rig().collector, checks) as server:
+        assert server.answer("/healthz") == (200, "text/plain", b"ok\n")
+        assert server.answer("/readyz") == (503, "text/plain", b"not ok; see irqaffinity status\n")
+        is_good.update({"/healthz": False, "/readyz": True})
+        assert [server.answer(path)[0] for path in checks] == [503, 200]
+        assert server.answer("/readyz?verbose=1") == (200, "text/plain", b"ok\n")
+        assert server.answer("/") == (404, "text/plain", b"/metrics, /healthz or /readyz\n")
+        status, kind, body = server.answer("/metrics?x")
+    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert "irqaffinity_guests" in {family.name for family in text_string_to_metric_families(body.decode())}
+
+
+@pytest.fixture
+def served() -> Iterator[MetricsServer]:
+    """A server in a thread of its own, at a port that is free."""
+    with MetricsServer(socket.AF_INET, ("127.0.0.1", 0), Rig().collector, {"/healthz": lambda: True}) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_an_answer_over_http_has_its_type_and_length_and_leaves_no_line(
+    served: MetricsServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url = f"http://127.0.0.1:{served.server_address[1]}"
+    with urllib.request.urlopen(f"{url}/healthz", timeout=LIMIT) as answer:
+        assert (answer.status, answer.headers["Content-Type"], answer.headers["Content-Length"]) == (
+            200,
+            "text/plain",
+            "3",
+        )
+        assert answer.headers["Server"].strip() == "irqaffinity"
+        assert answer.read() == b"ok\n"
+    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
+        urllib.request.urlopen(f"{url}/elsewhere", timeout=LIMIT)
+    caught.value.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_client_that_left_is_no_news(
+    served: MetricsServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    try:
+        raise ConnectionResetError("reset")
+    except ConnectionResetError:
+        served.handle_error(None, ("192.0.2.1", 4711))
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("DEBUG", "metrics: ('192.0.2.1', 4711) got no answer")
+    ]
+    assert capfd.readouterr() == ("", "")

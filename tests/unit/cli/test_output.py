@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What becomes of commands whose output cannot be written, as processes whose standard files are what a shell makes."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from irqaffinity.agent.status_file import SCHEMA
 from irqaffinity.cli.main import main
 from irqaffinity.cli.output import OutputLost, complain, say
-from irqaffinity.demo.domains import make_libvirt
-from irqaffinity.report.status import SCHEMA
+from tests.fakes.domains import make_libvirt
 from tests.fakes.scene import GUEST, VF0, Scene
 
 PROGRAM = Path(sys.executable).with_name("irqaffinity")
@@ -117,8 +119,8 @@ def test_a_closed_standard_file_is_not_where_another_file_ends_up(
     shell: Callable[[str, str], tuple[int, str]], scene: Scene
 ) -> None:
     assert shell("audit --once", "<&- >&- 2>&-") == (1, "")
-    state = "".join(path.read_text() for path in (scene.folder / "state").glob("*.json"))
-    assert json.loads(state)["records"]
+    with contextlib.closing(sqlite3.connect(scene.folder / "state/state.db")) as state:
+        assert state.execute("SELECT count(*) FROM records").fetchone() > (0,)
 
 
 def test_a_name_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from irqaffinity.conf.files import ConfigError, parse, read_files
+from irqaffinity.conf.files import parse, read_files
+from irqaffinity.conf.places import ConfigError
 
 NAME, FOLDER = "irqaffinity.conf", "irqaffinity.conf.d"
 NOBODY = 65534
@@ -136,7 +137,8 @@ def test_a_home_that_is_none_is_passed_over(monkeypatch: pytest.MonkeyPatch, val
 
 AS_NOBODY = """if True:
     import os
-    from irqaffinity.conf.files import ConfigError, read_files
+    from irqaffinity.conf.files import read_files
+    from irqaffinity.conf.places import ConfigError
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(65534)

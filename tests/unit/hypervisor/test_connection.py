@@ -10,10 +10,10 @@ from typing import Any
 import libvirt
 import pytest
 
-from irqaffinity.demo.domains import domain, hostdev, make_libvirt
 from irqaffinity.hypervisor.connection import Deaf, Hypervisor, LibvirtUnreachable
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.domain import parse_domain
+from tests.fakes.domains import domain, hostdev, make_libvirt
 from tests.fakes.snapshots import guest_id
 
 AT_ONCE = 0.01

@@ -4,11 +4,14 @@
 import contextlib
 import errno
 import os
+import socket
+from collections.abc import Callable
+from typing import cast
 
 import pytest
 
 from irqaffinity.listen.queue import WakeQueue
-from irqaffinity.listen.uevents import UeventListener, heed, open_kernel_socket
+from irqaffinity.listen.uevents import UeventListener, heed, open_kernel_socket, parse
 from irqaffinity.model.pci import PciAddress
 
 DEVICE = "/devices/pci0000:40/0000:40:01.0/0000:41:00.1"
@@ -46,42 +49,92 @@ def test_everything_else_wakes_nobody(event: dict[str, str]) -> None:
     assert not queue.take(0)
 
 
+def message(action: str, path: str, subsystem: str) -> bytes:
+    """Return a uevent as the kernel writes it (Linux, lib/kobject_uevent.c)."""
+    fields = [f"{action}@{path}", f"ACTION={action}", f"DEVPATH={path}", f"SUBSYSTEM={subsystem}", "SEQNUM=7"]
+    return "".join(f"{field}\0" for field in fields).encode()
+
+
+BIND = message("bind", DEVICE, "pci")
+OTHER = BIND.replace(b"00.1", b"00.2")
+
+
+def test_a_message_is_read_into_its_keys_and_values() -> None:
+    assert parse(BIND + b"MODALIAS=pci:v=1\0") == {
+        "ACTION": "bind",
+        "DEVPATH": DEVICE,
+        "SUBSYSTEM": "pci",
+        "SEQNUM": "7",
+        "MODALIAS": "pci:v=1",
+    }
+
+
 class Sockets:
     """Gives sockets that fail as told, and ends the test with the last one."""
 
-    def __init__(self, *events: OSError | dict[str, str]) -> None:
-        self.events = list(events)
+    def __init__(self, *received: OSError | tuple[bytes, tuple[int, int]]) -> None:
+        self.received = list(received)
         self.opened = self.closed = 0
 
     def __call__(self) -> "Sockets":
         self.opened += 1
         return self
 
-    def get(self) -> list[dict[str, str]]:
-        if not self.events:
+    def recvfrom(self, _size: int) -> tuple[bytes, tuple[int, int]]:
+        if not self.received:
             raise KeyboardInterrupt
-        event = self.events.pop(0)
-        if isinstance(event, OSError):
-            raise event
-        return [event]
+        received = self.received.pop(0)
+        if isinstance(received, OSError):
+            raise received
+        return received
 
     def close(self) -> None:
         self.closed += 1
 
 
-def test_a_socket_that_lost_events_is_replaced_and_everything_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irqaffinity.listen.uevents.time.sleep", lambda _seconds: None)
+def listen(sockets: Sockets) -> tuple[WakeQueue, UeventListener]:
+    """Listen until nothing more is to be received."""
     queue = WakeQueue()
-    event = {"ACTION": "bind", "DEVPATH": DEVICE, "SUBSYSTEM": "pci"}
-    sockets = Sockets(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)), event)
-    listener = UeventListener(queue, sockets)
+    listener = UeventListener(queue, cast(Callable[[], socket.socket], sockets))
     with pytest.raises(KeyboardInterrupt):
         listener.run()
+    return queue, listener
+
+
+def test_a_socket_that_lost_events_is_replaced_and_everything_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("irqaffinity.listen.uevents.time.sleep", lambda _seconds: None)
+    sockets = Sockets(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)), (BIND, (0, 1)))
+    queue, listener = listen(sockets)
     taken = queue.take(0)
     assert (sockets.opened, sockets.closed, listener.link.losses) == (2, 2, 1)
     assert (taken.everything, len(taken.devices)) == (True, 1)
 
 
-def test_a_real_socket_opens_without_any_right() -> None:
-    with contextlib.closing(open_kernel_socket()) as socket:
-        assert socket.fileno() >= 0
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        b"",
+        b"\0",
+        b"bind",
+        b"@" * 8192,
+        OTHER.replace(b"bind@", b"bind"),
+        OTHER.replace(b"=", b"", 2),
+        OTHER.replace(b"00.2", b"00.\xff"),
+    ],
+)
+def test_what_is_malformed_is_passed_over(malformed: bytes) -> None:
+    queue, listener = listen(Sockets((malformed, (0, 1)), (BIND, (0, 1))))
+    assert (set(queue.take(0).devices), listener.link.losses) == ({PciAddress.parse("0000:41:00.1")}, 0)
+
+
+@pytest.mark.parametrize("sender", [(4711, 1), (4711, 0), (0, 2), (0, 0)], ids=str)
+def test_only_the_kernel_is_heeded(sender: tuple[int, int]) -> None:
+    queue, _listener = listen(Sockets((BIND, sender)))
+    assert not queue.take(0).devices
+
+
+def test_a_real_socket_opens_without_any_right_and_holds_more_than_others() -> None:
+    with contextlib.closing(open_kernel_socket()) as opened, socket.socket(socket.AF_NETLINK, socket.SOCK_RAW) as other:
+        sizes = [each.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) for each in (opened, other)]
+        assert opened.getsockname()[1] == 1
+    assert sizes[0] > sizes[1] or os.geteuid() != 0

@@ -3,6 +3,7 @@
 
 import errno
 import os
+import queue
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +11,32 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.listen.queue import WakeQueue
-from irqaffinity.listen.tracing import EVENT, Untraceable, instance_name, probe, tracing_folder
+from irqaffinity.listen.tracing import BIRTH, END, Untraceable, instance_name, probe, tracing_folder
 from irqaffinity.listen.vectors import VectorListener
 from tests.functional.agent import wait_for
 
 BORN = (
     "       CPU 0/TCG-328     [001] d..1.   223.683350: vector_activate: irq={} is_managed=0 can_reserve=1 reserve=0\n"
 )
+ENDED = "       CPU 0/TCG-328     [001] d..1.   223.683350: vector_teardown: irq={} is_managed=0 has_reserved=0\n"
 LIMIT = 60.0
+
+
+class Hearsay:
+    """What the listener tells of interrupts, in its order."""
+
+    def __init__(self) -> None:
+        self._heard: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+
+    def born(self, number: int) -> None:
+        self._heard.put(("born", number))
+
+    def ended(self, number: int) -> None:
+        self._heard.put(("ended", number))
+
+    def take(self, count: int = 1) -> list[tuple[str, int]]:
+        """Return the next events, waiting for them."""
+        return [self._heard.get(timeout=LIMIT) for _ in range(count)]
 
 
 class Tracefs:
@@ -27,20 +46,24 @@ class Tracefs:
         self.folder = folder
         self.instance = folder / "instances" / instance_name("/var/lib/irqaffinity")
         for place in (folder, self.instance):
-            (place / EVENT).mkdir(parents=True)
+            (place / BIRTH).mkdir(parents=True)
+            (place / END).mkdir(parents=True)
             for file in (
                 "trace",
                 "buffer_size_kb",
                 "tracing_on",
                 "events/enable",
-                f"{EVENT}/filter",
-                f"{EVENT}/enable",
+                f"{BIRTH}/filter",
+                f"{BIRTH}/enable",
+                f"{END}/filter",
+                f"{END}/enable",
             ):
                 (place / file).write_text("")
         os.mkfifo(self.instance / "trace_pipe")
         self._keep_open = os.open(self.instance / "trace_pipe", os.O_RDWR | os.O_NONBLOCK)
         self.queue = WakeQueue()
-        self.listener = VectorListener(self.queue, str(folder), self.instance.name)
+        self.heard = Hearsay()
+        self.listener = VectorListener(self.queue, self.heard, str(folder), self.instance.name)
         self.thread = threading.Thread(target=self.listener.run)
 
     def start(self) -> None:
@@ -67,17 +90,16 @@ def tracefs(tmp_path: Path) -> Iterator[Tracefs]:
     made.close()
 
 
-def test_a_birth_asks_for_a_look_at_the_owner_of_the_number(tracefs: Tracefs) -> None:
+def test_births_and_ends_are_told_in_their_order(tracefs: Tracefs) -> None:
     tracefs.start()
-    tracefs.say(BORN.format(44) + BORN.format(45))
-    taken = tracefs.queue.take(LIMIT)
-    assert (set(taken.vectors), taken.everything) == ({44, 45}, False)
+    tracefs.say(BORN.format(44) + BORN.format(45) + ENDED.format(44) + BORN.format(44))
+    assert tracefs.heard.take(4) == [("born", 44), ("born", 45), ("ended", 44), ("born", 44)]
 
 
 def test_the_name_of_a_thread_is_not_taken_for_an_event(tracefs: Tracefs) -> None:
     tracefs.start()
     tracefs.say("  vector_activate-9 [000] d..1. 1.0: vector_setup: irq=9 is_legacy=0 ret=0\n" + BORN.format(44))
-    assert set(tracefs.queue.take(LIMIT).vectors) == {44}
+    assert tracefs.heard.take() == [("born", 44)]
 
 
 def test_lost_events_ask_for_a_look_at_everybody_and_are_said_once(
@@ -113,7 +135,7 @@ def test_an_instance_that_is_switched_off_again_and_again_is_told_once_an_hour(
         "vectors: somebody changed the trace instance: tracing_on was '1', and is '0'; it is set up anew"
     ]
     tracefs.say(BORN.format(44))
-    assert set(tracefs.queue.take(LIMIT).vectors) == {44}
+    assert tracefs.heard.take() == [("born", 44)]
 
 
 @pytest.mark.usefixtures("often")
@@ -139,13 +161,13 @@ def test_what_cannot_be_looked_at_is_not_taken_for_changed(tracefs: Tracefs, mon
     monkeypatch.setattr("irqaffinity.listen.tracing.read_settings", refuse)
     assert refused.wait(LIMIT)
     tracefs.say(BORN.format(44))
-    assert set(tracefs.queue.take(LIMIT).vectors) == {44}
+    assert tracefs.heard.take() == [("born", 44)]
     assert (tracefs.listener.link.state.is_up, tracefs.listener.link.losses) == (True, 0)
 
 
 def test_events_are_off_when_it_ends(tracefs: Tracefs) -> None:
     tracefs.start()
-    assert (tracefs.instance / EVENT / "filter").read_text() == "reserve==0"
+    assert (tracefs.instance / BIRTH / "filter").read_text() == "reserve==0"
     assert (tracefs.instance / "tracing_on").read_text() == "1"
     tracefs.listener.stop()
     tracefs.thread.join()
@@ -155,9 +177,9 @@ def test_events_are_off_when_it_ends(tracefs: Tracefs) -> None:
 def test_a_kernel_without_the_event_is_told_once_and_left_alone(
     tracefs: Tracefs, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tracefs.folder / EVENT / "filter").unlink()
-    (tracefs.folder / EVENT / "enable").unlink()
-    (tracefs.folder / EVENT).rmdir()
+    (tracefs.folder / BIRTH / "filter").unlink()
+    (tracefs.folder / BIRTH / "enable").unlink()
+    (tracefs.folder / BIRTH).rmdir()
     with pytest.raises(Untraceable, match="only x86"):
         probe(str(tracefs.folder))
     tracefs.thread.start()

@@ -8,9 +8,10 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from irqaffinity.state.folder import StateError
 from tests.fakes.host import FakeHost
 from tests.unit.lives.life import Device, Faults, Killed, Life
-from tests.unit.lives.model import Cpus, DeviceFacts, Topology, parse_list
+from tests.unit.lives.model import Cpus, DeviceFacts, Topology, parse_list, show
 
 ALL = frozenset(range(8))
 NODES: dict[int, Cpus] = {0: frozenset({0, 1, 2}), 1: frozenset({3, 4, 5}), 2: frozenset({6, 7}), 3: frozenset()}
@@ -32,21 +33,13 @@ HOST_DRIVER = "iavf"
 _IRQ = re.compile(r".*/irq/(\d+)/smp_affinity_list")
 
 
-def show(cpus: Cpus) -> str:
-    """Return CPUs as the kernel writes them, merged."""
-    runs: list[list[int]] = []
-    for cpu in sorted(cpus):
-        if runs and runs[-1][-1] == cpu - 1:
-            runs[-1].append(cpu)
-        else:
-            runs.append([cpu])
-    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
-
-
 class LivingHost(FakeHost):
     """Files as a kernel shows them, and the truth behind these: `devices`, `online`, and each Life.
 
-    `on_birth`, `on_death`, `on_attempt` and `on_write` tell the ledger what happens, at the moment when it does.
+    `on_birth`, `on_death`, `on_attempt` and `on_write` tell the ledger what happens, at the moment when it does;
+    `on_move` tells that somebody else moved an interrupt. With `late`, the next birth is told before /proc has the
+    interrupt, which comes while it is looked for: at that look, after all looks for 0. `is_full`: no state can be
+    stored; `is_unsaved`: the last one could not.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,13 +51,16 @@ class LivingHost(FakeHost):
         self.calls = self.saves = 0
         self.on_death: Callable[[Life], None] = lambda life: None
         self.on_birth: Callable[[Life], None] = lambda life: None
+        self.on_move: Callable[[Life], None] = lambda life: None
         self.on_attempt: Callable[[Life, Cpus], None] = lambda life, cpus: None
         self.on_write: Callable[[Life, Cpus], None] = lambda life, cpus: None
         self.refusals: dict[Life, list[int]] = {}
+        self.is_full = self.is_unsaved = False
+        self.late: int | None = None
+        self._looks = 0
+        self._awaited: Life | None = None
         for address, node in DEVICES.items():
             self.add_device(address, node)
-        for node, row in DISTANCES.items():
-            self.put(self.sys / f"devices/system/node/node{node}/distance", " ".join(map(str, row)))
         self._show_cpus()
 
     @property
@@ -89,15 +85,16 @@ class LivingHost(FakeHost):
         for index, (number, cpus) in enumerate(vectors):
             if number in self.lives:
                 self.kill(number)
-            vfio = device.driver == VFIO
-            action = f"vfio-msix[{index}]({address})" if vfio else f"iavf-eth0-TxRx-{index}"
             life = Life(number, address, device.driver, index, cpus if cpus & self.online else self.online, mode)
-            self.add_interrupt(number, show(life.smp), str(min(life.smp & self.online)), action=action, hwirq=index)
-            if mode == "0444":
-                (self.proc / f"irq/{number}/smp_affinity_list").chmod(0o444)
             self.put(self.device_folder(address) / f"msi_irqs/{number}", "msix")
             device.lives[number] = life
+            if self.late is None:
+                self._add(life)
+            else:
+                self._awaited, self._looks, self.late = life, self.late, None
+            self.on_move(life)
             self.on_birth(life)
+            self._come(life)
 
     def kill(self, number: int) -> None:
         """Free an interrupt."""
@@ -138,6 +135,10 @@ class LivingHost(FakeHost):
         self.calls += 1
         if self.calls == self.faults.kill_at:
             raise Killed
+        if self._awaited is not None and call == "open" and path == self.root.affinity_file(self._awaited.number):
+            self._looks -= 1
+            if self._looks == 0:
+                self._come(self._awaited)
         for address, (kind, code) in self.faults.folders.items():
             if call == kind and f"/{address}" in path and "/kernel/" not in path:
                 raise OSError(code, os.strerror(code), path)
@@ -154,13 +155,16 @@ class LivingHost(FakeHost):
         """Stand between the writer's open and its write."""
         self._race("within", number)
 
-    def saved(self) -> None:
-        """Stand where the state is made durable, which can fail, and in which the process can be killed."""
+    def saved(self, *, can_fail: bool = True) -> None:
+        """Stand before the state is stored, which can fail, and after it: there the process can be killed."""
         self.saves += 1
         if self.saves == self.faults.kill_at_save:
             raise Killed
-        if self.saves == self.faults.save_fails_at:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if can_fail and (self.is_full or self.saves == self.faults.save_fails_at):
+            self.is_unsaved = True
+            raise StateError(os.strerror(errno.ENOSPC))
+        if not can_fail:
+            self.is_unsaved = False
 
     def refusal(self, number: int, cpus: str) -> int:
         life = self.lives[number]
@@ -184,11 +188,28 @@ class LivingHost(FakeHost):
     def effective_cpu(self, cpus: str) -> int:
         return min(parse_list(cpus) & self.online)
 
+    def is_too_late(self, life: Life) -> bool:
+        """Tell whether an interrupt was looked for as often as may be, and is not there."""
+        return self._awaited is life and self._looks <= 0
+
     def begin(self) -> None:
         """Begin to count the calls of a pass."""
         self.calls = self.saves = 0
         self.refusals = {}
         self.on_open_for_write = self.opened_for_write
+
+    def _come(self, life: Life) -> None:
+        if self._awaited is life:
+            self._awaited = None
+            self._add(life)
+
+    def _add(self, life: Life) -> None:
+        number = life.number
+        vfio = life.driver == VFIO
+        action = f"vfio-msix[{life.index}]({life.device})" if vfio else f"iavf-eth0-TxRx-{life.index}"
+        self.add_interrupt(number, show(life.smp), str(min(life.smp & self.online)), action=action, hwirq=life.index)
+        if life.mode == "0444":
+            (self.proc / f"irq/{number}/smp_affinity_list").chmod(0o444)
 
     def _race(self, when: str, number: int) -> None:
         if self.faults.races and self.faults.races[0][0] == when:
@@ -197,21 +218,24 @@ class LivingHost(FakeHost):
 
     def _move(self, life: Life, cpus: Cpus) -> None:
         life.smp, life.touched = cpus, True
+        self.on_move(life)
         self._show(life)
 
     def _show(self, life: Life) -> None:
         folder = self.proc / f"irq/{life.number}"
-        smp, effective = folder / "smp_affinity_list", folder / "effective_affinity_list"
+        smp = folder / "smp_affinity_list"
         smp.chmod(0o644)
         smp.write_text(f"{show(life.smp)}\n")
-        effective.write_text(f"{min(life.smp & self.online)}\n")
+        (folder / "effective_affinity_list").write_text(f"{min(life.smp & self.online)}\n")
         if life.mode == "0444":
             smp.chmod(0o444)
 
     def _show_cpus(self) -> None:
         self.put(self.sys / "devices/system/cpu/online", show(self.online))
         for node, cpus in NODES.items():
-            self.put(self.sys / f"devices/system/node/node{node}/cpulist", show(cpus & self.online))
+            folder = self.sys / f"devices/system/node/node{node}"
+            self.put(folder / "cpulist", show(cpus & self.online))
+            self.put(folder / "distance", " ".join(map(str, DISTANCES[node])))
             for cpu in cpus:
                 folder = self.sys / f"devices/system/cpu/cpu{cpu}/topology"
                 if cpu in self.online:

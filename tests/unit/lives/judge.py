@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares a host after a pass with what the model says of it."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.unit.lives.host import LivingHost, show
+from tests.unit.lives.host import LivingHost
 from tests.unit.lives.ledger import DEFAULT, Ledger, Violation, Written
 from tests.unit.lives.libvirt import ScriptedLibvirt
 from tests.unit.lives.life import Life
@@ -21,12 +21,13 @@ from tests.unit.lives.model import (
     Topology,
     decide,
     find_place,
+    show,
 )
 
 
 @dataclass
 class Judge:
-    """Knows, beside the model, for which guests a device may be recorded (`owners`)."""
+    """Knows, beside the model, for which guests a device may be recorded (`owners`), and masks of notifications."""
 
     host: LivingHost
     libvirt: ScriptedLibvirt
@@ -34,6 +35,7 @@ class Judge:
     rules: Rules = field(default_factory=Rules)
     owners: dict[str, set[str]] = field(default_factory=dict)
     waiting: set[tuple[str, int]] = field(default_factory=set)
+    told: dict[str, str | None] = field(default_factory=dict)
 
     def decide(self, seen: tuple[dict[str, DeviceFacts], Topology]) -> tuple[dict[str, str], dict[str, Fate]]:
         """Return the status of each guest and the fate of each device, by what libvirt said last.
@@ -41,7 +43,9 @@ class Judge:
         `seen` is the host as it was when the pass began.
         """
         answers = self.libvirt.answers
-        guests = {uuid: answer.facts or GuestFacts(()) for uuid, answer in answers.items()}
+        guests = {
+            uuid: replace(answer.facts or GuestFacts(()), told=self.told.get(uuid)) for uuid, answer in answers.items()
+        }
         unreadable = [uuid for uuid, answer in answers.items() if not answer.readable]
         statuses, fates = decide(guests, unreadable, *seen, self.rules)
         for address in fates:
@@ -77,6 +81,14 @@ class Judge:
                 case "release":
                     self._check_release(life, writes)
 
+    def check_places(self, lives: Iterable[Life], waiting: Container[tuple[str, int]]) -> None:
+        """Raise Violation unless these interrupts are in their places, but those that wait for a vector."""
+        fates = self.decide(self.host.describe())[1]
+        for life in lives:
+            is_moved = not life.mode and not life.refused and (life.device, life.number) not in waiting
+            if is_moved and fates[life.device].kind == PLACED:
+                self._check_placed(life, fates[life.device])
+
     def _check_placed(self, life: Life, fate: Fate) -> None:
         place = find_place(fate, life.index, self.rules)
         is_spare = life.next_cpu and len(life.smp) == 1 and life.smp <= frozenset(fate.order)
@@ -111,6 +123,8 @@ class Judge:
                 continue
             if fate.kind in (PLACED, FREE) and life.wrote is None and self.libvirt.names(life.device):
                 self._note_recorded(life, fate, is_certain)
+            elif fate.kind in (PLACED, FREE) and life.may_be_unknown:
+                life.originals |= {self.ledger.before.get(life, life.smp), DEFAULT}
             if fate.kind != PLACED and life.touched:
                 life.loose = True
             if fate.kind == RELEASE and is_certain:
@@ -133,7 +147,8 @@ class Judge:
     def _note_release(self, life: Life) -> None:
         acceptable = life.originals | life.inherited
         is_given_back = life.wrote is None or life.smp in acceptable or life in self.ledger.touched or life.loose
-        may_wait = not all(original & self.host.online for original in life.inherited)
+        unsure = life.inherited | (life.originals if life.loose else set())  # one CPU of a spread target may be ours
+        may_wait = not all(original & self.host.online for original in unsure)
         if is_given_back and not life.refused and not may_wait:
             self.ledger.clear(life)
             return
@@ -176,6 +191,14 @@ class Judge:
         counted = {name: count for name, count in made["summary"].items() if name not in _NO_PART_OF_THE_SUM}
         if not made["summary"]["irqs"] == len(made["irqs"]) == sum(counted.values()):
             raise Violation("report", f"the summary does not add up: {made['summary']}")
+
+    def check_status(self, made: Mapping[str, Any], statuses: Mapping[str, str], fates: Mapping[str, Fate]) -> None:
+        """Raise Violation where the status, after a full pass that wrote nothing, says something else."""
+        self.check_report(made, statuses, fates)
+        said = {row["irq"]: row["current"] for row in made["irqs"]}
+        for life in self.host.lives.values():
+            if fates[life.device].kind == PLACED and said.get(life.number) != show(life.smp):
+                raise Violation("status", f"{life.number} has {show(life.smp)}, and the status says {said}")
 
     @staticmethod
     def _tell(life: Life, writes: list[Written]) -> str:

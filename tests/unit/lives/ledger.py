@@ -3,15 +3,16 @@
 
 from dataclasses import dataclass, field
 
-from tests.unit.lives.host import ALL, LivingHost, show
+from tests.unit.lives.host import ALL, LivingHost
 from tests.unit.lives.libvirt import ScriptedLibvirt
-from tests.unit.lives.life import Life
-from tests.unit.lives.model import Cpus
+from tests.unit.lives.life import Ghost, Life
+from tests.unit.lives.model import Cpus, show
 
 UNSEEN_REBIRTH_IS_FORGIVEN = True
 """Whether an interrupt may be treated as the earlier one of its device, number and driver when no pass saw that end.
 
-Nothing that a pass can read tells the two apart; it takes what the kernel says of births and deaths.
+Nothing that a pass can read tells the two apart; it takes what the kernel says of births and deaths. Where that is
+heard (trace.py), nothing is forgiven.
 """
 
 DEFAULT = ALL
@@ -24,16 +25,6 @@ class Violation(Exception):
     def __init__(self, rule: str, text: str) -> None:
         super().__init__(f"{rule}: {text}")
         self.rule = rule
-
-
-@dataclass
-class Ghost:
-    """What may be recorded still of an interrupt that died."""
-
-    originals: set[Cpus]
-    history: set[Cpus]
-    refused: bool
-    next_cpu: bool
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,6 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self.host.on_attempt, self.host.on_write = self.note_attempt, self.note_write
-        self.host.on_death, self.host.on_birth = self.note_death, self.note_birth
 
     def begin(self) -> None:
         """Begin a pass."""
@@ -112,18 +102,33 @@ class Ledger:
         is_refused = life.refused or life.mode != ""
         if originals or is_refused:
             key = life.device, life.number, life.driver
-            self.ghosts[key] = Ghost(originals, history, is_refused, life.next_cpu)
+            self.ghosts[key] = Ghost(originals, history, is_refused, life.next_cpu, life.ghost)
             self.fresh.add(key)
 
     def note_birth(self, life: Life) -> None:
-        """Let it inherit from the one that had its place."""
+        """Note who had its place."""
         if self.is_in_pass:
             self.born.add(life)
-        ghost = self.ghosts.get((life.device, life.number, life.driver))
-        if ghost is not None and UNSEEN_REBIRTH_IS_FORGIVEN:
-            life.inherited = ghost.originals | {DEFAULT}  # the one before may have been found in its place
-            life.refused, life.next_cpu = ghost.refused, ghost.next_cpu
-            self.history[life] = set(ghost.history)
+        life.ghost = self.ghosts.get((life.device, life.number, life.driver))
+
+    def forgive(self, life: Life) -> None:
+        """Let it inherit from those that had its place: nobody told that their lives had ended."""
+        ghost, life.ghost = life.ghost, None
+        while ghost is not None and UNSEEN_REBIRTH_IS_FORGIVEN:
+            life.inherited |= ghost.originals | {DEFAULT}  # the one before may have been found in its place
+            life.refused, life.next_cpu = life.refused or ghost.refused, life.next_cpu or ghost.next_cpu
+            self.history.setdefault(life, set()).update(ghost.history)
+            ghost = ghost.earlier
+
+    def tell_ghosts(self, number: int, *, is_told: bool = True) -> None:
+        """Note that the kernel tells of the ends of all that had this number, or that nobody hears it."""
+        for key, ghost in self.ghosts.items():
+            if key[1] == number:
+                ghost.is_told = is_told
+
+    def bury(self, number: int) -> None:
+        """Forget the dead of a number: the program has heard of all their ends."""
+        self.ghosts = {key: ghost for key, ghost in self.ghosts.items() if key[1] != number}
 
     def lay_ghosts(self, excused: set[str]) -> None:
         """Forget the dead that a whole pass saw to be gone; of devices in `excused` it saw nothing."""
@@ -132,8 +137,15 @@ class Ledger:
     def clear(self, life: Life) -> None:
         """Forget all that was done to an interrupt: it was given back, or is another's."""
         life.wrote, life.touched, life.loose, life.returned, life.next_cpu = None, False, False, False, False
+        life.past |= life.originals | life.inherited
         life.originals, life.inherited = set(), set()
         self.history.pop(life, None)
+
+    def lose_notes(self) -> None:
+        """Note that the program has lost what it noted since some moment: what it wrote may be unknown to it."""
+        for life in self.host.lives.values():
+            life.originals |= {*life.past, life.smp, DEFAULT}
+            life.loose = True
 
     def writes_to(self, life: Life) -> list[Written]:
         """Return the writes of the pass to one interrupt."""

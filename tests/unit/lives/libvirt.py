@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A libvirt whose answers the test sets; it remembers its last answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
-from irqaffinity.demo.domains import domain, hostdev, nova_metadata
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.observe.domain import Domain
-from tests.unit.lives.host import LivingHost, show
-from tests.unit.lives.model import GuestFacts
+from tests.fakes.domains import domain, hostdev, nova_metadata
+from tests.unit.lives.host import LivingHost
+from tests.unit.lives.model import GuestFacts, show
 
 
 @dataclass
@@ -16,7 +17,7 @@ class Answer:
     """What libvirt said last of an active guest.
 
     `facts` are those of its last XML, None where the program that runs now never had one; `drivers` those that its
-    devices had when libvirt was asked, none for a guest that could not be read.
+    devices had when libvirt was asked, none for a guest or device that could not be read.
     """
 
     facts: GuestFacts | None
@@ -32,7 +33,14 @@ class ScriptedLibvirt:
         self.unreadable: set[str] = set()
         self.away = False
         self.answers: dict[str, Answer] = {}
+        self.shown_uri = "test:///lives"
+        self.is_stuck = False
+        self.on_answer: Callable[[], None] = lambda: None
         self._host = host
+
+    def move(self, uri: str) -> None:
+        """Be another libvirt from now on."""
+        self.shown_uri = uri
 
     def active_domains(self) -> list[Domain]:
         """Say which guests there are."""
@@ -54,6 +62,11 @@ class ScriptedLibvirt:
         driver = self._host.devices[address].driver
         return [uuid for uuid, answer in self.answers.items() if answer.drivers.get(address) == driver]
 
+    def doubt(self, address: str) -> None:
+        """Forget whose a device is, for all that the answers say: something has happened to it since."""
+        for answer in self.answers.values():
+            answer.drivers.pop(address, None)
+
     def _require(self) -> None:
         if self.away:
             raise LibvirtUnreachable("libvirt is away")
@@ -63,7 +76,9 @@ class ScriptedLibvirt:
             before = self.answers.get(uuid)
             return Answer(None if before is None else before.facts, readable=False)
         facts = self.guests[uuid]
-        return Answer(facts, {address: self._host.devices[address].driver for address in facts.devices})
+        unread = {address for address, (call, _code) in self._host.faults.folders.items() if call == "readlink"}
+        known = [address for address in facts.devices if address not in unread]
+        return Answer(facts, {address: self._host.devices[address].driver for address in known})
 
     def _domain(self, uuid: str) -> Domain:
         if uuid in self.unreadable:

@@ -11,6 +11,21 @@ class Killed(BaseException):
     """The process ends here, as kill -9 ends it."""
 
 
+@dataclass
+class Ghost:
+    """What may be recorded still of an interrupt that died, and of those that had its place before (`earlier`).
+
+    `is_told`: the kernel has told of its end.
+    """
+
+    originals: set[Cpus]
+    history: set[Cpus]
+    refused: bool
+    next_cpu: bool
+    earlier: "Ghost | None" = None
+    is_told: bool = False
+
+
 @dataclass(eq=False)
 class Life:
     """One interrupt from its allocation until it is freed, and what is true of it.
@@ -19,7 +34,9 @@ class Life:
     ledger's: `wrote` is the last value that the program wrote in this life, `originals` those that it may give back,
     `inherited` those of earlier lives that no pass saw end. `touched`: another changed it since. `loose`: the program
     may have dropped its record. `returned`: the last write may have given it back. `refused`: the kernel refused a
-    write for good. `next_cpu`: any one CPU of the target will do.
+    write for good. `next_cpu`: any one CPU of the target will do. `ghost` is the one before of which the program may
+    know no end yet; `is_late`: a pass saw this one before it was told of that end.
+    `past` are the originals of before it was given back.
     """
 
     number: int
@@ -36,6 +53,9 @@ class Life:
     returned: bool = False
     refused: bool = False
     next_cpu: bool = False
+    ghost: Ghost | None = None
+    is_late: bool = False
+    past: set[Cpus] = field(default_factory=set)
 
     @property
     def may_be_unknown(self) -> bool:

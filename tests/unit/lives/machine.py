@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from irqaffinity.model.guest import GuestId
+from tests.unit.lives.hearing import Hearing
 from tests.unit.lives.host import ALL, HOST_DRIVER, VFIO
 from tests.unit.lives.ledger import Violation
 from tests.unit.lives.life import Faults, Life
 from tests.unit.lives.model import FREE, Cpus, GuestFacts, Rules, parse_list
-from tests.unit.lives.stage import ADDRESSES, Stage, make_policy
+from tests.unit.lives.stage import ADDRESSES, make_policy
 
 Step = tuple[Any, ...]
 GUESTS = {letter: f"{letter * 8}-1111-4111-8111-111111111111" for letter in "abcd"}
@@ -22,13 +23,17 @@ _LONG = 7200.0
 """Seconds after which every back-off has ended."""
 
 
-class Machine(Stage):
+class Machine(Hearing):
     """A stage on which steps happen."""
 
     def apply(self, step: Step) -> None:
-        """Carry out a step; raise Violation."""
+        """Carry out a step, and have the program hear what it can hear of it; raise Violation."""
         name, *values = step
         getattr(self, f"do_{name}")(*values)
+        self.hear()
+        if self.trace.reads_a_loss():
+            self.do_audit()
+            self.hear()
 
     # What happens to guests.
 
@@ -93,6 +98,7 @@ class Machine(Stage):
 
     def do_cpus(self, online: str) -> None:
         self.host.plug(parse_list(online))
+        self.midwife.note_cpus()
 
     # What goes wrong.
 
@@ -152,8 +158,7 @@ class Machine(Stage):
     def do_rules(self, numa: str, distribution: str, without_mask: str, allowed: str | None, cpus: str | None) -> None:
         addresses = None if allowed is None else frozenset(ADDRESSES[int(index)] for index in allowed.split())
         dedicated = None if cpus is None else parse_list(cpus)
-        self.judge.rules = Rules(numa, distribution, without_mask, addresses, dedicated)
-        self.auditor.policy = make_policy(self.judge.rules)
+        self.use(Rules(numa, distribution, without_mask, addresses, dedicated))
 
     def do_restart(self) -> None:
         self.start()
@@ -175,6 +180,8 @@ class Machine(Stage):
     def do_quiet(self) -> None:
         """Let all be well, make a pass, and see that nothing is left to do, and nothing kept that is not needed."""
         self.libvirt.away, self.host.faults = False, Faults()
+        self.trace.is_behind = False
+        self.hear()
         self.now += _LONG
         self.backoff.clear()
         first = self.make_pass(self.auditor.audit, "audit")
@@ -184,6 +191,11 @@ class Machine(Stage):
         again = [write for write in self.ledger.written if first[write.life.device].kind != FREE]
         if again:
             raise Violation("again", f"a second pass wrote {again}")
+
+    def use(self, rules: Rules) -> None:
+        """Have the program go by other rules."""
+        self.judge.rules = rules
+        self.auditor.policy = make_policy(rules)
 
     def _change(self, letter: str, make: Callable[[GuestFacts], GuestFacts]) -> None:
         guest = self.libvirt.guests.get(GUESTS[letter])

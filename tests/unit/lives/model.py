@@ -22,13 +22,15 @@ _ERRORS = frozenset({"mask_invalid", "mask_out_of_range", "mask_empty", "mask_no
 class GuestFacts:
     """A guest as its domain says it. `pins`: a set for each vCPU, empty for none of its own.
 
-    `specs` and `image` are the two elements of Nova's metadata, None where one is missing.
+    `specs` and `image` are the two elements of Nova's metadata, None where one is missing. `told` is the mask of the
+    newest notification, which counts where there are no specs.
     """
 
     pins: tuple[Cpus, ...]
     devices: tuple[str, ...] = ()
     specs: Mapping[str, str] | None = None
     image: Mapping[str, str] | None = None
+    told: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,17 @@ def parse_list(text: str) -> Cpus:
         first, _, last = part.partition("-")
         cpus.update(range(int(first), int(last or first) + 1))
     return frozenset(cpus)
+
+
+def show(cpus: Cpus) -> str:
+    """Return CPUs as the kernel writes them, merged."""
+    runs: list[list[int]] = []
+    for cpu in sorted(cpus):
+        if runs and runs[-1][-1] == cpu - 1:
+            runs[-1].append(cpu)
+        else:
+            runs.append([cpu])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def parse_mask(text: str, vcpus: int) -> Cpus | str:
@@ -130,7 +143,7 @@ def dedicated(guest: GuestFacts, others: Iterable[GuestFacts], rules: Rules) -> 
 def judge_guest(guest: GuestFacts, others: Iterable[GuestFacts], rules: Rules) -> tuple[str, dict[int, int]]:
     """Return the status of a guest, and vCPU -> CPU of those that serve its interrupts when it is placed."""
     pins = dedicated(guest, others, rules)
-    mask = (guest.specs or {}).get("hw:pci_irq_affinity_mask")
+    mask = guest.told if guest.specs is None else guest.specs.get("hw:pci_irq_affinity_mask")
     chosen = parse_mask(mask, len(guest.pins)) if mask is not None else frozenset(pins)
     if not pins:
         return "shared_cpus", {}

@@ -2,10 +2,13 @@
 """Plays random episodes, each on a fresh host; makes the steps of one that fails few, and shows them."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any, NamedTuple
 
+from tests.unit.lives.agent import Agent
+from tests.unit.lives.agent_steps import AgentProposer
 from tests.unit.lives.ledger import Violation
 from tests.unit.lives.machine import Machine, Step
 from tests.unit.lives.steps import Proposer
@@ -20,22 +23,37 @@ class EpisodeFailed(AssertionError):
     """An episode broke a rule; str() gives the seed and the steps that show it."""
 
 
-def play(folder: Path, seed: int, length: int = EPISODE) -> None:
+class Game(NamedTuple):
+    """What is played: what carries steps out, and what thinks of them."""
+
+    machine: Callable[[Path], Machine]
+    proposer: Callable[[Random, Any], Proposer]
+
+
+PASSES = Game(Machine, Proposer)
+"""The methods of the Auditor are called."""
+
+
+AGENT = Game(Agent, AgentProposer)
+"""The agent makes the passes."""
+
+
+def play(folder: Path, seed: int, game: Game = PASSES, length: int = EPISODE) -> None:
     """Play the episode of `seed`; raise EpisodeFailed."""
-    machine = _make(folder)
-    proposer = Proposer(Random(seed), machine)
+    machine = _make(folder, game)
+    proposer = game.proposer(Random(seed), machine)
     steps: list[Step] = []
     for number in range(length):
         steps.append(("quiet",) if number == length - 1 else proposer.draw())
         try:
             machine.apply(steps[-1])
         except Violation as found:
-            raise EpisodeFailed(_explain(folder, seed, steps, found)) from found
+            raise EpisodeFailed(_explain(folder, seed, steps, found, game)) from found
 
 
-def replay(folder: Path, steps: Sequence[Step]) -> Violation | None:
+def replay(folder: Path, steps: Sequence[Step], game: Game = PASSES) -> Violation | None:
     """Play these steps on a fresh host, and return what was broken."""
-    machine = _make(folder)
+    machine = _make(folder, game)
     for step in steps:
         try:
             machine.apply(step)
@@ -44,14 +62,14 @@ def replay(folder: Path, steps: Sequence[Step]) -> Violation | None:
     return None
 
 
-def shrink(folder: Path, steps: Sequence[Step], rule: str) -> list[Step]:
+def shrink(folder: Path, steps: Sequence[Step], rule: str, game: Game = PASSES) -> list[Step]:
     """Return fewer of `steps` that break the same rule still: halves are left out, then quarters, and so on."""
     kept, size, left = list(steps), max(len(steps) // 2, 1), _MOST_REPLAYS
     while left:
         for start in range(len(kept) - size, -1, -size):
             fewer = kept[:start] + kept[start + size :]
             left -= 1
-            found = replay(folder, fewer)
+            found = replay(folder, fewer, game)
             if found is not None and found.rule == rule:
                 kept = fewer
             if not left:
@@ -63,14 +81,14 @@ def shrink(folder: Path, steps: Sequence[Step], rule: str) -> list[Step]:
     return kept
 
 
-def _make(folder: Path) -> Machine:
+def _make(folder: Path, game: Game) -> Machine:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    return Machine(folder)
+    return game.machine(folder)
 
 
-def _explain(folder: Path, seed: int, steps: Sequence[Step], found: Violation) -> str:
-    few = shrink(folder, steps, found.rule)
-    last = replay(folder, few) or found
+def _explain(folder: Path, seed: int, steps: Sequence[Step], found: Violation, game: Game) -> str:
+    few = shrink(folder, steps, found.rule, game)
+    last = replay(folder, few, game) or found
     lines = "\n".join(f"    {step!r}," for step in few)
     return f"--random-seed {seed}: {last}\nafter {len(steps)} steps, of which these show it:\n{lines}"

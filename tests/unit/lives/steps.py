@@ -6,12 +6,15 @@ from random import Random
 from typing import Any
 
 from irqaffinity.plan.policy import Numa
-from tests.unit.lives.host import ALL, HOST_DRIVER, VFIO, show
+from tests.unit.lives.host import ALL, HOST_DRIVER, VFIO
 from tests.unit.lives.machine import GUESTS, Machine, Step
+from tests.unit.lives.model import show
 from tests.unit.lives.stage import ADDRESSES
+from tests.unit.lives.trace import EACH, OFF, TOGETHER
 
+Choices = list[tuple[int, Callable[[], Step]]]
 _NUMBERS = range(30, 44)
-_AFFINITIES = ("0-7", "0-7", "0-7", "0-2", "3-5", "6-7", "0", "2", "5", "7", "1-2", "4,6")
+AFFINITIES = ("0-7", "0-7", "0-7", "0-2", "3-5", "6-7", "0", "2", "5", "7", "1-2", "4,6")
 _POLICIES: tuple[tuple[dict[str, str] | None, dict[str, str] | None], ...] = (
     *[({"hw:cpu_policy": "dedicated"}, {})] * 9,
     *[({"hw:cpu_policy": "dedicated"}, None)] * 3,
@@ -24,7 +27,8 @@ _POLICIES: tuple[tuple[dict[str, str] | None, dict[str, str] | None], ...] = (
     ({}, {}),
     *[(None, None)] * 4,
 )
-_MASKS = (*("0", "1", "0-1", "0-1,^0", "1-3", " 0 , 1", "0-3,^1", "0-2") * 2, "9", "0,^0", "x", "3-1", "")
+MASKS = (*("0", "1", "0-1", "0-1,^0", "1-3", " 0 , 1", "0-3,^1", "0-2") * 2, "9", "0,^0", "x", "3-1", "")
+_HEARING = (EACH, EACH, TOGETHER, TOGETHER, OFF)
 _READ_ERRORS = ("EMFILE", "ENOMEM", "EACCES")
 _FOLDER_ERRORS = ("EISDIR", "ENOTDIR", "EACCES", "EBUSY", "ETIMEDOUT")
 _REFUSALS = (*(("EIO",), ("EBUSY",), ("ENOSPC",)) * 3, ("EIO", "EIO"), ("EPERM",), ("EINVAL",))
@@ -36,7 +40,14 @@ class Proposer:
     def __init__(self, random: Random, machine: Machine) -> None:
         self._random = random
         self._machine = machine
-        weights: list[tuple[int, Callable[[], Step]]] = [
+        weights = [*self.common(), *self.of_the_program()]
+        self._makers = [maker for _weight, maker in weights]
+        self._weights = [weight for weight, _maker in weights]
+
+    def common(self) -> Choices:
+        """Return what may happen to a host, each with its weight."""
+        random = self._random
+        return [
             (9, self._start),
             (4, lambda: ("stop", self._guest(), self._how())),
             (6, lambda: ("repin", self._guest(), self._pins())),
@@ -45,14 +56,20 @@ class Proposer:
             (4, self._detach),
             (3, self._bind),
             (8, self._bear),
-            (5, lambda: ("rebirth", self._number(), random.choice(_AFFINITIES))),
+            (5, lambda: ("rebirth", self._number(), random.choice(AFFINITIES))),
             (2, lambda: ("die", self._number())),
-            (6, lambda: ("drift", self._number(), random.choice(_AFFINITIES))),
+            (6, lambda: ("drift", self._number(), random.choice(AFFINITIES))),
             (4, self._cpus),
             (2, lambda: ("away",)),
             (3, lambda: ("back",)),
             (2, lambda: ("unreadable", self._guest())),
             (3, lambda: ("readable", self._guest())),
+            (4, lambda: ("hear", random.choice(_HEARING))),
+            (3, lambda: ("late", random.choice((1, 1, 2, 3, 0)))),
+            (3, lambda: ("activate", self._number())),
+            (2, lambda: ("behind",)),
+            (2, lambda: ("caught_up",)),
+            (1, lambda: ("lose", random.randint(1, 5))),
             (4, lambda: ("unread", self._number(), random.choice(_READ_ERRORS))),
             (4, lambda: ("refuse", self._number(), *random.choice(_REFUSALS))),
             (1, lambda: ("refuse_open", self._number(), random.choice(("EACCES", "EMFILE")))),
@@ -62,6 +79,11 @@ class Proposer:
             (1, lambda: ("save_fails", random.randint(1, 4))),
             (4, self._race),
             (3, self._rules),
+        ]
+
+    def of_the_program(self) -> Choices:
+        """Return what the program may be asked for."""
+        return [
             (2, lambda: ("restart",)),
             (16, lambda: ("audit",)),
             (6, lambda: ("audit_guest", self._guest())),
@@ -69,8 +91,6 @@ class Proposer:
             (2, lambda: ("reset",)),
             (8, lambda: ("quiet",)),
         ]
-        self._makers = [maker for _weight, maker in weights]
-        self._weights = [weight for weight, _maker in weights]
 
     def draw(self) -> Step:
         """Return the next step."""
@@ -97,7 +117,7 @@ class Proposer:
         """Change a driver; half of the time the new one gets the numbers of the old one, some with the old affinity."""
         index = self._device()
         old = self._machine.host.devices[ADDRESSES[index]].lives.values()
-        kept = [(life.number, self._random.choice((show(life.smp), *_AFFINITIES[:3]))) for life in old]
+        kept = [(life.number, self._random.choice((show(life.smp), *AFFINITIES[:3]))) for life in old]
         same = " ".join(f"{number}:{cpus}" for number, cpus in kept)
         driver = self._random.choice((VFIO, HOST_DRIVER))
         return ("bind", index, driver, same if same and self._random.random() < 0.5 else self._vectors())
@@ -121,7 +141,7 @@ class Proposer:
 
     def _race(self) -> Step:
         what = self._random.choice(("rebirth", "rebirth", "leave", "steal", "die"))
-        return ("race", self._random.choice(("within", "within", "before")), what, self._random.choice(_AFFINITIES))
+        return ("race", self._random.choice(("within", "within", "before")), what, self._random.choice(AFFINITIES))
 
     def _rules(self) -> Step:
         random = self._random
@@ -171,14 +191,14 @@ class Proposer:
     def _policy(self) -> tuple[Any, Any]:
         specs, image = self._random.choice(_POLICIES)
         if specs is not None and self._random.random() < 0.4:
-            specs = {**specs, "hw:pci_irq_affinity_mask": self._random.choice(_MASKS)}
+            specs = {**specs, "hw:pci_irq_affinity_mask": self._random.choice(MASKS)}
         return specs, image
 
     def _vectors(self) -> str:
         taken = self._machine.host.lives
         free = [n for n in _NUMBERS if n not in taken or self._random.random() < 0.1]
         numbers = self._random.sample(free, min(len(free), self._random.choice((0, 1, 1, 2, 2, 3))))
-        return " ".join(f"{number}:{self._random.choice(_AFFINITIES)}" for number in numbers)
+        return " ".join(f"{number}:{self._random.choice(AFFINITIES)}" for number in numbers)
 
     def _is_claimed(self, index: int) -> bool:
         guests = self._machine.libvirt.guests.values()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.lives.host import ALL, DEVICES, HOST_DRIVER, LivingHost, show
-from tests.unit.lives.model import parse_list
+from tests.unit.lives.host import ALL, DEVICES, HOST_DRIVER, LivingHost
+from tests.unit.lives.model import parse_list, show
 
 VF = next(iter(DEVICES))
 

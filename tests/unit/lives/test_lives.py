@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.lives.runner import EPISODE, play
+from tests.unit.lives.runner import AGENT, EPISODE, play
 
 _MEMORY = "/dev/shm"
+_SHARE = 4
+"""Of so many steps one is made with the agent: it makes many passes."""
 
 
 @pytest.fixture
@@ -28,3 +30,11 @@ def test_whatever_happens_every_interrupt_is_where_it_belongs(folder: Path, requ
     seeds = range(request.config.getoption("--random-steps") // EPISODE) if seed is None else [seed]
     for number in seeds:
         play(folder / "host", number)
+
+
+def test_whatever_happens_the_agent_puts_every_interrupt_where_it_belongs(
+    folder: Path, request: pytest.FixtureRequest
+) -> None:
+    seed, steps = request.config.getoption("--random-seed"), request.config.getoption("--random-steps")
+    for number in range(steps // (_SHARE * EPISODE)) if seed is None else [seed]:
+        play(folder / "host", number, AGENT)

@@ -2,18 +2,22 @@
 """Each rule of the random runs is seen to be broken by a program that breaks it."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from irqaffinity.audit import Pass
-from tests.unit.lives import runner
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.record import Changes
+from irqaffinity.passes.birth import Newborn
+from irqaffinity.passes.made import Pass
 from tests.unit.lives.ledger import Violation
-from tests.unit.lives.machine import Machine, Step
-from tests.unit.lives.runner import EpisodeFailed, play
+from tests.unit.lives.machine import GUESTS, Machine, Step
+from tests.unit.lives.runner import EpisodeFailed, Game, play
+from tests.unit.lives.steps import Proposer
 
 Deed = Callable[[Machine, Pass], Pass | None]
 
@@ -52,12 +56,41 @@ def write(number: int, cpus: str) -> Deed:
     return deed
 
 
+class Deaf(Saboteur):
+    """Heeds no end of an interrupt."""
+
+    def note_ends(self, _numbers: Iterable[int]) -> None: ...
+
+
+class Idle(Saboteur):
+    """Places no interrupt that is born."""
+
+    def birth(self, _number: int) -> Newborn:
+        return Newborn(frozenset({GuestId(GUESTS["a"])}))
+
+
+class Hasty(Saboteur):
+    """Puts whatever is born where a guest of before had it."""
+
+    def birth(self, number: int) -> Newborn:
+        write(number, "1-2")(self._machine, None)  # type: ignore[arg-type]
+        return self._auditor.birth(number)
+
+
+class Busy(Saboteur):
+    """Makes a whole pass where one interrupt is born."""
+
+    def birth(self, number: int) -> Newborn:
+        self._auditor.audit()
+        return self._auditor.birth(number)
+
+
 def fail(_machine: Machine, _made: Pass) -> None:
     raise ValueError("a mistake of the program")
 
 
 def say_nothing(_machine: Machine, made: Pass) -> Pass:
-    return replace(made, outcome=replace(made.outcome, guests=()))
+    return replace(made, parts={uuid: replace(part, guest=None) for uuid, part in made.parts.items()})
 
 
 def break_rule(machine: Machine, deed: Deed, steps: Sequence[Step], then: Sequence[Step] = (("audit",),)) -> str | None:
@@ -107,6 +140,42 @@ def test_an_original_that_was_forgotten_is_missed(tmp_path: Path, loses: bool, r
     assert break_rule(machine, lambda *_args: None, []) == rule
 
 
+HEARD: list[Step] = [*GUEST, ("hear", "each"), ("audit",)]
+
+
+@pytest.mark.parametrize(
+    ("bad", "then", "rule"),
+    [
+        pytest.param(
+            Deaf, [("rebirth", 30, "1"), ("stop", "a", "keep"), ("audit",)], "foreign", id="an earlier life's"
+        ),
+        pytest.param(
+            Deaf, [("rebirth", 30, "1"), ("die", 31), ("quiet",), ("reset",)], "release", id="the same, later"
+        ),
+        pytest.param(Idle, [("rebirth", 30, "0-7")], "birth", id="an interrupt that is born stays where it is"),
+        pytest.param(Hasty, [("repin", "a", "3 4"), ("audit",), ("rebirth", 30, "0-7")], "birth", id="on other CPUs"),
+        pytest.param(Hasty, [("rebirth", 40, "0-7")], "foreign", id="an interrupt that is born is no guest's"),
+        pytest.param(Busy, [("drift", 30, "5"), ("bear", 3, "41:0", "")], "birth", id="another one is written as well"),
+    ],
+)
+def test_what_may_not_be_done_where_births_and_ends_are_heard(
+    tmp_path: Path, bad: type[Saboteur], then: list[Step], rule: str
+) -> None:
+    def play_with(machine: Machine, auditor: type[Saboteur]) -> str | None:
+        try:
+            for step in HEARD:
+                machine.apply(step)
+            machine.auditor = auditor(machine, lambda *_args: None)  # type: ignore[assignment]
+            for step in then:
+                machine.apply(step)
+        except Violation as found:
+            return found.rule
+        return None
+
+    assert play_with(Machine(tmp_path / "0"), Saboteur) is None
+    assert play_with(Machine(tmp_path / "1"), bad) == rule
+
+
 def test_what_another_program_wrote_is_not_overwritten(tmp_path: Path) -> None:
     begun: list[Step] = [*GUEST, ("audit",), ("drift", 30, "5-6"), ("stop", "a", "keep")]
 
@@ -127,8 +196,15 @@ def test_a_state_that_keeps_the_dead_is_seen(tmp_path: Path) -> None:
     kept: list[Any] = []
 
     def keep(machine: Machine, _made: Pass) -> None:
-        kept.append(machine.store().load())
-        machine.store().save(kept[0])
+        state = machine.store().load()
+        kept.append(
+            {
+                IrqId(at, number): record
+                for at, of_device in state.records.items()
+                for number, record in of_device.items()
+            }
+        )
+        machine.store().save(Changes(records=kept[0]))
 
     assert break_rule(Machine(tmp_path), keep, GUEST, [("audit",), ("die", 30), ("quiet",)]) == "bounded"
 
@@ -148,15 +224,14 @@ def test_a_write_while_libvirt_is_away_is_seen(tmp_path: Path) -> None:
         machine.apply(("audit",))
 
 
-def test_a_failure_is_told_with_its_seed_and_few_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_told_with_its_seed_and_few_steps(tmp_path: Path) -> None:
     class Broken(Machine):
         def start(self) -> None:
             super().start()
             self.auditor = Saboteur(self, fail)  # type: ignore[assignment]
 
-    monkeypatch.setattr(runner, "Machine", Broken)
     with pytest.raises(EpisodeFailed) as failed:
-        play(tmp_path / "host", 7)
+        play(tmp_path / "host", 7, Game(Broken, Proposer))
     first, _count, *steps = str(failed.value).splitlines()
     assert first.startswith("--random-seed 7: crash: ValueError('a mistake of the program')")
     assert [step.strip() for step in steps] in (["('audit',),"], ["('quiet',),"])

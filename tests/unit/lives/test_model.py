@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.lives.host import DISTANCES, NODES, SOCKETS, show
+from tests.unit.lives.host import DISTANCES, NODES, SOCKETS
 from tests.unit.lives.machine import parse_pins
 from tests.unit.lives.model import (
     KEEP,
@@ -23,6 +23,7 @@ from tests.unit.lives.model import (
     judge_guest,
     parse_list,
     parse_mask,
+    show,
 )
 
 MASK = "hw:pci_irq_affinity_mask"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.lives.machine import Step
-from tests.unit.lives.runner import replay
+from tests.unit.lives.runner import AGENT, replay
 
 DEDICATED: Any = {"hw:cpu_policy": "dedicated"}
 GUEST: list[Step] = [("start", "a", "1 2", "0", DEDICATED, {}), ("bear", 0, "30:0 31:0-7", ""), ("audit",)]
@@ -104,8 +104,52 @@ GONE: list[Step] = [("stop", "a", "keep"), ("audit",)]
             [*GUEST, ("cpus", "0,3-7"), ("repin", "a", "2"), ("look", "a"), ("cpus", "0-7"), ("quiet",)],
             id="refused for a CPU that was offline and came back",
         ),
+        pytest.param(
+            [*GUEST, ("hear", "each"), ("rebirth", 30, "0-2"), ("rebirth", 30, "1-2"), *GONE],
+            id="born again and again while the kernel tells of it",
+        ),
+        pytest.param(
+            [*GUEST, ("hear", "each"), ("detach", "a", 0, "host"), ("quiet",)],
+            id="born for the host, which its guest lost it to",
+        ),
+        pytest.param(
+            [*GUEST, ("hear", "each"), ("unreadable", "a"), ("audit",), ("rebirth", 30, "0-2"), ("quiet",)],
+            id="born while nobody knows about its guest",
+        ),
     ],
 )
 def test_what_was_found_once(tmp_path: Path, steps: list[Step]) -> None:
     found = replay(tmp_path / "host", steps)
+    assert found is None, str(found)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(
+            [GUEST[0], GUEST[1], ("wait", 30.0), ("stop", "a", "host"), ("away",), ("wait", 30.0), ("quiet",)],
+            id="ended while libvirt was away and its device went to the host: it was watched for ever",
+        ),
+        pytest.param(
+            [
+                *GUEST,
+                ("wait", 400.0),
+                ("drift", 30, "5"),
+                *[("refuse", 30, "EBUSY"), ("wait", 70.0)] * 3,
+                ("quiet",),
+            ],
+            id="busy when it was to be put back: that is no other drift, and no fight",
+        ),
+        pytest.param(
+            [*GUEST, ("restart",), ("quiet",), ("unread", 30, "ENOMEM"), ("wait", 70.0), ("quiet",)],
+            id="could not be read for once: that is no drift",
+        ),
+        pytest.param(
+            [*GUEST, ("hear", "each"), ("quiet",), ("fight", 30, "5"), ("rebirth", 30, "0-7")],
+            id="born again where it was fought over: it was left alone for a minute",
+        ),
+    ],
+)
+def test_what_was_found_of_the_agent(tmp_path: Path, steps: list[Step]) -> None:
+    found = replay(tmp_path / "host", steps, AGENT)
     assert found is None, str(found)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irqaffinity.demo.domains import NOVA_1_1, domain, hostdev, nova_metadata
 from irqaffinity.grammar.mask import EXTRA_SPEC, MaskError, parse_mask
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Claim, ClaimKind, Guest
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import LeftOutReason
 from irqaffinity.observe.domain import DomainError, parse_domain, parse_libvirt_cpus
+from tests.fakes.domains import NOVA_1_1, domain, hostdev, nova_metadata
 
 UUID = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
 MDEV = "4b20d080-1b54-4048-85b3-a6a62d165c01"

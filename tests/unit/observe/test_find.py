@@ -12,7 +12,7 @@ from irqaffinity.observe.find import find_device, find_guest, find_target
 from irqaffinity.observe.guests import Seen
 from tests.fakes.host import FakeHost
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
-from tests.unit.observe.test_readings import MAC, guest, interface, named, seen
+from tests.unit.observe.test_meanings import MAC, guest, interface, named, seen
 
 UUID, OTHER_UUID = GuestId(GUEST), GuestId(OTHER)
 ADDRESS0, ADDRESS1 = PciAddress.parse(VF0), PciAddress.parse(VF1)

@@ -5,26 +5,32 @@ from dataclasses import replace
 
 import pytest
 
+from irqaffinity.model.action import Action
 from irqaffinity.model.guest import Claim, ClaimKind
-from irqaffinity.model.host import Device, HostSnapshot
+from irqaffinity.model.host import Device
 from irqaffinity.model.irq import IrqId
-from irqaffinity.model.record import Fixed, RememberedSpecs, State
+from irqaffinity.model.record import Changes, Fixed, RememberedSpecs, State
 from irqaffinity.model.verdict import DeviceReason, Status, Verdict
-from irqaffinity.plan.plan import Plan, make_plan, plan_reset
+from irqaffinity.plan.place import Handled
+from irqaffinity.plan.plan import Work
 from irqaffinity.plan.policy import Distribution, Numa, Policy, Scope
 from tests.fakes.snapshots import (
     PF,
     VF,
     VF2,
     VF3,
+    Plan,
+    Snapshot,
     apply_plan,
     cpus,
     guest_id,
     make_device,
     make_guest,
+    make_plan,
     make_record,
     make_snapshot,
     make_unreadable,
+    plan_reset,
 )
 
 SPREAD = Policy(distribution=Distribution.SPREAD)
@@ -34,7 +40,7 @@ def targets(plan: Plan) -> dict[int, str]:
     return {action.number: str(action.target) for action in plan.actions}
 
 
-def two_guests() -> HostSnapshot:
+def two_guests() -> Snapshot:
     """Return guest 2 on node 0 with VF, guest 1 on both nodes with VF3 (node 1) and VF2 (node 0)."""
     return make_snapshot(
         [make_guest(2, ["4", "5"], [VF]), make_guest(1, ["2", "3", "10", "11"], [VF3, VF2])],
@@ -365,7 +371,7 @@ def test_reset_writes_nothing_that_is_not_ours_any_more() -> None:
 
 
 def test_reset_keeps_the_extra_specs_that_were_learned() -> None:
-    state = replace(RELEASED, extra_specs={guest_id(1): RememberedSpecs("1", "2026-11-20 12:00:00")})
+    state = State(RELEASED.records, extra_specs={guest_id(1): RememberedSpecs("1", "2026-11-20 12:00:00")})
     assert plan_reset(make_snapshot(devices=MOVED), state).state == state
 
 
@@ -394,3 +400,36 @@ def test_strict_leaves_the_far_device_and_places_the_near_one() -> None:
 def test_what_is_known_of_a_device_that_no_guest_has_is_forgotten() -> None:
     plan = make_plan(make_snapshot([make_guest(1, devices=[])]), Policy(), State(fixed={MANAGED: NVME}))
     assert plan.state.fixed == {}
+
+
+def test_the_actions_of_each_guest_come_by_number_whatever_their_devices() -> None:
+    def act(number: int, owner: int) -> Action:
+        return Action(number, VF, guest_id(owner), None, None, cpus("2"))
+
+    work = Work({VF: Handled({}, [act(42, 1), act(40, 2)]), VF2: Handled({}, [act(41, 2), act(39, 1)])}, Changes())
+    numbers = {owner: [action.number for action in actions] for owner, actions in work.actions().items()}
+    assert numbers == {guest_id(1): [39, 42], guest_id(2): [40, 41]}
+
+
+def test_what_was_moved_for_a_guest_that_is_gone_is_no_claim_while_another_one_cannot_be_read() -> None:
+    state = State(records={VF: {50: make_record(3)}})
+    snapshot = make_snapshot([make_guest(1)], [make_device(VF, [50])], [make_unreadable(2)])
+    plan = make_plan(snapshot, Policy(), state)
+    assert ([device.reason for device in plan.devices], targets(plan)) == ([None], {50: "2-3"})
+
+
+def test_devices_with_the_same_target_begin_with_one_cpu_after_the_other() -> None:
+    guest = make_guest(1, ["2", "3", "4"], [VF, VF2, PF])
+    devices = [make_device(address, [number]) for address, number in ((PF, 40), (VF, 50), (VF2, 60))]
+    assert targets(make_plan(make_snapshot([guest], devices), SPREAD, State())) == {40: "2", 50: "3", 60: "4"}
+
+
+def test_what_could_not_be_moved_is_remembered_while_its_device_cannot_be_read() -> None:
+    state = State(fixed={MANAGED: NVME})
+    plan = make_plan(make_snapshot([make_guest()], [make_device(VF, trouble="EACCES")]), Policy(), state)
+    assert plan.state == state
+
+
+def test_a_reset_leaves_devices_that_have_no_record() -> None:
+    plan = plan_reset(make_snapshot([make_guest()], [make_device(VF, [50])]), State())
+    assert plan.actions == ()

@@ -12,13 +12,22 @@ from hypothesis import strategies as st
 from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Claim, ClaimKind, Guest
-from irqaffinity.model.host import Device, HostSnapshot, Topology
+from irqaffinity.model.host import Device, Topology
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import State
-from irqaffinity.plan.plan import Plan, make_plan
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, Scope, WithoutMask
-from tests.fakes.snapshots import apply_plan, guest_id, make_device, make_guest, make_snapshot, make_unreadable
+from tests.fakes.snapshots import (
+    Plan,
+    Snapshot,
+    apply_plan,
+    guest_id,
+    make_device,
+    make_guest,
+    make_plan,
+    make_snapshot,
+    make_unreadable,
+)
 
 T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[T]], T]
@@ -108,7 +117,7 @@ def device_lists(draw: Draw, smps: st.SearchStrategy[CpuSet | None]) -> tuple[De
     return tuple(devices)
 
 
-def host(topology: Topology, guests: Iterable[Guest], devices: Iterable[Device]) -> HostSnapshot:
+def host(topology: Topology, guests: Iterable[Guest], devices: Iterable[Device]) -> Snapshot:
     return replace(make_snapshot(guests, devices), topology=topology, default_affinity=DEFAULT)
 
 
@@ -135,7 +144,7 @@ snapshots = st.builds(host, topologies, guest_lists(), device_lists(cpu_sets | s
 
 @examples
 @given(snapshots, policies)
-def test_every_target_is_online_and_within_what_the_owner_has_to_itself(snapshot: HostSnapshot, policy: Policy) -> None:
+def test_every_target_is_online_and_within_what_the_owner_has_to_itself(snapshot: Snapshot, policy: Policy) -> None:
     guests = {guest.uuid: guest for guest in snapshot.guests}
     kinds = {(guest.uuid, claim.address): claim.kind for guest in snapshot.guests for claim in guest.claims}
     for action in make_plan(snapshot, policy, State()).actions:
@@ -152,7 +161,7 @@ def test_every_target_is_online_and_within_what_the_owner_has_to_itself(snapshot
 @examples
 @given(snapshots, policies, guest_lists(), policies)
 def test_a_plan_that_was_applied_leaves_nothing_to_do(
-    snapshot: HostSnapshot, policy: Policy, other_guests: tuple[Guest, ...], other_policy: Policy
+    snapshot: Snapshot, policy: Policy, other_guests: tuple[Guest, ...], other_policy: Policy
 ) -> None:
     plan = make_plan(snapshot, policy, State())
     after, state = apply_plan(snapshot, plan)
@@ -169,7 +178,7 @@ def test_a_plan_that_was_applied_leaves_nothing_to_do(
 @examples
 @given(snapshots, policies, st.randoms(use_true_random=False))
 def test_the_same_snapshot_gives_the_same_plan_in_whatever_order_it_was_read(
-    snapshot: HostSnapshot, policy: Policy, random: Random
+    snapshot: Snapshot, policy: Policy, random: Random
 ) -> None:
     guests = list(snapshot.guests)
     random.shuffle(guests)
@@ -183,7 +192,7 @@ def test_the_same_snapshot_gives_the_same_plan_in_whatever_order_it_was_read(
 @examples
 @given(snapshots, policies, guest_lists(), policies)
 def test_only_interrupts_of_guests_and_records_are_ever_touched(
-    snapshot: HostSnapshot, policy: Policy, other_guests: tuple[Guest, ...], other_policy: Policy
+    snapshot: Snapshot, policy: Policy, other_guests: tuple[Guest, ...], other_policy: Policy
 ) -> None:
     after, state = apply_plan(snapshot, make_plan(snapshot, policy, State()))
     changed = host(snapshot.topology, other_guests, after.devices.values())
@@ -200,7 +209,7 @@ def test_only_interrupts_of_guests_and_records_are_ever_touched(
 @examples
 @given(snapshots, policies, guest_lists(), policies, st.sampled_from(GUESTS), st.sampled_from([None, PF, *VFS]))
 def test_a_narrowed_plan_is_the_part_of_the_full_one_in_its_scope(
-    snapshot: HostSnapshot,
+    snapshot: Snapshot,
     policy: Policy,
     other_guests: tuple[Guest, ...],
     other_policy: Policy,
@@ -252,7 +261,7 @@ def test_originals_come_back_exactly_also_after_the_kernel_refused_some_writes(m
 
 @examples
 @given(snapshots, policies, st.sampled_from(GUESTS))
-def test_nothing_of_a_guest_that_became_unreadable_moves(snapshot: HostSnapshot, policy: Policy, number: int) -> None:
+def test_nothing_of_a_guest_that_became_unreadable_moves(snapshot: Snapshot, policy: Policy, number: int) -> None:
     after, state = apply_plan(snapshot, make_plan(snapshot, policy, State()))
     others = [guest for guest in snapshot.guests if guest.uuid != guest_id(number)]
     unknown = replace(

@@ -8,12 +8,12 @@ import pytest
 
 from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.model.guest import ClaimKind, Guest, UnreadableGuest
-from irqaffinity.model.host import Device
+from irqaffinity.model.host import Device, DeviceClaim, SeenGuest, Topology
 from irqaffinity.model.record import Record, State
 from irqaffinity.model.verdict import Verdict
+from irqaffinity.plan.frame import make_frame
 from irqaffinity.plan.place import Handled
-from irqaffinity.plan.plan import make_plan
-from irqaffinity.plan.policy import HostDriver, Numa, Policy, WithoutMask
+from irqaffinity.plan.policy import HostDriver, Numa, Policy, Scope, WithoutMask
 from irqaffinity.plan.release import release_device
 from tests.fakes.snapshots import (
     PF,
@@ -23,6 +23,7 @@ from tests.fakes.snapshots import (
     guest_id,
     make_device,
     make_guest,
+    make_plan,
     make_record,
     make_snapshot,
     make_unreadable,
@@ -30,13 +31,16 @@ from tests.fakes.snapshots import (
 
 DEFAULT = cpus("0-31")
 DEFAULT_POLICY = Policy()
+CLAIM = DeviceClaim(VF, ClaimKind.HOSTDEV, "vfio-pci")
 
 
 def release(
     device: Device, record: Record, *, is_due: bool = True, default: str | None = "0-31", online: str = "0-15"
 ) -> Handled:
-    known = None if default is None else cpus(default)
-    return release_device(device, {50: record}, lambda record: is_due, known, cpus(online))
+    topology, known = Topology(cpus(online)), None if default is None else cpus(default)
+    frame = make_frame(topology, known, {}, None)
+    scope = Scope() if is_due else Scope(guest=guest_id(9))
+    return release_device(frame, device, {50: record}, (), scope)
 
 
 def test_what_goes_back_is_the_original_and_the_record_stays_until_that_is_done() -> None:
@@ -99,11 +103,32 @@ def test_a_record_whose_number_is_no_longer_listed_goes_also_when_it_is_not_due(
     assert release(make_device(numbers=[51]), make_record(), is_due=False) == Handled({}, [])
 
 
-def test_a_released_interrupt_without_write_permission_is_managed() -> None:
+@pytest.mark.parametrize(
+    ("action", "verdict"),
+    [(None, Verdict.MANAGED), ("nvme0q1", Verdict.MANAGED), ("vfio-msix[0](0000:41:00.1)", Verdict.IMMOVABLE)],
+)
+def test_a_released_interrupt_without_write_permission_cannot_be_moved(action: str | None, verdict: Verdict) -> None:
     device = make_device(numbers=[50], smp="2-3")
-    interrupt = device.interrupts[0]._replace(writable=False)
+    interrupt = device.interrupts[0]._replace(writable=False, action=action)
     handled = release(make_device(interrupts=(interrupt,)), make_record())
-    assert [action.foregone for action in handled.actions] == [Verdict.MANAGED]
+    assert [action.foregone for action in handled.actions] == [verdict]
+
+
+def test_a_release_is_made_under_the_driver_that_the_device_has() -> None:
+    handled = release(make_device(numbers=[50], smp="2-3", driver="iavf"), make_record(driver="iavf"))
+    assert [action.driver for action in handled.actions] == ["iavf"]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [SeenGuest(make_unreadable(1), (CLAIM,)), SeenGuest(make_guest(1), (CLAIM,), is_unsure=True)],
+    ids=["unreadable", "unsure"],
+)
+def test_nothing_is_given_back_of_a_device_that_a_guest_has_of_which_nobody_knows_enough(seen: SeenGuest) -> None:
+    record = make_record(2)
+    frame = make_frame(Topology(cpus("0-15")), DEFAULT, {guest_id(1): seen}, None)
+    device = make_device(numbers=[50], smp="2-3")
+    assert release_device(frame, device, {50: record}, (), Scope()) == Handled({50: record}, [])
 
 
 def test_an_original_whose_cpus_are_all_offline_waits_for_their_return() -> None:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from irqaffinity.audit import Pass
-from irqaffinity.demo.domains import nova_metadata
+from irqaffinity.cli.explain import judge_vcpus
 from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.model.action import Action, Result
 from irqaffinity.model.cpuset import CpuSet
@@ -17,7 +16,7 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.observe.domain import Domain
-from irqaffinity.plan.plan import judge_vcpus
+from irqaffinity.passes.made import Pass
 from irqaffinity.plan.policy import HostDriver, Policy
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.explain import (
@@ -29,6 +28,7 @@ from irqaffinity.report.explain import (
     explain_result,
     render_rules,
 )
+from tests.fakes.domains import nova_metadata
 from tests.fakes.scene import GUEST, OTHER, VF0, Scene
 
 MIXED = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "2-3"}
@@ -40,14 +40,12 @@ RECORD = Record(GuestId(GUEST), "vfio-pci", CpuSet.parse("0-15"), CpuSet([2]))
 def rules_of(scene: Scene) -> list[Rule]:
     """Explain the first guest, its first device and that one's first interrupt."""
     made: Pass = scene.auditor.rehearse(logs=False)
-    guest = next(plan for plan in made.plan.guests if plan.uuid == GUEST)
-    devices = [plan for plan in made.plan.devices if plan.guest == GUEST]
-    seen = next((guest for guest in made.snapshot.guests if guest.uuid == GUEST), None)
-    judge = judge_vcpus(seen, made.snapshot, scene.policy)
-    rules = list(explain_guest(guest, seen, devices, judge, scene.policy))
-    for device in devices[:1]:
-        read = made.snapshot.devices[device.address]
-        rules += explain_device(device, read, seen, made.snapshot.topology, scene.policy)
+    decision, seen = made.draft.decisions[GuestId(GUEST)], made.guests[GuestId(GUEST)].readable
+    judge = judge_vcpus(seen, made, scene.policy)
+    rules = list(explain_guest(decision.guest, seen, decision.devices, judge, scene.policy))
+    for device in decision.devices[:1]:
+        read = made.draft.devices[device.address]
+        rules += explain_device(device, read, seen, made.frame.topology, scene.policy)
     for result in made.outcome.results[:1]:
         rules += explain_result(result)
     return rules

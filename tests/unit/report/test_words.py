@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from irqaffinity.demo.domains import nova_metadata
 from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import RememberedSpecs, State
@@ -17,6 +16,7 @@ from irqaffinity.model.verdict import DeviceReason, GuestReason, IrqReason, Left
 from irqaffinity.plan.guests import MaskSource
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
 from irqaffinity.report.outcome import Outcome
+from tests.fakes.domains import nova_metadata
 from tests.fakes.scene import GUEST, IRQS1, OTHER, VF0, VF1, Scene, document
 
 Make = Callable[[Scene], Outcome]

@@ -7,17 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.folder import StateError, StateFolder, stamp_of
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another uid")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return the path of a folder as it has to be."""
-    made = tmp_path / "state"
-    made.mkdir(mode=0o700)
-    return made
 
 
 @pytest.fixture
@@ -191,3 +183,41 @@ def test_no_descriptor_is_left_open_after_a_refusal(path):
     with pytest.raises(StateError):
         open_folder(path)
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_file_is_looked_at_without_being_opened(path):
+    folder = StateFolder(str(path))
+    with folder.opened() as inside:
+        assert folder.find_file(inside, "file") is None
+        assert folder.stamp("file") is None
+        folder.make_file(inside, "file")
+        found = folder.find_file(inside, "file")
+        assert found == (path / "file").lstat()
+        before = folder.stamp("file")
+        (path / "file").write_text("x")
+        assert folder.stamp("file") == before == stamp_of(found)
+        (path / "file").chmod(0o400)
+        assert folder.stamp("file") != before
+        with pytest.raises(FileExistsError):
+            folder.make_file(inside, "file")
+    assert folder.stamp() == stamp_of(path.lstat())
+
+
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_a_file_that_is_made_is_private_under_any_umask(path, umask):
+    folder = StateFolder(str(path))
+    with folder.opened() as inside:
+        before = os.umask(umask)
+        try:
+            folder.make_file(inside, "file")
+        finally:
+            os.umask(before)
+    assert stat.S_IMODE((path / "file").stat().st_mode) == 0o600
+    assert (path / "file").read_bytes() == b""
+
+
+def test_a_fifo_is_no_file_of_the_state(path):
+    os.mkfifo(path / "file", 0o600)
+    folder = StateFolder(str(path))
+    with folder.opened() as inside, pytest.raises(StateError, match="state/file is not a regular file: move it away"):
+        folder.find_file(inside, "file")

@@ -5,12 +5,15 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from irqaffinity.model.times import PASS_WAIT
 from irqaffinity.state.folder import StateError, StateFolder
-from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, PASS_WAIT, LockTaken, hold
+from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, Lock, LockTaken, hold
+from tests.unit.state.sample import descriptors
 
 HOLDER = """
 import sys
@@ -114,6 +117,80 @@ def test_a_lock_that_is_a_link_or_open_to_others_is_refused(folder, tmp_path):
     lock.chmod(0o644)
     with pytest.raises(StateError, match="has mode 0644"), hold(folder, PASS_LOCK):
         pytest.fail("others can hold this lock for ever")
+
+
+def test_a_lock_that_is_taken_again_stays_open_and_is_free_in_between(folder, start_holder):
+    lock = Lock(folder, PASS_LOCK)
+    with lock.hold():
+        opened = descriptors()
+    with pytest.raises(KeyError), lock.hold():
+        raise KeyError
+    holder = start_holder(PASS_LOCK)
+    with pytest.raises(LockTaken, match=f"another pass holds {folder.path}/{PASS_LOCK}; waited 0 s"), lock.hold():
+        pytest.fail("two processes hold one lock")
+    with holder:
+        holder.kill()
+    with lock.hold(), pytest.raises(LockTaken), hold(folder, PASS_LOCK):
+        pytest.fail("one lock is held twice")
+    assert descriptors() == opened
+
+
+def test_two_threads_do_not_hold_one_lock(folder):
+    lock = Lock(folder, PASS_LOCK)
+    tries: list[str] = []
+
+    def take() -> None:
+        try:
+            with lock.hold():
+                tries.append("held")
+        except LockTaken:
+            tries.append("taken")
+
+    with lock.hold():
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+    take()
+    assert tries == ["taken", "held"]
+
+
+@pytest.mark.parametrize("part", ["file", "folder"])
+def test_a_lock_whose_path_leads_elsewhere_is_opened_anew(folder, start_holder, part):
+    lock = Lock(folder, PASS_LOCK)
+    with lock.hold():
+        pass
+    if part == "file":
+        Path(folder.path, PASS_LOCK).unlink()
+    else:
+        Path(folder.path).rename(f"{folder.path}.away")
+    start_holder(PASS_LOCK)
+    with pytest.raises(LockTaken), lock.hold():
+        pytest.fail("two processes hold locks of one name")
+
+
+def test_a_lock_that_was_kept_open_is_refused_once_others_can_have_it(folder):
+    lock = Lock(folder, PASS_LOCK)
+    with lock.hold():
+        Path(folder.path, PASS_LOCK).chmod(0o644)
+    with pytest.raises(StateError, match="has mode 0644"), lock.hold():
+        pytest.fail("others can hold this lock for ever")
+    Path(folder.path, PASS_LOCK).chmod(0o600)
+    Path(folder.path).chmod(0o755)
+    with pytest.raises(StateError, match="has mode 0755"), lock.hold():
+        pytest.fail("others can reach this folder")
+    Path(folder.path).chmod(0o700)
+    with lock.hold(), pytest.raises(LockTaken), hold(folder, PASS_LOCK):
+        pytest.fail("one lock is held twice")
+
+
+def test_a_lock_that_is_gone_is_closed(folder):
+    before = descriptors()
+    lock = Lock(folder, PASS_LOCK)
+    with lock.hold():
+        pass
+    assert descriptors() != before
+    del lock
+    assert descriptors() == before
 
 
 def test_a_pass_waits_five_seconds():

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A large host on paper, in memory, and passes over it: what benchmarks call of the program is called here alone."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from irqaffinity.agent.view import View
+from irqaffinity.hypervisor.connection import Hypervisor
+from irqaffinity.model.verdict import Verdict
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.passes.auditor import Auditor
+from irqaffinity.plan.policy import Policy
+from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.store import Store
+from tests.fakes.calls import CountingCalls
+from tests.fakes.domains import domain, hostdev, make_libvirt, nova_metadata
+from tests.fakes.tree import HostTree
+
+FIRST_IRQ = 100
+VCPUS = 8
+TMPFS = "/dev/shm"
+
+
+class TimedCalls(CountingCalls):
+    """Knows besides when the last write began."""
+
+    wrote = 0.0
+
+    def write(self, fd: int, data: bytes) -> int:
+        """Note the time, and make the call."""
+        self.wrote = time.perf_counter()
+        return super().write(fd, data)
+
+
+def device(guest: int, number: int) -> str:
+    """Return the address of a device of a guest."""
+    return f"{guest + 1:04x}:{number + 1:02x}:00.0"
+
+
+def uuid(guest: int) -> str:
+    """Return the uuid of a guest."""
+    return f"00000000-0000-4000-8000-{guest:012x}"
+
+
+class BigHost:
+    """A host with so many guests, devices a guest and vectors a device, none of them in its place.
+
+    It has eight CPUs a guest, or for `room` guests where that is more.
+    """
+
+    def __init__(self, folder: Path, guests: int, devices: int, vectors: int, room: int = 0) -> None:
+        self.devices, self.vectors = devices, vectors
+        self.irqs = guests * devices * vectors
+        self._everywhere = f"0-{max(guests, room) * VCPUS - 1}"
+        self.tree = self._make_tree(folder / "host", guests, max(guests, room) * VCPUS)
+        self.uri = make_libvirt(folder / "libvirt", (self._domain(guest) for guest in range(guests)))
+        self.calls = TimedCalls()
+        root = HostRoot(str(self.tree.proc), str(self.tree.sys), self.calls)
+        store = Store(StateFolder(str(folder / "state")), "benchmark")
+        self._auditor = Auditor("benchmark", root, Hypervisor(self.uri), Policy(), store)
+        self._view = View("benchmark")
+
+    def _make_tree(self, folder: Path, guests: int, cpus: int) -> HostTree:
+        half = cpus // 2
+        tree = HostTree(folder, {0: f"0-{half - 1}", 1: f"{half}-{cpus - 1}"}, f"0-{cpus - 1}")
+        for guest in range(guests):
+            for number in range(self.devices):
+                tree.add_device(device(guest, number), int(guest * VCPUS >= half))
+                first = self.first(guest, number)
+                effective = f"{guest * VCPUS + 1}"
+                tree.add_vectors(device(guest, number), range(first, first + self.vectors), self._everywhere, effective)
+        return tree
+
+    def _domain(self, guest: int) -> str:
+        metadata = nova_metadata("nfv", {"hw:cpu_policy": "dedicated", "hw:pci_irq_affinity_mask": "1-4,^3,6"})
+        pins = [str(cpu) for cpu in range(guest * VCPUS, (guest + 1) * VCPUS)]
+        devices = (hostdev(device(guest, number)) for number in range(self.devices))
+        return domain(f"instance-{guest:08x}", uuid(guest), pins, devices, metadata=metadata)
+
+    def first(self, guest: int, number: int) -> int:
+        """Return the first interrupt of a device of a guest."""
+        return FIRST_IRQ + (guest * self.devices + number) * self.vectors
+
+    def audit(self) -> None:
+        """Make a full pass."""
+        self._view.saw(self._auditor.audit(), 0.0, is_full=True)
+
+    def look(self, guest: int) -> None:
+        """Look at one guest, without libvirt."""
+        self._view.saw(self._auditor.look(uuid(guest)), 0.0, is_full=False)
+
+    def hear(self, number: int) -> None:
+        """Do what the kernel's word of a new interrupt leads to."""
+        self._auditor.birth(number)
+
+    def status(self, path: Path) -> None:
+        """Write what the status file says of the guests."""
+        status: dict[str, Any] = self._view.describe()
+        with path.open("w") as file:
+            json.dump(status, file, separators=(",", ":"))
+
+    def is_in_place(self) -> bool:
+        """Tell whether the last full pass and the looks since found every interrupt in its place."""
+        results = self._view.outcome.results
+        return len(results) == self.irqs and {result.verdict for result in results} == {Verdict.OK}
+
+    def kill(self, guest: int, number: int) -> None:
+        """Take an interrupt of the first device from a guest."""
+        os.unlink(self.tree.device_folder(device(guest, 0)) / f"msi_irqs/{number}")
+
+    def bear(self, guest: int, number: int) -> None:
+        """Give it back, where it is not in its place."""
+        self.tree.put(self.tree.proc / f"irq/{number}/smp_affinity_list", self._everywhere)
+        self.tree.put(self.tree.device_folder(device(guest, 0)) / f"msi_irqs/{number}", "msix")

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a pass means for the guests that are watched: which of them are looked at again, and what has drifted."""
+
+from irqaffinity.guests.drift import Drift
+from irqaffinity.guests.life import Life
+from irqaffinity.guests.watch import AGAIN, Patience
+from irqaffinity.model.guest import UnreadableGuest
+from irqaffinity.report.outcome import Part
+
+
+def attend(life: Life, part: Part | None, patience: Patience, now: float) -> float | None:
+    """Take what a pass made of a guest, None where that is as before; return how long a written one had waited.
+
+    A pass that finds an interrupt, which the one before did not, has its guest watched: more may follow.
+    """
+    was_written = part is not None and any(result.was_written for result in part.results)
+    waited = now - life.waiting_since if was_written and life.waiting_since is not None else None
+    if waited is not None:
+        life.waiting_since = None
+    has_changed, has_grown = (False, False) if part is None else life.notice(part.results)
+    if life.watch is not None:
+        _go_on(life, patience, now, has_changed=was_written or has_changed)
+    elif has_grown and life.seen is not None:
+        life.wake(patience, now, asks=False)
+    return waited
+
+
+def find_drifts(life: Life, part: Part, now: float) -> list[Drift]:
+    """Return what had drifted of a guest that was not watched, and remember where its interrupts are now."""
+    return life.drifts.saw(part.results, now, is_quiet=life.watch is None)
+
+
+def _go_on(life: Life, patience: Patience, now: float, *, has_changed: bool) -> None:
+    """Watch on, or no longer: a guest that is not placed has nothing to be watched for."""
+    if life.watch is None:
+        return
+    if life.seen is not None and isinstance(life.seen.guest, UnreadableGuest):
+        is_over = life.watch.postpone(patience, now + AGAIN, asks=True)
+    elif life.seen is not None and life.is_placed:
+        is_over = life.watch.saw(patience, now, changed=has_changed, complete=life.is_complete)
+    else:
+        is_over = True
+    if is_over:
+        life.rest()

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files the configuration stands in, and their text. It needs no library, so that it costs a probe nothing.
+
+A restriction that is not read must never mean that there is none. So what is there and cannot be read is refused, and
+only a usual file that does not exist counts as none: oslo.config's own search takes a closed folder for an empty one.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+
+from irqaffinity.model.text import clean
+
+PROJECT = "irqaffinity"
+_NULL = os.makedev(1, 3)
+"""The device of /dev/null (Linux, Documentation/admin-guide/devices.txt)."""
+
+_AT_ONCE = os.O_NONBLOCK | os.O_NOCTTY
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; str() names file, group, option and what is allowed."""
+
+
+def find_files(files: Sequence[str] | None, folders: Sequence[str] | None) -> list[str]:
+    """Return these files and those in these folders, the usual ones where none are named; raise ConfigError.
+
+    The usual ones are irqaffinity.conf and irqaffinity.conf.d in ~/.irqaffinity, ~, /etc/irqaffinity and /etc.
+    """
+    found = list(files or _usual(f"{PROJECT}.conf"))
+    for folder in folders or _usual(f"{PROJECT}.conf.d"):
+        found += _members(folder)
+    return found
+
+
+def read_text(path: str) -> str:
+    """Return the text of a regular file, or of /dev/null, without waiting for a pipe; raise OSError and ValueError."""
+    with open(path, encoding="utf-8", opener=lambda name, flags: os.open(name, flags | _AT_ONCE)) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) and (not stat.S_ISCHR(found.st_mode) or found.st_rdev != _NULL):
+            raise ValueError("it is no regular file")
+        return file.read()
+
+
+def _members(folder: str) -> list[str]:
+    """Return the *.conf files of a folder in the order of their names; those that begin with a dot are an editor's."""
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(clean(f"{folder} is not a folder: name an existing one with --config-dir")) from None
+    except OSError as error:
+        raise ConfigError(clean(f"{folder} cannot be read: {error.strerror}")) from error
+    return [os.path.join(folder, name) for name in sorted(names) if name.endswith(".conf") and name[0] != "."]
+
+
+def _usual(name: str) -> list[str]:
+    """Return where `name` is, in the first of the usual places that has it; empty where none has it."""
+    paths = (os.path.join(place, name) for place in _places())
+    return next(([path] for path in paths if _is_there(path)), [])
+
+
+def _places() -> Iterator[str]:
+    home = os.path.expanduser("~")
+    if os.path.isabs(home) and not _is_closed_to_us(home):
+        yield from (os.path.join(home, f".{PROJECT}"), home)
+    yield from (f"/etc/{PROJECT}", "/etc")
+
+
+def _is_closed_to_us(home: str) -> bool:
+    """Tell whether a home is none of ours, so that no configuration of ours has ever been read there.
+
+    Another user's who lets nobody in, as that of root is after a change of user; what systemd mounts over all homes
+    with ProtectHome=yes, a folder without any mode; /dev/null, the home of those who have none.
+    """
+    try:
+        found = os.stat(home)
+    except OSError:
+        return False  # whether anything is there is asked of each file
+    if not stat.S_ISDIR(found.st_mode):
+        return stat.S_ISCHR(found.st_mode)
+    if os.access(home, os.X_OK, effective_ids=True):
+        return False
+    return found.st_uid != os.geteuid() or (stat.S_IMODE(found.st_mode) == 0 and os.path.ismount(home))
+
+
+def _is_there(path: str) -> bool:
+    """Tell whether there is anything at a usual path; raise ConfigError where that cannot be told."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        for part in (path, os.path.dirname(path)):
+            if os.path.islink(part) and not os.path.exists(part):
+                raise ConfigError(clean(f"{part} is a link that leads nowhere: mend or remove it")) from None
+        return False
+    except OSError as error:
+        remedy = "mend that, or name other places with --config-file and --config-dir"
+        raise ConfigError(clean(f"{path} cannot be looked for: {error.strerror}: {remedy}")) from error
+    return True

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When to look again at a guest that something happened to: a pure matter of times, in seconds of any one clock."""
+
+from dataclasses import dataclass
+
+FAST, SLOW = 0.05, 0.5
+"""Between two looks: while things move, and afterwards."""
+
+AGAIN = 1.0
+"""Until a look is made again that could not be made."""
+
+MOVING = 10.0
+"""How long things move after a wake-up and after each change."""
+
+SOONEST, RARE = 0.001, 2.0
+"""Between two looks where the kernel tells of new interrupts: the first after an event, doubled up to the last."""
+
+PROMPT, PROMPT_RATE = 100.0, 20.0
+"""Events in a row that are each followed at once, and how many more in a second: no guest can keep the loop busy."""
+
+QUIET = 6.0
+"""How long nothing may change before a guest, whose devices have all shown an interrupt, is settled."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """What holds for all watches: `boot` is how long one is, at most, after its last wake-up.
+
+    `hears_births` is whether the kernel tells of new interrupts at the moment.
+    """
+
+    boot: float
+    hears_births: bool = False
+
+
+@dataclass(slots=True)
+class Watch:
+    """One guest that is looked at again and again: vectors come one by one while its driver starts.
+
+    What was placed is never taken for done (doc/how-it-works.rst). Where the kernel tells of new interrupts, each is an
+    event, and a look that comes too early, before /proc/irq has the interrupt, is made up for a moment later. `asks`
+    has libvirt asked at the next look.
+    """
+
+    started: float
+    changed: float
+    next_look: float
+    asks: bool = True
+    last_look: float | None = None
+    complete_since: float | None = None
+    pause: float = SOONEST
+    credit: float = PROMPT
+
+    @classmethod
+    def begin(cls, now: float, *, asks: bool) -> "Watch":
+        """Return a watch whose first look is due at once."""
+        return cls(now, now, now, asks)
+
+    def wake(self, patience: Patience, now: float, *, asks: bool, soonest: float = 0.0) -> None:
+        """Look at once, or as soon after the last look as another look would come.
+
+        With `soonest` that is time enough, if no look is due before.
+        """
+        self.credit = min(PROMPT, self.credit + PROMPT_RATE * (now - self.started))
+        is_prompt = patience.hears_births and self.credit >= 1
+        self.credit -= is_prompt
+        after = now if self.last_look is None else max(now, self.last_look + (SOONEST if is_prompt else FAST))
+        self.started = self.changed = now
+        self.next_look = min(self.next_look, soonest) if soonest else after
+        self.asks, self.pause = asks or self.asks, SOONEST
+
+    def saw(self, patience: Patience, now: float, *, changed: bool, complete: bool) -> bool:
+        """Note a look: whether anything had changed, and whether each device has an interrupt; tell if it is over."""
+        self.asks, self.last_look = False, now
+        if changed:
+            self.changed = now
+        if not complete:
+            self.complete_since = None
+        elif self.complete_since is None:
+            self.complete_since = now
+        if self._is_over(patience, now):
+            return True
+        self.next_look = now + self._pause(patience, now)
+        return False
+
+    def postpone(self, patience: Patience, until: float, *, asks: bool = False) -> bool:
+        """Look again at `until`, for now it could not be done; tell whether it is over by then."""
+        self.next_look, self.asks = until, self.asks or asks
+        return until - self.started >= patience.boot
+
+    def _pause(self, patience: Patience, now: float) -> float:
+        if not patience.hears_births:
+            return FAST if now - max(self.started, self.changed) < MOVING else SLOW
+        pause, self.pause = self.pause, min(2 * self.pause, RARE)
+        return pause
+
+    def _is_over(self, patience: Patience, now: float) -> bool:
+        if self.complete_since is None or now - self.started >= patience.boot:
+            return now - self.started >= patience.boot
+        return now - max(self.started, self.changed, self.complete_since) >= QUIET

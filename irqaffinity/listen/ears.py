@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a pipe of the kernel's in two threads on different CPUs: whichever runs first reads.
+
+The kernel likes to wake a thread on the CPU where its news arose. There a driver makes its interrupts at that moment,
+and the thread has to wait until the driver is done: for most of a millisecond (benchmarks/birth.py).
+"""
+
+import contextlib
+import os
+import select
+import threading
+from collections.abc import Callable, Collection, Iterator
+
+_LARGEST = 65536
+
+
+class Ears:
+    """The readers of one pipe, which is not blocking; what they read is heeded in its order, by one at a time."""
+
+    def __init__(self, pipe: int, heed: Callable[[str], None]) -> None:
+        self._pipe = pipe
+        self._heed = heed
+        self._reading = threading.Lock()
+        self._failure: Exception | None = None
+
+    def has_ended(self) -> bool:
+        """Heed what there is to read, and tell whether that was the end; raise what the other reader met."""
+        if self._failure is not None:
+            raise self._failure
+        with self._reading:
+            try:
+                data = os.read(self._pipe, _LARGEST)
+            except BlockingIOError:
+                return False
+            self._heed(data.decode("utf-8", "replace"))
+        return not data
+
+    @contextlib.contextmanager
+    def both(self) -> Iterator[None]:
+        """Have a second thread read meanwhile, on other CPUs than this one; with one CPU there is no other."""
+        allowed = sorted(os.sched_getaffinity(0))
+        if len(allowed) < 2:
+            yield
+            return
+        closing = os.eventfd(0, os.EFD_CLOEXEC)
+        second = threading.Thread(target=self._listen, args=(closing, allowed[1::2]), name="vectors-2", daemon=True)
+        second.start()
+        _move_to(allowed[::2])
+        try:
+            yield
+        finally:
+            os.eventfd_write(closing, 1)
+            second.join()
+            os.close(closing)
+            _move_to(allowed)
+
+    def _listen(self, closing: int, cpus: Collection[int]) -> None:
+        """Read until `closing`, or until the pipe ends: what is to be done then is for the first reader to say."""
+        _move_to(cpus)
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLIN)
+        poll.register(closing, select.POLLIN)
+        try:
+            while closing not in dict(poll.poll()) and not self.has_ended():
+                pass
+        except Exception as error:  # noqa: BLE001  the top of a thread: the first reader raises it
+            self._failure = error
+
+
+def _move_to(cpus: Collection[int]) -> None:
+    """Run the calling thread on these CPUs alone, where that is allowed: it is only for speed."""
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, cpus)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a device again: where all is as it was, its bytes are compared and nothing is parsed or made anew."""
+
+import os
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, replace
+
+from irqaffinity.model.host import Device
+from irqaffinity.model.irq import Interrupt
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.observe.procfs import opened_interrupts
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.sysfs import Details, device_folder, read_device, read_function
+
+_READ = os.O_RDONLY | os.O_CLOEXEC
+_LENGTH = 448
+"""Bytes that hold the CPU list of all but a few interrupts; a list that is longer is read anew."""
+
+
+@dataclass(slots=True, eq=False)
+class Reading:
+    """A device as it was read with these details, and what shows that it still is so.
+
+    `is_told_by_bytes` is whether the files of its interrupts, with what the device says of itself, show all that was
+    read. The rest is made when it is compared first: `function` is the device without its interrupts; `names` is what
+    its msi_irqs has, in the order of the folder; `files` are those of its interrupts, by their paths, which may begin
+    below /proc/irq, each with the line that the kernel writes for what was read (in a tree of plain files its end may
+    be missing).
+    """
+
+    device: Device
+    details: Details
+    is_told_by_bytes: bool
+    function: Device | None = None
+    names: list[str] | None = None
+    files: tuple[tuple[str, bytes], ...] = ()
+
+
+def read_anew(
+    root: HostRoot, address: PciAddress, details: Details, named: Container[int] = (), moved: Container[int] = ()
+) -> Reading:
+    """Return a device as it is; `named` and `moved` are as for `read_device`. Raises HostUnreadable."""
+    device = read_device(root, address, details, named, moved)
+    is_plain = device.trouble is None and not device.shares_line and device.interrupts != ()
+    is_told = is_plain and all(_is_told(interrupt, details, moved) for interrupt in device.interrupts)
+    return Reading(device, details, is_told)
+
+
+def read_again(root: HostRoot, before: Reading, details: Details) -> Reading | None:
+    """Return `before` itself where the device is as it was then, else None."""
+    if not before.is_told_by_bytes or details != before.details:
+        return None
+    open_, read, close = root.calls.open, root.calls.read, root.calls.close
+    try:
+        if not _is_same_function(root, before):
+            return None
+        with opened_interrupts(root) as folder:
+            for path, expected in before.files:
+                fd = open_(path, _READ, dir_fd=folder)
+                try:
+                    data = read(fd, _LENGTH)
+                    if data != expected and data + b"\n" != expected:
+                        return None
+                finally:
+                    close(fd)
+    except OSError:
+        return None
+    return before
+
+
+def _is_same_function(root: HostRoot, before: Reading) -> bool:
+    """Tell whether a device has the same interrupts as then, and says the same of itself; raise OSError."""
+    device = before.device
+    names = root.calls.listdir(f"{device_folder(root, device.address)}/msi_irqs")
+    if before.function is None:
+        before.function, before.files = replace(device, interrupts=()), tuple(_files(root, before))
+        before.names = names if sorted(names) == sorted(str(at.number) for at in device.interrupts) else None
+    return names == before.names and read_function(root, device.address, before.details) == before.function
+
+
+def _is_told(interrupt: Interrupt, details: Details, moved: Container[int]) -> bool:
+    """Tell whether the bytes of its files show all of an interrupt: what was written once can be written."""
+    has_names = interrupt.hwirq is not None and bool(interrupt.action) if details.vectors else interrupt.action is None
+    return interrupt.number in moved and interrupt.smp is not None and interrupt.effective is not None and has_names
+
+
+def _files(root: HostRoot, reading: Reading) -> Iterator[tuple[str, bytes]]:
+    for number, smp, effective, _, action, hwirq in reading.device.interrupts:
+        yield f"{number}/smp_affinity_list", f"{smp}\n".encode()
+        yield f"{number}/effective_affinity_list", f"{effective}\n".encode()
+        if reading.details.vectors:
+            yield f"{root.sys}/kernel/irq/{number}/actions", f"{action}\n".encode()
+            yield f"{root.sys}/kernel/irq/{number}/hwirq", f"{hwirq}\n".encode()

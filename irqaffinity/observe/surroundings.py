@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a host is apart from its guests and devices."""
+
+from dataclasses import dataclass
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.host import HostFacts, Topology
+from irqaffinity.observe.procfs import read_default_affinity, require_interrupts
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.topology import read_facts, read_topology
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The host's CPUs, and where an interrupt goes that nobody moved; `facts` are for the report."""
+
+    topology: Topology
+    default_affinity: CpuSet | None
+    facts: HostFacts
+
+
+def require_host(root: HostRoot) -> None:
+    """Raise HostUnreadable where the interrupts or the devices cannot be seen at all: they would count as gone."""
+    require_interrupts(root)
+    root.require(f"{root.sys}/bus/pci/devices", "--sys or [host] sys at the sysfs of the host")
+
+
+def read_surroundings(root: HostRoot, *, with_sockets: bool = False) -> Surroundings:
+    """Return them as they are now, and which CPU is in which socket where asked for; raise HostUnreadable."""
+    topology = read_topology(root, with_sockets=with_sockets)
+    return Surroundings(topology, read_default_affinity(root), read_facts(root))

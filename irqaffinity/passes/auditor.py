@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes passes over one host, one at a time: the way in for the command line and the agent."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from irqaffinity.apply.writer import AffinityWriter
+from irqaffinity.guests.life import Life, Lives
+from irqaffinity.model.action import Result
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.host import Device, MsiSource
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import RememberedSpecs, State
+from irqaffinity.model.target import Narrowing
+from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.guests import Seen, read_guests
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.surroundings import require_host
+from irqaffinity.observe.sysfs import driver_of
+from irqaffinity.passes.birth import Cradle, Newborn, await_interrupt, birthplace_of, is_confirmed, place_one
+from irqaffinity.passes.draft import Draft, Drafter
+from irqaffinity.passes.finish import Finish, rehearse_all
+from irqaffinity.passes.made import Pass
+from irqaffinity.passes.news import News
+from irqaffinity.passes.scope import find_scope, require_covered
+from irqaffinity.passes.sight import Sight
+from irqaffinity.passes.turns import Turns, collector_paused
+from irqaffinity.plan.frame import Frame
+from irqaffinity.plan.policy import Distribution, Policy, Scope
+from irqaffinity.report.log import log_part
+from irqaffinity.report.outcome import Part
+from irqaffinity.state.store import Keeper
+
+
+class Domains(Protocol):
+    """Where the active domains are asked for: libvirt."""
+
+    def active_domains(self) -> Iterable[Domain]:
+        """Return all of them; raise LibvirtUnreachable."""
+
+    def domain(self, uuid: str) -> Domain | None:
+        """Return one of them, None when it is gone; raise LibvirtUnreachable."""
+
+
+class Auditor:
+    """Makes passes over one host. For any number of threads: a pass holds `lock` to its end.
+
+    `policy` may be replaced between two passes, and `msi_source`, which is for the report alone. `lives` is what is
+    known of each guest.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        root: HostRoot,
+        domains: Domains,
+        policy: Policy,
+        keeper: Keeper,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the name that reports carry, what a pass is made from, and a clock in seconds."""
+        self.policy, self.msi_source = policy, MsiSource.POLL
+        self.lives = Lives(clock)
+        self.lock = threading.RLock()
+        self._host = host
+        self._root = root
+        self._domains = domains
+        self._keeper = keeper
+        self._sight, self._news = Sight(root), News()
+        self._turns = Turns(root, keeper, self._news)
+        self._cradle = Cradle(root, self.lives)
+        self._drafter = Drafter(root, self.lives)
+        self._finish = Finish(keeper, AffinityWriter(root), self.lives)
+
+    @property
+    def guests(self) -> Seen:
+        """The active guests as libvirt gave them last."""
+        return self._sight.guests
+
+    def audit(self, scope: Scope | Narrowing = Scope()) -> Pass:
+        """Place every interrupt in `scope`; what a person named is looked for once libvirt has named its guests.
+
+        Raises LibvirtUnreachable, HostUnreadable, StateError and UnknownTarget, all of them before the first write.
+        """
+        self._sight.look_around_again()
+        guests = read_guests(self._root, self._domains.active_domains(), self.guests)
+        with self.lock:
+            self._sight.see(guests)
+            self.lives.leave_those_without(self.guests)
+            with self._turns.begun(self.guests) as state:
+                made = self._make(state, find_scope(self._root, self.guests, scope, state), is_named=True)
+                self._keeper.tidy()
+                if scope == Scope():
+                    self.lives.end_those_without(self.guests.keys() | state.owners)
+            return made
+
+    def audit_guest(self, uuid: GuestId) -> Pass:
+        """Do what `audit` does for one guest; the others are as they were seen last. One that is gone is released."""
+        self._sight.look_around_again()
+        domain = self._domains.domain(uuid)
+        with self.lock:
+            self._sight.see_one(uuid, domain)
+            return self.look(uuid)
+
+    def look(self, uuid: GuestId) -> Pass:
+        """Do what `audit_guest` does without asking libvirt: only the guest's own devices and interrupts are read.
+
+        The host's CPUs are as they were at the last `audit`, or after one that libvirt failed: a change asks for one.
+        """
+        with self.lock, self._turns.begun(self.guests) as state:
+            self.lives.leave_those_without(self.guests, {uuid})
+            made = self._make(state, Scope(guest=uuid))
+            if uuid not in self.guests:
+                self.lives.end_those_without(state.owners, {uuid})
+            return made
+
+    def birth(self, number: int) -> Newborn:
+        """Place an interrupt that was just born, if it is a guest's: the smallest pass there is.
+
+        Where more has to be looked at than the interrupt itself, it only tells whose it may be. Raises
+        LibvirtUnreachable, HostUnreadable, StateError and OSError before anything is written.
+        """
+        with self.lock:
+            self._news.note_births([number])
+            require_host(self._root)
+            frame = self._sight.frame(self.policy)
+            owners, address = self._cradle.place_of(number, frame)
+            if len(owners) != 1 or address is None or self.policy.distribution is Distribution.SPREAD:
+                return Newborn(owners)
+            (uuid,) = owners
+            driver = driver_of(self._root, address)
+            if not is_confirmed(self.guests[uuid], address, driver):
+                self._sight.see_one(uuid, self._domains.domain(uuid))
+            now = self._sight.frame(self.policy).claimants.get(address, frozenset())
+            life = self.lives.get(uuid)
+            if now != owners or life is None or address not in life.readings or self._news.has_specs_of(uuid):
+                return Newborn(now)
+            device = replace(life.readings[address].device, driver=driver)
+            with self._turns.alone() as state:
+                return Newborn(owners, self._place_newborn(number, life, device, state))
+
+    def _place_newborn(self, number: int, life: Life, device: Device, state: State) -> Result | None:
+        """Place an interrupt of a device that was read before; None where it does not come, or has no place."""
+        frame = self._sight.frame(self.policy)
+        target = birthplace_of(frame, life, self.guests[life.uuid], device, state, self.policy)
+        interrupt = None if target is None else await_interrupt(self._root, number)
+        if target is None or interrupt is None:
+            return None
+        heard = self._news.take_of(IrqId(device.address, number), state)
+        work = place_one(replace(device, interrupts=(interrupt,)), life.uuid, target, state, heard)
+        if work.changes:
+            self._keeper.save(work.changes)
+        self._news.taken_of(number)
+        life.backoff.lift()  # what is fought over is not the interrupt that was just born
+        done = self._finish.execute(work.actions, life.uuid, state)
+        self._finish.learn([done])
+        (result,) = done.results
+        life.bore(result)
+        return result
+
+    def reset(self) -> Pass:
+        """Give back every interrupt that the state says was moved, without asking libvirt; raise StateError."""
+        with self.lock:
+            self._sight.look_around_again()
+            with self._turns.begun(self.guests) as state:
+                frame = self._sight.frame(self.policy)
+                return self._carry_out(frame, self._drafter.draft_reset(frame, state, self.policy), state, Scope())
+
+    def rehearse(self, scope: Scope | Narrowing = Scope(), *, logs: bool = True) -> Pass:
+        """Tell what `audit` would do, in the log too unless `logs` is false: take no lock, write and store nothing."""
+        self._sight.see(read_guests(self._root, self._domains.active_domains(), self.guests))
+        self._sight.look_around_again()
+        state = self._keeper.peek()
+        with collector_paused():
+            frame, found = self._sight.frame(self.policy), find_scope(self._root, self.guests, scope, state)
+            draft = self._drafter.draft(frame, self.guests, state, self.policy, found)
+            require_covered(found, draft)
+            parts = rehearse_all(draft, found, self.lives)
+        made = self._report(frame, draft, parts, datetime.now(UTC), dry_run=True)
+        if logs:
+            self._log(made)
+        return made
+
+    def remember(self, uuid: GuestId, specs: RememberedSpecs) -> bool:
+        """Take what a notification says of a guest's extra specs, and return whether that is another mask.
+
+        Then the next pass stores and heeds it. The same mask again, as each notification brings it, is only newer.
+        """
+        with self.lock:
+            return self._news.remember(uuid, specs, self.guests)
+
+    def doubt(self, device: PciAddress) -> None:
+        """Write nothing of a device until libvirt was asked about its guest again: the kernel has told of it."""
+        with self.lock:
+            self._sight.doubt(device)
+
+    def note_ends(self, numbers: Iterable[int]) -> None:
+        """Forget what interrupts of these numbers had: their lives have ended, and the next ones have nothing of it."""
+        with self.lock:
+            self._news.note_ends(numbers)
+
+    def _make(self, state: State, scope: Scope, *, is_named: bool = False) -> Pass:
+        frame = self._sight.frame(self.policy)
+        draft = self._drafter.draft(frame, self.guests, state, self.policy, scope)
+        if is_named:
+            require_covered(scope, draft)
+        return self._carry_out(frame, draft, state, scope, is_look=not is_named)
+
+    def _carry_out(self, frame: Frame, draft: Draft, state: State, scope: Scope, *, is_look: bool = False) -> Pass:
+        start = datetime.now(UTC)
+        parts, unsaved = self._finish.carry_out(draft, scope, state)
+        made = self._report(frame, draft, parts, start, unsaved=unsaved)
+        self._log(made, is_look=is_look)
+        return made
+
+    def _report(
+        self,
+        frame: Frame,
+        draft: Draft,
+        parts: Mapping[GuestId, Part],
+        start: datetime,
+        *,
+        dry_run: bool = False,
+        unsaved: str | None = None,
+    ) -> Pass:
+        facts = replace(self._sight.facts, msi_source=self.msi_source)
+        return Pass(self._host, start, facts, frame, self.guests, draft, parts, dry_run, unsaved)
+
+    def _log(self, made: Pass, *, is_look: bool = False) -> None:
+        for uuid, part in made.parts.items():
+            life = self.lives.of(uuid)
+            if uuid not in made.draft.unchanged or life.newborn:
+                life.troubles = log_part(part, life.troubles, life.newborn, is_look=is_look)
+                life.newborn = []

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a pass saw, decided and did."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.host import HostFacts
+from irqaffinity.observe.guests import Seen
+from irqaffinity.passes.draft import Draft
+from irqaffinity.plan.frame import Frame
+from irqaffinity.report.outcome import Outcome, Part
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass: what it went by, what it decided, and in `parts` what it made of each guest.
+
+    `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so.
+    """
+
+    host: str
+    time: datetime
+    facts: HostFacts
+    frame: Frame
+    guests: Seen
+    draft: Draft
+    parts: Mapping[GuestId, Part]
+    dry_run: bool = False
+    unsaved: str | None = None
+
+    @functools.cached_property
+    def outcome(self) -> Outcome:
+        """All parts as one."""
+        parts = self.parts.values()
+        return Outcome.of(parts, self.host, self.time, self.facts, dry_run=self.dry_run, unsaved=self.unsaved)

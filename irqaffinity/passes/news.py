@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was heard since the last pass, on its way into the state."""
+
+from collections.abc import Collection, Iterable
+
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.record import Changes, RememberedSpecs, State
+from irqaffinity.plan.remember import remember
+
+
+class News:
+    """Extra specs that notifications brought, and the births and ends of interrupts that the kernel told of."""
+
+    def __init__(self) -> None:
+        self._specs: dict[GuestId, RememberedSpecs] = {}
+        self._newest: dict[GuestId, RememberedSpecs] = {}
+        self._state: State | None = None
+        self._born: set[int] = set()
+        self._ended: set[int] = set()
+
+    def remember(self, uuid: GuestId, specs: RememberedSpecs, known: Collection[GuestId]) -> bool:
+        """Take the extra specs of a guest, and return whether that is another mask; `known` are libvirt's guests."""
+        before = self._newest.get(uuid)
+        self._newest = dict(remember(self._newest, {uuid: specs}, known))
+        if self._newest.get(uuid) is not specs or (before is not None and before.mask == specs.mask):
+            return False
+        self._specs[uuid] = specs
+        return True
+
+    def note_births(self, numbers: Iterable[int]) -> None:
+        """Forget that interrupts of these numbers could not be moved."""
+        self._born.update(numbers)
+
+    def note_ends(self, numbers: Iterable[int]) -> None:
+        """Forget all that is recorded of interrupts of these numbers: the next lives have nothing of it."""
+        self._ended.update(numbers)
+
+    def take(self, state: State, known: Collection[GuestId]) -> Changes:
+        """Return what all of it changes in `state`; it counts as taken once `taken` is called."""
+        if state is not self._state:
+            self._newest, self._state = {**state.extra_specs, **self._newest}, state
+        new_lives = self._born | self._ended
+        records = {
+            IrqId(device, number): None
+            for device, of_device in (state.records.items() if self._ended else ())
+            for number in self._ended & of_device.keys()
+        }
+        fixed = {irq: None for irq in (state.fixed if new_lives else ()) if irq.number in new_lives}
+        return Changes(records, fixed, self._specs_changed(state, known) if self._specs else {})
+
+    def take_of(self, irq: IrqId, state: State) -> Changes:
+        """Return what was heard of one interrupt, as `take` does; it counts as taken once `taken_of` is called."""
+        has_record = irq.number in self._ended and irq.number in state.records.get(irq.device, {})
+        is_fixed = irq in state.fixed and irq.number in self._born | self._ended
+        return Changes({irq: None} if has_record else {}, {irq: None} if is_fixed else {})
+
+    def taken_of(self, number: int) -> None:
+        """Forget what was taken of one interrupt."""
+        self._born.discard(number)
+        self._ended.discard(number)
+
+    def has_specs_of(self, uuid: GuestId) -> bool:
+        """Tell whether a notification brought another mask of a guest since the last pass."""
+        return uuid in self._specs
+
+    def taken(self) -> None:
+        """Forget what was taken."""
+        self._specs.clear()
+        self._born.clear()
+        self._ended.clear()
+
+    def _specs_changed(self, state: State, known: Collection[GuestId]) -> dict[GuestId, RememberedSpecs | None]:
+        before, now = state.extra_specs, remember(state.extra_specs, self._specs, known)
+        gone: dict[GuestId, RememberedSpecs | None] = dict.fromkeys(before.keys() - now.keys())
+        return gone | {uuid: specs for uuid, specs in now.items() if before.get(uuid) is not specs}

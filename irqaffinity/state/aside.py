@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes files out of the way, under names that nothing has: what was set aside once is never overwritten."""
+
+import os
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+
+def set_aside(folder: int, name: str, why: str, endings: Sequence[str] = ("",)) -> str:
+    """Rename `name` with each of the endings that is there, and return its new name without them; raise OSError.
+
+    `state.db` with `-wal` becomes `state.db.corrupt-20261120T120000Z` with `-wal`, where `why` is `corrupt`; with
+    `.1` and so on behind the time where anything has that name.
+    """
+    there = set(os.listdir(folder))
+    new = free_name(f"{name}.{why}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}", endings, there)
+    for ending in endings:
+        if name + ending in there:
+            os.rename(name + ending, new + ending, src_dir_fd=folder, dst_dir_fd=folder)
+    return new
+
+
+def free_name(name: str, endings: Sequence[str], taken: Collection[str]) -> str:
+    """Return `name`, or else with `.1` and so on, such that nothing has it with any of the endings."""
+    ways = (name, *(f"{name}.{count}" for count in range(1, len(taken) + 1)))
+    return next(way for way in ways if not any(way + ending in taken for ending in endings))

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""state.db and its connections: every one of them is opened here.
+
+SQLite opens files by path alone, and resolves /proc/self/fd/N to the real path before it does (3.39 and later), so a
+descriptor of the folder does not bind it. The folder and the files are looked at before, and again once SQLite has
+them: a path that leads elsewhere by then is refused before a row is read or written. They are looked at by lstat, for
+a process that opens and closes a file itself loses the locks that SQLite holds on it.
+(https://www.sqlite.org/howtocorrupt.html, 2.2 and 4.4)
+"""
+
+import contextlib
+import logging
+import os
+import sqlite3
+import weakref
+from collections.abc import Iterator
+from functools import partial
+from urllib.parse import quote
+
+from irqaffinity.model.record import State
+from irqaffinity.model.text import clean
+from irqaffinity.state.fields import BadState
+from irqaffinity.state.folder import Stamp, StateError, StateFolder, stamp_of
+from irqaffinity.state.format import NewerState
+from irqaffinity.state.rows import read_boot, read_specs, read_state
+from irqaffinity.state.schema import check_version, check_whole, migrate
+
+LOG = logging.getLogger(__name__)
+
+DATABASE = "state.db"
+ENDINGS = ("", "-wal", "-shm", "-journal")
+"""Of the files that SQLite has for one database; `-journal` is there only while the first page is written."""
+
+_SQLITE_ERROR = 1
+"""A statement that makes no sense; `sqlite3` names its number from Python 3.11 on."""
+
+_WAL = f"{DATABASE}-wal"
+_BUSY = 1.0
+"""Seconds that SQLite waits for a program that is not ours, since pass.lock keeps ours apart."""
+
+_PRAGMAS = (
+    "synchronous = NORMAL",  # commits are not synced: a crash of the host voids the records anyhow
+    "wal_autocheckpoint = 0",  # a checkpoint syncs, so `tidy` and `save` say when
+    "journal_size_limit = 0",  # the log is cut when it begins anew, so that its size tells what is in it
+    "cell_size_check = ON",
+    "trusted_schema = OFF",
+)
+
+
+def connect(folder: StateFolder, name: str = DATABASE, access: str = "mode=rw") -> sqlite3.Connection:
+    """Return a connection in autocommit mode to a file that exists, for any thread; raise sqlite3.Error.
+
+    `access` is the query of an SQLite URI.
+    """
+    uri = f"file://{quote(os.fsencode(os.path.abspath(f'{folder.path}/{name}')))}?{access}"
+    connection = sqlite3.connect(uri, timeout=_BUSY, isolation_level=None, check_same_thread=False, uri=True)
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")  # the getters judge texts
+    return connection
+
+
+@contextlib.contextmanager
+def judged(folder: StateFolder, name: str = DATABASE) -> Iterator[None]:
+    """Turn what SQLite says of the file into BadState, and what it says of the world into StateError.
+
+    A mistake in a statement of ours stays what it is.
+    """
+    try:
+        yield
+    except NewerState as error:
+        remedy = "install the newer program again, or move the file away once that one has given back what it moved"
+        raise StateError(f"{folder.path}/{name}: {error}; {remedy}") from error
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) == _SQLITE_ERROR:
+            raise
+        remedy = "free or mend its file system, or end what holds it"
+        raise StateError(f"{folder.path}/{name}: {error}; {remedy}") from error
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:
+            raise
+        raise BadState(clean(str(error))) from error
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables those of today; raise NewerState before anything is changed, and BadState."""
+    check_version(connection)
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise sqlite3.OperationalError("this file system has no shared memory for a write-ahead log")
+    migrate(connection)
+    check_whole(connection)
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
+    """Commit what is done meanwhile, or nothing of it."""
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def read_all(connection: sqlite3.Connection, boot_id: str) -> tuple[bool, State]:
+    """Return whether the interrupts stored are those of this boot, and the state; raise BadState.
+
+    Of another boot only the extra specs hold still: its interrupt numbers mean nothing now.
+    """
+    with transaction(connection, "DEFERRED"):
+        stored = read_boot(connection)
+        if stored == boot_id:
+            return True, read_state(connection)
+        if stored is not None:
+            LOG.info("the state is of another boot: its interrupts are forgotten")
+        return False, State(extra_specs=read_specs(connection))
+
+
+class Database:
+    """The connection of whoever holds pass.lock, to files that were checked."""
+
+    def __init__(self, folder: StateFolder) -> None:
+        """Connect to a state.db that exists; raise StateError and BadState."""
+        self._folder = folder
+        with folder.opened() as inside:
+            found = [folder.find_file(inside, DATABASE + ending) for ending in ENDINGS]
+            before = stamp_of(os.fstat(inside)), found[0] and stamp_of(found[0])
+        with judged(folder):
+            self.connection = connect(folder)
+        self.close = weakref.finalize(self, self.connection.close)
+        self._stamps = self._look()
+        if self._stamps[:2] != before:
+            self.close()
+            raise StateError(f"{folder.path} was replaced while {DATABASE} was opened: let nobody else write above it")
+
+    def is_current(self) -> bool:
+        """Tell whether the path still leads to these files, and they are still for nobody else."""
+        return self._look() == self._stamps
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection commits; raise sqlite3.Error."""
+        (version,) = self.connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    def log_size(self) -> int:
+        """Return the bytes of the write-ahead log."""
+        try:
+            return os.stat(f"{self._folder.path}/{_WAL}").st_size
+        except OSError:
+            return 0
+
+    def prepare(self) -> None:
+        """Make the tables those of today; raise NewerState and BadState, or sqlite3.Error."""
+        prepare(self.connection)
+        self._stamps = self._look()
+
+    def _look(self) -> tuple[Stamp | None, Stamp | None, Stamp | None]:
+        return self._folder.stamp(), self._folder.stamp(DATABASE), self._folder.stamp(_WAL)
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Copy the log into the database as far as no reader needs it, and sync both; raise sqlite3.Error.
+
+    It waits for nobody, and leaves it to the next commit to begin the log anew: done from another connection, that
+    would look like a commit of another process.
+    """
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

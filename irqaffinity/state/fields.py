@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values of the state as they are found: each is taken by a getter of its type, which names the field that is wrong.
+
+What these refuse is damage. Whatever else is raised over a state is a mistake of the program, and never costs a file.
+"""
+
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId, parse_guest_id
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.text import clean
+
+_HIGHEST_IRQ = 999_999_999
+"""As /proc/irq and this program read them: up to nine digits."""
+
+_parse_device = functools.lru_cache(maxsize=4096)(PciAddress.parse)
+_parse_guest = functools.lru_cache(maxsize=4096)(parse_guest_id)
+"""Every interrupt of a host names one of a few devices and guests."""
+
+_KEYS = ("device", "irq", "uuid")
+
+
+class BadState(Exception):
+    """A state that is not one of ours, or not whole; str() names what is wrong."""
+
+
+class Row:
+    """The fields of one row, under a name such as `records` for who has to look for it."""
+
+    __slots__ = ("_name", "_values")
+
+    def __init__(self, name: str, values: object) -> None:
+        """Take any value; raise BadState where it has no fields."""
+        if not isinstance(values, Mapping):
+            raise BadState(f"{name}: {_show(values)} has no fields")
+        self._name = name
+        self._values: Mapping[str, object] = values
+
+    def completed(self, missing: Mapping[str, object], known: Mapping[str, object] = MappingProxyType({})) -> "Row":
+        """Return the row with what its writer may have left out, and with what is known of it from elsewhere."""
+        return Row(self._name, {**missing, **self._values, **known})
+
+    def value(self, field: str) -> object:
+        """Return what a field has, whatever it is."""
+        try:
+            return self._values[field]
+        except KeyError:
+            raise BadState(f"{self._where()}: {field} is missing") from None
+
+    def text(self, field: str) -> str:
+        """Return a text on one printable line."""
+        return clean(self._text(field))
+
+    def text_or_none(self, field: str) -> str | None:
+        """Return a text on one printable line, or None."""
+        return None if self.value(field) is None else clean(self._text(field))
+
+    def irq(self, field: str) -> int:
+        """Return an interrupt number."""
+        value = self.value(field)
+        if type(value) is not int or not 0 <= value <= _HIGHEST_IRQ:
+            raise self.wrong(field, "is not an interrupt number")
+        return value
+
+    def irqs(self, field: str) -> list[int]:
+        """Return the interrupt numbers of a list with commas."""
+        texts = self._text(field).split(",")
+        for text in texts:
+            if not (text.isascii() and text.isdecimal() and int(text) <= _HIGHEST_IRQ):
+                raise self.completed({}, {field: text}).wrong(field, "is not an interrupt number")
+        return list(map(int, texts))
+
+    def flag(self, field: str) -> bool:
+        """Return true or false; a database writes 1 and 0."""
+        value = self.value(field)
+        if type(value) not in (bool, int) or value not in (0, 1):
+            raise self.wrong(field, "is neither true nor false")
+        return bool(value)
+
+    def cpus(self, field: str) -> CpuSet:
+        """Return a set of CPUs."""
+        try:
+            return CpuSet.parse(self._text(field))
+        except ValueError:
+            raise self.wrong(field, "is not a list of CPUs such as 0-3,8") from None
+
+    def cpus_or_none(self, field: str) -> CpuSet | None:
+        """Return a set of CPUs, or None."""
+        return None if self.value(field) is None else self.cpus(field)
+
+    def device(self, field: str) -> PciAddress:
+        """Return a PCI address."""
+        try:
+            return _parse_device(self._text(field))
+        except ValueError:
+            raise self.wrong(field, "is not a PCI address such as 0000:81:00.2") from None
+
+    def guest(self, field: str) -> GuestId:
+        """Return the uuid of a guest."""
+        try:
+            return _parse_guest(self._text(field))
+        except ValueError:
+            raise self.wrong(field, "is not a uuid") from None
+
+    def wrong(self, field: str, why: str) -> BadState:
+        """Return what to raise for a field, with the row that has it and its value."""
+        return BadState(f"{self._where()}: {field} {_show(self._values[field])} {why}")
+
+    def _text(self, field: str) -> str:
+        value = self.value(field)
+        if not isinstance(value, str):
+            raise self.wrong(field, "is not a text")
+        return value
+
+    def _where(self) -> str:
+        key = [_show(self._values[field]) for field in _KEYS if field in self._values]
+        return f"{self._name} of {' '.join(key)}" if key else self._name
+
+
+def _show(value: object) -> str:
+    """Return a value for people; of one that has others in it, which may be any number, its kind alone."""
+    if isinstance(value, str):
+        return clean(value) or "''"
+    return clean(repr(value)) if value is None or isinstance(value, int | float) else f"({type(value).__name__})"

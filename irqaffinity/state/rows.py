@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of the state and their rows.
+
+Sets of CPUs are texts as the kernel writes them, devices and guests as everywhere; `next_cpu` is 0 or 1. `specs` has
+the times of `RememberedSpecs`.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
+from irqaffinity.model.verdict import Verdict
+from irqaffinity.state.fields import Row
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "boot": ("boot_id",),
+    "records": ("device", "irq", "owner", "driver", "original", "written", "previous", "spread_over", "next_cpu"),
+    "managed": ("device", "irq", "action", "verdict"),
+    "specs": ("uuid", "mask", "timestamp", "publisher", "arrived"),
+}
+"""What this program reads and writes of each table; there may be more."""
+
+_SELECT = {table: f"SELECT {', '.join(columns)} FROM {table}" for table, columns in COLUMNS.items()}
+_ALIKE = ("device", *COLUMNS["records"][2:], "irq")
+_SELECT_ALIKE = (
+    f"SELECT {', '.join(_ALIKE[:-1])}, group_concat(coalesce(irq, 'NULL')) FROM records"
+    f" GROUP BY {', '.join(_ALIKE[:-1])}"
+)
+_PUT = {
+    table: f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    for table, columns in COLUMNS.items()
+}
+_DROP_IRQ = {table: f"DELETE FROM {table} WHERE device = ? AND irq = ?" for table in ("records", "managed")}
+_DROP_SPECS = "DELETE FROM specs WHERE uuid = ?"
+_FIXED = {verdict.value: verdict for verdict in (Verdict.MANAGED, Verdict.IMMOVABLE)}
+
+
+def read_boot(connection: sqlite3.Connection) -> str | None:
+    """Return the id of the boot that the records belong to, None where nothing was stored yet; raise BadState."""
+    return next((row.text("boot_id") for row in _rows(connection, "boot")), None)
+
+
+def read_specs(connection: sqlite3.Connection) -> dict[GuestId, RememberedSpecs]:
+    """Return the extra specs; raise BadState."""
+    return {row.guest("uuid"): specs_in(row) for row in _rows(connection, "specs")}
+
+
+def read_state(connection: sqlite3.Connection) -> State:
+    """Return all that is stored; raise BadState."""
+    fixed = dict(fixed_in(row) for row in _rows(connection, "managed"))
+    return State(_read_records(connection), fixed, read_specs(connection))
+
+
+def _read_records(connection: sqlite3.Connection) -> dict[PciAddress, dict[int, Record]]:
+    """Return the records; those of a device that differ in the number alone are fetched, and made, as one."""
+    records: dict[PciAddress, dict[int, Record]] = defaultdict(dict)
+    for cells in connection.execute(_SELECT_ALIKE):
+        row = Row("records", dict(zip(_ALIKE, cells, strict=True)))
+        records[row.device("device")].update(dict.fromkeys(row.irqs("irq"), record_in(row)))
+    return dict(records)
+
+
+def records_in(rows: Iterator[Row]) -> dict[PciAddress, dict[int, Record]]:
+    """Return the records of rows with the columns of `records`; raise BadState."""
+    records: dict[PciAddress, dict[int, Record]] = defaultdict(dict)
+    for row in rows:
+        records[row.device("device")][row.irq("irq")] = record_in(row)
+    return dict(records)
+
+
+def record_in(row: Row) -> Record:
+    """Return the record in a row of `records`; raise BadState."""
+    return Record(
+        owner=row.guest("owner"),
+        driver=row.text_or_none("driver"),
+        original=row.cpus_or_none("original"),
+        written=row.cpus("written"),
+        previous=row.cpus_or_none("previous"),
+        spread_over=row.cpus_or_none("spread_over"),
+        next_cpu=row.flag("next_cpu"),
+    )
+
+
+def fixed_in(row: Row) -> tuple[IrqId, Fixed]:
+    """Return the interrupt of a row of `managed`, and what is known of it; raise BadState."""
+    verdict = _FIXED.get(row.text("verdict"))
+    if verdict is None:
+        raise row.wrong("verdict", f"is none of {', '.join(_FIXED)}")
+    return IrqId(row.device("device"), row.irq("irq")), Fixed(row.text("action"), verdict)
+
+
+def specs_in(row: Row) -> RememberedSpecs:
+    """Return the extra specs in a row of `specs`; raise BadState."""
+    return RememberedSpecs(
+        row.text_or_none("mask"), row.text("timestamp"), row.text_or_none("publisher"), row.text_or_none("arrived")
+    )
+
+
+def put(connection: sqlite3.Connection, changes: Changes) -> None:
+    """Make the changes, within the transaction of the caller."""
+    for irq, record in changes.records.items():
+        _put_irq(connection, "records", irq, None if record is None else _cells_of(record))
+    for irq, fixed in changes.fixed.items():
+        _put_irq(connection, "managed", irq, None if fixed is None else (fixed.action, fixed.verdict.value))
+    for uuid, specs in changes.extra_specs.items():
+        if specs is None:
+            connection.execute(_DROP_SPECS, (uuid,))
+        else:
+            connection.execute(_PUT["specs"], (uuid, specs.mask, specs.timestamp, specs.publisher, specs.arrived))
+
+
+def clear(connection: sqlite3.Connection, boot_id: str) -> None:
+    """Forget all rows and begin a boot, within the transaction of the caller."""
+    for table in COLUMNS:
+        connection.execute(f"DELETE FROM {table}")
+    connection.execute(_PUT["boot"], (boot_id,))
+
+
+def whole(state: State) -> Changes:
+    """Return all rows of a state as changes of an empty one."""
+    return Changes(
+        {IrqId(device, number): record for device, rows in state.records.items() for number, record in rows.items()},
+        state.fixed,
+        state.extra_specs,
+    )
+
+
+def _put_irq(connection: sqlite3.Connection, table: str, irq: IrqId, cells: tuple[object, ...] | None) -> None:
+    key = (str(irq.device), irq.number)
+    if cells is None:
+        connection.execute(_DROP_IRQ[table], key)
+    else:
+        connection.execute(_PUT[table], key + cells)
+
+
+def _cells_of(record: Record) -> tuple[object, ...]:
+    return (
+        record.owner,
+        record.driver,
+        _text(record.original),
+        str(record.written),
+        _text(record.previous),
+        _text(record.spread_over),
+        int(record.next_cpu),
+    )
+
+
+def _text(cpus: CpuSet | None) -> str | None:
+    return None if cpus is None else str(cpus)
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
+    for cells in connection.execute(_SELECT[table]):
+        yield Row(table, dict(zip(COLUMNS[table], cells, strict=True)))

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of state.db, and how an older one becomes one of today.
+
+`PRAGMA user_version` is the number of migrations that were made. One only adds, so that the data of the version before
+survives it. Each table is WITHOUT ROWID: it is one tree, and whoever has read all rows has seen all of it.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from irqaffinity.model.text import clean
+from irqaffinity.state.fields import BadState
+from irqaffinity.state.format import NewerState
+from irqaffinity.state.rows import COLUMNS
+
+Migration = Sequence[str]
+
+MIGRATIONS: Sequence[Migration] = (
+    (
+        "CREATE TABLE boot (boot_id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID",
+        """CREATE TABLE records (
+            device TEXT NOT NULL, irq INTEGER NOT NULL, owner TEXT NOT NULL, driver TEXT, original TEXT,
+            written TEXT NOT NULL, previous TEXT, spread_over TEXT, next_cpu INTEGER NOT NULL,
+            PRIMARY KEY (device, irq)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE managed (
+            device TEXT NOT NULL, irq INTEGER NOT NULL, action TEXT NOT NULL, verdict TEXT NOT NULL,
+            PRIMARY KEY (device, irq)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE specs (
+            uuid TEXT NOT NULL PRIMARY KEY, mask TEXT, timestamp TEXT NOT NULL, publisher TEXT, arrived TEXT
+        ) WITHOUT ROWID""",
+    ),
+)
+"""In their order; one that was released is never changed again."""
+
+
+def check_version(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
+    """Return how many of the migrations were made; raise NewerState when it is more than there are."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(migrations):
+        raise NewerState(f"its schema is {version}, and this program knows {len(migrations)}")
+    if version < 0:
+        raise BadState(f"its schema is {version}")
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Make the migrations that are due, all or none of them; raise NewerState and BadState."""
+    if check_version(connection, migrations) == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for migration in migrations[check_version(connection, migrations) :]:
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def check_whole(connection: sqlite3.Connection) -> None:
+    """Raise BadState where a page is not what it has to be, or a table or column is missing that this program reads.
+
+    A file that was cut short reads as zeros behind its end, and so as tables without rows.
+    """
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise BadState(clean(f"it is damaged: {found}"))
+    for table, columns in COLUMNS.items():
+        found = {row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+        missing = [column for column in columns if column not in found]
+        if missing:
+            raise BadState(f"table {table} has no {', '.join(missing)}" if found else f"table {table} is missing")

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a listener comes back to a broker, what it makes of each message, and what it says of a refusal."""
+
+import itertools
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import amqp
+import pytest
+
+from irqaffinity.listen import notifications
+from irqaffinity.listen.broker import Broker, BrokerHost
+from irqaffinity.listen.clocks import Clocks
+from irqaffinity.listen.notifications import LARGEST, NotificationListener, connect, explain, queue_name
+from irqaffinity.listen.payload import Outcome
+from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.model.guest import GuestId
+
+HERE, THERE = "cmp-1", "cmp-2"
+MACHINE = "0123456789abcdef0123456789abcdef"
+GUEST = "11111111-1111-1111-1111-111111111111"
+NODE_A, NODE_B = (BrokerHost(name, 5672, "nova", "secret") for name in ("a", "b"))
+
+
+def broker(*hosts: BrokerHost, **fields: Any) -> Broker:
+    return Broker(hosts or (NODE_A,), "/nova", "nova", ("versioned_notifications.info",), **fields)
+
+
+class Scripted(NotificationListener):
+    """A listener whose connections end as a script says: `away` never stands, `lost` breaks, `stop` is told to end."""
+
+    def __init__(self, script: list[str], *hosts: BrokerHost) -> None:
+        super().__init__(broker(*hosts), HERE, MACHINE, WakeQueue(), lambda: ())
+        self.script = script
+        self.tried: list[str] = []
+
+    def _consume(self, host: BrokerHost) -> None:
+        self.tried.append(host.name)
+        step = self.script.pop(0)
+        if step == "away":
+            raise ConnectionRefusedError("refused")
+        self.link.up(str(host))
+        if step == "lost":
+            raise ConnectionResetError("reset")
+        self.stop()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Which delay since the last beginning each wait took: 0 for the first. Nothing is waited for."""
+    taken: list[int] = []
+
+    def delays() -> Iterator[float]:
+        for number in itertools.count():
+            taken.append(number)
+            yield 0.0
+
+    monkeypatch.setattr(notifications, "delays", delays)
+    return taken
+
+
+def test_a_broker_that_stays_away_is_tried_less_and_less_often(waits: list[int]) -> None:
+    Scripted([*["away"] * 4, "stop"]).run()
+    assert waits == [0, 1, 2, 3]
+
+
+def test_the_delays_begin_anew_after_a_connection_that_stood(waits: list[int]) -> None:
+    listener = Scripted(["away", "away", "lost", "away", "away", "lost", "lost", "stop"])
+    listener.run()
+    assert waits == [0, 1, 0, 1, 2, 0, 0]
+    assert listener.link.losses == 3
+
+
+def test_each_node_is_tried_once_before_the_wait_and_one_that_stood_counts(waits: list[int]) -> None:
+    listener = Scripted(["away", "away", "away", "lost", "lost", "away", "away", "stop"], NODE_A, NODE_B)
+    listener.run()
+    assert waits == [0, 0, 0]
+    assert [sorted(listener.tried[first : first + 2]) for first in range(0, 8, 2)] == [["a", "b"]] * 4
+
+
+def test_a_listener_that_is_stopped_waits_no_more(waits: list[int]) -> None:
+    listener = Scripted(["stop"], NODE_A, NODE_B)
+    listener.run()
+    assert (waits, len(listener.tried)) == ([], 1)
+    assert listener.link.state.is_up
+
+
+def test_a_listener_that_was_stopped_before_tries_nothing() -> None:
+    listener = Scripted([])
+    listener.stop()
+    listener.run()
+    assert listener.tried == []
+
+
+def test_what_each_node_refused_is_said_in_one_order(waits: list[int], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    Scripted([*["away"] * 20, "stop"], NODE_A, NODE_B).run()
+    refused = "ConnectionRefusedError: refused; start the broker, or mend transport_url"
+    assert caplog.messages == [f"broker: a:5672: {refused}; b:5672: {refused}"]
+
+
+def test_the_trouble_of_a_connection_that_broke_names_its_node(
+    waits: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    Scripted(["lost", "stop"]).run()
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning.getMessage().startswith("broker: a:5672: ConnectionResetError: reset; ")
+
+
+def test_a_connection_that_broke_is_told_before_the_next_node_is_tried(
+    waits: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    Scripted(["lost", "away", "stop"], NODE_A, NODE_B).run()
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert [warning.split(": ")[2] for warning in warnings] == ["ConnectionResetError", "ConnectionRefusedError"]
+
+
+class Hearing:
+    """A listener that is given messages by hand, and what it did."""
+
+    def __init__(self, *known: str) -> None:
+        self.queue = WakeQueue()
+        self.clocks = Clocks()
+        self.counts: Counter[tuple[str, Outcome]] = Counter()
+        self.acknowledged: list[int] = []
+        guests = {GuestId(uuid) for uuid in known}
+        self.listener = NotificationListener(
+            broker(), HERE, MACHINE, self.queue, lambda: guests, self._count, self.clocks
+        )
+
+    def _count(self, event: str, outcome: Outcome) -> None:
+        self.counts[event, outcome] += 1
+
+    def hear(self, body: bytes, headers: dict[str, str] | None = None) -> None:
+        channel = SimpleNamespace(basic_ack=self.acknowledged.append)
+        message = SimpleNamespace(body=body, headers=headers, delivery_tag=len(self.acknowledged) + 1)
+        self.listener._receive(channel, message)
+
+
+def message(event: str = "power_on.end", publisher: str = f"nova-compute:{HERE}", **fields: object) -> bytes:
+    flavor = {"nova_object.data": {"extra_specs": {"hw:pci_irq_affinity_mask": "1-4"}}}
+    return json.dumps(
+        {
+            "event_type": f"instance.{event}",
+            "publisher_id": publisher,
+            "timestamp": "2026-11-20 12:00:00",
+            "payload": {"nova_object.data": {"uuid": GUEST, "host": None, "flavor": flavor}},
+            **fields,
+        }
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "counted"),
+    [
+        (message(), None, ("power_on", Outcome.WOKE)),
+        (message(), {}, ("power_on", Outcome.WOKE)),
+        (message("power_on.start"), None, ("power_on", Outcome.IGNORED)),
+        (message("of_the_future.end"), None, ("other", Outcome.WOKE)),
+        (message(publisher=f"nova-compute:{THERE}"), None, ("power_on", Outcome.FOREIGN)),
+        (message(event_type="service.update"), None, ("other", Outcome.IGNORED)),
+        (b"{", None, ("other", Outcome.MALFORMED)),
+        (message(), {"compression": "application/x-gzip"}, ("other", Outcome.UNREAD)),
+        (message().ljust(LARGEST), None, ("power_on", Outcome.WOKE)),
+        (message().ljust(LARGEST + 1), None, ("other", Outcome.UNREAD)),
+    ],
+)
+def test_each_message_is_acknowledged_and_counted(
+    body: bytes, headers: dict[str, str] | None, counted: tuple[str, Outcome]
+) -> None:
+    hearing = Hearing()
+    hearing.hear(body, headers)
+    assert hearing.acknowledged == [1]
+    assert hearing.counts == {counted: 1}
+    assert set(hearing.queue.take(0).guests) == ({GUEST} if counted[1] is Outcome.WOKE else set())
+
+
+def test_a_message_is_acknowledged_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_body: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(notifications, "parse_notification", fail)
+    hearing = Hearing()
+    with pytest.raises(MemoryError):
+        hearing.hear(message())
+    assert hearing.acknowledged == [1]
+
+
+@pytest.mark.parametrize(
+    ("event", "publisher", "known", "is_kept"),
+    [
+        ("power_on.start", f"nova-compute:{HERE}", (), True),
+        ("update", f"nova-compute:{THERE}", (GUEST,), True),
+        ("power_on.end", f"nova-api:{HERE}", (), False),
+        ("power_on.end", f"nova-compute:{THERE}", (), False),
+        ("resize_prep.end", f"nova-compute:{HERE}", (GUEST,), False),
+    ],
+)
+def test_extra_specs_are_kept_with_the_time_here_whatever_else_the_event_means(
+    event: str, publisher: str, known: tuple[str, ...], is_kept: bool
+) -> None:
+    hearing = Hearing(*known)
+    before = datetime.now(UTC)
+    hearing.hear(message(event, publisher, timestamp="2999-01-01 00:00:00"))
+    specs = hearing.queue.take(0).specs
+    assert set(specs) == ({GUEST} if is_kept else set())
+    assert hearing.clocks.count == len(specs)
+    for found in specs.values():
+        assert (found.mask, found.timestamp) == ("1-4", "2999-01-01 00:00:00")
+        arrived = datetime.fromisoformat(f"{found.arrived}+00:00")
+        assert before <= arrived <= datetime.now(UTC)
+
+
+def test_the_name_of_the_queue_tells_hosts_of_one_name_apart() -> None:
+    assert queue_name(HERE, MACHINE) == "irqaffinity.cmp-1.01234567"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (amqp.NotFound("no exchange 'nova'"), "the exchange nova is not there; Nova makes it: "),
+        (amqp.AccessRefused("login refused"), "access refused (AccessRefused: login refused): mend user and password"),
+        (amqp.NotAllowed("vhost nova not found"), "not allowed (NotAllowed: vhost nova not found): mend the virtual"),
+        (amqp.ConsumerCancelled("x"), "the queue was deleted; it is made anew"),
+        (OSError(113, "No route to host"), "OSError: [Errno 113] No route to host; start the broker, or mend"),
+        (TimeoutError(), "TimeoutError; start the broker, or mend transport_url"),
+    ],
+)
+def test_what_is_said_of_a_refusal(error: BaseException, expected: str) -> None:
+    assert explain(error, "nova").startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("tls", "ssl"),
+    [
+        (None, False),
+        ({}, True),
+        ({"certfile": "c"}, {"certfile": "c"}),
+        ({"ca_certs": "ca"}, {"ca_certs": "ca", "server_hostname": "a"}),
+    ],
+)
+def test_the_name_of_a_node_is_checked_where_its_authority_is_known(tls: dict[str, str] | None, ssl: object) -> None:
+    connection = connect(broker(tls=tls, login_method="PLAIN", heartbeat=30), NODE_A, "a name")
+    assert connection.ssl == ssl
+    assert (connection.hostname, connection.port, connection.virtual_host) == ("a", 5672, "/nova")
+    assert (connection.userid, connection.password, connection.login_method) == ("nova", "secret", "PLAIN")
+    assert connection.heartbeat == 30
+    assert connection.transport_options == {
+        "client_properties": {"connection_name": "a name"},
+        "read_timeout": 10,
+        "write_timeout": 10,
+    }
+
+
+class DrainedConnection:
+    """A connection on which time passes, until the listener is stopped."""
+
+    def __init__(self, heartbeat: float, ends_at: float) -> None:
+        self.now = 0.0
+        self.checks: list[float] = []
+        self.pauses: set[float] = set()
+        self.on_end: Callable[[], None] = lambda: None
+        self._heartbeat = heartbeat
+        self._ends_at = ends_at
+
+    def get_heartbeat_interval(self) -> float:
+        return self._heartbeat
+
+    def drain_events(self, timeout: float) -> None:
+        self.now += timeout
+        self.pauses.add(timeout)
+        if self.now >= self._ends_at:
+            self.on_end()
+        raise TimeoutError
+
+    def heartbeat_check(self, rate: int) -> None:
+        assert rate == 4
+        self.checks.append(self.now)
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "pause", "checks"),
+    [(0.0, 1.0, []), (60.0, 1.0, [15.0, 30.0, 45.0]), (2.0, 0.5, [0.5 * number for number in range(1, 91)])],
+)
+def test_heartbeats_are_checked_four_times_in_each(
+    monkeypatch: pytest.MonkeyPatch, heartbeat: float, pause: float, checks: list[float]
+) -> None:
+    connection = DrainedConnection(heartbeat, 45.0)
+    monkeypatch.setattr(notifications, "time", SimpleNamespace(monotonic=lambda: connection.now))
+    hearing = Hearing()
+    connection.on_end = hearing.listener.stop
+    hearing.listener._drain(connection)
+    assert (connection.pauses, connection.checks) == ({pause}, checks)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernel tells of births and ends, on its way to the program: at once, late, or never."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from tests.unit.lives.host import LivingHost
+from tests.unit.lives.ledger import DEFAULT, Ledger
+from tests.unit.lives.life import Life
+
+BORN, ENDED = "born", "ended"
+
+OFF, EACH, TOGETHER = "off", "each", "together"
+"""How the trace is heard: not at all, each event when it happens, or all of a step when it is over."""
+
+
+class Event(NamedTuple):
+    """A line of the trace: `born` or `ended`, and the life whose it is."""
+
+    kind: str
+    life: Life
+
+
+class Trace:
+    """Keeps the events that wait to be heard, and tells the ledger which earlier lives the program may go by still.
+
+    `is_behind`: the listener does not come to read for a while. `losing`: so many events that come are dropped.
+    """
+
+    def __init__(self, host: LivingHost, ledger: Ledger) -> None:
+        self.how = OFF
+        self.is_behind = False
+        self.losing = 0
+        self.on_event: Callable[[], None] = lambda: None
+        """Called where each event is heard when it happens."""
+        self._host = host
+        self._ledger = ledger
+        self._pending: deque[Event] = deque()
+        self._untaken: set[int] = set()
+        self._has_lost = False
+        host.on_death, host.on_birth = self.note_death, self.note_birth
+
+    @property
+    def is_due(self) -> bool:
+        """Whether an event waits that can be heard now: the listener waits for a pass that runs."""
+        return bool(self._pending) and not self.is_behind and not self._ledger.is_in_pass
+
+    def reads_a_loss(self) -> bool:
+        """Tell whether the listener has read since this was asked last that events were lost: a full pass follows."""
+        has_read = self._has_lost and not self.is_behind
+        self._has_lost = self._has_lost and not has_read
+        return has_read
+
+    def note_death(self, life: Life) -> None:
+        """Note an end."""
+        self._ledger.note_death(life)
+        if self._is_told(ENDED, life):
+            self._ledger.tell_ghosts(life.number)
+        self._be_heard()
+
+    def note_birth(self, life: Life) -> None:
+        """Note a birth: one whose predecessor's end nobody hears of may be taken for that one."""
+        self._ledger.note_birth(life)
+        is_told = self._is_told(BORN, life)
+        if life.ghost is not None and not life.ghost.is_told:
+            self._ledger.forgive(life)
+        if self._ledger.is_in_pass and is_told and life.number in self._ends_pending():
+            self._be_late(life)
+        self._be_heard()
+
+    def note_again(self, life: Life) -> None:
+        """Note that the vector of an interrupt is in use again, which the kernel tells as it tells of a birth."""
+        self._is_told(BORN, life)
+
+    def switch(self, how: str) -> None:
+        """Hear in another way from now on; what waits while it is switched off is never heard."""
+        self.how, self.is_behind = how, self.is_behind and how != OFF
+        if how == OFF:
+            self._forget(self._ends_pending())
+
+    def next(self) -> Event:
+        """Return the next event that is heard."""
+        event = self._pending.popleft()
+        if event.kind == ENDED:
+            self._note_heard(event.life)
+        return event
+
+    def begin(self, numbers: Iterable[int]) -> None:
+        """Note that a pass looks at interrupts: of some it may not have heard yet that they are new."""
+        lives = self._host.lives
+        for number in self._ends_pending().intersection(numbers):
+            if number in lives:
+                self._be_late(lives[number])
+
+    def taken(self) -> None:
+        """Note that the program has stored what it heard so far: nothing of earlier lives is left."""
+        lives, pending = self._host.lives, self._ends_pending()
+        for number in self._untaken - pending:
+            self._ledger.bury(number)
+            if number in lives:
+                lives[number].ghost = None
+                if lives[number].is_late:
+                    lives[number].inherited = {DEFAULT}
+        self._untaken &= pending
+
+    def restart(self) -> None:
+        """Note that the program begins anew: what waited to be heard, or was heard and not stored, is lost."""
+        self._forget(self._ends_pending() | self._untaken)
+
+    def _be_heard(self) -> None:
+        if self.how == EACH:
+            self.on_event()
+
+    def _is_told(self, kind: str, life: Life) -> bool:
+        if self.how == OFF:
+            return False
+        if self.losing:
+            self.losing, self._has_lost = self.losing - 1, True
+            return False
+        self._pending.append(Event(kind, life))
+        return True
+
+    def _ends_pending(self) -> set[int]:
+        return {event.life.number for event in self._pending if event.kind == ENDED}
+
+    def _be_late(self, life: Life) -> None:
+        """Note that a pass saw a new life before the end of the one before it was heard, which drops its record."""
+        life.is_late = True
+        life.inherited.add(DEFAULT)
+        self._ledger.forgive(life)
+
+    def _note_heard(self, ended: Life) -> None:
+        self._untaken.add(ended.number)
+        life = self._host.lives.get(ended.number)
+        if life is not None and life is not ended and life.wrote is not None:
+            life.loose, life.is_late = True, True
+            life.originals.add(life.smp)
+            life.inherited.add(DEFAULT)
+
+    def _forget(self, ends: set[int]) -> None:
+        self._pending.clear()
+        self._untaken -= ends
+        for number in ends:
+            self._ledger.tell_ghosts(number, is_told=False)
+            life = self._host.lives.get(number)
+            if life is not None:
+                self._ledger.forgive(life)

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States, stores and files for the tests of the state."""
+
+import contextlib
+import gc
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import parse_guest_id
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
+from irqaffinity.model.text import clean
+from irqaffinity.model.verdict import Verdict
+from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.store import Store
+
+BOOT = "5a7c0f5e-0000-4000-8000-000000000001"
+OTHER_BOOT = "5a7c0f5e-0000-4000-8000-000000000002"
+GUEST = parse_guest_id("0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9")
+NIC, DISK = PciAddress.parse("0000:81:00.2"), PciAddress.parse("10000:01:00.0")
+RECORD = Record(GUEST, "vfio-pci", CpuSet.parse("0-31"), CpuSet.parse("21,23"))
+SPECS = RememberedSpecs("1-4,^3", "2026-11-20 12:00:00", "cmp-1", "2026-11-20 12:00:01")
+ONE = Changes({IrqId(NIC, 500): RECORD})
+FILES = {"state.db", "state.db-wal", "state.db-shm"}
+
+LINES = st.text(max_size=20).map(clean)
+GUESTS = st.uuids().map(str).map(parse_guest_id)
+CPUS = st.frozensets(st.integers(0, 300), max_size=6).map(CpuSet)
+DEVICES = st.builds(
+    PciAddress, st.integers(0, 0xFFFFFFFF), st.integers(0, 0xFF), st.integers(0, 0x1F), st.integers(0, 7)
+)
+NUMBERS = st.integers(0, 999_999_999)
+IRQS = st.builds(IrqId, DEVICES, NUMBERS)
+RECORDS = st.builds(
+    Record,
+    owner=GUESTS,
+    driver=st.none() | LINES,
+    original=st.none() | CPUS,
+    written=CPUS,
+    previous=st.none() | CPUS,
+    spread_over=st.none() | CPUS,
+    next_cpu=st.booleans(),
+)
+FIXED = st.builds(Fixed, LINES, st.sampled_from([Verdict.MANAGED, Verdict.IMMOVABLE]))
+EXTRA_SPECS = st.builds(RememberedSpecs, st.none() | LINES, LINES, st.none() | LINES, st.none() | LINES)
+STATES = st.builds(
+    State,
+    records=st.dictionaries(DEVICES, st.dictionaries(NUMBERS, RECORDS, min_size=1, max_size=3), max_size=3),
+    fixed=st.dictionaries(IRQS, FIXED, max_size=3),
+    extra_specs=st.dictionaries(GUESTS, EXTRA_SPECS, max_size=3),
+)
+
+
+def changes(irqs: int = 1, first: int = 100) -> Changes:
+    """Return rows of every table, with so many records."""
+    return Changes(
+        {IrqId(NIC, number): RECORD for number in range(first, first + irqs)},
+        {IrqId(DISK, 36): Fixed("nvme0q1", Verdict.MANAGED)},
+        {GUEST: SPECS},
+    )
+
+
+def make_state(irqs: int = 1, first: int = 100) -> State:
+    """Return what a store has after these changes alone."""
+    state = State()
+    state.apply(changes(irqs, first))
+    return state
+
+
+def store_in(path: Path, boot: str = BOOT) -> Store:
+    """Return a store as another process would have it."""
+    return Store(StateFolder(str(path)), boot)
+
+
+def save_and_end(path: Path, *saves: Changes) -> None:
+    """Save in a store that is closed then."""
+    made = store_in(path)
+    for save in saves:
+        made.save(save)
+    del made
+    gc.collect()
+
+
+def put(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a file with this mode."""
+    path.write_bytes(data)
+    path.chmod(mode)
+
+
+def look_at(path: Path) -> dict[str, tuple[int, int, int, bytes]]:
+    """Return what each file of a folder is."""
+    return {
+        entry.name: (entry.stat().st_ino, entry.stat().st_mode, entry.stat().st_mtime_ns, entry.read_bytes())
+        for entry in path.iterdir()
+    }
+
+
+def descriptors() -> list[str]:
+    """Return what this process has open, once what earlier tests had is gone."""
+    gc.collect()
+    return sorted(os.listdir("/proc/self/fd"))
+
+
+def edit(path: Path, *statements: str) -> None:
+    """Change the database of a folder as somebody else would."""
+    with contextlib.closing(sqlite3.connect(path / "state.db", isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def alone(path: Path, made: Path) -> State:
+    """Return what the database of a folder has without its log, read from a copy in a new folder."""
+    made.mkdir(mode=0o700)
+    shutil.copy(path / "state.db", made / "state.db")
+    return store_in(made).load()
+
+
+def leave_log(made: Store, *saves: Changes) -> None:
+    """Save in a process that is killed then, so that -wal and -shm stay."""
+
+    def work() -> None:
+        for save in saves:
+            made.save(save)
+
+    assert fork(work)() == -signal.SIGKILL
+
+
+def fork(work: Callable[[], None]) -> Callable[[], int]:
+    """Do some work in a process that kills itself at its end; return what waits for it and returns its exit code.
+
+    Forked, for that takes milliseconds: such a process runs hundreds of times.
+    """
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+            os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(70)
+    return lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@contextlib.contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """Let this process write no file above `size` bytes: EFBIG, as on a file system with a quota."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
