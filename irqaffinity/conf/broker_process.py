@@ -70,7 +70,7 @@ def _wait(process: subprocess.Popen[bytes], question: bytes | None) -> bytes:
         except subprocess.TimeoutExpired:
             unsent = None  # or rather what is left of it, which Popen keeps
             if signal.sigpending() & _ENDS:
-                raise ConfigError("the agent was told to end before it was read") from None
+                raise ConfigError("a signal ended the agent before it had read the broker's options") from None
             if monotonic() - start > DEADLINE:
                 why = f"has not answered for {DEADLINE:.0f} s; see whether the host is busy, and try again"
                 raise ConfigError(f"{_WHO} {why}") from None

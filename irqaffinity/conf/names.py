@@ -155,7 +155,7 @@ def without_effect(sections: Sections) -> Iterator[str]:
 def sets_messaging(sections: Sections) -> bool:
     """Tell whether a file or the environment sets an option of oslo.messaging under any of its names, to any value.
 
-    It is told too where `config_source` names files elsewhere, which are not among `sections`.
+    `config_source` counts as well: it names files elsewhere, which are not among `sections`.
     """
     places = {(group, name) for section in sections.values() for group, names in section.items() for name in names}
     for variable in os.environ:

@@ -15,7 +15,7 @@ _LARGEST = 65536
 
 
 class Ears:
-    """The readers of one pipe, which is not blocking; what they read is heeded in its order, by one at a time."""
+    """The readers of one pipe, which does not block; they take turns, so `heed` gets the texts in their order."""
 
     def __init__(self, pipe: int, heed: Callable[[str], None]) -> None:
         self._pipe = pipe

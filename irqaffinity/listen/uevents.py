@@ -45,7 +45,7 @@ def open_kernel_socket() -> socket.socket:
         except OSError:  # it needs CAP_NET_ADMIN; without, the kernel gives what net.core.rmem_max allows
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         opened.bind(_KERNEL)
-    except BaseException:
+    except OSError:
         opened.close()
         raise
     return opened

@@ -126,7 +126,7 @@ class Placement(NamedTuple):
 
 
 def place_one(device: Device, owner: GuestId, target: CpuSet, state: State, heard: Changes) -> Placement:
-    """Place the one interrupt that `device` has here; `heard` is what was told of it since it was recorded."""
+    """Place the one interrupt that `device` has here; `heard` is what the kernel said of it since it was recorded."""
     (interrupt,) = device.interrupts
     irq = IrqId(device.address, interrupt.number)
     known = None if irq in heard.records else state.records.get(device.address, {}).get(interrupt.number)

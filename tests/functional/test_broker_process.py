@@ -118,7 +118,10 @@ def test_a_signal_while_the_broker_is_asked_for_again_ends_the_agent_in_order(
     agent.signal(number)
     assert agent.process is not None
     assert agent.process.wait(LIMIT) == status
-    assert "the configuration is left as it was: the agent was told to end before it was read" in agent.log()
+    assert (
+        "the configuration is left as it was: a signal ended the agent before it had read the broker's options"
+        in agent.log()
+    )
     assert not is_there(stuck)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What systemd and the status file are told of the agent, and when."""
+"""What the agent tells systemd and the status file of itself, and when."""
 
 import json
 import logging

@@ -310,13 +310,18 @@ def test_a_cpu_that_goes_while_libvirt_is_away_is_heeded(rig: Rig, monkeypatch: 
     assert rig.host.smp(40) == "3"
 
 
-def test_while_libvirt_is_away_guests_are_repaired_once_in_an_interval_and_whenever_that_is_asked_for(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def lose_libvirt(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have libvirt away once the guests have settled, and the loop know of it."""
     rig.settle()
     monkeypatch.setattr(rig.hypervisor, "active_domains", unreachable)
     rig.queue.wake_all()
     rig.step()
+
+
+def test_while_libvirt_is_away_guests_are_repaired_once_in_an_interval_and_whenever_that_is_asked_for(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_libvirt(rig, monkeypatch)
     rig.move(40, "5")
     rig.step(2.0)
     assert rig.host.smp(40) == "5"
@@ -975,10 +980,7 @@ def test_a_device_that_is_not_confirmed_has_libvirt_asked_a_moment_later(rig: Ri
 def test_while_libvirt_is_away_nobody_waits_for_it_to_confirm_a_device(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig.settle()
-    monkeypatch.setattr(rig.hypervisor, "active_domains", unreachable)
-    rig.queue.wake_all()
-    rig.step()
+    lose_libvirt(rig, monkeypatch)
     rebind(rig, "mlx5_vfio_pci")
     rig.queue.wake_all()
     rig.step()

@@ -176,7 +176,7 @@ def test_nobody_is_asked_where_nothing_of_a_broker_is_set(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """The interpreter is not there, so that whoever asks it is told so."""
+    """No process can be started: the interpreter is not there."""
     file = tmp_path / "own.conf"
     file.write_text(text)
     for name, value in environment.items():
