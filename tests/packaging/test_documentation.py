@@ -28,7 +28,7 @@ from tests.packaging.sandbox import Sandbox
 
 PAGES = ["README.rst", "doc/install.rst"]
 
-CLONE = "/root/clone/irqaffinity"
+CLONE = "/srv/clone/irqaffinity"
 
 START = """systemctl enable irqaffinity
 unit=$(ls /etc/systemd/system/irqaffinity.service /lib/systemd/system/irqaffinity.service 2>/dev/null | head -n 1)
