@@ -22,8 +22,9 @@ from irqaffinity.model.text import clean
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import Stamp, StateError, StateFolder, stamp_of
 from irqaffinity.state.format import NewerState
+from irqaffinity.state.frames import find_damage
 from irqaffinity.state.rows import read_boot, read_specs, read_state
-from irqaffinity.state.schema import check_version, check_whole, migrate
+from irqaffinity.state.schema import SQLITE_ERROR, check_version, check_whole, migrate
 
 LOG = logging.getLogger(__name__)
 
@@ -31,10 +32,8 @@ DATABASE = "state.db"
 ENDINGS = ("", "-wal", "-shm", "-journal")
 """Of the files that SQLite has for one database; `-journal` is there only while the first page is written."""
 
-_SQLITE_ERROR = 1
-"""A statement that makes no sense; `sqlite3` names its number from Python 3.11 on."""
-
 _WAL = f"{DATABASE}-wal"
+_text = partial(str, encoding="utf-8", errors="surrogateescape")  # the getters judge texts
 _BUSY = 1.0
 """Seconds that SQLite waits for a program that is not ours, since pass.lock keeps ours apart."""
 
@@ -60,8 +59,20 @@ def connect(folder: StateFolder, name: str = DATABASE, access: str = "mode=rw") 
     except BaseException:
         connection.close()
         raise
-    connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")  # the getters judge texts
+    connection.text_factory = _text
     return connection
+
+
+def copied(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a copy in memory, for what may change nothing; raise sqlite3.Error."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        connection.backup(copy)
+    except BaseException:
+        copy.close()
+        raise
+    copy.text_factory = _text
+    return copy
 
 
 @contextlib.contextmanager
@@ -76,7 +87,7 @@ def judged(folder: StateFolder, name: str = DATABASE) -> Iterator[None]:
         remedy = "install the newer program again, or move the file away once that one has given back what it moved"
         raise StateError(f"{folder.path}/{name}: {error}; {remedy}") from error
     except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", 0) == _SQLITE_ERROR:
+        if getattr(error, "sqlite_errorcode", 0) == SQLITE_ERROR:
             raise
         remedy = "free or mend its file system, or end what holds it"
         raise StateError(f"{folder.path}/{name}: {error}; {remedy}") from error
@@ -109,16 +120,36 @@ def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iter
         raise
 
 
-def read_all(connection: sqlite3.Connection, boot_id: str) -> tuple[bool, State]:
+def find_log_damage(folder: StateFolder, inside: int) -> str | None:
+    """Return what is wrong with the log, None where nothing is or there is none; raise StateError.
+
+    It is read before SQLite opens it, which has no locks on it: these are on the other files.
+    """
+    try:
+        with open(folder.open_file(inside, _WAL, os.O_RDONLY), "rb") as file:
+            return find_damage(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{folder.path}/{_WAL}: {error.strerror}; mend its file system") from error
+
+
+def read_all(connection: sqlite3.Connection, boot_id: str, damage: str | None = None) -> tuple[bool, State]:
     """Return whether the interrupts stored are those of this boot, and the state; raise BadState.
 
-    Of another boot only the extra specs hold still: its interrupt numbers mean nothing now.
+    Of another boot only the extra specs hold still: its interrupt numbers mean nothing now. `damage` is what is wrong
+    with the log: within one boot, it means that something is lost. A crash of the host leaves the like, and then what
+    SQLite finds counts.
     """
     with transaction(connection, "DEFERRED"):
         stored = read_boot(connection)
         if stored == boot_id:
+            if damage is not None:
+                raise BadState(damage)
             return True, read_state(connection)
-        if stored is not None:
+        if damage is not None:
+            LOG.warning("the state is of another boot, and %s: what was remembered last may be lost", damage)
+        elif stored is not None:
             LOG.info("the state is of another boot: its interrupts are forgotten")
         return False, State(extra_specs=read_specs(connection))
 

@@ -48,7 +48,7 @@ class Row:
         try:
             return self._values[field]
         except KeyError:
-            raise BadState(f"{self._where()}: {field} is missing") from None
+            raise BadState(f"{self.where()}: {field} is missing") from None
 
     def text(self, field: str) -> str:
         """Return a text on one printable line."""
@@ -107,17 +107,18 @@ class Row:
 
     def wrong(self, field: str, why: str) -> BadState:
         """Return what to raise for a field, with the row that has it and its value."""
-        return BadState(f"{self._where()}: {field} {_show(self._values[field])} {why}")
+        return BadState(f"{self.where()}: {field} {_show(self._values[field])} {why}")
+
+    def where(self) -> str:
+        """Return the name of the row, with its key."""
+        key = [_show(self._values[field]) for field in _KEYS if field in self._values]
+        return f"{self._name} of {' '.join(key)}" if key else self._name
 
     def _text(self, field: str) -> str:
         value = self.value(field)
         if not isinstance(value, str):
             raise self.wrong(field, "is not a text")
         return value
-
-    def _where(self) -> str:
-        key = [_show(self._values[field]) for field in _KEYS if field in self._values]
-        return f"{self._name} of {' '.join(key)}" if key else self._name
 
 
 def _show(value: object) -> str:

@@ -14,6 +14,7 @@ _PERMISSIONS = 0o777
 _OTHERS_WRITE = 0o022
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_WAIT = os.O_NONBLOCK | os.O_NOCTTY
 
 Stamp = tuple[int, int, int, int, int]
 """Device, inode, mode, owner and number of links: what a folder or a file is, whatever is in it."""
@@ -56,15 +57,19 @@ class StateFolder:
             os.close(fd)
 
     def open_file(self, folder: int, name: str, flags: int) -> int:
-        """Open a file of the folder; raise OSError, or StateError for a link and a file that others own or can read."""
+        """Open a file of the folder; raise OSError, or StateError for what `find_file` refuses.
+
+        It is looked at first, for to open a device does something, and without waiting for who writes to a FIFO.
+        """
+        self.find_file(folder, name)
         try:
-            fd = os.open(name, flags | _NO_LINK, _FILE_MODE, dir_fd=folder)
+            fd = os.open(name, flags | _NO_LINK | _NO_WAIT, _FILE_MODE, dir_fd=folder)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise self._unusable(error, name) from error
         try:
-            self._check(os.fstat(fd), f"{self.path}/{name}", _FILE_MODE)
+            self._check_file(os.fstat(fd), name)
         except StateError:
             os.close(fd)
             raise
@@ -81,14 +86,7 @@ class StateFolder:
             return None
         except OSError as error:
             raise self._unusable(error, name) from error
-        path = f"{self.path}/{name}"
-        if stat.S_ISLNK(found.st_mode):
-            raise StateError(f"{path} is a link, and links are not followed: move it away")
-        if not stat.S_ISREG(found.st_mode):
-            raise StateError(f"{path} is not a regular file: move it away")
-        if found.st_nlink != 1:
-            raise StateError(f"{path} has {found.st_nlink} names (hard links): remove the others")
-        self._check(found, path, _FILE_MODE)
+        self._check_file(found, name)
         return found
 
     def make_file(self, folder: int, name: str) -> None:
@@ -116,6 +114,16 @@ class StateFolder:
                     os.fchmod(fd, _FOLDER_MODE)
             finally:
                 os.close(fd)
+
+    def _check_file(self, found: os.stat_result, name: str) -> None:
+        path = f"{self.path}/{name}"
+        if stat.S_ISLNK(found.st_mode):
+            raise StateError(f"{path} is a link, and links are not followed: move it away")
+        if not stat.S_ISREG(found.st_mode):
+            raise StateError(f"{path} is not a regular file: move it away")
+        if found.st_nlink != 1:
+            raise StateError(f"{path} has {found.st_nlink} names (hard links): remove the others")
+        self._check(found, path, _FILE_MODE)
 
     def _check(self, found: os.stat_result, path: str, mode: int) -> None:
         if found.st_uid != os.geteuid():

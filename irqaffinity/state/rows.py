@@ -2,7 +2,7 @@
 """The tables of the state and their rows.
 
 Sets of CPUs are texts as the kernel writes them, devices and guests as everywhere; `next_cpu` is 0 or 1. `specs` has
-the times of `RememberedSpecs`.
+the times of `RememberedSpecs`. `sum` is the checksum of the other columns in their order here.
 """
 
 import sqlite3
@@ -15,24 +15,25 @@ from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
 from irqaffinity.model.verdict import Verdict
-from irqaffinity.state.fields import Row
+from irqaffinity.state.fields import BadState, Row
+from irqaffinity.state.sums import end_sum, start_sum, sum_of
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "boot": ("boot_id",),
-    "records": ("device", "irq", "owner", "driver", "original", "written", "previous", "spread_over", "next_cpu"),
+    "records": ("device", "owner", "driver", "original", "written", "previous", "spread_over", "next_cpu", "irq"),
     "managed": ("device", "irq", "action", "verdict"),
     "specs": ("uuid", "mask", "timestamp", "publisher", "arrived"),
 }
-"""What this program reads and writes of each table; there may be more."""
+"""What this program reads and writes of each table, beside `sum`; there may be more."""
 
-_SELECT = {table: f"SELECT {', '.join(columns)} FROM {table}" for table, columns in COLUMNS.items()}
-_ALIKE = ("device", *COLUMNS["records"][2:], "irq")
+_SELECT = {table: f"SELECT {', '.join(columns)}, sum FROM {table}" for table, columns in COLUMNS.items()}
+_ALIKE = ", ".join(COLUMNS["records"][:-1])
 _SELECT_ALIKE = (
-    f"SELECT {', '.join(_ALIKE[:-1])}, group_concat(coalesce(irq, 'NULL')) FROM records"
-    f" GROUP BY {', '.join(_ALIKE[:-1])}"
+    f"SELECT {_ALIKE}, group_concat(coalesce(irq, 'NULL')), group_concat(coalesce(sum, 'NULL')) FROM records"
+    f" GROUP BY {_ALIKE}"
 )
 _PUT = {
-    table: f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    table: f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}, sum) VALUES ({'?, ' * len(columns)}?)"
     for table, columns in COLUMNS.items()
 }
 _DROP_IRQ = {table: f"DELETE FROM {table} WHERE device = ? AND irq = ?" for table in ("records", "managed")}
@@ -59,9 +60,13 @@ def read_state(connection: sqlite3.Connection) -> State:
 def _read_records(connection: sqlite3.Connection) -> dict[PciAddress, dict[int, Record]]:
     """Return the records; those of a device that differ in the number alone are fetched, and made, as one."""
     records: dict[PciAddress, dict[int, Record]] = defaultdict(dict)
-    for cells in connection.execute(_SELECT_ALIKE):
-        row = Row("records", dict(zip(_ALIKE, cells, strict=True)))
-        records[row.device("device")].update(dict.fromkeys(row.irqs("irq"), record_in(row)))
+    for *cells, sums in connection.execute(_SELECT_ALIKE):
+        row = Row("records", dict(zip(COLUMNS["records"], cells, strict=True)))
+        numbers, record = row.irqs("irq"), record_in(row)
+        start = start_sum("records", cells[:-1])
+        if sums != ",".join([str(end_sum(start, str(number))) for number in numbers]):
+            raise _damaged(row)
+        records[row.device("device")].update(dict.fromkeys(numbers, record))
     return dict(records)
 
 
@@ -104,21 +109,27 @@ def specs_in(row: Row) -> RememberedSpecs:
 def put(connection: sqlite3.Connection, changes: Changes) -> None:
     """Make the changes, within the transaction of the caller."""
     for irq, record in changes.records.items():
-        _put_irq(connection, "records", irq, None if record is None else _cells_of(record))
+        if record is None:
+            _drop_irq(connection, "records", irq)
+        else:
+            _put(connection, "records", (str(irq.device), *_cells_of(record), irq.number))
     for irq, fixed in changes.fixed.items():
-        _put_irq(connection, "managed", irq, None if fixed is None else (fixed.action, fixed.verdict.value))
+        if fixed is None:
+            _drop_irq(connection, "managed", irq)
+        else:
+            _put(connection, "managed", (str(irq.device), irq.number, fixed.action, fixed.verdict.value))
     for uuid, specs in changes.extra_specs.items():
         if specs is None:
             connection.execute(_DROP_SPECS, (uuid,))
         else:
-            connection.execute(_PUT["specs"], (uuid, specs.mask, specs.timestamp, specs.publisher, specs.arrived))
+            _put(connection, "specs", (uuid, specs.mask, specs.timestamp, specs.publisher, specs.arrived))
 
 
 def clear(connection: sqlite3.Connection, boot_id: str) -> None:
     """Forget all rows and begin a boot, within the transaction of the caller."""
     for table in COLUMNS:
         connection.execute(f"DELETE FROM {table}")
-    connection.execute(_PUT["boot"], (boot_id,))
+    _put(connection, "boot", (boot_id,))
 
 
 def whole(state: State) -> Changes:
@@ -130,12 +141,12 @@ def whole(state: State) -> Changes:
     )
 
 
-def _put_irq(connection: sqlite3.Connection, table: str, irq: IrqId, cells: tuple[object, ...] | None) -> None:
-    key = (str(irq.device), irq.number)
-    if cells is None:
-        connection.execute(_DROP_IRQ[table], key)
-    else:
-        connection.execute(_PUT[table], key + cells)
+def _put(connection: sqlite3.Connection, table: str, cells: tuple[object, ...]) -> None:
+    connection.execute(_PUT[table], (*cells, sum_of(table, cells)))
+
+
+def _drop_irq(connection: sqlite3.Connection, table: str, irq: IrqId) -> None:
+    connection.execute(_DROP_IRQ[table], (str(irq.device), irq.number))
 
 
 def _cells_of(record: Record) -> tuple[object, ...]:
@@ -155,5 +166,12 @@ def _text(cpus: CpuSet | None) -> str | None:
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
-    for cells in connection.execute(_SELECT[table]):
-        yield Row(table, dict(zip(COLUMNS[table], cells, strict=True)))
+    for *cells, stored in connection.execute(_SELECT[table]):
+        row = Row(table, dict(zip(COLUMNS[table], cells, strict=True)))
+        if stored != sum_of(table, cells):
+            raise _damaged(row)
+        yield row
+
+
+def _damaged(row: Row) -> BadState:
+    return BadState(f"{row.where()}: it is damaged, for its checksum is another")

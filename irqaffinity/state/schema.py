@@ -12,6 +12,7 @@ from irqaffinity.model.text import clean
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.format import NewerState
 from irqaffinity.state.rows import COLUMNS
+from irqaffinity.state.sums import offer_sums
 
 Migration = Sequence[str]
 
@@ -31,8 +32,23 @@ MIGRATIONS: Sequence[Migration] = (
             uuid TEXT NOT NULL PRIMARY KEY, mask TEXT, timestamp TEXT NOT NULL, publisher TEXT, arrived TEXT
         ) WITHOUT ROWID""",
     ),
+    (
+        "ALTER TABLE boot ADD COLUMN sum INTEGER",
+        "ALTER TABLE records ADD COLUMN sum INTEGER",
+        "ALTER TABLE managed ADD COLUMN sum INTEGER",
+        "ALTER TABLE specs ADD COLUMN sum INTEGER",
+        "UPDATE boot SET sum = row_sum('boot', boot_id)",
+        """UPDATE records SET sum = row_sum(
+            'records', device, owner, driver, original, written, previous, spread_over, next_cpu, irq
+        )""",
+        "UPDATE managed SET sum = row_sum('managed', device, irq, action, verdict)",
+        "UPDATE specs SET sum = row_sum('specs', uuid, mask, timestamp, publisher, arrived)",
+    ),
 )
-"""In their order; one that was released is never changed again."""
+"""In their order; one that was released is never changed again. They may call `row_sum` (sums.py)."""
+
+SQLITE_ERROR = 1
+"""A statement that makes no sense; `sqlite3` names its number from Python 3.11 on."""
 
 
 def check_version(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
@@ -46,9 +62,13 @@ def check_version(connection: sqlite3.Connection, migrations: Sequence[Migration
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Make the migrations that are due, all or none of them; raise NewerState and BadState."""
+    """Make the migrations that are due, all or none of them; raise NewerState and BadState.
+
+    Every new database makes all of them, so one that cannot be made here meets tables of another version.
+    """
     if check_version(connection, migrations) == len(migrations):
         return
+    offer_sums(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         for migration in migrations[check_version(connection, migrations) :]:
@@ -56,9 +76,11 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        if getattr(error, "sqlite_errorcode", 0) == SQLITE_ERROR:
+            raise BadState(clean(f"its tables are not those of its version: {error}")) from error
         raise
 
 
@@ -72,6 +94,6 @@ def check_whole(connection: sqlite3.Connection) -> None:
         raise BadState(clean(f"it is damaged: {found}"))
     for table, columns in COLUMNS.items():
         found = {row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
-        missing = [column for column in columns if column not in found]
+        missing = [column for column in (*columns, "sum") if column not in found]
         if missing:
             raise BadState(f"table {table} has no {', '.join(missing)}" if found else f"table {table} is missing")

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from irqaffinity.model.record import Changes, State
 from irqaffinity.model.times import PASS_WAIT
-from irqaffinity.state.database import DATABASE, Database, judged, read_all, transaction
+from irqaffinity.state.database import DATABASE, Database, find_log_damage, judged, read_all, transaction
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.lock import PASS_LOCK, Lock
@@ -164,8 +164,9 @@ class Store:
                         create(self._folder, inside, self._boot_id, old)
                     if is_there or old is not None:
                         retire_json(self._folder, inside)
+                    damage = find_log_damage(self._folder, inside) if is_there else None
                 if is_there or old is not None:
-                    self._read(self._open())
+                    self._read(self._open(), damage)
         except BadState as error:
             self._set_aside(error)
         except BaseException:
@@ -177,9 +178,9 @@ class Store:
         database.prepare()
         return database
 
-    def _read(self, database: Database) -> None:
+    def _read(self, database: Database, damage: str | None = None) -> None:
         version = database.data_version()  # first: what another process commits meanwhile is read the next time
-        self._is_ours, self._state = read_all(database.connection, self._boot_id)
+        self._is_ours, self._state = read_all(database.connection, self._boot_id, damage)
         self._version = version
 
     def _write(self, changes: Changes) -> None:

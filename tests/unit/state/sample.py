@@ -21,7 +21,9 @@ from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, St
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.schema import MIGRATIONS
 from irqaffinity.state.store import Store
+from irqaffinity.state.sums import offer_sums
 
 BOOT = "5a7c0f5e-0000-4000-8000-000000000001"
 OTHER_BOOT = "5a7c0f5e-0000-4000-8000-000000000002"
@@ -30,6 +32,9 @@ NIC, DISK = PciAddress.parse("0000:81:00.2"), PciAddress.parse("10000:01:00.0")
 RECORD = Record(GUEST, "vfio-pci", CpuSet.parse("0-31"), CpuSet.parse("21,23"))
 SPECS = RememberedSpecs("1-4,^3", "2026-11-20 12:00:00", "cmp-1", "2026-11-20 12:00:01")
 ONE = Changes({IrqId(NIC, 500): RECORD})
+SUMS = MIGRATIONS[1][4:]
+"""What makes the checksums of all rows anew."""
+
 FILES = {"state.db", "state.db-wal", "state.db-shm"}
 
 LINES = st.text(max_size=20).map(clean)
@@ -111,10 +116,14 @@ def descriptors() -> list[str]:
 
 
 def edit(path: Path, *statements: str) -> None:
-    """Change the database of a folder as somebody else would."""
+    """Change the database of a folder as another program would that keeps its checksums right."""
     with contextlib.closing(sqlite3.connect(path / "state.db", isolation_level=None)) as connection:
+        offer_sums(connection)
         for statement in statements:
             connection.execute(statement)
+        for statement in SUMS:
+            with contextlib.suppress(sqlite3.OperationalError):  # the table may be gone
+                connection.execute(statement)
 
 
 def alone(path: Path, made: Path) -> State:

