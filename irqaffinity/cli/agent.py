@@ -13,7 +13,8 @@ from irqaffinity.cli.session import Session
 from irqaffinity.conf.broker_process import ask_broker
 from irqaffinity.conf.load import ConfigError
 from irqaffinity.state.folder import StateError
-from irqaffinity.state.lock import AGENT_LOCK, LockTaken, hold
+from irqaffinity.state.lock import LockTaken
+from irqaffinity.state.one_agent import hold_agent_locks, run_folder
 
 LOG = logging.getLogger(__name__)
 
@@ -35,18 +36,16 @@ def run(arguments: argparse.Namespace) -> int:
         except CommandError as error:
             raise ConfigError(str(error)) from error
 
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(hold(session.folder, AGENT_LOCK))
-        except LockTaken as error:
-            raise CommandError(f"an agent runs on this host already: {error}") from error
-        except StateError as error:
-            LOG.warning("nothing keeps a second agent away: %s", error)
-        try:
+    try:
+        with hold_agent_locks(session.folder, run_folder(), session.settings.proc) as troubles:
+            for trouble in troubles.values():
+                LOG.warning("one lock alone keeps a second agent away: %s", trouble)
             status = Service(configuration, reload).run()
-        except OSError as error:
-            raise CommandError(f"the agent could not start: {error}") from error
-        _leave(status)
+    except LockTaken as error:
+        raise CommandError(f"an agent runs on this host already: {error}") from error
+    except (StateError, OSError) as error:
+        raise CommandError(f"the agent could not start: {error}") from error
+    _leave(status)
     return status
 
 

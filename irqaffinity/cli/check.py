@@ -23,6 +23,7 @@ from irqaffinity.observe.rivals import ADVICE, find_rivals, shows_processes
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.topology import read_facts, read_topology
 from irqaffinity.state.folder import StateError
+from irqaffinity.state.store import check_files
 
 _Answer = tuple[bool, str]
 
@@ -129,6 +130,7 @@ def _check_state(session: Session) -> _Answer:
         if os.access(parent, os.W_OK):
             return True, f"{folder.path} will be made by the first audit"
         return False, f"{parent} cannot be written: make {folder.path} with mode 0700, or use --state"
+    check_files(folder)
     with folder.opened() as inside:
         can_write = os.access(".", os.W_OK, dir_fd=inside)
     return can_write, folder.path if can_write else f"{folder.path} cannot be written: mend its file system"

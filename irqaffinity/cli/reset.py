@@ -8,7 +8,8 @@ from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.report.table import render_summary, render_table
-from irqaffinity.state.lock import AGENT_LOCK, LockTaken, hold
+from irqaffinity.state.lock import LockTaken
+from irqaffinity.state.one_agent import hold_agent_locks, run_folder
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -17,9 +18,11 @@ def run(arguments: argparse.Namespace) -> int:
     with explained(), contextlib.ExitStack() as stack:
         if not arguments.force:
             try:
-                stack.enter_context(hold(session.folder, AGENT_LOCK))
+                troubles = stack.enter_context(hold_agent_locks(session.folder, run_folder(), session.settings.proc))
             except LockTaken as error:
                 raise CommandError("an agent runs and would move them again: stop it first, or use --force") from error
+            if session.folder in troubles:
+                raise troubles[session.folder]
         made = session.auditor.reset()
     say(render_table(made.outcome), done=render_summary(made.outcome))
     return made.outcome.exit_status()

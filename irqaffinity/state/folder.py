@@ -12,6 +12,7 @@ _PERMISSIONS = 0o777
 """Without setgid, which a folder inherits from its parent and which opens it to nobody."""
 
 _OTHERS_WRITE = 0o022
+_REMEDY = "name a folder that can be written with --state or [state] path"
 
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_WAIT = os.O_NONBLOCK | os.O_NOCTTY
@@ -25,10 +26,15 @@ class StateError(Exception):
 
 
 class StateFolder:
-    """Files in one folder, opened relative to it, so that nobody can put another folder in its place meanwhile."""
+    """Files in one folder, opened relative to it, so that nobody can put another folder in its place meanwhile.
 
-    def __init__(self, path: str) -> None:
+    `mode` is the most that others may do with it, and `remedy` what the user can do where it cannot be used.
+    """
+
+    def __init__(self, path: str, mode: int = _FOLDER_MODE, remedy: str = _REMEDY) -> None:
         self.path = path.rstrip("/") or "/"  # behind a slash a link would be followed
+        self._mode = mode
+        self._remedy = remedy
 
     def make(self) -> None:
         """Make the folder if it is missing; raise StateError.
@@ -37,7 +43,8 @@ class StateFolder:
         others may write stays as it is, for they may hold it open.
         """
         try:
-            os.mkdir(self.path, _FOLDER_MODE)
+            os.mkdir(self.path, self._mode)
+            os.chmod(self.path, stat.S_IMODE(os.lstat(self.path).st_mode) | self._mode)  # whatever the umask
         except FileExistsError:
             self._close_to_others()
         except OSError as error:
@@ -51,7 +58,7 @@ class StateFolder:
         except OSError as error:
             raise self._unusable(error) from error
         try:
-            self._check(os.fstat(fd), self.path, _FOLDER_MODE)
+            self._check(os.fstat(fd), self.path, self._mode)
             yield fd
         finally:
             os.close(fd)
@@ -110,8 +117,8 @@ class StateFolder:
             try:
                 found = os.fstat(fd)
                 is_ours = found.st_uid == os.geteuid() and not found.st_mode & _OTHERS_WRITE
-                if is_ours and found.st_mode & _PERMISSIONS & ~_FOLDER_MODE and not os.listdir(fd):
-                    os.fchmod(fd, _FOLDER_MODE)
+                if is_ours and found.st_mode & _PERMISSIONS & ~self._mode and not os.listdir(fd):
+                    os.fchmod(fd, self._mode)
             finally:
                 os.close(fd)
 
@@ -134,8 +141,8 @@ class StateFolder:
     def _unusable(self, error: OSError, name: str = "") -> StateError:
         path = f"{self.path}/{name}" if name else self.path
         if os.path.islink(path):
-            return StateError(f"{path} is a link, and links are not followed: name the real folder in [state] path")
-        return StateError(f"{path}: {error.strerror}; name a folder that can be written with --state or [state] path")
+            return StateError(f"{path} is a link, and links are not followed; {self._remedy}")
+        return StateError(f"{path}: {error.strerror}; {self._remedy}")
 
 
 def stamp_of(found: os.stat_result) -> Stamp:

@@ -59,11 +59,20 @@ class Lock:
         if self._close is not None:
             self._close()
 
+    def remove(self) -> None:
+        """Remove the file, while it is held: whoever waits for it finds that, and makes another one."""
+        if self._opened == self._found():
+            with contextlib.suppress(OSError):
+                os.unlink(f"{self._folder.path}/{self._name}")
+
     def _is_ours(self, deadline: float, wait: float) -> bool:
         """Take the lock, and tell whether what was taken is what others will find; raise LockTaken."""
         if not _take(self._fd, deadline):
             raise self._taken(wait)
-        return self._opened == (self._folder.stamp(), self._folder.stamp(self._name))
+        return self._opened == self._found()
+
+    def _found(self) -> tuple[Stamp | None, Stamp | None]:
+        return self._folder.stamp(), self._folder.stamp(self._name)
 
     def _open(self) -> None:
         self.close()
@@ -74,7 +83,7 @@ class Lock:
             self._opened = stamp_of(os.fstat(inside)), stamp_of(os.fstat(self._fd))
 
     def _taken(self, wait: float) -> LockTaken:
-        holder = "an agent" if self._name == AGENT_LOCK else "another pass"
+        holder = "another pass" if self._name == PASS_LOCK else "an agent"
         path = f"{self._folder.path}/{self._name}"
         return LockTaken(f"{holder} holds {path}; waited {wait:g} s, try again when it has ended")
 

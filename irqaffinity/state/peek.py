@@ -5,7 +5,7 @@ import contextlib
 import sqlite3
 
 from irqaffinity.model.record import State
-from irqaffinity.state.database import DATABASE, connect, copied, find_log_damage, judged, read_all
+from irqaffinity.state.database import DATABASE, ENDINGS, connect, copied, find_log_damage, judged, read_all
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.schema import MIGRATIONS, check_version, check_whole, migrate
@@ -83,5 +83,5 @@ def _read(connection: sqlite3.Connection, boot_id: str, damage: str | None) -> S
 def _look(folder: StateFolder) -> _Found:
     """Return inode, size and time of change in ns of the database, its log and its index; raise StateError."""
     with folder.opened() as inside:
-        found = [folder.find_file(inside, DATABASE + ending) for ending in ("", "-wal", "-shm")]
-    return tuple(None if file is None else (file.st_ino, file.st_size, file.st_mtime_ns) for file in found)
+        found = [folder.find_file(inside, DATABASE + ending) for ending in ENDINGS]
+    return tuple(None if file is None else (file.st_ino, file.st_size, file.st_mtime_ns) for file in found[:3])
