@@ -130,7 +130,7 @@ def test_the_state_is_kept_on_the_host(chart: Chart) -> None:
 def test_what_the_image_keeps_read_only_and_the_agent_writes_is_mounted(chart: Chart) -> None:
     mounts = chart.render().mounts()
     path, run = mounts["run"]
-    assert (path, run["emptyDir"]["medium"]) == ("/run/irqaffinity", "Memory")
+    assert (path, run["hostPath"]) == ("/run/irqaffinity", {"path": "/run/irqaffinity", "type": "DirectoryOrCreate"})
     path, etc = mounts["etc"]
     assert (path, etc["secret"]["defaultMode"], etc["readOnly"]) == ("/etc/irqaffinity", 0o400, True)
     assert etc["secret"]["secretName"] == chart.render().one("Secret")["metadata"]["name"]

@@ -45,7 +45,8 @@ def start(chart: Chart, libvirtd: Libvirtd) -> Iterator[Start]:
     def run(values: dict[str, Any], *, own_network: bool = True) -> Pod:
         folder = libvirtd.folder / f"pod-{len(pods)}"
         folder.mkdir()
-        hosts = {"/run/libvirt": libvirtd.folder / "sockets", "/var/lib/irqaffinity": folder / "state"}
+        hosts = {"/run/libvirt": libvirtd.folder / "sockets"}
+        hosts |= {"/run/irqaffinity": folder / "run", "/var/lib/irqaffinity": folder / "state"}
         pods.append(Pod(chart.render(values), folder, hosts, own_network=own_network))
         pods[-1].start()
         return pods[-1]

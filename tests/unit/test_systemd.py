@@ -5,6 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from irqaffinity.state.one_agent import RUN
+
 UNIT = Path(__file__).parents[2] / "systemd/irqaffinity.service"
 
 
@@ -36,3 +38,5 @@ def test_what_the_agent_needs_is_left_to_it() -> None:
     assert (options["Type"], options["Restart"], options["StartLimitIntervalSec"]) == ("notify", "always", "0")
     assert options["CapabilityBoundingSet"] == ""
     assert int(options["TimeoutStopSec"]) > 5
+    assert f"/run/{options['RuntimeDirectory']}" == RUN
+    assert options["RuntimeDirectoryPreserve"] == "yes"

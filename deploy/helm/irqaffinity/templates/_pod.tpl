@@ -130,9 +130,9 @@ recursiveReadOnly: IfPossible
     secretName: {{ include "irqaffinity.secret" . }}
     defaultMode: 0400
 - name: run
-  emptyDir:
-    medium: Memory
-    sizeLimit: 16Mi
+  hostPath:
+    path: /run/irqaffinity
+    type: DirectoryOrCreate
 - name: state
   hostPath:
     path: {{ .Values.host.state }}
