@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from irqaffinity.agent.announce import Announcer
 from irqaffinity.agent.births import Births
 from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.machine import read_machine_id
 from irqaffinity.agent.status_file import withdraw
 from irqaffinity.agent.systemd import notify
 from irqaffinity.agent.threads import Threads
@@ -22,7 +23,6 @@ from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.hypervisor.events import LibvirtEvents
 from irqaffinity.listen.broker import Broker
 from irqaffinity.listen.link import Link
-from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.tracing import instance_name, tracing_folder
 from irqaffinity.listen.uevents import UeventListener

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from irqaffinity.agent.machine import read_machine_id
 from irqaffinity.agent.status_file import NoStatus, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.cli.health import look_at_health, tell
@@ -14,7 +15,6 @@ from irqaffinity.cli.session import Session
 from irqaffinity.conf.broker_process import ask_broker
 from irqaffinity.conf.load import ConfigError, Settings
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
-from irqaffinity.listen.machine import read_machine_id
 from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
 from irqaffinity.model.finding import Finding
 from irqaffinity.model.text import counted

@@ -5,10 +5,12 @@ Only a process of its own imports this (conf/broker_process): oslo.messaging tak
 brings oslo.service with it, which would choose its eventlet backend if nobody chose before.
 """
 
+import re
 import ssl
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from oslo_config import cfg
 from oslo_service import backend
@@ -19,7 +21,10 @@ with warnings.catch_warnings():
     import oslo_messaging
     from oslo_messaging import opts
 
-from irqaffinity.conf.load import ConfigError, Notifications, Opened, open_conf, source_of
+from irqaffinity.conf.load import ConfigError, Notifications
+from irqaffinity.conf.nova import Options
+from irqaffinity.conf.opened import Opened, open_conf, place_of, read_value
+from irqaffinity.conf.types import Word
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.model.text import clean
 
@@ -28,6 +33,9 @@ _NOTIFICATIONS = "oslo_messaging_notifications"
 _SCHEMES = frozenset({"rabbit", "amqp", "kombu+amqp", "kombu+rabbit"})
 _LOGIN_METHODS = ("AMQPLAIN", "PLAIN", "EXTERNAL")
 _PORT = 5672
+_FORM = "rabbit://user:password@host:port/vhost"
+_NODE = re.compile(r"[\w.:-]+")
+"""What the name or address of a node is made of."""
 
 
 def load_broker(
@@ -39,50 +47,70 @@ def load_broker(
     """Return the broker that the configuration names, None when it names none; raise ConfigError."""
     known = [(group or "DEFAULT", options) for group, options in opts.list_opts()]
     opened = open_conf(files, folders, known, nova_files)
-    url = _read(opened, _NOTIFICATIONS, "transport_url") or _read(opened, "DEFAULT", "transport_url")
-    topics = _read(opened, _NOTIFICATIONS, "topics")
-    login_method = _read(opened, _RABBIT, "rabbit_login_method")
-    heartbeat = _read(opened, _RABBIT, "heartbeat_timeout_threshold")
+    read = _Reader(opened, known)
+    url = read(_NOTIFICATIONS, "transport_url") or read("DEFAULT", "transport_url")
+    place = read.place(_NOTIFICATIONS if read(_NOTIFICATIONS, "transport_url") else "DEFAULT", "transport_url")
+    login_method = read(_RABBIT, "rabbit_login_method")
+    heartbeat = read(_RABBIT, "heartbeat_timeout_threshold")
     if login_method not in _LOGIN_METHODS:
-        raise ConfigError(f"[{_RABBIT}] rabbit_login_method: {login_method} is none of {', '.join(_LOGIN_METHODS)}")
+        raise read.refusal(_RABBIT, "rabbit_login_method", f"it is not one of {', '.join(_LOGIN_METHODS)}")
     if heartbeat < 0:
-        raise ConfigError(f"[{_RABBIT}] heartbeat_timeout_threshold: {heartbeat} is below 0")
-    hosts, virtual_host = _hosts(opened.conf, url)
+        raise read.refusal(_RABBIT, "heartbeat_timeout_threshold", "it is below 0")
+    hosts, virtual_host = _hosts(opened.conf, place, url)
     if not hosts:
         return None
-    keys = tuple(_routing_keys(wanted, topics))
+    keys = tuple(_routing_keys(wanted, _topics(read)))
     if not keys:
-        raise ConfigError(f"[{_NOTIFICATIONS}] topics: it is empty: name one, or remove the option")
-    return Broker(hosts, virtual_host, wanted.exchange, keys, _tls(opened), login_method, heartbeat)
+        raise read.refusal(_NOTIFICATIONS, "topics", "it is empty: name one, or remove the option")
+    return Broker(hosts, virtual_host, wanted.exchange, keys, _tls(read), login_method, heartbeat)
 
 
-def _read(opened: Opened, group: str, name: str) -> Any:
-    """Return the value of an option; raise ConfigError, which repeats nothing of a URL: it has a password."""
-    try:
-        return opened.conf[group][name]
-    except RecursionError:
-        what = "it refers to itself"
-    except (cfg.Error, ValueError) as error:
-        if name == "transport_url":
-            what = "a $ in it begins the name of an option that is not there; a plain $ is written $$"
-        else:
-            what = " ".join(str(error).split())
-    raise ConfigError(clean(f"{source_of(opened, group, name)}: [{group}] {name}: {what}"))
+class _Reader:
+    """Reads options; what it raises says where they stand."""
+
+    def __init__(self, opened: Opened, known: Options) -> None:
+        self._opened = opened
+        self._options = {(group, option.dest): option for group, options in known for option in options}
+
+    def __call__(self, group: str, name: str) -> Any:
+        return read_value(self._opened, group, self._options[group, name])
+
+    def place(self, group: str, name: str) -> str:
+        return place_of(self._opened, group, self._options[group, name])
+
+    def refusal(self, group: str, name: str, kind: str) -> ConfigError:
+        return ConfigError(clean(f"{self.place(group, name)}: {kind}"))
 
 
-def _hosts(conf: cfg.ConfigOpts, text: str) -> tuple[tuple[BrokerHost, ...], str]:
-    """Return the nodes in a transport_url and its virtual host; what is wrong with it is told without repeating it."""
+def _hosts(conf: cfg.ConfigOpts, place: str, text: str) -> tuple[tuple[BrokerHost, ...], str]:
+    """Return the nodes in a transport_url and its virtual host; what is wrong with it is told without repeating it.
+
+    A character of a password that ends the front of the URL, or a node of it, makes what follows a part that is shown.
+    """
     try:
         url = oslo_messaging.TransportURL.parse(conf, text)
         nodes = [(host.hostname, host.port or _PORT, host.username, host.password) for host in url.hosts]
+        rest = "".join(urlsplit(text or "")[2:])
     except (ValueError, oslo_messaging.InvalidTransportURL):
-        raise ConfigError("transport_url is not of the form rabbit://user:password@host:port/vhost") from None
-    if any(not name for name, *_ in nodes):
-        raise ConfigError("transport_url has a node without a name: write rabbit://user:password@host:port/vhost")
+        raise ConfigError(clean(f"{place}: it is not of the form {_FORM}")) from None
     if url.transport not in _SCHEMES:
-        raise ConfigError("transport_url does not begin with rabbit://, and no other broker can be used")
+        raise ConfigError(clean(f"{place}: it does not begin with rabbit://, and no other broker can be used"))
+    if any(not name for name, *_ in nodes):
+        raise ConfigError(clean(f"{place}: a node has no name: write {_FORM}"))
+    users = [user is not None for _, _, user, _ in nodes]
+    if "@" in rest or users != sorted(users, reverse=True) or not all(_NODE.fullmatch(name) for name, *_ in nodes):
+        raise ConfigError(clean(f"{place}: write {_FORM}, and / ? # @ : , of a user and password as %2F %3F %23 ..."))
     hosts = tuple(BrokerHost(name, port, user or "guest", password or "guest") for name, port, user, password in nodes)
     return hosts, url.virtual_host or "/"
+
+
+def _topics(read: _Reader) -> Sequence[str]:
+    """Return the topics of legacy notifications."""
+    topics: Sequence[str] = read(_NOTIFICATIONS, "topics")
+    try:
+        return [Word("a topic")(topic) for topic in topics]
+    except ValueError:
+        raise read.refusal(_NOTIFICATIONS, "topics", "one is not a topic: write those of nova.conf") from None
 
 
 def _routing_keys(wanted: Notifications, legacy_topics: Sequence[str]) -> Iterator[str]:
@@ -97,13 +125,13 @@ def _routing_keys(wanted: Notifications, legacy_topics: Sequence[str]) -> Iterat
         yield f"{topic}.error"
 
 
-def _tls(opened: Opened) -> dict[str, Any] | None:
+def _tls(read: _Reader) -> dict[str, Any] | None:
     """Return what ssl needs, as oslo.messaging does.
 
     Without an authority of its own the broker's certificate is checked against those of the system, its name is not.
     """
     is_on, certificate, key, authority = (
-        _read(opened, _RABBIT, name) for name in ("ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file")
+        read(_RABBIT, name) for name in ("ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file")
     )
     if not is_on:
         return None

@@ -102,6 +102,7 @@ def answer() -> None:
     try:
         from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  what this process is for
 
+        _fall_silent()
         broker = load_broker(files, folders, Notifications(**wanted), nova_files)
         reply: dict[str, Any] = {"broker": None if broker is None else dataclasses.asdict(broker)}
     except ConfigError as error:
@@ -115,3 +116,10 @@ def answer() -> None:
     with open(1, "w", closefd=False) as out:
         json.dump(reply, out)
     os._exit(0)  # threads of the libraries, if there are any, are not waited for
+
+
+def _fall_silent() -> None:
+    """Lead standard error nowhere: from now on the warnings of the libraries repeat parts of what they read."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)

@@ -3,13 +3,13 @@
 
 from oslo_config import cfg
 
-from irqaffinity.conf.types import Word
+from irqaffinity.conf.types import LibvirtUri
 
 GROUP = "libvirt"
 OPTS = [
     cfg.Opt(
         "uri",
-        type=Word("a libvirt URI such as qemu:///system: write one, or remove the option"),
+        type=LibvirtUri("a libvirt URI such as qemu:///system: write one, or remove the option"),
         default="qemu:///system",
         help="The libvirt that runs the guests. A read-only connection is all that is opened.",
     ),

@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads configuration files into plain values, and says of a mistake where it stands and what is allowed."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
-from oslo_config import cfg
-
-from irqaffinity.conf.files import Sections, parse, read_files
+from irqaffinity.conf.mistakes import mistake
 from irqaffinity.conf.names import (
     old_names,
     refuse_slips,
@@ -19,13 +15,12 @@ from irqaffinity.conf.names import (
     unknown_names,
     without_effect,
 )
-from irqaffinity.conf.nova import Options, Taken, take_from_nova
+from irqaffinity.conf.opened import Opened, open_conf, read_value
 from irqaffinity.conf.options import list_opts
-from irqaffinity.conf.places import PROJECT, ConfigError
-from irqaffinity.model.text import clean
+from irqaffinity.conf.places import ConfigError
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
 
-__all__ = ["ConfigError", "Metrics", "Notifications", "Opened", "Overrides", "Settings", "load", "open_conf"]
+__all__ = ["ConfigError", "Metrics", "Notifications", "Overrides", "Settings", "load"]
 
 Overrides = Mapping[tuple[str, str], str]
 """Values of the command line by (group, option)."""
@@ -79,16 +74,6 @@ class Settings:
     messaging: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What was read, as oslo.config holds it, and where each value stands: in our own files or in nova.conf."""
-
-    conf: cfg.ConfigOpts
-    own: Sections
-    nova: Sections
-    taken: Taken
-
-
 def load(
     files: Sequence[str] | None = None,
     folders: Sequence[str] | None = None,
@@ -102,36 +87,18 @@ def load(
     opened = open_conf(files, folders, list_opts(), nova_files)
     refuse_slips(opened.own)
     refuse_slips_of_nova(opened.nova)
+    options = {(group, option.dest): option for group, of_group in list_opts() for option in of_group}
     for (group, name), value in (overrides or {}).items():
         try:
             opened.conf.set_override(name, value.replace("$", "$$"), group=group)
         except ValueError as error:
-            raise ConfigError(clean(f"command line: [{group}] {name}: {error}")) from error
+            raise mistake(f"command line: [{group}] {name}", options[group, name], error) from None
     return _settings(opened)
-
-
-def open_conf(
-    files: Sequence[str] | None,
-    folders: Sequence[str] | None,
-    options: Options,
-    nova_files: Sequence[str] | None = None,
-) -> Opened:
-    """Return the files with `options` registered, and what stands in each of them; raise ConfigError."""
-    own, nova = read_files(files, folders), {path: parse(path) for path in nova_files or ()}
-    conf = cfg.ConfigOpts()
-    for group, of_group in options:
-        conf.register_opts(of_group, group=group)
-    try:
-        arguments = [f"--config-file={path}" for path in own]
-        conf(arguments, project=PROJECT, prog=PROJECT, default_config_files=[], default_config_dirs=[])
-    except (cfg.Error, OSError, ValueError) as error:
-        raise ConfigError(clean(" ".join(str(error).split()))) from error
-    return Opened(conf, own, nova, take_from_nova(conf, options, nova, own))
 
 
 def _settings(opened: Opened) -> Settings:
     values = {
-        (group, option.dest): _value(opened, group, option) for group, options in list_opts() for option in options
+        (group, option.dest): read_value(opened, group, option) for group, options in list_opts() for option in options
     }
     return Settings(
         host=values["DEFAULT", "host"],
@@ -166,26 +133,3 @@ def _settings(opened: Opened) -> Settings:
         notes=(*old_names(opened.nova), *without_effect(opened.own), *without_effect(opened.nova)),
         messaging=sets_messaging(opened.own) or sets_messaging(opened.nova),
     )
-
-
-def _value(opened: Opened, group: str, option: cfg.Opt) -> Any:
-    try:
-        return opened.conf[group][option.dest]
-    except (cfg.ConfigFileValueError, ValueError) as error:
-        what = str(error).rpartition(" is not valid: ")[2]
-    except cfg.Error as error:
-        what = f"{error}; a $ that names no option is written $$"
-    except RecursionError:
-        what = "it refers to itself"
-    raise ConfigError(clean(f"{source_of(opened, group, option.dest)}: [{group}] {option.dest}: {what}"))
-
-
-def source_of(opened: Opened, group: str, name: str) -> str:
-    """Return where a value stands: the environment goes before files, the last before others, nova.conf after all."""
-    variable = f"OS_{group}__{name}".upper()
-    if variable in os.environ:
-        return variable
-    paths = [path for path, section in opened.own.items() if name in section.get(group, {})]
-    if not paths and (group, name) in opened.taken:
-        return opened.taken[group, name].source
-    return paths[-1] if paths else "default"

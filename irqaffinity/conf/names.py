@@ -2,12 +2,14 @@
 """Whether the names in the files are names of options: what was meant under a wrong one would not be heeded."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from irqaffinity.conf import known_names
-from irqaffinity.conf.files import Sections
+from irqaffinity.conf.files import Line, Sections
+from irqaffinity.conf.mistakes import distance, is_slip, may_be_slip, shown_group, shown_name
 from irqaffinity.conf.options import list_opts
 from irqaffinity.conf.places import ConfigError
 from irqaffinity.model.text import clean
@@ -41,9 +43,6 @@ _MESSAGING = {("DEFAULT", "transport_url"), ("DEFAULT", "config_source"), *OLD_N
 _ALIKE = 0.8
 """How much alike two names have to be for one to be a slip of the other (difflib.SequenceMatcher.ratio)."""
 
-_SHORT = 6
-"""A name of fewer letters bears one slip, others two."""
-
 _WITHOUT_EFFECT = {
     "ssl_version": "both sides agree on the newest TLS that they know",
     "kombu_ssl_version": "both sides agree on the newest TLS that they know",
@@ -61,19 +60,35 @@ _RESTRICTIONS = {
 }
 """Options that restrict what is touched, under all their names, and where they are heeded."""
 
+_NOVA_CPUS = "cpu_dedicated_set"
+"""Nova's name for what [placement] dedicated_cpus is here."""
+
 _PCI = frozenset({"device_spec", "passthrough_whitelist", "alias", "report_in_placement"})
 """What may stand in [pci]: what is read here, and Nova's own beside it (nova/conf/pci.py)."""
 
 
+_VARIABLE = re.compile(r"OS_([A-Za-z0-9_]+)__([A-Za-z0-9_]+)")
+"""How a variable of the environment names an option: oslo.config reads it in capitals."""
+
+
 class Entry(NamedTuple):
-    """A name in a file or, as `OS_<GROUP>__<OPTION>`, in the environment, and where it stands."""
+    """A name in a file, or a variable of the environment, and where it stands: str() is for people (conf/mistakes).
+
+    `source` is the file and the number of the line, or the variable.
+    """
 
     source: str
     group: str
     name: str
 
     def __str__(self) -> str:
-        return clean(f"{self.source}: [{self.group}] {self.name}")
+        group = shown_group(self.group, _groups() | known_names.GROUPS)
+        return clean(f"{self.source}: {group} {shown_name(self.name, _public_names(self.group))}")
+
+
+def entry_of(path: str, group: str, name: str, line: Line) -> Entry:
+    """Return an entry of a file."""
+    return Entry(f"{path}:{line.number}", group, name)
 
 
 def refuse_slips(sections: Sections) -> None:
@@ -85,15 +100,16 @@ def refuse_slips(sections: Sections) -> None:
         for group in section:
             meant = None if group in _groups() | known_names.GROUPS else _nearest(group, _groups())
             if meant is not None:
-                raise ConfigError(clean(f"{path}: [{group}] is no group: [{meant}] is"))
+                shown = shown_group(group, _groups())
+                raise ConfigError(clean(f"{path}:{section[group].number}: {shown} is no group: [{meant}] is"))
     for entry in _entries(sections):
         meant = _meant(entry)
         if meant is not None:
             raise ConfigError(f"{entry} is no option: {meant} is")
     for path, section in sections.items():
         for group, names in section.items():
-            for name in names:
-                _refuse_lost_restriction(Entry(path, group, name))
+            for name, lines in names.items():
+                _refuse_lost_restriction(entry_of(path, group, name, lines[-1]))
 
 
 def refuse_slips_of_nova(nova: Sections) -> None:
@@ -110,10 +126,11 @@ def slips_of_nova(nova: Sections) -> Iterator[str]:
 def _slips_of_nova(nova: Sections, groups: Iterable[str]) -> Iterator[tuple[Entry, str]]:
     for path, section in nova.items():
         for group in sorted(section.keys() & set(groups)):
-            for name in sorted(section[group]):
-                meant = None if (group, name) in OLD_NAMES else _meant(Entry(path, group, name))
+            for name, lines in sorted(section[group].items()):
+                entry = entry_of(path, group, name, lines[-1])
+                meant = None if (group, name) in OLD_NAMES else _meant(entry)
                 if meant is not None:
-                    yield Entry(path, group, name), meant
+                    yield entry, meant
 
 
 def _refuse_lost_restriction(entry: Entry) -> None:
@@ -121,7 +138,7 @@ def _refuse_lost_restriction(entry: Entry) -> None:
     place = _RESTRICTIONS.get(name)
     if place is not None and entry.group != place[0]:
         raise ConfigError(f"{entry} restricts nothing there: [{place[0]}] {place[1]} does")
-    if (entry.group, name) == ("placement", "cpu_dedicated_set"):
+    if (entry.group, name) == ("placement", _NOVA_CPUS):
         raise ConfigError(f"{entry} restricts nothing there: [placement] dedicated_cpus does")
     if entry.group == "pci" and name not in _PCI:
         raise ConfigError(f"{entry} is no option: [pci] device_spec is")
@@ -141,15 +158,16 @@ def old_names(sections: Sections) -> Iterator[str]:
     for path, section in sections.items():
         for (group, name), new in OLD_NAMES.items():
             if name in section.get(group, {}):
-                yield f"{Entry(path, group, name)} is an old name, and read as [{new[0]}] {new[1]}"
+                entry = entry_of(path, group, name, section[group][name][-1])
+                yield f"{entry} is an old name, and read as [{new[0]}] {new[1]}"
 
 
 def without_effect(sections: Sections) -> Iterator[str]:
     """Give a sentence for each option that oslo.messaging would heed, and that does nothing here."""
     for path, section in sections.items():
-        for name, values in section.get(RABBIT, {}).items():
-            if name in _WITHOUT_EFFECT and _says_something(name, values[-1]):
-                yield f"{Entry(path, RABBIT, name)} has no effect: {_WITHOUT_EFFECT[name]}"
+        for name, lines in section.get(RABBIT, {}).items():
+            if name in _WITHOUT_EFFECT and _says_something(name, lines[-1].value):
+                yield f"{entry_of(path, RABBIT, name, lines[-1])} has no effect: {_WITHOUT_EFFECT[name]}"
 
 
 def sets_messaging(sections: Sections) -> bool:
@@ -192,12 +210,12 @@ def _entries(sections: Sections) -> Iterator[Entry]:
     groups = _options()
     for path, section in sections.items():
         for group in sorted(groups.keys() & section.keys()):
-            yield from (Entry(path, group, name) for name in sorted(section[group]))
+            yield from (entry_of(path, group, name, lines[-1]) for name, lines in sorted(section[group].items()))
     by_variable = {group.upper(): group for group in groups}
     for variable in sorted(os.environ):
-        group, separator, name = variable.removeprefix("OS_").partition("__")
-        if variable.startswith("OS_") and separator and name and group in by_variable:
-            yield Entry(variable, by_variable[group], name.lower())
+        found = _VARIABLE.fullmatch(variable)
+        if found is not None and found[1] in by_variable:
+            yield Entry(variable, by_variable[found[1]], found[2].lower())
 
 
 def _meant(entry: Entry) -> str | None:
@@ -213,25 +231,17 @@ def _meant(entry: Entry) -> str | None:
     return old_names.get(meant or "", meant)
 
 
+def _public_names(group: str) -> frozenset[str]:
+    """Return the names that everybody knows to be options: of a group, under their old names too, and restrictions."""
+    of_nova = known_names.DEFAULT if group == "DEFAULT" else frozenset()
+    old_names = frozenset(name for place, name in OLD_NAMES if place == group)
+    return _options().get(group, frozenset()) | of_nova | old_names | _RESTRICTIONS.keys() | _PCI | {_NOVA_CPUS}
+
+
 def _nearest(name: str, options: Iterable[str]) -> str | None:
     """Return the one of `options` that `name` is a slip of, or None."""
+    if not may_be_slip(name):
+        return None
     ordered = sorted(options)
-    distance, best = min((_distance(name.lower(), option.lower()), option) for option in ordered)
-    if distance <= (1 if min(len(name), len(best)) < _SHORT else 2):
-        return best
-    return next(iter(get_close_matches(name, ordered, 1, _ALIKE)), None)
-
-
-def _distance(one: str, other: str) -> int:
-    """Return how many letters have to be added, left out, changed or swapped with the next to make one the other."""
-    before: Sequence[int] = ()
-    last: Sequence[int] = range(len(other) + 1)
-    for row, letter in enumerate(one, 1):
-        line = [row]
-        for column, letter_of_other in enumerate(other, 1):
-            cost = min(last[column] + 1, line[-1] + 1, last[column - 1] + (letter != letter_of_other))
-            if row > 1 and column > 1 and letter == other[column - 2] and one[row - 2] == letter_of_other:
-                cost = min(cost, before[column - 2] + 1)
-            line.append(cost)
-        before, last = last, line
-    return last[-1]
+    best = min(ordered, key=lambda option: (distance(name.lower(), option.lower()), option))
+    return best if is_slip(name, best) else next(iter(get_close_matches(name, ordered, 1, _ALIKE)), None)

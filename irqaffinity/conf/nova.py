@@ -11,10 +11,9 @@ from typing import Any
 
 from oslo_config import cfg
 
-from irqaffinity.conf.files import Sections
-from irqaffinity.conf.names import NOTIFICATIONS, OLD_NAMES, Entry
-from irqaffinity.conf.places import ConfigError
-from irqaffinity.model.text import clean
+from irqaffinity.conf.files import Sections, lines_of
+from irqaffinity.conf.mistakes import mistake
+from irqaffinity.conf.names import NOTIFICATIONS, OLD_NAMES, Entry, entry_of
 
 _TAKEN = frozenset({("DEFAULT", "host"), ("DEFAULT", "transport_url"), ("pci", "device_spec")})
 _TAKEN_GROUPS = "oslo_messaging_"
@@ -46,7 +45,7 @@ def take_from_nova(conf: cfg.ConfigOpts, options: Options, nova: Sections, own: 
         try:
             conf.set_default(option.dest, _resolved(nova, value), group=group)
         except ValueError as error:
-            raise ConfigError(clean(f"{entry}: {error}")) from error
+            raise mistake(entry, option, error) from None
         taken[place] = entry
     return taken
 
@@ -69,17 +68,14 @@ def _names(group: str, option: cfg.Opt) -> list[tuple[str, str]]:
 def _find(nova: Sections, names: Iterable[tuple[str, str]], is_multi: bool) -> tuple[Entry, Any] | None:
     """Return where the option stands last and its value, as oslo.config looks for it: a list where values add up."""
     found = [
-        (Entry(path, group, name), section[group][name])
+        (entry_of(path, group, name, line), line.value)
         for path, section in nova.items()
         for group, name in names
-        if name in section.get(group, {})
+        for line in lines_of(section, group, name)
     ]
     if not found:
         return None
-    entry, values = found[-1]
-    if not is_multi:
-        return entry, values[-1]
-    return entry, [value for _, values in found for value in values]
+    return found[-1][0], [value for _, value in found] if is_multi else found[-1][1]
 
 
 def _resolved(nova: Sections, value: Any) -> Any:
@@ -89,7 +85,7 @@ def _resolved(nova: Sections, value: Any) -> Any:
     """
     if isinstance(value, list):
         return [_resolved(nova, item) for item in value]
-    known = {name: values[-1] for section in nova.values() for name, values in section.get("DEFAULT", {}).items()}
+    known = {name: lines[-1].value for section in nova.values() for name, lines in section.get("DEFAULT", {}).items()}
     for _ in range(_DEEPEST):
         value = _REFERENCE.sub(
             lambda found: known.get(found[1] or found[2], found[0]) if found[0] != "$$" else "$$", value
@@ -98,5 +94,5 @@ def _resolved(nova: Sections, value: Any) -> Any:
 
 
 def _says(own: Sections, group: str, name: str) -> bool:
-    values = [section[group][name][-1] for section in own.values() if name in section.get(group, {})]
+    values = [line.value for section in own.values() for line in lines_of(section, group, name)]
     return bool((os.environ.get(f"OS_{group}__{name}".upper()) or (values or [""])[-1]).strip())

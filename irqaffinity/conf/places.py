@@ -9,13 +9,10 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 
+from irqaffinity.conf.regular_file import read_regular, why_unreadable
 from irqaffinity.model.text import clean
 
 PROJECT = "irqaffinity"
-_NULL = os.makedev(1, 3)
-"""The device of /dev/null (Linux, Documentation/admin-guide/devices.txt)."""
-
-_AT_ONCE = os.O_NONBLOCK | os.O_NOCTTY
 
 
 class ConfigError(Exception):
@@ -34,12 +31,8 @@ def find_files(files: Sequence[str] | None, folders: Sequence[str] | None) -> li
 
 
 def read_text(path: str) -> str:
-    """Return the text of a regular file, or of /dev/null, without waiting for a pipe; raise OSError and ValueError."""
-    with open(path, encoding="utf-8", opener=lambda name, flags: os.open(name, flags | _AT_ONCE)) as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) and (not stat.S_ISCHR(found.st_mode) or found.st_rdev != _NULL):
-            raise ValueError("it is no regular file")
-        return file.read()
+    """Return the text of a regular file, or of /dev/null; raise OSError and ValueError."""
+    return read_regular(path).decode()
 
 
 def _members(folder: str) -> list[str]:
@@ -48,8 +41,8 @@ def _members(folder: str) -> list[str]:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         raise ConfigError(clean(f"{folder} is not a folder: name an existing one with --config-dir")) from None
-    except OSError as error:
-        raise ConfigError(clean(f"{folder} cannot be read: {error.strerror}")) from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(clean(f"{folder} cannot be read: {why_unreadable(error)}")) from error
     return [os.path.join(folder, name) for name in sorted(names) if name.endswith(".conf") and name[0] != "."]
 
 

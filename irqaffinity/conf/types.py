@@ -1,15 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Option types that turn text into values of ours, so that a mistake is found where it stands."""
+"""Option types that turn text into values of ours, so that a mistake is found where it stands.
 
+They raise ValueRefused, which repeats nothing of the value: a slip can put a password into any of them. Texts that are
+shown later take only what names and paths are made of, so that no URL passes for one.
+"""
+
+import re
 from typing import Any
 
 from oslo_config import types
 
-from irqaffinity.grammar.device_spec import DeviceSpec, parse_device_spec
-from irqaffinity.grammar.mask import check_mask
-from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.conf.mistakes import ValueRefused
+from irqaffinity.grammar.device_spec import DeviceSpec, DeviceSpecError, parse_device_spec
+from irqaffinity.grammar.mask import MaskError, check_mask
+from irqaffinity.model.cpuset import LIMIT, CpuSet
 
 _DAY = 86400
+
+_NAME = re.compile(r"[\w.:-]+")
+"""What the names of hosts, exchanges and topics are made of (AMQP 0-9-1, exchange-name; an IPv6 address has colons)."""
+
+_URI = re.compile(r"[\w-]+|[\w+.-]+:(//([^\s@:/?#=]+@)?[^\s@/?#=]*)?[^\s@?#=]*(\?[^\s@#]*)?")
+"""An alias of libvirt.conf, or driver[+transport]://[user@][host][:port]/path[?options]: neither has a password."""
 
 
 class Seconds(types.Integer):
@@ -19,29 +31,37 @@ class Seconds(types.Integer):
         super().__init__(min=1, max=_DAY, type_name="seconds value")
 
     def __call__(self, value: Any) -> int:
-        """Return the number; raise ValueError."""
+        """Return the number; raise ValueRefused."""
         try:
             number = super().__call__(value)
         except ValueError:
             number = None
         if number is None:
-            raise ValueError(f"{value!r} is not a whole number of seconds between 1 and {_DAY}")
+            raise ValueRefused(f"it is not a whole number of seconds between 1 and {_DAY}")
         return int(number)
 
 
 class Word(types.String):
-    """Text of printable characters without spaces, at least one; `what` says in a sentence what it is."""
+    """A name of letters, digits, `.`, `-`, `_` and `:`; `what` says in a sentence what it is."""
+
+    _PATTERN = _NAME
 
     def __init__(self, what: str) -> None:
         super().__init__(type_name="string value")
         self._what = what
 
     def __call__(self, value: Any) -> str:
-        """Return the text; raise ValueError."""
+        """Return the text; raise ValueRefused."""
         text: str = super().__call__(value)
-        if not text or not text.isprintable() or " " in text:
-            raise ValueError(f"{text!r} is not {self._what}")
+        if not text.isprintable() or self._PATTERN.fullmatch(text) is None:
+            raise ValueRefused(f"it is not {self._what}")
         return text
+
+
+class LibvirtUri(Word):
+    """A libvirt URI."""
+
+    _PATTERN = _URI
 
 
 class Words(types.List):
@@ -51,7 +71,7 @@ class Words(types.List):
         super().__init__(item_type=Word(what), type_name="list value")
 
     def __call__(self, value: Any) -> list[str]:
-        """Return them; raise ValueError."""
+        """Return them; raise ValueRefused."""
         words = value.rstrip(", ").split(",") if isinstance(value, str) else value
         return [self.item_type(word.strip()) for word in words]
 
@@ -63,10 +83,12 @@ class FolderPath(types.String):
         super().__init__(type_name="path value")
 
     def __call__(self, value: Any) -> str:
-        """Return the path; raise ValueError."""
+        """Return the path; raise ValueRefused."""
         path: str = super().__call__(value)
         if not path.strip("/ "):
-            raise ValueError(f"{path!r} is not a path below /")
+            raise ValueRefused("it is not a path below /")
+        if not path.isprintable() or "@" in path or "=" in path:
+            raise ValueRefused("it is not a path on one line, of printable characters, without @ and =")
         return path
 
 
@@ -77,10 +99,13 @@ class CpuList(types.ConfigType):
         super().__init__(type_name="CPU list value")
 
     def __call__(self, value: Any) -> CpuSet:
-        """Return the CPUs, at least one; raise ValueError."""
-        cpus = value if isinstance(value, CpuSet) else CpuSet.parse(str(value))
+        """Return the CPUs, at least one; raise ValueRefused."""
+        try:
+            cpus = value if isinstance(value, CpuSet) else CpuSet.parse(str(value))
+        except ValueError:
+            raise ValueRefused(f"it is not a list of CPUs such as 2-15,34-47, of 0 to {LIMIT - 1}") from None
         if not cpus:
-            raise ValueError("the list is empty: name CPUs, or remove the option")
+            raise ValueRefused("the list is empty: name CPUs, or remove the option")
         return cpus
 
     def __repr__(self) -> str:
@@ -102,9 +127,13 @@ class Mask(types.String):
         super().__init__(quotes=True, type_name="mask value")
 
     def __call__(self, value: Any) -> str:
-        """Return the mask as it was written, on one line; raise ValueError."""
+        """Return the mask as it was written, on one line; raise ValueRefused."""
         text = " ".join(super().__call__(value).split())
-        check_mask(text)
+        try:
+            check_mask(text)
+        except MaskError as error:
+            kind = f"{error.status.value} (at character {error.position + 1})"
+            raise ValueRefused(f"it has a mask that is {kind}: write one such as 1-4,^3,6") from None
         return text
 
 
@@ -115,8 +144,11 @@ class DeviceSpecs(types.ConfigType):
         super().__init__(type_name="JSON value")
 
     def __call__(self, value: Any) -> tuple[DeviceSpec, ...]:
-        """Return the specs; raise ValueError."""
-        return parse_device_spec(str(value))
+        """Return the specs; raise ValueRefused."""
+        try:
+            return parse_device_spec(str(value))
+        except DeviceSpecError as error:
+            raise ValueRefused(str(error)) from None
 
     def __repr__(self) -> str:
         return "DeviceSpecs"

@@ -17,7 +17,7 @@ import amqp
 import libvirt
 import pytest
 
-from irqaffinity.listen.machine import read_machine_id
+from irqaffinity.agent.machine import read_machine_id
 from irqaffinity.listen.notifications import queue_name
 from tests.fakes.domains import domain, hostdev, nova_metadata
 from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, VF1

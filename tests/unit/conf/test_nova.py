@@ -126,8 +126,8 @@ def test_old_names_are_taken_in_the_order_in_which_nova_takes_them_and_told(file
     found = files.load()
     assert [spec.vendor for spec in found.policy.device_specs] == ["0003", "0004", "0002", "0001"]
     assert found.notes == (
-        f"{files.nova}: [DEFAULT] pci_passthrough_whitelist is an old name, and read as [pci] device_spec",
-        f"{files.nova}: [pci] passthrough_whitelist is an old name, and read as [pci] device_spec",
+        f"{files.nova}:5: [DEFAULT] pci_passthrough_whitelist is an old name, and read as [pci] device_spec",
+        f"{files.nova}:3: [pci] passthrough_whitelist is an old name, and read as [pci] device_spec",
     )
 
 
@@ -155,11 +155,11 @@ def test_several_files_are_read_in_turn(files: Files, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[pci]\ndevice_spec = {x", "[pci] device_spec: {x is not JSON"),
+        ("[pci]\ndevice_spec = {x", "2: [pci] device_spec: it is not JSON"),
         ('[pci]\npasstrough_whitelist = {}\npassthrough_whitelist = {"vendor_id": 5}', "[pci] passthrough_whitelist: "),
-        ("[DEFAULT]\nhost =", "[DEFAULT] host: '' is not a host name"),
+        ("[DEFAULT]\nhost =", "2: [DEFAULT] host: it is not a host name"),
         ("[DEFAULT]\nhost = $my_ip", "[DEFAULT] host: "),
-        ("nonsense", "1: No ':' or '=' found in assignment"),
+        ("nonsense", "1: the line has neither = nor a colon"),
     ],
 )
 def test_a_mistake_in_what_is_taken_names_nova_conf(files: Files, text: str, told: str) -> None:
@@ -176,7 +176,7 @@ def test_a_nova_conf_that_cannot_be_read_is_refused(files: Files, tmp_path: Path
 
 def test_a_slip_in_novas_restriction_is_refused_and_one_of_its_broker_is_told(files: Files) -> None:
     files.nova.write_text("[pci]\nalias = {}\ndevicespec = {}\n")
-    with pytest.raises(ConfigError, match=r"nova\.conf: \[pci\] devicespec is no option: device_spec is"):
+    with pytest.raises(ConfigError, match=r"nova\.conf:3: \[pci\] devicespec is no option: device_spec is"):
         files.load()
     files.nova.write_text("[oslo_messaging_rabbit]\nsll = true\nother = 1\n")
     assert [name.rpartition("] ")[2] for name in files.load().unknown] == ["sll"]

@@ -17,7 +17,8 @@ TOOLS = Path(sys.executable).parent
 def uncommented(tmp_path: Path) -> Path:
     """Return the sample with every option set to the value that it shows."""
     path = tmp_path / "all.conf"
-    path.write_text(re.sub(r"(?m)^#(\w+ = )", r"\1", SAMPLE.read_text()))
+    text = re.sub(r"(?m)^#(\w+ = )", r"\1", SAMPLE.read_text())
+    path.write_text(text.replace("<your_hostname>", "cmp-1"))
     return path
 
 

@@ -140,19 +140,19 @@ def test_a_value_too_large_to_read_is_refused_as_any_other(text):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"vendor_id": "10000"}', '"vendor_id" "10000" is above FFFF'),
-        ('{"address": "0:100:0.0"}', '"bus" "100" is above FF'),
-        ('{"address": "0a:20.0"}', '"slot" "20" is above 1F'),
-        ('{"address": ".8"}', '"function" "8" is above 7'),
-        ('{"managed": "maybe"}', '"managed" has to be true or false, and "maybe" is neither'),
-        ('{"address": {"slot": 1}}', '"slot" has to be a string, and 1 is none'),
-        ('{"product_id": "\\u202eevil"}', r'"product_id" "\x202eevil" is not a hexadecimal number'),
+        ('{"vendor_id": "10000"}', '"vendor_id" is above FFFF'),
+        ('{"address": "0:100:0.0"}', '"bus" is above FF'),
+        ('{"address": "0a:20.0"}', '"slot" is above 1F'),
+        ('{"address": ".8"}', '"function" is above 7'),
+        ('{"managed": "maybe"}', '"managed" has to be true or false'),
+        ('{"address": {"slot": 1}}', '"slot" has to be a string'),
+        ('{"product_id": "\\u202eevil"}', '"product_id" is not a hexadecimal number'),
     ],
 )
-def test_a_refusal_names_the_part_and_what_is_allowed(text, said):
+def test_a_refusal_names_the_part_and_what_is_allowed_and_repeats_no_value(text, said):
     with pytest.raises(DeviceSpecError) as refusal:
         parse_device_spec(text)
-    assert said in str(refusal.value)
+    assert str(refusal.value) == said
 
 
 def test_tags_do_not_affect_the_match_and_may_be_anything_json_has():
