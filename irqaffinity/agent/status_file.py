@@ -3,15 +3,22 @@
 
 import contextlib
 import json
+import math
 import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from irqaffinity.agent.status_shape import ALIVE, check_shape
+from irqaffinity.conf.regular_file import read_regular, why_unreadable
+from irqaffinity.model.text import clean
+
 SCHEMA = 1
 """Of status.json; report/status_report says what stands in it."""
 
 _MODE = 0o644
+_LONGEST = 19
+"""Digits of 2^63."""
 
 
 class NoStatus(Exception):
@@ -38,19 +45,46 @@ def withdraw(path: str) -> None:
         os.unlink(path)
 
 
-def read_status(path: str) -> dict[str, Any]:
-    """Return what the agent published last; raise NoStatus."""
+def read_status(path: str, shape: Any = ALIVE) -> dict[str, Any]:
+    """Return what the agent published last, of this shape at least; raise NoStatus."""
     try:
-        with open(path, "rb") as file:
-            status: dict[str, Any] = json.loads(file.read())
-        schema = status["schema"]
+        text = read_regular(path)
+        status: dict[str, Any] = json.loads(text, parse_float=_number, parse_int=_whole, parse_constant=_number)
+        check_shape(status, ALIVE)
+        if status["schema"] == SCHEMA:
+            check_shape(status, shape)
     except FileNotFoundError:
-        raise NoStatus(f"no agent runs here: {path} does not exist; systemctl status irqaffinity tells more") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise NoStatus(f"{path} cannot be read: {error}; restart the agent") from error
-    if schema != SCHEMA:
-        raise NoStatus(f"{path} is of schema {schema}, and this program knows {SCHEMA}; restart the agent")
+        what = clean(f"no agent runs here: {path} does not exist")
+        raise NoStatus(f"{what}; systemctl status irqaffinity tells more") from None
+    except RecursionError:
+        raise NoStatus(_unreadable(path, "it is nested too deep")) from None
+    except json.JSONDecodeError as error:
+        raise NoStatus(_unreadable(path, f"it is not JSON, beginning with its character {error.pos + 1}")) from None
+    except (OSError, ValueError) as error:
+        raise NoStatus(_unreadable(path, why_unreadable(error))) from None
+    if status["schema"] != SCHEMA:
+        what = clean(f"{path} is of schema {status['schema']}, and this program knows {SCHEMA}")
+        raise NoStatus(f"{what}; restart the agent")
     return status
+
+
+def _whole(text: str) -> int:
+    """Return a whole number as long as the agent writes them; raise ValueError."""
+    if len(text) > _LONGEST:
+        raise ValueError(f"it has a number of more than {_LONGEST} digits")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    """Return a number that can be computed with; raise ValueError."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("it has a number that is none")
+    return number
+
+
+def _unreadable(path: str, why: str) -> str:
+    return f"{clean(f'{path} cannot be read: {why}')}; restart the agent"
 
 
 def is_running(status: Mapping[str, Any]) -> bool:
@@ -61,9 +95,11 @@ def is_running(status: Mapping[str, Any]) -> bool:
     """
     if float(status["heartbeat"]) > time.clock_gettime(time.CLOCK_MONOTONIC):
         return False
+    if status["pid"] < 1:
+        return False
     try:
-        os.kill(int(status["pid"]), 0)
-    except ProcessLookupError:
+        os.kill(status["pid"], 0)
+    except (OverflowError, ProcessLookupError):  # no process has a number as large as that
         return False
     except PermissionError:
         return True

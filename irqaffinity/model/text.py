@@ -14,11 +14,15 @@ def clean(text: str) -> str:
     metric label can be forged by a guest, flavor or host name. What had to be cut ends in an ellipsis, which no
     grammar of ours accepts: a value that lost its tail is refused and never mistaken for a shorter one.
     """
-    if text.isprintable():
-        shown = text
-    else:
-        shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[: LONGEST + 1])
+    shown = text if text.isprintable() else printable(text[: LONGEST + 1])
     return shown if len(shown) <= LONGEST else shown[: LONGEST - len(_CUT)] + _CUT
+
+
+def printable(text: str) -> str:
+    """Return `text` with control, bidirectional and other non-printing characters as `\\xNN`, and all of it."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def counted(count: int, noun: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.text import counted
+from irqaffinity.model.text import counted, printable
 from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.document import describe_irq
@@ -64,8 +64,8 @@ def show_time(time: datetime) -> str:
 
 
 def render_status(status: Mapping[str, Any]) -> str:
-    """Return the status for people."""
-    return "\n".join(_lines(status))
+    """Return the status for people, of printable characters: the file need not be the agent's own."""
+    return "\n".join(map(printable, _lines(status)))
 
 
 def _lines(status: Mapping[str, Any]) -> Iterator[str]:
