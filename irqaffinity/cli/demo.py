@@ -29,7 +29,11 @@ One audit puts each on CPUs that belong to its guest:
 def run(_arguments: argparse.Namespace) -> int:
     """Audit a made-up host twice and print what the first pass did and that the second had nothing to do."""
     with _temporary_folder() as folder, explained():
-        tree, uri = make_demo_host(Path(folder))
+        try:
+            tree, uri = make_demo_host(Path(folder))
+        except OSError as error:
+            why = f"{folder} cannot be filled: {error.strerror}"
+            raise CommandError(f"{why}; free its file system, or name another folder in TMPDIR") from error
         with contextlib.closing(Hypervisor(uri)) as hypervisor:
             auditor = Auditor("demo", tree.root, hypervisor, Policy(), MemoryStore())
             first, second = auditor.audit().outcome, auditor.audit().outcome

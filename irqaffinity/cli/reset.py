@@ -3,6 +3,7 @@
 
 import argparse
 import contextlib
+import logging
 
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
@@ -10,6 +11,8 @@ from irqaffinity.cli.session import Session, explained
 from irqaffinity.report.table import render_summary, render_table
 from irqaffinity.state.lock import LockTaken
 from irqaffinity.state.one_agent import hold_agent_locks, run_folder
+
+LOG = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,5 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
             if session.folder in troubles:
                 raise troubles[session.folder]
         made = session.auditor.reset()
+    if made.outcome.unsaved is not None:
+        LOG.error("%s", made.outcome.unsaved)
     say(render_table(made.outcome), done=render_summary(made.outcome))
     return made.outcome.exit_status()

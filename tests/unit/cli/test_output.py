@@ -97,6 +97,9 @@ def test_an_audit_and_a_reset_that_lose_their_report_tell_what_they_did(
 ) -> None:
     assert shell("audit --once", ">/dev/full") == (1, f"{FULL}{DONE}\n")
     assert scene.host.smp(40) == "2-3"
+    assert shell("reset", ">/dev/full") == (1, f"{FULL}{DONE.replace('1 guest', '0 guests')}\n")
+    assert scene.host.smp(40) == "0-15"
+    assert shell("audit --once --quiet", "") == (0, "")
     assert shell("reset", ">&-") == (1, f"{CLOSED}{DONE.replace('1 guest', '0 guests')}\n")
     assert scene.host.smp(40) == "0-15"
 
