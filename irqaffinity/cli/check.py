@@ -12,6 +12,7 @@ from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.cli.health import look_at_health, tell
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
+from irqaffinity.conf.broker_files import tls_faults
 from irqaffinity.conf.broker_process import ask_broker
 from irqaffinity.conf.load import ConfigError, Settings
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
@@ -80,7 +81,8 @@ def _check_broker(session: Session, arguments: argparse.Namespace, has_agent: bo
         text = "no transport_url is set: copy nova.conf's, or set enabled = false in [notifications]"
         yield Finding("broker", not has_agent, text)
         return
-    yield from check_broker(broker, settings.host, read_machine_id(), has_agent=has_agent)
+    faults = [Finding("broker", False, fault) for fault in tls_faults(broker)]
+    yield from faults or check_broker(broker, settings.host, read_machine_id(), has_agent=has_agent)
 
 
 def _read_status(session: Session) -> Mapping[str, Any] | None:
