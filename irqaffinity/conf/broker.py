@@ -24,7 +24,7 @@ with warnings.catch_warnings():
 from irqaffinity.conf.load import ConfigError, Notifications
 from irqaffinity.conf.nova import Options
 from irqaffinity.conf.opened import Opened, open_conf, place_of, read_value
-from irqaffinity.conf.types import Word
+from irqaffinity.conf.types import FolderPath, Word
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.model.text import clean
 
@@ -130,14 +130,22 @@ def _tls(read: _Reader) -> dict[str, Any] | None:
 
     Without an authority of its own the broker's certificate is checked against those of the system, its name is not.
     """
-    is_on, certificate, key, authority = (
-        read(_RABBIT, name) for name in ("ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file")
-    )
+    is_on = read(_RABBIT, "ssl")
     if not is_on:
         return None
+    certificate, key, authority = (_path(read, name) for name in ("ssl_cert_file", "ssl_key_file", "ssl_ca_file"))
     tls: dict[str, Any] = {}
     if certificate:
-        tls |= {"certfile": certificate, "keyfile": key or None}
+        tls |= {"certfile": certificate, "keyfile": key}
     if authority:
         tls |= {"ca_certs": authority, "cert_reqs": ssl.CERT_REQUIRED}
     return tls
+
+
+def _path(read: _Reader, name: str) -> str | None:
+    """Return the path of a file of TLS, None where none is set; raise ConfigError."""
+    path = read(_RABBIT, name)
+    try:
+        return FolderPath()(path) if path else None
+    except ValueError as error:
+        raise read.refusal(_RABBIT, name, str(error)) from None

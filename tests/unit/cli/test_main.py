@@ -205,8 +205,8 @@ def test_a_bad_configuration_is_one_line_before_anything_is_touched(scene: Scene
     scene.add_guest(VF0)
     status, _, err = run("audit", "--once", "--config-file", str(bad))
     assert (status, scene.host.smp(40)) == (1, "0-15")
-    told = "[placement] numa: Valid values are [preferred, socket, strict], but found 'near'"
-    assert err == f"irqaffinity: {bad}: {told}\n"
+    told = "[placement] numa: it is not one of preferred, socket, strict"
+    assert err == f"irqaffinity: {bad}:2: {told}\n"
 
 
 def test_a_folder_that_is_no_sysfs_is_named(scene: Scene, run: Run) -> None:
@@ -379,11 +379,23 @@ def test_check_tells_the_next_step_for_each_fault(scene: Scene, run: Run) -> Non
     status, out, _ = run("check", f"--config-file={slip}", "--libvirt-uri", "test:///none.xml", f"--sys={scene.folder}")
     failed = {line.split()[0]: line for line in out.splitlines() if " FAILED " in line}
     assert status == 1
-    assert "[placement] auth_url is no option: mend or remove it" in failed["configuration"]
+    assert f"{slip}:2: [placement] this name is no option: mend or remove it" in failed["configuration"]
     assert "--sys" in failed["host"]
     assert "--libvirt-uri" in failed["libvirt"]
     assert "--proc" in failed["rights"]
     assert "chmod it to 0700" in failed["state"]
+
+
+def test_check_names_the_file_of_tls_that_cannot_be_used(scene: Scene, run: Run) -> None:
+    file = scene.folder / "tls.conf"
+    file.write_text(
+        "[DEFAULT]\ntransport_url = rabbit://u:hunter2@127.0.0.1:1/\n"
+        f"[oslo_messaging_rabbit]\nssl = true\nssl_ca_file = {scene.folder}/none.pem\n"
+    )
+    status, out, _ = run("check", f"--config-file={file}")
+    (line,) = [line for line in out.splitlines() if line.startswith("broker")]
+    told = f"ssl_ca_file: {scene.folder}/none.pem cannot be read: No such file or directory: mend that, or name another"
+    assert (status, line) == (1, f"broker         FAILED  [oslo_messaging_rabbit] {told} file")
 
 
 def test_check_names_what_does_nothing_and_what_of_nova_conf_is_read(scene: Scene, run: Run) -> None:
@@ -396,8 +408,8 @@ def test_check_names_what_does_nothing_and_what_of_nova_conf_is_read(scene: Scen
     status, out, _ = run("check", "--nova-config", str(nova_conf))
     lines = [line for line in out.splitlines() if line.startswith("configuration")]
     assert (status, [line.split()[1] for line in lines]) == (0, ["ok"] * 3)
-    assert f"{nova_conf}: [pci] passthrough_whitelist is an old name, and read as [pci] device_spec" in lines[0]
-    assert f"{nova_conf}: [oslo_messaging_rabbit] ssl_version has no effect: both sides agree" in lines[1]
+    assert f"{nova_conf}:5: [pci] passthrough_whitelist is an old name, and read as [pci] device_spec" in lines[0]
+    assert f"{nova_conf}:7: [oslo_messaging_rabbit] ssl_version has no effect: both sides agree" in lines[1]
     assert lines[2].endswith(f"empty.conf, {nova_conf} (the broker, host and [pci] alone)")
 
 
@@ -406,7 +418,7 @@ def test_what_does_nothing_is_warned_of(scene: Scene, run: Run, caplog: pytest.L
     file.write_text("[DEFAULT]\nverbose = true\n[oslo_messaging_rabbit]\nssl_version = TLSv1_2\n")
     assert run("audit", "--once", "--config-file", str(file))[0] == 0
     assert [message.partition(": [")[2].partition(":")[0] for message in caplog.messages] == [
-        "DEFAULT] verbose is no option, and does nothing",
+        "DEFAULT] this name is no option, and does nothing",
         "oslo_messaging_rabbit] ssl_version has no effect",
     ]
 
@@ -419,7 +431,7 @@ def test_an_unknown_option_is_warned_of_and_the_audit_goes_on(
     scene.add_guest(VF0)
     status, _, _ = run("audit", "--once", "--config-file", str(slip))
     assert (status, scene.host.smp(40)) == (0, "2-3")
-    assert caplog.messages == [f"{slip}: [placement] auth_url is no option, and does nothing: mend or remove it"]
+    assert caplog.messages == [f"{slip}:2: [placement] this name is no option, and does nothing: mend or remove it"]
 
 
 def test_debug_tells_each_interrupt_of_a_dry_run(scene: Scene, options: Callable[[], list[str]]) -> None:
@@ -435,7 +447,7 @@ def test_check_stops_at_a_configuration_that_cannot_be_read(scene: Scene, run: R
     bad.write_text("[audit]\ninterval = x\n")
     status, out, _ = run("check", f"--config-file={bad}")
     assert status == 1
-    assert out.startswith(f"configuration  FAILED  {bad}: [audit] interval: 'x' is not a whole number")
+    assert out.startswith(f"configuration  FAILED  {bad}:2: [audit] interval: it is not a whole number")
 
 
 @pytest.mark.parametrize(

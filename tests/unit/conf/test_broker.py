@@ -72,15 +72,46 @@ def test_without_a_url_there_is_no_broker(tmp_path: Path, text: str) -> None:
         "secret",
         "rabbit://nova:secret@/v",
         "rabbit://[secret",
+        "rabbit://nova:12/cret@h:5672/v",
+        "rabbit://nova:12?cret@h:5672/v",
+        "rabbit://nova:12#cret@h:5672/v",
+        "rabbit://nova:12,cret@h:5672/v",
+        "rabbit://nova:cret@one,nova:12,cret@two/v",
+        "rabbit://nova:se@cret%zz@h=x/v",
     ],
 )
 def test_a_url_that_cannot_be_used_is_told_without_repeating_it(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, f"[DEFAULT]\ntransport_url = {url}\n")
     message = str(caught.value)
-    assert "transport_url" in message
+    assert f"{tmp_path}/broker.conf:2: [DEFAULT] transport_url: " in message
     assert "rabbit://" in message
     assert not any(word in message for word in ("p/ss", "cret", "ss@"))
+
+
+def test_nodes_without_a_user_may_follow_those_that_have_one_or_be_alone(tmp_path: Path) -> None:
+    for nodes, users in (("u:p@one,two", ["u", "guest"]), ("one,[::1]:5671", ["guest", "guest"])):
+        broker = read(tmp_path, f"[DEFAULT]\ntransport_url = rabbit://{nodes}/v%40x\n")
+        assert broker is not None
+        assert ([host.user for host in broker.hosts], broker.virtual_host) == (users, "v@x")
+
+
+@pytest.mark.parametrize(
+    "line", ["ssl_ca_file = rabbit://nova:cret@h/", "ssl_cert_file = /a\n  nova:cret", "ssl_key_file = /a=cret"]
+)
+def test_what_is_no_path_of_a_file_of_tls_is_refused_and_not_repeated(tmp_path: Path, line: str) -> None:
+    text = f"[DEFAULT]\ntransport_url = rabbit://a:b@h/\n[oslo_messaging_rabbit]\nssl = true\n{line}\n"
+    with pytest.raises(ConfigError, match=rf":5: \[oslo_messaging_rabbit\] {line.partition(' ')[0]}: it is") as refusal:
+        read(tmp_path, text)
+    assert "cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("topics", ["rabbit://nova:cret@h/", "good,nova cret"])
+def test_what_is_no_topic_is_refused_and_not_repeated(tmp_path: Path, topics: str) -> None:
+    text = "[DEFAULT]\ntransport_url = rabbit://a:b@h/\n[notifications]\nnotification_format = both\n"
+    with pytest.raises(ConfigError, match=r":6: \[oslo_messaging_notifications\] topics: one is") as refusal:
+        read(tmp_path, f"{text}[oslo_messaging_notifications]\ntopics = {topics}\n")
+    assert "cret" not in str(refusal.value)
 
 
 def test_a_bad_value_names_its_group(tmp_path: Path) -> None:
