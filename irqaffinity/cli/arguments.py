@@ -50,10 +50,7 @@ class Parser(argparse.ArgumentParser):
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the arguments; those of all commands may stand before and after the command."""
-    common = _common_options()
-    if any("\0" in text for text in arguments):
-        common.error("an argument has a NUL character in it, and no path or name has one")
-    given, rest = common.parse_known_args(arguments)
+    given, rest = _common_options().parse_known_args(arguments)
     return make_parser().parse_args(rest, namespace=given)
 
 

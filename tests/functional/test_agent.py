@@ -393,7 +393,7 @@ def test_a_bad_configuration_on_sighup_changes_nothing_and_a_good_one_is_taken_o
     stage.agent.set("DEFAULT", transport_url="rabbit://nova:S3cr@/v")
     stage.agent.write_configuration()
     stage.agent.signal(signal.SIGHUP)
-    stage.agent.wait_logged("the configuration is left as it was: transport_url has a node without a name")
+    stage.agent.wait_logged(": [DEFAULT] transport_url: a node has no name")
     stage.agent.options["DEFAULT"].pop("transport_url")
     stage.agent.set("state", path="/elsewhere")
     stage.agent.set("status", path="/elsewhere/status.json")
@@ -427,7 +427,7 @@ def test_a_configuration_that_cannot_be_read_on_sighup_keeps_every_exclusion(sta
     agent.configuration.unlink()
     agent.configuration.mkdir()
     agent.signal(signal.SIGHUP)
-    agent.wait_logged("irqaffinity.conf cannot be read: Is a directory")
+    agent.wait_logged("irqaffinity.conf cannot be read: it is a folder")
     assert agent.log().count("the configuration is left as it was: ") == 4
     stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "0-15")
     agent.signal(signal.SIGUSR1)
@@ -448,7 +448,7 @@ def test_the_devices_of_nova_conf_are_read_again_on_sighup(stage: Stage) -> None
         "[placement]\nnuma = nonsense\n[notifications]\nenabled = nonsense\n"
     )
     agent.start()
-    agent.wait_logged("nova.conf: [pci] passthrough_whitelist is an old name, and read as [pci] device_spec")
+    agent.wait_logged("nova.conf:4: [pci] passthrough_whitelist is an old name, and read as [pci] device_spec")
     stage.create(VF0, VF1)
     agent.wait_placed(irq40="2-3", irq50="0-15")
     found = json.loads(agent.run("audit", "--once", "--dry-run", "-f", "json").stdout)
@@ -459,7 +459,7 @@ def test_the_devices_of_nova_conf_are_read_again_on_sighup(stage: Stage) -> None
     nova_conf.write_text('[pci]\ndevice_spec = {"managed": "maybe"}\n')
     agent.signal(signal.SIGHUP)
     agent.wait_logged(
-        f'the configuration is left as it was: {nova_conf}: [pci] device_spec: "managed" has to be true or false'
+        f'the configuration is left as it was: {nova_conf}:2: [pci] device_spec: "managed" has to be true or false'
     )
     nova_conf.write_text(f'[pci]\ndevice_spec = {{"address": "{VF1}"}}\n')
     agent.signal(signal.SIGHUP)

@@ -66,6 +66,7 @@ SLIPS = {
     "a ? in the password": f"[DEFAULT]\ntransport_url = rabbit://nova:12?{PASSWORD}@h/v\n",
     "a comma in the password": f"[DEFAULT]\ntransport_url = rabbit://nova:12,{PASSWORD}@h/v\n",
     "a comma behind letters": f"[DEFAULT]\ntransport_url = rabbit://nova:{PASSWORD},x@h/v\n",
+    "a password for a node": f"[DEFAULT]\ntransport_url = rabbit://{PASSWORD},nova:x@h/v\n",
     "a bracket in the password": f"[DEFAULT]\ntransport_url = rabbit://nova:[{PASSWORD}@h/v\n",
     "an @ in the password": f"[DEFAULT]\ntransport_url = rabbit://nova:x@{PASSWORD}@h/v\n",
     "another broker": f"[DEFAULT]\ntransport_url = kafka://nova:{PASSWORD}@h/v\n",
