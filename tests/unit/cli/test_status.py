@@ -218,6 +218,15 @@ def test_what_is_no_file_is_one_line_of_each_command(
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("command", [["status"], ["status", "-f", "json"]], ids=" ".join)
+def test_a_status_of_an_agent_that_lives_is_checked_as_a_whole(file: Path, command: list[str]) -> None:
+    file.write_text(json.dumps(published() | {"counters": 5}))
+    done = as_limited(file, *command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f'irqaffinity: {file} cannot be read: "counters" is not an object; restart the agent\n'
+    assert as_limited(file, "check", "--health").returncode == 0
+
+
 def test_check_passes_over_a_damaged_status(file: Path) -> None:
     file.write_text('{"schema": 1, "pid": 1, "heartbeat": 1, "clocks_ahead": [{"publisher": 1}]}')
     done = as_limited(file, "check")
