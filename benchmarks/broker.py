@@ -18,6 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from irqaffinity.listen.broker import Broker, BrokerHost
+from irqaffinity.listen.deliveries import Delivery
 from irqaffinity.listen.notifications import NotificationListener
 from irqaffinity.listen.payload import Outcome
 from irqaffinity.listen.queue import WakeQueue
@@ -31,12 +32,20 @@ KEY = "versioned_notifications.info"
 class CountingListener(NotificationListener):
     """Counts what is delivered, and what is delivered again."""
 
-    delivered = redelivered = 0
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.delivered = 0
+        self._bodies: set[bytes | None] = set()
 
-    def _receive(self, channel: Any, message: Any) -> None:
+    @property
+    def redelivered(self) -> int:
+        """How many came again; no two messages are alike."""
+        return self.delivered - len(self._bodies)
+
+    def _receive(self, channel: Any, delivery: Delivery) -> None:
         self.delivered += 1
-        self.redelivered += bool(message.delivery_info.get("redelivered"))
-        super()._receive(channel, message)
+        self._bodies.add(delivery.body)
+        super()._receive(channel, delivery)
 
 
 def body(host: str, number: int) -> bytes:

@@ -9,7 +9,9 @@ import amqp
 import amqp.exceptions
 
 from irqaffinity.listen.broker import Broker
-from irqaffinity.listen.notifications import FAILURES, connect, explain, queue_name
+from irqaffinity.listen.connection import connected
+from irqaffinity.listen.notifications import queue_name
+from irqaffinity.listen.refusals import FAILURES, explain
 from irqaffinity.model.finding import Finding
 
 NOVA_CONF = (
@@ -22,29 +24,32 @@ def check_broker(broker: Broker, host: str, machine_id: str, *, has_agent: bool)
     """Give what is found on the first node of the broker that answers; nothing is made or changed."""
     refusals = []
     for node in broker.hosts:
-        with contextlib.closing(connect(broker, node, "irqaffinity check")) as connection:
-            try:
-                connection.connect()
-            except FAILURES as error:
-                refusals.append(f"{node}: {explain(error, broker.exchange)}")
-                continue
-            yield Finding("broker", True, f"{node} answers")
-            yield from _check_inside(connection, broker, queue_name(host, machine_id), has_agent)
+        has_answered = False
+        try:
+            with connected(broker, node, "irqaffinity check") as connection:
+                has_answered = True
+                yield Finding("broker", True, f"{node} answers")
+                yield from _check_inside(connection, broker, queue_name(host, machine_id), has_agent)
+                connection.release()
             return
+        except Exception as error:  # noqa: BLE001  one that speaks no AMQP makes the library raise anything
+            refusals.append(f"{node}: {explain(error, broker)}")
+        if has_answered:
+            break
     yield Finding("broker", False, "; ".join(refusals))
 
 
 def _check_inside(connection: Any, broker: Broker, queue: str, has_agent: bool) -> Iterator[Finding]:
     refusal = _refusal(connection, lambda channel: channel.exchange_declare(broker.exchange, "topic", passive=True))
     if refusal is not None:
-        yield Finding("exchange", False, explain(refusal, broker.exchange))
+        yield Finding("exchange", False, explain(refusal, broker))
         return
     yield Finding("exchange", True, f"{broker.exchange} is there")
     refusal = _refusal(connection, lambda channel: channel.queue_declare(queue, passive=True))
     if refusal is None:
         yield Finding("queue", True, f"{queue} is there")
     elif has_agent:
-        yield Finding("queue", False, f"{queue} is not there: {explain(refusal, broker.exchange)}")
+        yield Finding("queue", False, f"{queue} is not there: {explain(refusal, broker)}")
     else:
         yield Finding("queue", True, f"{queue} will be made by the agent")
     for key in broker.routing_keys:

@@ -7,7 +7,6 @@ ever declared passively: it is the one of Nova's RPC too, and Nova fails when it
 """
 
 import contextlib
-import functools
 import logging
 import random
 import threading
@@ -20,10 +19,11 @@ from typing import Any
 import amqp
 import amqp.exceptions
 import kombu
-import kombu.exceptions
 
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.listen.clocks import Clocks
+from irqaffinity.listen.connection import connected
+from irqaffinity.listen.deliveries import Delivery
 from irqaffinity.listen.events import EVENTS
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.payload import (
@@ -35,14 +35,12 @@ from irqaffinity.listen.payload import (
     parse_notification,
 )
 from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.listen.refusals import describe, explain
 from irqaffinity.listen.retry import delays
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import LONGEST_WAY
 
 LOG = logging.getLogger(__name__)
-
-LARGEST = 1 << 20
-"""Bytes of a body that are read; Nova's have some tens of thousands."""
 
 OTHER = "other"
 """What an event counts as that is none of Nova's."""
@@ -54,47 +52,12 @@ _EXPIRES = 1800.0
 _MESSAGE_TTL = LONGEST_WAY.total_seconds()
 _MOST_MESSAGES = 10_000
 _PREFETCH = 200
-_CONNECT_TIMEOUT = 5.0
-_ANSWER_TIMEOUT = 10
-_CLOSE_TIMEOUT = 1.0
 _POLL = 1.0
-FAILURES: tuple[type[BaseException], ...] = (
-    *amqp.Connection.connection_errors,
-    *amqp.Connection.channel_errors,
-    kombu.exceptions.KombuError,
-    OSError,
-)
-"""What a broker that is away, or refuses, raises."""
 
 
 def queue_name(host: str, machine_id: str) -> str:
     """Return the name of a host's queue; the machine tells hosts of the same name apart."""
     return f"irqaffinity.{host}.{machine_id[:8]}"
-
-
-def connect(broker: Broker, host: BrokerHost, name: str) -> kombu.Connection:
-    """Return a connection to one node, not opened yet; `name` is what the broker's management shows for it."""
-    tls: object = False
-    if broker.tls is not None:
-        named = {"server_hostname": host.name} if "ca_certs" in broker.tls else {}
-        tls = {**broker.tls, **named} or True
-    return kombu.Connection(
-        transport="pyamqp",
-        hostname=host.name,
-        port=host.port,
-        userid=host.user,
-        password=host.password,
-        virtual_host=broker.virtual_host,
-        ssl=tls,
-        login_method=broker.login_method,
-        heartbeat=broker.heartbeat,
-        connect_timeout=_CONNECT_TIMEOUT,
-        transport_options={
-            "client_properties": {"connection_name": name},
-            "read_timeout": _ANSWER_TIMEOUT,
-            "write_timeout": _ANSWER_TIMEOUT,
-        },
-    )
 
 
 class NotificationListener:
@@ -122,6 +85,7 @@ class NotificationListener:
         self._count = count
         self._clocks = Clocks() if clocks is None else clocks
         self._stopped = threading.Event()
+        self._has_failed = False
         self._queue = kombu.Queue(
             queue_name(host, machine_id),
             durable=True,  # RabbitMQ 4.3 and newer refuse queues that are neither durable nor exclusive
@@ -144,7 +108,7 @@ class NotificationListener:
                 try:
                     self._consume(host)
                 except Exception as error:  # noqa: BLE001  the top of a thread, and no broker may end the agent
-                    refusals.append(f"{host}: {explain(error, self._broker.exchange)}")
+                    refusals.append(f"{host}: {explain(error, self._broker)}")
                 if self._stopped.is_set():
                     return
                 if self.link.state.is_up:
@@ -156,17 +120,13 @@ class NotificationListener:
             self._stopped.wait(next(waits))
 
     def _consume(self, host: BrokerHost) -> None:
-        connection = connect(self._broker, host, self._queue.name)
-        try:
-            connection.connect()
+        with connected(self._broker, host, self._queue.name, self._receive) as connection:
             channel = self._declare(connection)
             channel.basic_qos(0, _PREFETCH, False)
-            channel.basic_consume(self._queue.name, callback=functools.partial(self._receive, channel))
+            channel.basic_consume(self._queue.name)
             self.link.up(str(host))
             self._wakes.wake_all()
             self._drain(connection)
-        finally:
-            connection.collect(_CLOSE_TIMEOUT)  # a polite close would wait for the answer of a broker that stands still
 
     def _declare(self, connection: kombu.Connection) -> Any:
         """Return a channel on which the queue is bound; one of ours that was made otherwise is made anew."""
@@ -178,7 +138,6 @@ class NotificationListener:
             return self._declare_on(connection.channel())
 
     def _declare_on(self, channel: Any) -> Any:
-        channel.auto_decode = False
         channel.exchange_declare(self._broker.exchange, "topic", passive=True)
         queue = self._queue(channel)
         queue.queue_declare()
@@ -197,16 +156,23 @@ class NotificationListener:
                 last_check = time.monotonic()
                 connection.heartbeat_check(rate=4)
 
-    def _receive(self, channel: Any, message: Any) -> None:
+    def _receive(self, channel: Any, delivery: Delivery) -> None:
         """Acknowledge first: a message that ends the process must not come back and end it again."""
-        channel.basic_ack(message.delivery_tag)
-        self._count(*self._handle(message))
+        channel.basic_ack(delivery.delivery_tag)
+        try:
+            counted = self._handle(delivery)
+        except Exception as error:  # noqa: BLE001  the top of what one message does: the next one is not to wait for it
+            level = logging.DEBUG if self._has_failed else logging.WARNING
+            LOG.log(level, "a message could not be handled, and is left out: %s", describe(error))
+            self._has_failed = True
+            counted = OTHER, Outcome.MALFORMED
+        self._count(*counted)
 
-    def _handle(self, message: Any) -> tuple[str, Outcome]:
-        if len(message.body) > LARGEST or "compression" in (message.headers or ()):
+    def _handle(self, delivery: Delivery) -> tuple[str, Outcome]:
+        if delivery.body is None or delivery.is_compressed:
             return OTHER, Outcome.UNREAD
         try:
-            notification = parse_notification(message.body)
+            notification = parse_notification(delivery.body)
         except BadNotification as error:
             LOG.debug("a message is no notification: %s", error)
             return OTHER, Outcome.MALFORMED
@@ -226,21 +192,3 @@ class NotificationListener:
             LOG.debug("guest %s: notification %s", notification.uuid, notification.event)
             self._wakes.wake(notification.uuid)
         return outcome
-
-
-def explain(error: BaseException, exchange: str) -> str:
-    """Return what is wrong, and the next step."""
-    if isinstance(error, amqp.exceptions.NotFound):
-        return f"the exchange {exchange} is not there; Nova makes it: wait for Nova, or mend [notifications] exchange"
-    if isinstance(error, amqp.exceptions.AccessRefused):
-        return f"access refused ({_words(error)}): mend user and password in transport_url, or the user's permissions"
-    if isinstance(error, amqp.exceptions.NotAllowed):
-        return f"not allowed ({_words(error)}): mend the virtual host at the end of transport_url"
-    if isinstance(error, amqp.exceptions.ConsumerCancelled):
-        return "the queue was deleted; it is made anew"
-    return f"{_words(error)}; start the broker, or mend transport_url"
-
-
-def _words(error: BaseException) -> str:
-    text = getattr(error, "reply_text", None) or str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

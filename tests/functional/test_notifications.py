@@ -19,7 +19,9 @@ import pytest
 from irqaffinity.conf.broker import load_broker
 from irqaffinity.conf.load import load
 from irqaffinity.listen.broker import Broker
-from irqaffinity.listen.notifications import LARGEST, NotificationListener, queue_name
+from irqaffinity.listen.broker_check import check_broker
+from irqaffinity.listen.deliveries import LARGEST
+from irqaffinity.listen.notifications import NotificationListener, queue_name
 from irqaffinity.listen.payload import Outcome
 from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.model.guest import GuestId
@@ -361,6 +363,16 @@ def test_another_node_of_the_broker_is_tried_when_one_is_down(settings: Broker, 
     with listening(replace(settings, hosts=(dead, settings.hosts[0]))) as made:
         made.wait_up()
         assert made.listener.link.state.peer.endswith(f":{broker.port}")
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_check_goes_on_to_a_node_that_answers_and_takes_its_leave(settings: Broker, broker: RabbitMQ) -> None:
+    dead = replace(settings.hosts[0], port=1)
+    findings = list(check_broker(replace(settings, hosts=(dead, settings.hosts[0])), HERE, MACHINE, has_agent=False))
+    assert [finding.subject for finding in findings if finding.is_ok][:3] == ["broker", "exchange", "queue"]
+    assert [finding.subject for finding in findings if not finding.is_ok] in ([], ["nova"])
+    wait_for("the leave", lambda: "irqaffinity check" not in broker.control("list_connections", "client_properties"))
+    assert "irqaffinity check" not in broker.log()
 
 
 @pytest.mark.usefixtures("quiet")

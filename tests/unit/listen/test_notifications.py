@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a listener comes back to a broker, what it makes of each message, and what it says of a refusal."""
+"""When a listener comes back to a broker, and what it makes of each message."""
 
 import itertools
 import json
@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-import amqp
 import pytest
 
 from irqaffinity.listen import notifications
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.listen.clocks import Clocks
-from irqaffinity.listen.notifications import LARGEST, NotificationListener, connect, explain, queue_name
+from irqaffinity.listen.deliveries import LARGEST, Delivery
+from irqaffinity.listen.notifications import NotificationListener, queue_name
 from irqaffinity.listen.payload import Outcome
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.model.guest import GuestId
@@ -136,10 +136,9 @@ class Hearing:
     def _count(self, event: str, outcome: Outcome) -> None:
         self.counts[event, outcome] += 1
 
-    def hear(self, body: bytes, headers: dict[str, str] | None = None) -> None:
+    def hear(self, body: bytes | None, is_compressed: bool = False) -> None:
         channel = SimpleNamespace(basic_ack=self.acknowledged.append)
-        message = SimpleNamespace(body=body, headers=headers, delivery_tag=len(self.acknowledged) + 1)
-        self.listener._receive(channel, message)
+        self.listener._receive(channel, Delivery(len(self.acknowledged) + 1, body, is_compressed))
 
 
 def message(event: str = "power_on.end", publisher: str = f"nova-compute:{HERE}", **fields: object) -> bytes:
@@ -156,39 +155,48 @@ def message(event: str = "power_on.end", publisher: str = f"nova-compute:{HERE}"
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "counted"),
+    ("body", "is_compressed", "counted"),
     [
-        (message(), None, ("power_on", Outcome.WOKE)),
-        (message(), {}, ("power_on", Outcome.WOKE)),
-        (message("power_on.start"), None, ("power_on", Outcome.IGNORED)),
-        (message("of_the_future.end"), None, ("other", Outcome.WOKE)),
-        (message(publisher=f"nova-compute:{THERE}"), None, ("power_on", Outcome.FOREIGN)),
-        (message(event_type="service.update"), None, ("other", Outcome.IGNORED)),
-        (b"{", None, ("other", Outcome.MALFORMED)),
-        (message(), {"compression": "application/x-gzip"}, ("other", Outcome.UNREAD)),
-        (message().ljust(LARGEST), None, ("power_on", Outcome.WOKE)),
-        (message().ljust(LARGEST + 1), None, ("other", Outcome.UNREAD)),
+        (message(), False, ("power_on", Outcome.WOKE)),
+        (message("power_on.start"), False, ("power_on", Outcome.IGNORED)),
+        (message("of_the_future.end"), False, ("other", Outcome.WOKE)),
+        (message(publisher=f"nova-compute:{THERE}"), False, ("power_on", Outcome.FOREIGN)),
+        (message(event_type="service.update"), False, ("other", Outcome.IGNORED)),
+        (b"{", False, ("other", Outcome.MALFORMED)),
+        (message(), True, ("other", Outcome.UNREAD)),
+        (message().ljust(LARGEST), False, ("power_on", Outcome.WOKE)),
+        (None, False, ("other", Outcome.UNREAD)),
     ],
 )
 def test_each_message_is_acknowledged_and_counted(
-    body: bytes, headers: dict[str, str] | None, counted: tuple[str, Outcome]
+    body: bytes | None, is_compressed: bool, counted: tuple[str, Outcome]
 ) -> None:
     hearing = Hearing()
-    hearing.hear(body, headers)
+    hearing.hear(body, is_compressed)
     assert hearing.acknowledged == [1]
     assert hearing.counts == {counted: 1}
     assert set(hearing.queue.take(0).guests) == ({GUEST} if counted[1] is Outcome.WOKE else set())
 
 
-def test_a_message_is_acknowledged_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [MemoryError(), RecursionError("deep\n"), OSError("x")])
+def test_a_message_that_cannot_be_handled_is_acknowledged_and_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
     def fail(_body: bytes) -> None:
-        raise MemoryError
+        assert hearing.acknowledged
+        raise error
 
-    monkeypatch.setattr(notifications, "parse_notification", fail)
     hearing = Hearing()
-    with pytest.raises(MemoryError):
+    with monkeypatch.context() as patched:
+        patched.setattr(notifications, "parse_notification", fail)
         hearing.hear(message())
-    assert hearing.acknowledged == [1]
+        hearing.hear(message())
+    hearing.hear(message())
+    assert hearing.acknowledged == [1, 2, 3]
+    assert hearing.counts == {("other", Outcome.MALFORMED): 2, ("power_on", Outcome.WOKE): 1}
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning.startswith(f"a message could not be handled, and is left out: {type(error).__name__}")
+    assert warning.isprintable()
 
 
 @pytest.mark.parametrize(
@@ -218,43 +226,6 @@ def test_extra_specs_are_kept_with_the_time_here_whatever_else_the_event_means(
 
 def test_the_name_of_the_queue_tells_hosts_of_one_name_apart() -> None:
     assert queue_name(HERE, MACHINE) == "irqaffinity.cmp-1.01234567"
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (amqp.NotFound("no exchange 'nova'"), "the exchange nova is not there; Nova makes it: "),
-        (amqp.AccessRefused("login refused"), "access refused (AccessRefused: login refused): mend user and password"),
-        (amqp.NotAllowed("vhost nova not found"), "not allowed (NotAllowed: vhost nova not found): mend the virtual"),
-        (amqp.ConsumerCancelled("x"), "the queue was deleted; it is made anew"),
-        (OSError(113, "No route to host"), "OSError: [Errno 113] No route to host; start the broker, or mend"),
-        (TimeoutError(), "TimeoutError; start the broker, or mend transport_url"),
-    ],
-)
-def test_what_is_said_of_a_refusal(error: BaseException, expected: str) -> None:
-    assert explain(error, "nova").startswith(expected)
-
-
-@pytest.mark.parametrize(
-    ("tls", "ssl"),
-    [
-        (None, False),
-        ({}, True),
-        ({"certfile": "c"}, {"certfile": "c"}),
-        ({"ca_certs": "ca"}, {"ca_certs": "ca", "server_hostname": "a"}),
-    ],
-)
-def test_the_name_of_a_node_is_checked_where_its_authority_is_known(tls: dict[str, str] | None, ssl: object) -> None:
-    connection = connect(broker(tls=tls, login_method="PLAIN", heartbeat=30), NODE_A, "a name")
-    assert connection.ssl == ssl
-    assert (connection.hostname, connection.port, connection.virtual_host) == ("a", 5672, "/nova")
-    assert (connection.userid, connection.password, connection.login_method) == ("nova", "secret", "PLAIN")
-    assert connection.heartbeat == 30
-    assert connection.transport_options == {
-        "client_properties": {"connection_name": "a name"},
-        "read_timeout": 10,
-        "write_timeout": 10,
-    }
 
 
 class DrainedConnection:

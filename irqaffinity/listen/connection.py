@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connects to one node of the broker. What stands still for a while is given up, and nothing is left open."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import kombu
+
+from irqaffinity.listen.broker import Broker, BrokerHost
+from irqaffinity.listen.deliveries import Delivery, DeliveryFrames
+
+_CONNECT_TIMEOUT = 5.0
+_ANSWER_TIMEOUT = 10
+_CLOSE_TIMEOUT = 1.0
+
+
+def connect(broker: Broker, host: BrokerHost, name: str, frame_handler: Callable[..., object]) -> kombu.Connection:
+    """Return a connection to one node, not opened yet; `name` is what the broker's management shows for it."""
+    tls: object = False
+    if broker.tls is not None:
+        named = {"server_hostname": host.name} if "ca_certs" in broker.tls else {}
+        tls = {**broker.tls, **named} or True
+    return kombu.Connection(
+        transport="pyamqp",
+        hostname=host.name,
+        port=host.port,
+        userid=host.user,
+        password=host.password,
+        virtual_host=broker.virtual_host,
+        ssl=tls,
+        login_method=broker.login_method,
+        heartbeat=broker.heartbeat,
+        connect_timeout=_CONNECT_TIMEOUT,
+        transport_options={
+            "client_properties": {"connection_name": name},
+            "frame_handler": frame_handler,
+            "read_timeout": _ANSWER_TIMEOUT,
+            "write_timeout": _ANSWER_TIMEOUT,
+        },
+    )
+
+
+@contextlib.contextmanager
+def connected(
+    broker: Broker,
+    host: BrokerHost,
+    name: str,
+    take: Callable[[Any, Delivery], None] = lambda _channel, _delivery: None,
+) -> Iterator[kombu.Connection]:
+    """Give an open connection to one node; `take` gets each message and its channel.
+
+    It ends without a word to the broker: a polite close would wait for the answer of one that stands still.
+    """
+    begun = []
+
+    def handle_frames(connection: Any, callback: Callable[..., None]) -> DeliveryFrames:
+        begun.append(connection)
+        return DeliveryFrames(take, connection, callback)
+
+    opened = connect(broker, host, name, handle_frames)
+    try:
+        opened.connect()
+        begun[-1].sock.settimeout(_ANSWER_TIMEOUT)  # without, one that stands still within a frame is waited for
+        yield opened
+    finally:
+        opened.collect(_CLOSE_TIMEOUT)
+        for connection in begun:  # kombu forgets one on which the broker did not speak AMQP
+            connection.collect()

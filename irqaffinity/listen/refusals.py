@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What it means that a broker is away, refuses, or sends what is no AMQP: one clean line with the next step."""
+
+import errno
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import amqp
+import amqp.exceptions
+import kombu.exceptions
+
+from irqaffinity.listen.broker import Broker
+from irqaffinity.model.text import clean
+
+FAILURES: tuple[type[BaseException], ...] = (
+    *amqp.Connection.connection_errors,
+    *amqp.Connection.channel_errors,
+    kombu.exceptions.KombuError,
+    OSError,
+)
+"""What a broker that is away, or refuses, raises. One that sends what is no AMQP may raise anything."""
+
+_TLS_FILES = {"ca_certs": "ssl_ca_file", "certfile": "ssl_cert_file", "keyfile": "ssl_key_file"}
+_FILE_ERRORS = frozenset({errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+_HIDDEN = "***"
+_LONGEST = 120
+"""Characters of what a broker says: the next step has to find room in the line."""
+
+
+def explain(error: BaseException, broker: Broker) -> str:
+    """Return what is wrong, and the next step."""
+    words = describe(error, {node.password for node in broker.hosts if node.password != node.user} - {""})
+    if isinstance(error, amqp.exceptions.NotFound):
+        exchange = broker.exchange
+        return f"the exchange {exchange} is not there; Nova makes it: wait for Nova, or mend [notifications] exchange"
+    if isinstance(error, amqp.exceptions.AccessRefused):
+        return f"access refused ({words}): mend user and password in transport_url, or the user's permissions"
+    if isinstance(error, amqp.exceptions.NotAllowed):
+        return f"not allowed ({words}): mend the virtual host at the end of transport_url"
+    if isinstance(error, amqp.exceptions.ConsumerCancelled):
+        return "the queue was deleted; it is made anew"
+    if isinstance(error, UnicodeError) and not isinstance(error, UnicodeDecodeError):
+        return "the node's name cannot be one of a host: mend transport_url"
+    if isinstance(error, FAILURES):
+        return f"{words}; {_tls_advice(error, broker) or 'start the broker, or mend transport_url'}"
+    return f"{words}; what answers there speaks no AMQP 0-9-1: mend host and port in transport_url"
+
+
+def _tls_advice(error: BaseException, broker: Broker) -> str | None:
+    """Return what to look at where TLS, or one of its files, may be the matter: ssl names no file in its errors."""
+    if broker.tls is None or not isinstance(error, OSError):
+        return None
+    files = f"see {', '.join(_tls_files(broker.tls)) or 'ssl_ca_file, which is not set'} in [oslo_messaging_rabbit]"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{files}, and whether the certificate has the name in transport_url"
+    if isinstance(error, ssl.SSLError):
+        return f"{files}, and whether the broker speaks TLS on that port"
+    return files if error.errno in _FILE_ERRORS else None
+
+
+def _tls_files(tls: Mapping[str, Any]) -> Iterator[str]:
+    for key, option in _TLS_FILES.items():
+        if tls.get(key):
+            yield f"{option} {tls[key]}"
+
+
+def describe(error: BaseException, secrets: Iterable[str] = ()) -> str:
+    """Return what an error says, on one clean line. A broker may write anything there, even a password that it got."""
+    text = str(getattr(error, "reply_text", None) or error)
+    if isinstance(error, UnicodeDecodeError):  # what a broker said as it closed, in another encoding
+        text = bytes(error.object).decode(errors="backslashreplace")
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
+    text = clean(text)
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - 1] + "…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

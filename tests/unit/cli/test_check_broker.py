@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `irqaffinity check` prints of a broker that means no good, and of one whose name is none."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from irqaffinity.cli.main import main
+from tests.fakes.broker import PASSWORD, USER, close, hostile, speak
+from tests.fakes.domains import make_libvirt
+from tests.fakes.scene import Scene
+
+TEXT = b"bye\x1b[2J\nqueue          ok      forged " + PASSWORD.encode()
+QUOTED = "s3cr%40t%3Ap%25$$"
+
+
+def check(scene: Scene, node: str, capsys: pytest.CaptureFixture[str], lines: str = "") -> tuple[int, list[str]]:
+    """Return the exit status, and the lines on the broker, of which there may be no other kind at the end."""
+    file = Path(scene.folder / "broker.conf")
+    file.write_text(f"[DEFAULT]\ntransport_url = rabbit://{USER}:{QUOTED}@{node}/\n{lines}")
+    host = [f"--proc={scene.host.proc}", f"--sys={scene.host.sys}", f"--state={scene.folder / 'state'}"]
+    libvirt = f"--libvirt-uri={make_libvirt(scene.folder / 'libvirt', scene.domains)}"
+    status = main([f"--config-file={file}", *host, libvirt, "check"])
+    out, err = capsys.readouterr()
+    assert (err, PASSWORD in out, out.count("\x1b")) == ("", False, 0)
+    printed = out.splitlines()
+    return status, printed[next(n for n, line in enumerate(printed) if line.startswith("broker ")) :]
+
+
+@pytest.mark.parametrize("text", [TEXT, b"\xff\xfe" + TEXT])
+def test_what_a_broker_says_is_one_clean_line(scene: Scene, capsys: pytest.CaptureFixture[str], text: bytes) -> None:
+    def treat(peer: socket.socket) -> None:
+        speak(peer, "tune")
+        peer.sendall(close(text))
+        while peer.recv(65536):
+            pass
+
+    with hostile(treat) as broker:
+        status, (line,) = check(scene, f"127.0.0.1:{broker.port}", capsys)
+    assert status == 1
+    assert line.startswith("broker         FAILED  127.0.0.1:")
+    assert r"bye\x1b[2J\x0aqueue          ok      forged ***; " in line
+
+
+@pytest.mark.parametrize("node", ["a..b:5672", "x" * 64 + ".example.org:5672", ".example.org:5672"])
+def test_a_name_that_no_host_has_is_one_line(scene: Scene, capsys: pytest.CaptureFixture[str], node: str) -> None:
+    status, lines = check(scene, node, capsys)
+    assert status == 1
+    assert lines == [f"broker         FAILED  {node}: the node's name cannot be one of a host: mend transport_url"]
+
+
+def test_a_file_of_tls_that_cannot_be_read_is_named(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        lines = f"[oslo_messaging_rabbit]\nssl = true\nssl_ca_file = {scene.folder}/none.pem\n"
+        status, (line,) = check(scene, f"127.0.0.1:{listener.getsockname()[1]}", capsys, lines)
+    assert status == 1
+    assert f"ssl_ca_file {scene.folder}/none.pem" in line
