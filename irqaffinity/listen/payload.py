@@ -17,10 +17,13 @@ from irqaffinity.grammar.mask import EXTRA_SPEC
 from irqaffinity.listen.events import asks_for_a_look, split_event
 from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.record import RememberedSpecs
-from irqaffinity.model.text import clean
+from irqaffinity.model.text import LONGEST, clean
 
 _ENVELOPED = "oslo.message"
 _DATA = "nova_object.data"
+_MOST_PARTS = 20_000
+"""Members and elements in a text, about: Nova's have some hundreds."""
+
 _VERSIONED, _LEGACY = "instance.", "compute.instance."
 _COMPUTE_SERVICES = frozenset({"nova-compute", "compute"})
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?", re.ASCII)
@@ -59,9 +62,9 @@ class Notification:
 def parse_notification(body: bytes | str) -> Notification | None:
     """Return the instance notification in `body`, None for one of another kind; raise BadNotification."""
     try:
-        message = json.loads(body)
+        message = _load(body)
         if isinstance(message, dict) and _ENVELOPED in message:
-            message = json.loads(message[_ENVELOPED])
+            message = _load(message[_ENVELOPED])
         return _read(message)
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise BadNotification(clean(f"{type(error).__name__}: {error}")) from error
@@ -85,8 +88,19 @@ def is_believed(notification: Notification, host: str, known: Container[GuestId]
     return is_local or notification.uuid in known
 
 
+def _load(text: bytes | str) -> Any:
+    """Return what JSON says. The parser lets no other thread run, so what would keep it busy is not given to it."""
+    marks = (b"[", b"{", b",") if isinstance(text, bytes) else ("[", "{", ",")
+    parts = sum(map(text.count, marks))  # type: ignore[arg-type]
+    if parts > _MOST_PARTS:
+        raise BadNotification(f"it has {parts} parts")
+    return json.loads(text)
+
+
 def _read(message: Any) -> Notification | None:
     event_type, payload = message["event_type"], message["payload"]
+    if len(event_type) > LONGEST:
+        raise BadNotification(f"its event_type has {len(event_type)} characters")
     for prefix in (_VERSIONED, _LEGACY):
         if event_type.startswith(prefix):
             break
@@ -116,8 +130,9 @@ def _specs(event: str, data: Any, timestamp: Any, publisher: str) -> RememberedS
     if extra_specs is None:
         return None
     mask = extra_specs.get(EXTRA_SPEC)
-    text = clean(" ".join(mask.split())) if mask is not None else None
-    return RememberedSpecs(text, timestamp.replace("T", " "), clean(publisher))
+    if mask is not None:
+        mask = clean(" ".join(mask.split()) if len(mask) <= LONGEST else mask)
+    return RememberedSpecs(mask, timestamp.replace("T", " "), clean(publisher))
 
 
 def _is_time(timestamp: Any) -> bool:

@@ -158,6 +158,47 @@ def test_what_is_malformed_is_a_bad_notification_and_nothing_else(body: bytes) -
         parse_notification(body)
 
 
+PARTS = 20_000
+"""What is parsed at most; a list of so many empty lists has twice as many."""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"[]," * PARTS + b"[]]",
+        b"{" + b'"a":1,' * PARTS + b'"a":1}',
+        ("[" + "{}," * PARTS + "{}]").encode("utf-16"),
+        json.dumps({"oslo.message": "[" + "0," * PARTS + "0]"}).encode(),
+        b'{"oslo.message": "' + b"\\u005b" + b"0\\u002c" * PARTS + b'0\\u005d"}',
+    ],
+)
+def test_what_would_keep_the_parser_busy_is_not_given_to_it(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    parsed: list[object] = []
+    loads = json.loads
+    monkeypatch.setattr(json, "loads", lambda text: parsed.append(loads(text)) or parsed[-1])
+    with pytest.raises(BadNotification, match=r"it has [0-9]+ parts"):
+        parse_notification(body)
+    assert all(isinstance(found, dict) and len(found) == 1 for found in parsed)
+
+
+def test_a_large_notification_is_parsed() -> None:
+    data = data_with({MASK: "1"}) | {"metadata": {f"key {number}": "a, b" for number in range(PARTS // 3)}}
+    assert parse(versioned(data)).specs is not None
+
+
+def test_an_event_of_any_length_is_not_taken_apart() -> None:
+    assert parse(versioned(event_type="instance." + "x" * 246)).event == "x" * 246
+    with pytest.raises(BadNotification, match="its event_type has 256 characters"):
+        parse_notification(versioned(event_type="instance." + "x" * 247))
+
+
+def test_a_mask_of_any_length_stays_one_that_is_refused() -> None:
+    found = parse(versioned(data_with({MASK: " " * 255 + "1"}))).specs
+    assert found is not None
+    assert found.mask is not None
+    assert found.mask.endswith("…")
+
+
 def test_what_is_wrong_is_told_on_one_printable_line() -> None:
     with pytest.raises(BadNotification) as caught:
         parse_notification(versioned({"uuid": "line\nforged\u202e" + "x" * 1000}))
