@@ -4,9 +4,7 @@
 import argparse
 import logging
 import signal
-import threading
 import time
-from types import FrameType
 
 from irqaffinity.cli import EXIT_INTERRUPTED
 from irqaffinity.cli.main import CommandError
@@ -20,6 +18,8 @@ from irqaffinity.report.table import render_summary, render_table
 
 LOG = logging.getLogger(__name__)
 
+_ENDS = frozenset({signal.SIGINT, signal.SIGTERM})
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Make one pass, or one every `[audit] interval` until SIGTERM or SIGINT; return the status of the last.
@@ -30,8 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.once:
         with collector_paused():
             return _pass(session, arguments)
-    ended = threading.Event()
-    received = _end_on_signal(ended)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)  # they wait until the pass that runs has ended
     while True:
         start = time.monotonic()
         try:
@@ -39,8 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
         except CommandError as error:
             LOG.error("%s", error)
             status = EXIT_FAILED
-        if ended.wait(max(0.0, start + session.settings.audit_interval - time.monotonic())):
-            return EXIT_INTERRUPTED if signal.SIGINT in received else status
+        received = signal.sigtimedwait(_ENDS, max(0.0, start + session.settings.audit_interval - time.monotonic()))
+        if received is not None:
+            return EXIT_INTERRUPTED if received.si_signo == signal.SIGINT else status
 
 
 def _pass(session: Session, arguments: argparse.Namespace) -> int:
@@ -57,16 +57,3 @@ def _render(outcome: Outcome, arguments: argparse.Namespace) -> str:
     if arguments.format == "json":
         return render_json(outcome)
     return render_table(outcome, each_irq=arguments.irqs, quiet=arguments.quiet)
-
-
-def _end_on_signal(ended: threading.Event) -> set[int]:
-    """Finish the running pass when a signal asks the program to stop; return the object that notes the signals."""
-    received: set[int] = set()
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        received.add(number)
-        ended.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    return received

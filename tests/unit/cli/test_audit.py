@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A repeated audit that is asked to stop again and again."""
+
+import signal
+import subprocess
+
+from tests.fakes.domains import make_libvirt
+from tests.fakes.scene import VF0, Scene
+from tests.functional.agent import PROGRAM, wait_for
+
+
+def test_thousands_of_signals_end_a_repeated_audit_in_order(scene: Scene) -> None:
+    """One that came while another was heeded would find the program holding its own lock."""
+    numbers = range(1000, 2000)
+    scene.host.add_vectors(VF0, numbers, "0-15")
+    scene.add_guest(VF0)
+    command = [
+        *(PROGRAM, f"--proc={scene.host.proc}", f"--sys={scene.host.sys}", f"--state={scene.folder / 'state'}"),
+        *(f"--libvirt-uri={make_libvirt(scene.folder / 'libvirt', scene.domains)}", "audit", "--quiet"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for("the pass to be under way", lambda: scene.host.smp(numbers[0]) == "2-3")
+            for _ in range(5000):
+                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
+            wait_for("the end", lambda: process.poll() is not None)
+        finally:
+            process.kill()
+        out, err = process.communicate()
+    assert (process.returncode, err) == (130, "")
+    assert out.startswith("1 guest, 1 device, 1002 interrupts: ")
+    assert {scene.host.smp(number) for number in numbers} == {"2-3"}
