@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serves Prometheus, and whoever asks whether the agent lives and works. Labels come from closed lists."""
+"""The metrics, and where they are served. Labels come from closed lists."""
 
-import http.server
-import logging
 import socket
-import socketserver
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -12,17 +9,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from irqaffinity.agent.counters import Counters, Histogram
+from irqaffinity.agent.page import Page
 from irqaffinity.agent.view import View
+from irqaffinity.agent.web import METRICS, Checks, Server
 from irqaffinity.listen.link import Link
-from irqaffinity.listen.retry import delays
+from irqaffinity.listen.retry import Retry
 from irqaffinity.model.verdict import Verdict
 
-LOG = logging.getLogger(__name__)
-
-Checks = Mapping[str, Callable[[], bool]]
-"""What answers 200 or 503, by path."""
-
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BACKLOG = 1024
+"""Connections that the kernel keeps until they are accepted, which takes each no longer than a moment."""
 
 
 class AgentCollector:
@@ -101,85 +97,41 @@ class MetricsListener:
     def __init__(self, bind: str, port: int, collector: AgentCollector, checks: Checks) -> None:
         """Take the address to listen on, and what answers 200 or 503, by path."""
         host = f"[{bind}]" if ":" in bind else bind
-        self.link = Link("metrics", f"http://{host}:{port}/metrics", verb="served at")
+        self.link = Link("metrics", f"http://{host}:{port}{METRICS}", verb="served at")
+        self.retry = Retry()
         self._bind = bind
         self._port = port
-        self._collector = collector
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(collector)
+        self._page = Page(_TYPE, lambda: generate_latest(registry).decode())
         self._checks = checks
 
     def run(self) -> None:
         """Serve without end."""
-        waits = delays()
         while True:
             try:
-                family, address = self._resolve()
-                with MetricsServer(family, address, self._collector, self._checks) as server:
+                with self._listen() as opened, Server(opened, self._page, self._checks) as server:
                     self.link.up(self.link.state.peer)
-                    waits = delays()
-                    server.serve_forever()
+                    self.retry.worked()
+                    server.serve()
             except Exception as error:  # noqa: BLE001  the top of a thread, and metrics may never end the agent
                 trouble = f"not served at {self.link.state.peer} ({error})"
                 self.link.down(f"{trouble}; mend [metrics] bind and port, or stop what has them")
-            time.sleep(next(waits))  # a daemon thread may sleep: nobody waits for its end
+            time.sleep(self.retry.failed())  # a daemon thread may sleep: nobody waits for its end
 
-    def _resolve(self) -> tuple[socket.AddressFamily, tuple[object, ...]]:
-        """Return family and address to bind; raise OSError, also where a name leads nowhere."""
+    def _listen(self) -> socket.socket:
+        """Return a socket that listens; raise OSError, also where a name leads nowhere."""
         found = socket.getaddrinfo(self._bind, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _type, _protocol, _name, address = found[0]
-        return family, address
-
-
-class MetricsServer(http.server.ThreadingHTTPServer):
-    """Answers GET of /metrics, /healthz and /readyz."""
-
-    daemon_threads = True
-
-    def __init__(
-        self, family: socket.AddressFamily, address: tuple[object, ...], collector: AgentCollector, checks: Checks
-    ) -> None:
-        """Listen on an address; raise OSError. `checks` are what answers 200 or 503, by path."""
-        self.address_family = family
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(collector)
-        self._registry = registry
-        self._checks = checks
-        super().__init__(address, _Handler)  # type: ignore[arg-type]
-
-    def server_bind(self) -> None:
-        """Bind without what http.server adds: it asks a name server for a name that nobody reads."""
-        socketserver.TCPServer.server_bind(self)
-
-    def handle_error(self, _request: object, client_address: object) -> None:
-        """Tell at DEBUG what http.server prints with a traceback: a client that left is no news."""
-        LOG.debug("metrics: %s got no answer", client_address, exc_info=True)
-
-    def answer(self, path: str) -> tuple[int, str, bytes]:
-        """Return status, content type and body for a path."""
-        path = path.partition("?")[0]
-        if path == "/metrics":
-            return 200, _TYPE, generate_latest(self._registry)
-        if path in self._checks:
-            good = self._checks[path]()
-            return (200, "text/plain", b"ok\n") if good else (503, "text/plain", b"not ok; see irqaffinity status\n")
-        return 404, "text/plain", b"/metrics, /healthz or /readyz\n"
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: MetricsServer
-    server_version = "irqaffinity"
-    sys_version = ""
-    timeout = 10
-
-    def do_GET(self) -> None:
-        status, kind, body = self.server.answer(self.path)
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_arguments: object) -> None:
-        """Log nothing: a probe every few seconds is no news."""
+        opened = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind(address)
+            opened.listen(_BACKLOG)
+        except OSError:
+            opened.close()
+            raise
+        return opened
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> HistogramMetricFamily:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.listen.link import Link
-from irqaffinity.listen.retry import delays
+from irqaffinity.listen.retry import Retry
 from irqaffinity.model.times import STUCK
 
 
@@ -20,7 +20,7 @@ class Reach:
         self.link = Link("libvirt", hypervisor.shown_uri)
         self._hypervisor = hypervisor
         self._clock = clock
-        self._waits = delays()
+        self._retry = Retry(clock)
         self._stuck_since: float | None = None
 
     @property
@@ -32,15 +32,23 @@ class Reach:
         """Note that it has answered."""
         if not self.is_up:
             self.link.up(self._hypervisor.shown_uri)
-        self._waits = delays()
+        self._retry.worked()
 
     def lost(self, error: LibvirtUnreachable) -> None:
         """Note that it has not answered."""
         self.link.down(str(error))
 
     def next_wait(self) -> float:
-        """Return the seconds until the next attempt: more each time, until it answers."""
-        return next(self._waits)
+        """Return the seconds until the next attempt."""
+        return self._retry.failed()
+
+    def move(self, uri: str) -> None:
+        """Ask another libvirt from now on; the status names it, whether it can be reached or not."""
+        before = self._hypervisor.shown_uri
+        self._hypervisor.move(uri)
+        if self._hypervisor.shown_uri != before:
+            self.link.turn_to(self._hypervisor.shown_uri)
+            self._retry = Retry(self._clock)
 
     def watch(self) -> None:
         """Raise LibvirtStuck when two calls have not come back for a minute: only a new process frees their threads."""

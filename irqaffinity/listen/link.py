@@ -45,6 +45,11 @@ class Link:
         """How it is now."""
         return self._state
 
+    def turn_to(self, peer: str) -> None:
+        """Note that another peer is wanted; that the one before is left is no loss."""
+        with self._lock:
+            self._state = LinkState(False, self._now(), peer, "not connected yet")
+
     def up(self, peer: str) -> None:
         """Note that the connection stands."""
         with self._lock:

@@ -36,7 +36,7 @@ from irqaffinity.listen.payload import (
 )
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.refusals import describe, explain
-from irqaffinity.listen.retry import delays
+from irqaffinity.listen.retry import Retry
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import LONGEST_WAY
 
@@ -78,6 +78,7 @@ class NotificationListener:
         `clocks` gets the time of each message that brings extra specs.
         """
         self.link = Link("broker", str(broker))
+        self.retry = Retry()
         self._broker = broker
         self._host = host
         self._wakes = queue
@@ -101,9 +102,8 @@ class NotificationListener:
 
     def run(self) -> None:
         """Consume until `stop`, from whichever node of the broker answers."""
-        waits = delays()
         while not self._stopped.is_set():
-            losses, refusals = self.link.losses, []
+            refusals = []
             for host in random.sample(self._broker.hosts, len(self._broker.hosts)):
                 try:
                     self._consume(host)
@@ -115,9 +115,7 @@ class NotificationListener:
                     self.link.down(refusals.pop())
             if refusals:
                 self.link.down("; ".join(sorted(refusals)))
-            if self.link.losses != losses:
-                waits = delays()
-            self._stopped.wait(next(waits))
+            self._stopped.wait(self.retry.failed())
 
     def _consume(self, host: BrokerHost) -> None:
         with connected(self._broker, host, self._queue.name, self._receive) as connection:
@@ -125,6 +123,7 @@ class NotificationListener:
             channel.basic_qos(0, _PREFETCH, False)
             channel.basic_consume(self._queue.name)
             self.link.up(str(host))
+            self.retry.worked()
             self._wakes.wake_all()
             self._drain(connection)
 

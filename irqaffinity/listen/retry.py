@@ -2,14 +2,36 @@
 """How long to wait before something that failed is tried again."""
 
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
+
+STEADY = 60.0
+"""Seconds after which what works has not only come up to fail again."""
 
 _FIRST, _LONGEST = 1.0, 30.0
 
 
-def delays() -> Iterator[float]:
-    """Give seconds without end: 1, 2, 4 ... 30, each up to half longer or shorter, so that hosts are not in step."""
-    delay = _FIRST
-    while True:
-        yield delay * random.uniform(0.5, 1.5)
-        delay = min(delay * 2, _LONGEST)
+class Retry:
+    """The waits between the attempts at one thing: 1, 2, 4 ... 30 s, each up to half longer or shorter.
+
+    They differ so that hosts are not in step, and are short again after it has worked for STEADY. What comes up and
+    fails at once is tried as seldom as what stays away: each attempt that succeeds asks for a full pass.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._delay = _FIRST
+        self._works_since: float | None = None
+
+    def worked(self) -> None:
+        """Note that it works; what was noted before, since the last failure, still counts."""
+        if self._works_since is None:
+            self._works_since = self._clock()
+
+    def failed(self) -> float:
+        """Note that it does not; return the seconds until the next attempt."""
+        if self._works_since is not None and self._clock() - self._works_since >= STEADY:
+            self._delay = _FIRST
+        self._works_since = None
+        delay, self._delay = self._delay, min(self._delay * 2, _LONGEST)
+        return delay * random.uniform(0.5, 1.5)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.queue import WakeQueue
-from irqaffinity.listen.retry import delays
+from irqaffinity.listen.retry import Retry
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import clean
 
 LOG = logging.getLogger(__name__)
 
-_CPU = re.compile(r"/devices/system/cpu/cpu\d+")
+_CPU = re.compile(r"/devices/system/cpu/cpu[0-9]+")
 _DEVICE_ACTIONS = frozenset({"add", "remove", "bind", "unbind"})
 _CPU_ACTIONS = frozenset({"online", "offline"})
 
@@ -76,12 +76,12 @@ class UeventListener:
 
     def __init__(self, queue: WakeQueue, open_socket: Callable[[], socket.socket] = open_kernel_socket) -> None:
         self.link = Link("uevents", "the kernel")
+        self.retry = Retry()
         self._wakes = queue
         self._open = open_socket
 
     def run(self) -> None:
         """Listen without end. A socket that lost events, or failed otherwise, is replaced, and a full pass made."""
-        waits = delays()
         while True:
             try:
                 self._listen()
@@ -89,11 +89,12 @@ class UeventListener:
                 self.link.down(
                     f"no uevents ({error}); allow netlink sockets, or leave to the audits what these would tell"
                 )
-            time.sleep(next(waits))  # a daemon thread may sleep: nobody waits for its end
+            time.sleep(self.retry.failed())  # a daemon thread may sleep: nobody waits for its end
 
     def _listen(self) -> None:
         with contextlib.closing(self._open()) as opened:
             self.link.up("the kernel")
+            self.retry.worked()
             self._wakes.wake_all()
             for event in receive(opened):
                 heed(event, self._wakes)

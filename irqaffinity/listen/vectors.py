@@ -12,16 +12,13 @@ from typing import Protocol
 from irqaffinity.listen.ears import Ears
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.queue import WakeQueue
-from irqaffinity.listen.retry import delays
+from irqaffinity.listen.retry import Retry
 from irqaffinity.listen.tracing import Changed, Untraceable, explained, read_settings, require_settings, traced
 
 LOG = logging.getLogger(__name__)
 
 _CHECK_EVERY = 2.0
 """Seconds after which it is looked whether the instance still is as it was set up."""
-
-_STEADY = 60.0
-"""Seconds after which an instance was not taken away at once."""
 
 _HOUR = 3600.0
 _BORN = re.compile(r": vector_activate: irq=(\d+) ")
@@ -45,6 +42,7 @@ class VectorListener:
     def __init__(self, queue: WakeQueue, hearer: Hearer, tracing: str, name: str) -> None:
         """Take where tracefs is, and the name of the instance; only one process may use that name at a time."""
         self.link = Link("vectors", f"{tracing}/instances/{name}")
+        self.retry = Retry()
         self._wakes = queue
         self._hearer = hearer
         self._tracing = tracing
@@ -62,13 +60,12 @@ class VectorListener:
 
         An instance that somebody switched off is set up anew, and a full pass made for what it did not tell.
         """
-        waits = delays()
         while True:
-            start = time.monotonic()
             try:
                 with explained(self._tracing), traced(self._tracing, self._folder) as pipe:
                     armed = read_settings(self._folder)
                     self.link.up(self._folder)
+                    self.retry.worked()
                     self._wakes.wake_all()
                     self._listen(pipe, armed)
                     return
@@ -76,9 +73,7 @@ class VectorListener:
                 self._tell_change(change)
             except Untraceable as error:
                 self.link.down(f"new interrupts are polled for: {error}")
-            if time.monotonic() - start > _STEADY:
-                waits = delays()
-            if self._waits(next(waits)):
+            if self._waits(self.retry.failed()):
                 return
 
     def _listen(self, pipe: int, armed: Mapping[str, str]) -> None:

@@ -50,6 +50,11 @@ class HostTree(demo.HostTree):
         if hwirq is not None:
             self.put(self.sys / f"kernel/irq/{number}/hwirq", str(hwirq))
 
+    def add_process(self, number: int, name: str, uid: int = 0) -> None:
+        """Add a process of a user's."""
+        self.put(self.proc / f"{number}/comm", name)
+        self.put(self.proc / f"{number}/status", f"Name:\t{name}\nUid:\t{uid}\t0\t0\t0")
+
     def add_netdev(self, name: str, address: str) -> None:
         """Add a network interface that stands on a PCI function."""
         folder = self.device_folder(address) / "net" / name

@@ -56,6 +56,8 @@ class Agent:
             self.options["DEFAULT"]["transport_url"] = transport_url.replace("$", "$$")
         self.environment: dict[str, str] = {}
         self.arguments: list[str | Path] = ["--config-file", self.configuration]
+        self.starter: list[str] = []
+        """A command that starts the agent in surroundings of its own."""
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -84,7 +86,7 @@ class Agent:
         self.write_configuration()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, *self.arguments, "agent"],
+                [*self.starter, PROGRAM, *self.arguments, "agent"],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.environment},

@@ -24,6 +24,7 @@ from irqaffinity.listen.deliveries import LARGEST
 from irqaffinity.listen.notifications import NotificationListener, queue_name
 from irqaffinity.listen.payload import Outcome
 from irqaffinity.listen.queue import WakeQueue, Wakes
+from irqaffinity.listen.retry import STEADY, Retry
 from irqaffinity.model.guest import GuestId
 from tests.fakes.scene import GUEST, OTHER
 from tests.functional.agent import wait_for
@@ -114,8 +115,9 @@ def configured(folder: Path, url: str, lines: str = "") -> Broker:
 
 
 @contextmanager
-def listening(broker: Broker, *known: str) -> Iterator[Listening]:
+def listening(broker: Broker, *known: str, retry: Retry | None = None) -> Iterator[Listening]:
     made = Listening(broker, {GuestId(uuid) for uuid in known})
+    made.listener.retry = retry or made.listener.retry
     made.thread.start()
     try:
         yield made
@@ -355,6 +357,30 @@ def test_a_wrong_password_is_said_once_without_it_and_tried_again(
     ]
     assert "wr0ng" not in caplog.text
     assert PASSWORD not in caplog.text
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(("seconds", "wait"), [(STEADY, 1.5), (STEADY - 1, 24.0)])
+def test_a_connection_that_stood_for_a_while_is_made_again_soon(
+    settings: Broker, broker: RabbitMQ, seconds: float, wait: float
+) -> None:
+    now, waits = 1000.0, list[float]()
+
+    class Noted(Retry):
+        def failed(self) -> float:
+            waits.append(super().failed())
+            return 0.0
+
+    retry = Noted(lambda: now)
+    for _ in range(4):
+        retry.failed()
+    with listening(settings, retry=retry) as made:
+        made.wait_up()
+        now += seconds
+        delete_queue(broker)
+        wait_for("the loss", lambda: made.listener.link.losses)
+        made.wait_up()
+    assert wait / 3 <= waits[-1] <= wait
 
 
 @pytest.mark.usefixtures("quiet")

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from irqaffinity.listen.uevents import open_kernel_socket, receive
 from tests.fakes.tree import HostTree
 from tests.functional.agent import LIMIT, Agent, ended
 
+NETLINK_KOBJECT_UEVENT = 15
 NULL = "/devices/virtual/mem/null"
 
 
@@ -28,6 +30,24 @@ def test_the_kernel_is_heard(as_root: None) -> None:
         ask(Path("/sys", NULL[1:]), "change")
         event = next(event for event in receive(opened) if event.get("DEVPATH") == NULL)
     assert (event["ACTION"], event["SUBSYSTEM"], event["DEVNAME"]) == ("change", "mem", "null")
+
+
+def test_what_another_process_sends_is_not_heeded(as_root: None) -> None:
+    """Root alone can send it at all."""
+    forged = b"add@/devices/forged\0ACTION=add\0DEVPATH=/devices/forged\0SUBSYSTEM=pci\0"
+    with (
+        contextlib.closing(open_kernel_socket()) as opened,
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT) as other,
+    ):
+        opened.settimeout(LIMIT)
+        other.sendto(forged, (opened.getsockname()[0], 0))
+        ask(Path("/sys", NULL[1:]), "change")
+        paths = []
+        for event in receive(opened):
+            paths.append(event.get("DEVPATH"))
+            if paths[-1] == NULL:
+                break
+    assert "/devices/forged" not in paths
 
 
 def test_the_agent_hears_of_a_pci_device(as_root: None, tree: HostTree, tmp_path: Path) -> None:

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the metrics say, what keeps them from being served, and that they are served as soon as it is gone."""
 
-import itertools
 import logging
 import socket
 import threading
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Self
 
@@ -16,13 +13,15 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from irqaffinity.agent.counters import Counters
-from irqaffinity.agent.metrics import AgentCollector, MetricsListener, MetricsServer
+from irqaffinity.agent.metrics import AgentCollector, MetricsListener
 from irqaffinity.agent.view import View
 from irqaffinity.listen.link import Link
+from irqaffinity.listen.retry import STEADY, Retry
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.verdict import Verdict
 from tests.fakes.scene import VF0, VF1, Scene
 from tests.functional.agent import wait_for
+from tests.patience import HANG
 
 LIMIT = 60.0
 
@@ -30,7 +29,7 @@ LIMIT = 60.0
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every trouble is followed by another try within a moment."""
-    monkeypatch.setattr("irqaffinity.agent.metrics.delays", lambda: iter(lambda: 0.01, None))
+    monkeypatch.setattr("irqaffinity.listen.retry.Retry.failed", lambda _retry: 0.01)
 
 
 def start(bind: str, port: int) -> MetricsListener:
@@ -46,7 +45,7 @@ def wait_up(listener: MetricsListener) -> None:
 
 def get(listener: MetricsListener, path: str) -> str:
     url = listener.link.state.peer.replace("/metrics", path)
-    with urllib.request.urlopen(url, timeout=LIMIT) as answer:
+    with urllib.request.urlopen(url, timeout=HANG) as answer:
         text: str = answer.read().decode()
         return text
 
@@ -119,16 +118,10 @@ def test_an_address_of_ipv6_is_shown_as_a_url_has_it() -> None:
     wait_up(listener)
 
 
-@pytest.mark.parametrize("failures", [1, 3])
-def test_the_delays_begin_anew_after_metrics_were_served(monkeypatch: pytest.MonkeyPatch, failures: int) -> None:
+def test_the_delays_are_short_again_after_metrics_were_served_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """What served them broke; it is not tried as seldom then as if it had never worked."""
-    taken: list[int] = []
-    steps = iter([*["away"] * failures, "served", *["away"] * 2, "end"])
-
-    def delays() -> Iterator[float]:
-        for number in itertools.count():
-            taken.append(number)
-            yield 0.0
+    now, slept = 1000.0, list[float]()
+    steps = iter(["away", "away", "served", "away", "broke", "end"])
 
     class Server:
         def __init__(self, *_arguments: object) -> None:
@@ -144,16 +137,21 @@ def test_the_delays_begin_anew_after_metrics_were_served(monkeypatch: pytest.Mon
         def __exit__(self, *_error: object) -> None:
             pass
 
-        def serve_forever(self) -> None:
+        def serve(self) -> None:
+            nonlocal now
+            now += STEADY if self.step == "served" else 1.0
             raise OSError("broke")
 
-    monkeypatch.setattr("irqaffinity.agent.metrics.delays", delays)
-    monkeypatch.setattr("irqaffinity.agent.metrics.MetricsServer", Server)
+    monkeypatch.undo()
+    monkeypatch.setattr("irqaffinity.listen.retry.random.uniform", lambda _low, _high: 1.0)
+    monkeypatch.setattr("irqaffinity.agent.metrics.time.sleep", slept.append)
+    monkeypatch.setattr("irqaffinity.agent.metrics.Server", Server)
     listener = MetricsListener("127.0.0.1", 0, AgentCollector(Counters(), View("cmp-1"), dict), {})
+    listener.retry = Retry(lambda: now)
     with pytest.raises(SystemExit):
         listener.run()
-    assert taken == [*range(failures), 0, 1, 2]
-    assert listener.link.losses == 1
+    assert slept == [1, 2, 1, 2, 4]
+    assert listener.link.losses == 2
 
 
 class Rig:
@@ -229,59 +227,12 @@ def test_what_the_last_pass_saw(scene: Scene) -> None:
     assert before <= (rig.value("last_complete_audit_timestamp_seconds") or 0.0) <= datetime.now(UTC).timestamp()
 
 
-def test_each_path_has_its_answer() -> None:
-    is_good = {"/healthz": True, "/readyz": False}
-    checks = {"/healthz": lambda: is_good["/healthz"], "/readyz": lambda: is_good["/readyz"]}
-    with MetricsServer(socket.AF_INET, ("127.0.0.1", 0), Rig().collector, checks) as server:
-        assert server.answer("/healthz") == (200, "text/plain", b"ok\n")
-        assert server.answer("/readyz") == (503, "text/plain", b"not ok; see irqaffinity status\n")
-        is_good.update({"/healthz": False, "/readyz": True})
-        assert [server.answer(path)[0] for path in checks] == [503, 200]
-        assert server.answer("/readyz?verbose=1") == (200, "text/plain", b"ok\n")
-        assert server.answer("/") == (404, "text/plain", b"/metrics, /healthz or /readyz\n")
-        status, kind, body = server.answer("/metrics?x")
-    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
-    assert "irqaffinity_guests" in {family.name for family in text_string_to_metric_families(body.decode())}
-
-
-@pytest.fixture
-def served() -> Iterator[MetricsServer]:
-    """A server in a thread of its own, at a port that is free."""
-    with MetricsServer(socket.AF_INET, ("127.0.0.1", 0), Rig().collector, {"/healthz": lambda: True}) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-def test_an_answer_over_http_has_its_type_and_length_and_leaves_no_line(
-    served: MetricsServer, capfd: pytest.CaptureFixture[str]
-) -> None:
-    url = f"http://127.0.0.1:{served.server_address[1]}"
-    with urllib.request.urlopen(f"{url}/healthz", timeout=LIMIT) as answer:
-        assert (answer.status, answer.headers["Content-Type"], answer.headers["Content-Length"]) == (
-            200,
-            "text/plain",
-            "3",
-        )
-        assert answer.headers["Server"].strip() == "irqaffinity"
-        assert answer.read() == b"ok\n"
-    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
-        urllib.request.urlopen(f"{url}/elsewhere", timeout=LIMIT)
-    caught.value.close()
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_client_that_left_is_no_news(
-    served: MetricsServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    try:
-        raise ConnectionResetError("reset")
-    except ConnectionResetError:
-        served.handle_error(None, ("192.0.2.1", 4711))
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("DEBUG", "metrics: ('192.0.2.1', 4711) got no answer")
-    ]
-    assert capfd.readouterr() == ("", "")
+def test_the_page_has_the_type_that_prometheus_reads() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    listener = start("127.0.0.1", port)
+    wait_up(listener)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics?x", timeout=HANG) as answer:
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        names = {family.name for family in text_string_to_metric_families(answer.read().decode())}
+    assert "irqaffinity_guests" in names

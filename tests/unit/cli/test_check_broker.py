@@ -55,4 +55,4 @@ def test_a_file_of_tls_that_cannot_be_read_is_named(scene: Scene, capsys: pytest
         lines = f"[oslo_messaging_rabbit]\nssl = true\nssl_ca_file = {scene.folder}/none.pem\n"
         status, (line,) = check(scene, f"127.0.0.1:{listener.getsockname()[1]}", capsys, lines)
     assert status == 1
-    assert f"ssl_ca_file {scene.folder}/none.pem" in line
+    assert f"ssl_ca_file: {scene.folder}/none.pem cannot be read" in line

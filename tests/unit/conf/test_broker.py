@@ -90,7 +90,7 @@ def test_a_url_that_cannot_be_used_is_told_without_repeating_it(tmp_path: Path, 
 
 
 def test_nodes_without_a_user_may_follow_those_that_have_one_or_be_alone(tmp_path: Path) -> None:
-    for nodes, users in (("u:p@one,two", ["u", "guest"]), ("one,[::1]:5671", ["guest", "guest"])):
+    for nodes, users in (("u:p@one,two", ["u", "guest"]), ("[::1]:5671,one", ["guest", "guest"])):
         broker = read(tmp_path, f"[DEFAULT]\ntransport_url = rabbit://{nodes}/v%40x\n")
         assert broker is not None
         assert ([host.user for host in broker.hosts], broker.virtual_host) == (users, "v@x")

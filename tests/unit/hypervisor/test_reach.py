@@ -9,6 +9,7 @@ import pytest
 
 from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.hypervisor.reach import LibvirtStuck, Reach
+from irqaffinity.listen.retry import STEADY
 from irqaffinity.model.times import STUCK
 from tests.fakes.domains import make_libvirt
 
@@ -66,10 +67,31 @@ def test_attempts_become_rarer_until_it_answers(reached: Reached) -> None:
     waits = [reached.reach.next_wait() for _ in range(6)]
     assert all(0.5 * usual <= wait <= 1.5 * usual for usual, wait in zip((1, 2, 4, 8, 16, 30), waits, strict=True))
     reached.reach.answered()
+    reached.now += STEADY - 1
+    assert reached.reach.next_wait() >= 15
+    for _ in range(2):
+        reached.reach.answered()
+        reached.now += STEADY / 2
     assert reached.reach.next_wait() <= 1.5
-    reached.reach.next_wait()
+
+
+def test_another_libvirt_is_named_before_it_answers_and_tried_at_once(
+    reached: Reached, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    before = reached.hypervisor.shown_uri
     reached.reach.answered()
+    reached.reach.move(before)
+    assert (reached.reach.link.state.peer, reached.reach.is_up) == (before, True)
+    for _ in range(5):
+        reached.reach.next_wait()
+    reached.reach.move("test+tcp://user:secret@127.0.0.1/default")
+    state = reached.reach.link.state
+    assert (state.peer, state.is_up, state.trouble) == ("test+tcp://127.0.0.1/default", False, "not connected yet")
     assert reached.reach.next_wait() <= 1.5
+    reached.reach.lost(AWAY)
+    assert (reached.reach.link.state.peer, reached.reach.link.losses) == ("test+tcp://127.0.0.1/default", 0)
+    assert caplog.messages == [f"libvirt: connected to {before}", "libvirt: libvirt is away"]
 
 
 def test_a_libvirt_that_has_not_answered_for_a_minute_is_stuck(reached: Reached) -> None:

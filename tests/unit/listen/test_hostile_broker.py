@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from irqaffinity.listen import connection, notifications
+from irqaffinity.listen import connection
 from irqaffinity.listen.broker_check import check_broker
 from irqaffinity.listen.notifications import NotificationListener
 from irqaffinity.listen.queue import WakeQueue, Wakes
+from irqaffinity.listen.retry import Retry
 from irqaffinity.model.finding import Finding
 from tests.fakes.broker import CONSUMING, PASSWORD, STEPS, HostileBroker, close, frame, hostile, method, speak
 from tests.patience import HANG, Patience
@@ -125,7 +126,7 @@ def memory(field: str) -> int:
 def test_a_listener_outlives_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """Each connection is treated otherwise than the one before, and the next one is tried all the same."""
     caplog.set_level(logging.DEBUG, "irqaffinity")
-    monkeypatch.setattr(notifications, "delays", lambda: iter(lambda: 0.0, None))
+    monkeypatch.setattr(Retry, "failed", lambda _retry: 0.0)
     lost = dict(ends(CONSUMING))
     waiting = [*TREATMENTS.values(), *lost.values()]
     is_over = threading.Event()

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a listener comes back to a broker, and what it makes of each message."""
 
-import itertools
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +18,7 @@ from irqaffinity.listen.deliveries import LARGEST, Delivery
 from irqaffinity.listen.notifications import NotificationListener, queue_name
 from irqaffinity.listen.payload import Outcome
 from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.listen.retry import STEADY, Retry
 from irqaffinity.model.guest import GuestId
 
 HERE, THERE = "cmp-1", "cmp-2"
@@ -32,10 +32,15 @@ def broker(*hosts: BrokerHost, **fields: Any) -> Broker:
 
 
 class Scripted(NotificationListener):
-    """A listener whose connections end as a script says: `away` never stands, `lost` breaks, `stop` is told to end."""
+    """A listener whose connections end as a script says.
+
+    `away` never stands, `lost` breaks at once and `lasted` after a while, `stop` is told to end.
+    """
 
     def __init__(self, script: list[str], *hosts: BrokerHost) -> None:
         super().__init__(broker(*hosts), HERE, MACHINE, WakeQueue(), lambda: ())
+        self.now = 1000.0
+        self.retry = Retry(lambda: self.now)
         self.script = script
         self.tried: list[str] = []
 
@@ -45,45 +50,43 @@ class Scripted(NotificationListener):
         if step == "away":
             raise ConnectionRefusedError("refused")
         self.link.up(str(host))
-        if step == "lost":
+        self.retry.worked()
+        if step == "lasted":
+            self.now += STEADY
+        if step in ("lost", "lasted"):
             raise ConnectionResetError("reset")
         self.stop()
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Which delay since the last beginning each wait took: 0 for the first. Nothing is waited for."""
-    taken: list[int] = []
-
-    def delays() -> Iterator[float]:
-        for number in itertools.count():
-            taken.append(number)
-            yield 0.0
-
-    monkeypatch.setattr(notifications, "delays", delays)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each wait. Nothing is waited for."""
+    taken: list[float] = []
+    monkeypatch.setattr("random.uniform", lambda _low, _high: 1.0)
+    monkeypatch.setattr("threading.Event.wait", lambda _event, seconds: taken.append(seconds))
     return taken
 
 
-def test_a_broker_that_stays_away_is_tried_less_and_less_often(waits: list[int]) -> None:
+def test_a_broker_that_stays_away_is_tried_less_and_less_often(waits: list[float]) -> None:
     Scripted([*["away"] * 4, "stop"]).run()
-    assert waits == [0, 1, 2, 3]
+    assert waits == [1, 2, 4, 8]
 
 
-def test_the_delays_begin_anew_after_a_connection_that_stood(waits: list[int]) -> None:
-    listener = Scripted(["away", "away", "lost", "away", "away", "lost", "lost", "stop"])
+def test_the_waits_are_short_again_after_a_connection_that_lasted(waits: list[float]) -> None:
+    listener = Scripted(["away", "away", "lasted", "away", "lost", "lost", "lasted", "stop"])
     listener.run()
-    assert waits == [0, 1, 0, 1, 2, 0, 0]
-    assert listener.link.losses == 3
+    assert waits == [1, 2, 1, 2, 4, 8, 1]
+    assert listener.link.losses == 4
 
 
-def test_each_node_is_tried_once_before_the_wait_and_one_that_stood_counts(waits: list[int]) -> None:
-    listener = Scripted(["away", "away", "away", "lost", "lost", "away", "away", "stop"], NODE_A, NODE_B)
+def test_each_node_is_tried_once_before_the_wait_and_one_that_stood_counts(waits: list[float]) -> None:
+    listener = Scripted(["away", "away", "away", "lasted", "lasted", "away", "away", "stop"], NODE_A, NODE_B)
     listener.run()
-    assert waits == [0, 0, 0]
+    assert waits == [1, 1, 1]
     assert [sorted(listener.tried[first : first + 2]) for first in range(0, 8, 2)] == [["a", "b"]] * 4
 
 
-def test_a_listener_that_is_stopped_waits_no_more(waits: list[int]) -> None:
+def test_a_listener_that_is_stopped_waits_no_more(waits: list[float]) -> None:
     listener = Scripted(["stop"], NODE_A, NODE_B)
     listener.run()
     assert (waits, len(listener.tried)) == ([], 1)
@@ -97,7 +100,7 @@ def test_a_listener_that_was_stopped_before_tries_nothing() -> None:
     assert listener.tried == []
 
 
-def test_what_each_node_refused_is_said_in_one_order(waits: list[int], caplog: pytest.LogCaptureFixture) -> None:
+def test_what_each_node_refused_is_said_in_one_order(waits: list[float], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     Scripted([*["away"] * 20, "stop"], NODE_A, NODE_B).run()
     refused = "ConnectionRefusedError: refused; start the broker, or mend transport_url"
@@ -105,7 +108,7 @@ def test_what_each_node_refused_is_said_in_one_order(waits: list[int], caplog: p
 
 
 def test_the_trouble_of_a_connection_that_broke_names_its_node(
-    waits: list[int], caplog: pytest.LogCaptureFixture
+    waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     Scripted(["lost", "stop"]).run()
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
@@ -113,7 +116,7 @@ def test_the_trouble_of_a_connection_that_broke_names_its_node(
 
 
 def test_a_connection_that_broke_is_told_before_the_next_node_is_tried(
-    waits: list[int], caplog: pytest.LogCaptureFixture
+    waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     Scripted(["lost", "away", "stop"], NODE_A, NODE_B).run()
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]

@@ -4,13 +4,15 @@
 import contextlib
 import errno
 import os
+import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import pytest
 
 from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.listen.retry import STEADY, Retry
 from irqaffinity.listen.uevents import UeventListener, heed, open_kernel_socket, parse
 from irqaffinity.model.pci import PciAddress
 
@@ -92,10 +94,11 @@ class Sockets:
         self.closed += 1
 
 
-def listen(sockets: Sockets) -> tuple[WakeQueue, UeventListener]:
+def listen(sockets: Sockets, retry: Retry | None = None) -> tuple[WakeQueue, UeventListener]:
     """Listen until nothing more is to be received."""
     queue = WakeQueue()
     listener = UeventListener(queue, cast(Callable[[], socket.socket], sockets))
+    listener.retry = retry or listener.retry
     with pytest.raises(KeyboardInterrupt):
         listener.run()
     return queue, listener
@@ -108,6 +111,50 @@ def test_a_socket_that_lost_events_is_replaced_and_everything_looked_at(monkeypa
     taken = queue.take(0)
     assert (sockets.opened, sockets.closed, listener.link.losses) == (2, 2, 1)
     assert (taken.everything, len(taken.devices)) == (True, 1)
+
+
+def test_the_waits_are_short_again_after_a_socket_that_lasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slept = 1000.0, list[float]()
+    lost = OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+    lasts = iter([0.0, 0.0, STEADY, 0.0, STEADY - 1])
+
+    class Lasting(Sockets):
+        def recvfrom(self, size: int) -> tuple[bytes, tuple[int, int]]:
+            nonlocal now
+            now += next(lasts, 0.0)
+            return super().recvfrom(size)
+
+    monkeypatch.setattr("random.uniform", lambda _low, _high: 1.0)
+    monkeypatch.setattr("irqaffinity.listen.uevents.time.sleep", slept.append)
+    listen(Lasting(*[lost] * 5), Retry(lambda: now))
+    assert slept == [1, 2, 1, 2, 4]
+
+
+def odd_messages() -> Iterator[bytes]:
+    """Give messages that are almost those of the kernel, and some that are nothing of the kind."""
+    dice = random.Random(13)
+    keys = [b"ACTION", b"DEVPATH", b"SUBSYSTEM", b"", b"\xff", b"\n"]
+    values = [b"add", b"online", b"pci", DEVICE.encode(), b"/devices/system/cpu/cpu3", b"", b"=", b"x" * 9000]
+    odd = [b"\n", b"\r\nforged: add", b"\x1b[31m", b"\xd9\xa3", b"\xff\xfe\x80", b"/", b"0", b"\xe2\x80\xae"]
+    for _ in range(30_000):
+        fields = [b"add@" + DEVICE.encode()]
+        for _ in range(dice.randrange(9)):
+            tail = dice.choice([b"", b"", b"", dice.choice(odd), dice.randbytes(3)])
+            fields.append(dice.choice(keys) + b"=" + dice.choice(values) + tail)
+        yield dice.choice([b"\0", b"\0", b"\0", b""]).join(fields)
+        yield dice.randbytes(dice.randrange(99))
+
+
+def test_no_bytes_of_the_kernels_raise_an_error_or_forge_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    queue = WakeQueue()
+    for odd in odd_messages():
+        heed(parse(odd), queue)
+    assert {message.replace("\n", "<newline>") for message in caplog.messages} == {
+        "0000:41:00.1: uevent add",
+        "/devices/system/cpu/cpu3: uevent online",
+        "/devices/system/cpu/cpu30: uevent online",
+    }
 
 
 @pytest.mark.parametrize(

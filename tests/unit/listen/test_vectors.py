@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.listen.queue import WakeQueue
-from irqaffinity.listen.tracing import BIRTH, END, Untraceable, instance_name, probe, tracing_folder
+from irqaffinity.listen.retry import STEADY, Retry
+from irqaffinity.listen.tracing import BIRTH, END, Changed, Untraceable, instance_name, probe, tracing_folder
 from irqaffinity.listen.vectors import VectorListener
 from tests.functional.agent import wait_for
 
@@ -118,7 +119,7 @@ def test_lost_events_ask_for_a_look_at_everybody_and_are_said_once(
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is looked at the instance all the time, and at once whether it can be had again."""
     monkeypatch.setattr("irqaffinity.listen.vectors._CHECK_EVERY", 0.01)
-    monkeypatch.setattr("irqaffinity.listen.vectors.delays", lambda: iter(lambda: 0.01, None))
+    monkeypatch.setattr("irqaffinity.listen.retry.Retry.failed", lambda _retry: 0.01)
 
 
 @pytest.mark.usefixtures("often")
@@ -136,6 +137,29 @@ def test_an_instance_that_is_switched_off_again_and_again_is_told_once_an_hour(
     ]
     tracefs.say(BORN.format(44))
     assert tracefs.heard.take() == [("born", 44)]
+
+
+def test_the_waits_are_short_again_after_an_instance_that_lasted(
+    tracefs: Tracefs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, waits = 1000.0, list[float]()
+    lasts = [0.0, STEADY - 1, STEADY, 0.0]
+
+    def listen(_pipe: int, _armed: object) -> None:
+        nonlocal now
+        now += lasts[len(waits)]
+        raise Changed("it is gone")
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) == len(lasts)
+
+    monkeypatch.setattr("random.uniform", lambda _low, _high: 1.0)
+    monkeypatch.setattr(tracefs.listener, "_listen", listen)
+    monkeypatch.setattr(tracefs.listener, "_waits", wait)
+    tracefs.listener.retry = Retry(lambda: now)
+    tracefs.listener.run()
+    assert waits == [1, 2, 1, 2]
 
 
 @pytest.mark.usefixtures("often")

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked over HTTP, and what is replied; and a page that takes its time."""
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+
+from irqaffinity.model.text import clean
+
+LOG = logging.getLogger(__name__)
+
+LARGEST = 8192
+"""Bytes of a request line and its headers."""
+
+_END = re.compile(rb"\r?\n\r?\n")
+_REQUEST = re.compile(rb"([!-~]+) ([!-~]+) HTTP/1\.[0-9]\r?\n")
+
+
+def read_request(data: bytes) -> str | HTTPStatus | None:
+    """Return the path that is asked for, why nothing is given, or None while more has to come."""
+    data = data.lstrip(b"\r\n")
+    if _END.search(data, 0, LARGEST) is None:
+        return None if len(data) < LARGEST else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    asked = _REQUEST.match(data)
+    if asked is None:
+        return HTTPStatus.BAD_REQUEST
+    return asked[2].decode("ascii").partition("?")[0] if asked[1] == b"GET" else HTTPStatus.METHOD_NOT_ALLOWED
+
+
+def reply(status: HTTPStatus, body: str = "", kind: str = "text/plain") -> bytes:
+    """Return an answer with its headers."""
+    content = body.encode()
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "Server: irqaffinity",
+        f"Date: {formatdate(usegmt=True)}",
+        *(["Allow: GET"] if status is HTTPStatus.METHOD_NOT_ALLOWED else []),
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(content)}",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+class Page:
+    """A page that takes its time: made on a thread of its own, so that nothing else waits, once for all who ask."""
+
+    def __init__(self, kind: str, render: Callable[[], str]) -> None:
+        """Take the content type, and what returns the page."""
+        self.made = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        """Can be read once the page is made; never closed, for the thread may still write to it."""
+        self._kind = kind
+        self._render = render
+        self._is_making = False
+        self._reply = b""
+        self._trouble = ""
+
+    def ask(self) -> None:
+        """Have it made, unless that is under way."""
+        if self._is_making:
+            return
+        self._is_making = True
+        try:
+            threading.Thread(target=self._make, name="metrics-page", daemon=True).start()
+        except RuntimeError as error:  # the process may have no other thread
+            self._fail(error)
+
+    def take(self) -> bytes:
+        """Return the reply that was made; the next `ask` has another one made."""
+        os.eventfd_read(self.made)
+        self._is_making = False
+        return self._reply
+
+    def _make(self) -> None:
+        try:
+            made = reply(HTTPStatus.OK, self._render(), self._kind)
+        except Exception as error:  # noqa: BLE001  the top of a thread, and metrics may never end the agent
+            self._fail(error)
+        else:
+            self._give(made, "")
+
+    def _fail(self, error: Exception) -> None:
+        trouble = clean(f"{type(error).__name__}: {error}")
+        LOG.log(logging.DEBUG if trouble == self._trouble else logging.ERROR, "metrics: not made: %s", trouble)
+        self._give(reply(HTTPStatus.INTERNAL_SERVER_ERROR, "not made; see the log of the agent\n"), trouble)
+
+    def _give(self, made: bytes, trouble: str) -> None:
+        self._reply, self._trouble = made, trouble
+        os.eventfd_write(self.made, 1)
