@@ -139,6 +139,7 @@ class Service:
         return self._threads.start("vectors", self._vectors.run)
 
     def _listen_to_nova(self, configuration: Configuration) -> None:
+        """Listen to this broker, or to none, from now on; the listener before ends by itself, and has its own link."""
         self._stop_listener()
         self._links.pop("broker", None)
         if configuration.broker is None:
@@ -182,7 +183,7 @@ class Service:
         """Take over what may change while the agent runs; a bad configuration changes nothing."""
         try:
             new = self._reload()
-        except ConfigError as error:
+        except (ConfigError, OSError) as error:
             LOG.error("the configuration is left as it was: %s", error)
             return
         old = self._configuration

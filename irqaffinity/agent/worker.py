@@ -68,11 +68,9 @@ class Worker:
         self.started = threading.Event()
         self._auditor = auditor
         self._lives = auditor.lives
-        self._hypervisor = hypervisor
         self._root = root
         self._queue = queue
-        self._tunables = tunables
-        self._new_tunables: Tunables | None = None
+        self._tunables = self._new_tunables = tunables
         self._counters = counters
         self._view = view
         self._hears_births = hears_births
@@ -114,10 +112,10 @@ class Worker:
         return min(self._audit_due, now + HEARTBEAT, *looks) - now
 
     def _step(self, wakes: Wakes) -> None:
-        if self._new_tunables is not None:
-            self._tunables, self._new_tunables = self._new_tunables, None
+        if self._tunables is not self._new_tunables:
+            self._tunables = self._new_tunables  # one read: `tune` of another thread may come between any two
             self._auditor.policy, self._patience.boot = self._tunables.policy, self._tunables.boot
-            self._hypervisor.move(self._tunables.libvirt_uri)
+            self.libvirt.move(self._tunables.libvirt_uri)
         self._patience.hears_births = self._hears_births()
         self._auditor.msi_source = MsiSource.TRACE if self._patience.hears_births else MsiSource.POLL
         self._note(wakes)
@@ -159,7 +157,7 @@ class Worker:
         try:
             made = self._auditor.audit()
         except LibvirtUnreachable as error:
-            self._lose_libvirt(error)
+            self._lose_libvirt("full", error)
             self._view.audit_failed(str(error))
             self._look_at_all(before)
         except (HostUnreadable, StateError, OSError) as error:
@@ -188,7 +186,7 @@ class Worker:
         try:
             made = self._auditor.audit_guest(life.uuid) if asks else self._auditor.look(life.uuid)
         except LibvirtUnreachable as error:
-            self._lose_libvirt(error)
+            self._lose_libvirt("guest", error)
             self._postpone(life)
         except (HostUnreadable, StateError, OSError) as error:
             self._fail("guest", error)
@@ -234,10 +232,10 @@ class Worker:
                 self._lives.of(drift.owner).backoff.hold(drift.irq, drift.belongs, FIGHT_PAUSE)
         log_drifts(drifts, self._view.rivals)
 
-    def _lose_libvirt(self, error: LibvirtUnreachable) -> None:
+    def _lose_libvirt(self, kind: str, error: LibvirtUnreachable) -> None:
         """Note that libvirt is away, and ask again soon; a full pass makes up for what was missed."""
         self.libvirt.lost(error)
-        self._counters.passes["full", "libvirt_unreachable"] += 1
+        self._counters.passes[kind, "libvirt_unreachable"] += 1
         self._audit_due = min(self._audit_due, self._clock() + self.libvirt.next_wait())
 
     def _fail(self, kind: str, error: Exception) -> None:

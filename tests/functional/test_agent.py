@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import resource
 import signal
 import socket
 import sqlite3
@@ -495,7 +496,7 @@ def test_systemd_is_told_of_the_start_the_life_and_the_end(stage: Stage) -> None
 
 
 def test_a_drift_is_repaired_and_told_with_from_and_to(stage: Stage) -> None:
-    stage.tree.put(stage.tree.proc / "4711/comm", "irqbalance")
+    stage.tree.add_process(4711, "irqbalance")
     stage.agent.set("audit", interval=1)
     stage.agent.start()
     stage.create(VF0)
@@ -558,6 +559,92 @@ def test_metrics_that_cannot_be_served_do_not_stop_placement_and_come_later(stag
         assert "metrics       not connected since" in stage.agent.run("status").stdout
     stage.agent.wait_connected("metrics")
     assert "metrics       served at http://127.0.0.1:" in stage.agent.run("status").stdout
+
+
+def test_clients_that_hang_on_keep_neither_a_placement_nor_a_probe_from_its_descriptors(full_stage: Stage) -> None:
+    stage, port = full_stage, free_ports(1)[0]
+    agent = stage.agent
+    agent.starter = ["prlimit", "--nofile=64"]
+    agent.set("metrics", enabled=True, port=port)
+    agent.set("audit", interval=3600)
+    agent.start()
+    for peer in ("metrics", "broker", "libvirt"):
+        agent.wait_connected(peer)
+    stage.create(VF0)
+    agent.wait_placed(irq40="2-3", irq41="2-3")
+    wait_settled(agent)
+    assert agent.process is not None
+    folder = Path(f"/proc/{agent.process.pid}/fd")
+    with contextlib.ExitStack() as clients:
+        for _ in range(100):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=HANG))
+            client.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
+        assert len(list(folder.iterdir())) < 48
+        stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "0-15")
+        agent.signal(signal.SIGUSR1)
+        agent.wait_placed(irq40="2-3")
+        stage.create(VF1, uuid=OTHER, pins=("10", "11"))
+        agent.wait_placed(irq50="10-11")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=HANG) as answer:
+            assert answer.read() == b"ok\n"
+    assert "Too many open files" not in agent.log()
+    assert "Traceback" not in agent.log()
+
+
+def test_an_agent_that_gets_no_descriptor_for_a_while_goes_on_when_it_gets_one(full_stage: Stage) -> None:
+    stage, port = full_stage, free_ports(1)[0]
+    agent = stage.agent
+    agent.set("metrics", enabled=True, port=port)
+    agent.set("audit", interval=3600)
+    agent.start()
+    for peer in ("metrics", "broker", "libvirt"):
+        agent.wait_connected(peer)
+    stage.create(VF0)
+    agent.wait_placed(irq40="2-3")
+    assert agent.process is not None
+    pid = agent.process.pid
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))
+    stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "0-15")
+    for number in (signal.SIGUSR1, signal.SIGHUP):
+        agent.signal(number)
+    agent.wait_logged("Too many open files")
+    agent.wait_logged("the configuration is left as it was: ")
+    with socket.create_connection(("127.0.0.1", port), timeout=HANG):
+        agent.wait_logged("a connection was turned away", 2)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+    agent.wait_placed(irq40="2-3")
+    stage.create(VF1, uuid=OTHER, pins=("10", "11"))
+    agent.wait_placed(irq50="10-11")
+    for peer in ("metrics", "broker", "libvirt"):
+        agent.wait_connected(peer)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=HANG) as answer:
+        assert answer.read() == b"ok\n"
+    assert "Traceback" not in agent.log()
+
+
+def test_another_libvirt_is_named_on_sighup_and_of_two_at_once_the_second_counts(stage: Stage) -> None:
+    stage.agent.start()
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3")
+    first = stage.agent.link("libvirt")["peer"]
+    away = stage.libvirtd.uri(*TEST).replace("libvirt-sock", "nowhere-sock")
+    stage.agent.set("libvirt", uri=away)
+    stage.agent.write_configuration()
+    stage.agent.signal(signal.SIGHUP)
+    wait_for("the other libvirt", lambda: stage.agent.link("libvirt")["peer"] == away)
+    wait_for("its trouble", lambda: "is not reachable" in (stage.agent.link("libvirt")["trouble"] or ""))
+    assert stage.agent.link("libvirt")["state"] == "not connected"
+    for number, uri in enumerate([away.replace("nowhere", f"no-{number}") for number in range(9)] + [first]):
+        stage.agent.set("libvirt", uri=uri)
+        stage.agent.set("placement", dedicated_cpus="3" if uri == first else "2")
+        stage.agent.write_configuration()
+        stage.agent.signal(signal.SIGHUP)
+        if number == 0:
+            stage.agent.wait_logged("the configuration was read again", 2)
+    stage.agent.wait_connected("libvirt")
+    assert stage.agent.link("libvirt")["peer"] == first
+    stage.agent.wait_placed(irq40="3", irq41="3")
 
 
 def test_an_interrupt_from_the_keyboard_ends_the_agent_in_order(stage: Stage) -> None:

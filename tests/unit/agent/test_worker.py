@@ -4,11 +4,15 @@
 import contextlib
 import errno
 import gc
+import itertools
 import os
+import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -745,6 +749,45 @@ def test_another_libvirt_is_asked_once_it_is_named(rig: Rig, tmp_path: Path) -> 
     assert set(rig.auditor.guests) == {OTHER}
 
 
+def test_another_libvirt_is_named_also_where_it_cannot_be_reached(rig: Rig) -> None:
+    rig.worker.tune(Tunables(Policy(), INTERVAL, 300.0, "test:///nowhere/at/all"))
+    rig.step()
+    state = rig.worker.libvirt.link.state
+    assert (state.peer, state.is_up, rig.worker.libvirt.link.losses) == ("test:///nowhere/at/all", False, 0)
+
+
+def test_of_two_changes_at_once_the_second_one_lasts_wherever_it_comes_between(rig: Rig) -> None:
+    """It comes between each two steps of the interpreter in turn."""
+    step = Worker._step.__code__
+    left, second = 0, Tunables(Policy(), INTERVAL, 300.0, rig.uri)
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Callable[..., Any] | None:
+        nonlocal left
+        if frame.f_code is not step:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left == 0:
+                rig.worker.tune(second)
+        return trace
+
+    for moment in itertools.count(1):
+        rig.worker.tune(Tunables(Policy(), INTERVAL, 300.0, rig.uri))
+        left, second, before = moment, Tunables(Policy(), INTERVAL, 300.0 + moment, rig.uri), sys.gettrace()
+        sys.settrace(trace)
+        try:
+            rig.worker._step(Wakes())
+        finally:
+            sys.settrace(before)
+        if left > 0:
+            break  # the step has no more
+        rig.worker._step(Wakes())
+        assert rig.worker._tunables is second
+        assert rig.worker._patience.boot == second.boot
+    assert moment > 50
+
+
 def test_a_new_time_to_boot_is_used_at_once(rig: Rig) -> None:
     rig.worker.tune(Tunables(Policy(), INTERVAL, 7.0, rig.uri))
     rig.step()
@@ -803,7 +846,7 @@ def test_the_writes_and_the_times_of_passes_are_counted(tmp_path: Path, host: Fa
 
 
 def test_programs_that_move_interrupts_too_are_shown(rig: Rig) -> None:
-    rig.host.put(rig.host.proc / "77/comm", "irqbalance")
+    rig.host.add_process(77, "irqbalance")
     rig.queue.wake_all()
     rig.step()
     assert rig.view.rivals == ("irqbalance",)
@@ -833,6 +876,8 @@ def test_a_look_that_finds_libvirt_away_is_made_again_without_it(rig: Rig, monke
     rig.queue.wake(GuestId(GUEST))
     rig.step()
     assert (rig.worker.libvirt.is_up, watch_of(rig).next_look) == (False, rig.now + AGAIN)
+    unreached = {kind: rig.counters.passes[kind, "libvirt_unreachable"] for kind in ("full", "guest")}
+    assert unreached == {"full": 0, "guest": 1}
     assert 0.5 <= rig.worker._audit_due - rig.now <= 1.5
     rig.move(40, "0-15")
     monkeypatch.setattr(rig.hypervisor, "active_domains", unreachable)
@@ -848,7 +893,7 @@ def test_an_audit_that_is_due_sooner_is_not_put_off_by_a_failure(rig: Rig, monke
     rig.queue.wake(GuestId(GUEST))
     rig.step()
     assert rig.worker._audit_due == due
-    rig.worker._lose_libvirt(LibvirtUnreachable("libvirt is away"))
+    rig.worker._lose_libvirt("full", LibvirtUnreachable("libvirt is away"))
     assert rig.worker._audit_due == due
 
 
@@ -1004,7 +1049,7 @@ def test_what_is_fought_over_is_left_alone_for_its_pause_on_its_target_alone(rig
 
 def test_drifts_are_told_with_the_rivals(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     rig.settle()
-    rig.host.put(rig.host.proc / "77/comm", "irqbalance")
+    rig.host.add_process(77, "irqbalance")
     rig.queue.wake_all()
     rig.step()
     rig.move(40, "5")
