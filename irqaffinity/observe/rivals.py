@@ -11,8 +11,11 @@ ADVICE = {
 
 
 def find_rivals(root: HostRoot) -> tuple[str, ...]:
-    """Return the names of the running programs that move interrupts, sorted; those that this /proc shows."""
-    return tuple(sorted({comm for name in _processes(root) if (comm := _command(root, name)) in ADVICE}))
+    """Return the names of root's running programs that move interrupts, sorted; those that this /proc shows.
+
+    Nobody else can move one, and a process has the name that it gives itself.
+    """
+    return tuple(sorted({name for process in _processes(root) if (name := _rival(root, process)) is not None}))
 
 
 def shows_processes(root: HostRoot) -> bool:
@@ -27,8 +30,19 @@ def _processes(root: HostRoot) -> list[str]:
         return []
 
 
-def _command(root: HostRoot, process: str) -> str:
+def _rival(root: HostRoot, process: str) -> str | None:
+    """Return the name of a process that moves interrupts, None for any other."""
     try:
-        return root.read(f"{root.proc}/{process}/comm")
+        name = root.read(f"{root.proc}/{process}/comm")
+        return name if name in ADVICE and _is_roots(root, process) else None
     except OSError:
-        return ""  # it has ended
+        return None  # it has ended
+
+
+def _is_roots(root: HostRoot, process: str) -> bool:
+    """Tell whether root started it: a set-user-ID program that another user runs has root's rights, and any name.
+
+    Of the four user IDs the real one comes first (proc_pid_status(5)).
+    """
+    lines = root.read(f"{root.proc}/{process}/status").splitlines()
+    return any(line.split()[:2] == ["Uid:", "0"] for line in lines)
