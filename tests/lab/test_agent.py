@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent as the service of a real systemd, in the sandbox of its unit, while guests live their lives."""
 
+from irqaffinity.listen.tracing import instance_name
 from tests.lab.inside import guests, interrupts, program
 from tests.lab.node import ALPHA, BETA, NIC1, VF1, VF3, Node
 
@@ -14,6 +15,22 @@ def test_the_unit_runs_in_its_sandbox_and_the_kernel_tells_of_births(agent: Node
     check = agent.call(program.command, "check")
     assert check["status"] == 0, check["out"]
     assert "vectors        ok      trace: the kernel tells of each new interrupt" in check["out"]
+
+
+def test_the_sandbox_leaves_the_interrupts_and_the_own_trace_instance_writable_and_nothing_else(agent: Node) -> None:
+    instance = f"/sys/kernel/tracing/instances/{instance_name(str(program.STATE))}"
+    own = ["/proc/irq/default_smp_affinity", f"{instance}/tracing_on"]
+    others = [
+        "/proc/sys/kernel/printk",
+        "/proc/sysrq-trigger",
+        "/sys/kernel/tracing/tracing_on",
+        "/sys/kernel/mm/ksm/run",
+        "/sys/bus/pci/rescan",
+        "/etc/hostname",
+    ]
+    assert agent.call(program.writable_for_agent, *own, *others) == own
+    state = agent.call(program.agent_state, "Nice,CPUWeight,CPUQuotaPerSecUSec")
+    assert (state["Nice"], state["CPUWeight"], state["CPUQuotaPerSecUSec"]) == ("5", "50", "infinity")
 
 
 def test_a_guest_that_starts_is_placed_and_one_that_is_destroyed_leaves_nothing(agent: Node) -> None:

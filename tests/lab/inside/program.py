@@ -107,14 +107,21 @@ def wake_agent() -> None:
     wait_for("a full pass", lambda: audits() > before)
 
 
+def writable_for_agent(*paths: str) -> list[str]:
+    """Return which of these files can be opened to write where the service sees them; nothing is written."""
+    probe = 'for path; do (: >>"$path") 2>/dev/null && echo "$path"; done; true'
+    pid = agent_state()["MainPID"]
+    return run("nsenter", f"--target={pid}", "--mount", "sh", "-c", probe, "sh", *paths).splitlines()
+
+
 def audits() -> int:
     """Return how many full passes the agent has made."""
     return int(status().get("counters", {}).get("passes", {}).get("full done", 0))
 
 
-def agent_state() -> dict[str, str]:
+def agent_state(names: str = "ActiveState,SubState,NRestarts,MainPID,StatusText,Result") -> dict[str, str]:
     """Return what systemd knows of the service."""
-    shown = run("systemctl", "show", "irqaffinity", "-p", "ActiveState,SubState,NRestarts,MainPID,StatusText,Result")
+    shown = run("systemctl", "show", "irqaffinity", "-p", names)
     return dict(line.split("=", 1) for line in shown.splitlines())
 
 
