@@ -19,6 +19,15 @@ from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import LeftOutReason
 from irqaffinity.observe.devices import read_claims, read_macs
 
+LARGEST = 4 << 20
+"""Characters of a domain that are read; those of Nova have some ten thousand, with hundreds of devices."""
+
+_KEPT = 1 << 16
+"""Characters of a domain whose guest is kept beside it. A guest can change it, as by setting its clock."""
+
+_DTD = ("<!DOCTYPE", "<!ENTITY")
+"""What entities need, by which a short text becomes a long one; in the texts of a domain "<" is written "&lt;"."""
+
 _REALTIME = frozenset({"fifo", "rr"})
 _DECIMAL = re.compile(r"[0-9]{1,20}")
 _INSTANCE = "metadata/{*}instance"
@@ -38,12 +47,16 @@ class DomainError(ValueError):
     """A domain XML that cannot be understood; str() names the element."""
 
 
-@functools.lru_cache(maxsize=1024)
 def parse_domain(xml: str) -> Guest | None:
-    """Return the guest that `xml` describes, or None when the domain is no longer active; raise DomainError.
+    """Return the guest that `xml` describes, or None when the domain is no longer active; raise DomainError."""
+    if len(xml) > LARGEST:
+        raise DomainError(f"it has {len(xml)} characters, and more than {LARGEST} are not read")
+    if any(mark in xml for mark in _DTD):
+        raise DomainError("it has a document type, which libvirt never writes")
+    return _parse_kept(xml) if len(xml) <= _KEPT else _parse(xml)
 
-    The same text gives the same guest, so it is kept: in the steady state a pass parses nothing.
-    """
+
+def _parse(xml: str) -> Guest | None:
     try:
         root = ElementTree.fromstring(xml)
     except (ElementTree.ParseError, ValueError) as error:
@@ -56,6 +69,10 @@ def parse_domain(xml: str) -> Guest | None:
         return _read_guest(root)
     except ValueError as error:
         raise DomainError(clean(str(error))) from error
+
+
+_parse_kept = functools.lru_cache(maxsize=512)(_parse)
+"""The same text gives the same guest, so it is kept: in the steady state a pass parses nothing."""
 
 
 def _read_guest(root: Element) -> Guest:

@@ -12,7 +12,7 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Claim, ClaimKind, Guest
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import LeftOutReason
-from irqaffinity.observe.domain import DomainError, parse_domain, parse_libvirt_cpus
+from irqaffinity.observe.domain import LARGEST, DomainError, parse_domain, parse_libvirt_cpus
 from tests.fakes.domains import NOVA_1_1, domain, hostdev, nova_metadata
 
 UUID = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
@@ -89,6 +89,25 @@ def test_a_guest_has_the_facts_of_its_domain():
 def test_a_domain_that_is_no_longer_active_is_no_guest():
     assert parse_domain(make().replace(" id='1'", "")) is None
     assert parse_domain("<domain type='kvm'/>") is None
+
+
+def test_a_text_that_is_too_large_is_not_parsed() -> None:
+    whole = make()
+    most = whole.replace("</domain>", " " * (LARGEST - len(whole)) + "</domain>")
+    assert parse_domain(most) is not None
+    with pytest.raises(DomainError, match=rf"^it has {LARGEST + 1} characters, and more than {LARGEST} are not read$"):
+        parse_domain(most.replace("</domain>", " </domain>"))
+
+
+def test_a_text_with_entities_is_not_parsed() -> None:
+    laughs = "".join(f'<!ENTITY l{depth} "{f"&l{depth - 1};" * 10}">' for depth in range(1, 10))
+    entities = f'<!DOCTYPE domain [<!ENTITY l0 "ha">{laughs}]>'
+    with pytest.raises(DomainError, match=r"^it has a document type, which libvirt never writes$"):
+        parse_domain(entities + make().replace("instance-00000001", "&l9;"))
+
+
+def test_a_name_may_look_like_a_document_type() -> None:
+    assert read(metadata=nova_metadata("<!DOCTYPE a>", {})).uuid == UUID
 
 
 def test_the_same_text_is_parsed_once():
