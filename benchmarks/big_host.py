@@ -57,7 +57,7 @@ class BigHost:
     def __init__(self, folder: Path, guests: int, devices: int, vectors: int, room: int = 0) -> None:
         self.devices, self.vectors = devices, vectors
         self.irqs = guests * devices * vectors
-        self._everywhere = f"0-{max(guests, room) * VCPUS - 1}"
+        self.everywhere = f"0-{max(guests, room) * VCPUS - 1}"
         self.tree = self._make_tree(folder / "host", guests, max(guests, room) * VCPUS)
         self.uri = make_libvirt(folder / "libvirt", (self._domain(guest) for guest in range(guests)))
         self.calls = TimedCalls()
@@ -74,7 +74,7 @@ class BigHost:
                 tree.add_device(device(guest, number), int(guest * VCPUS >= half))
                 first = self.first(guest, number)
                 effective = f"{guest * VCPUS + 1}"
-                tree.add_vectors(device(guest, number), range(first, first + self.vectors), self._everywhere, effective)
+                tree.add_vectors(device(guest, number), range(first, first + self.vectors), self.everywhere, effective)
         return tree
 
     def _domain(self, guest: int) -> str:
@@ -116,5 +116,5 @@ class BigHost:
 
     def bear(self, guest: int, number: int) -> None:
         """Give it back, where it is not in its place."""
-        self.tree.put(self.tree.proc / f"irq/{number}/smp_affinity_list", self._everywhere)
+        self.tree.put(self.tree.proc / f"irq/{number}/smp_affinity_list", self.everywhere)
         self.tree.put(self.tree.device_folder(device(guest, 0)) / f"msi_irqs/{number}", "msix")

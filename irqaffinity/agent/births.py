@@ -3,7 +3,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from irqaffinity.agent.counters import Counters
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
@@ -33,9 +33,15 @@ class Births:
             newborn = self._auditor.birth(number)
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
             LOG.debug("interrupt %d was born, and is left to the next full pass: %s", number, error)
-            self._queue.wake_all()
+            self._queue.wake_all("births")
             return
         result = newborn.result
+        if newborn.is_throttled:
+            self._counters.count_throttled()
+        if newborn.is_first:
+            self._queue.wake_for_waiting()
+        if newborn.is_throttled or newborn.is_lost:
+            return
         for owner in newborn.owners:
             if result is None:
                 self._queue.wake_parent(owner)
@@ -46,6 +52,6 @@ class Births:
             self._counters.count_birth(result, waited)
             LOG.debug("interrupt %d was born, and has %s after %.1f ms", number, result.smp, waited * 1000)
 
-    def ended(self, number: int) -> None:
-        """Have what an interrupt had forgotten: its number may be another's next."""
-        self._auditor.note_ends([number])
+    def ended(self, numbers: Collection[int]) -> None:
+        """Have what interrupts had forgotten: their numbers may be others' next."""
+        self._auditor.note_ends(numbers)

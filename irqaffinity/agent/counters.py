@@ -50,17 +50,24 @@ class Counters:
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
     clocks: Clocks = field(default_factory=Clocks)
     drifts: int = 0
+    throttled: int = 0
     pass_seconds: Histogram = field(default_factory=Histogram)
     wake_seconds: Histogram = field(default_factory=Histogram)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def count_birth(self, result: Result, seconds: float) -> None:
-        """Count what was done with an interrupt at its birth, and how long that took."""
+    def count_throttled(self) -> None:
+        """Count an interrupt that was born beyond what its guest is given, and waits for its place."""
+        with self.lock:
+            self.throttled += 1
+
+    def count_birth(self, result: Result, seconds: float | None = None) -> None:
+        """Count what was done with an interrupt at its birth, and how long that took if that is known."""
         with self.lock:
             self.passes["birth", "failed" if result.verdict in FAILED else "done"] += 1
             if result.was_written:
                 self.writes[result.verdict.value] += 1
-                self.wake_seconds.add(seconds)
+                if seconds is not None:
+                    self.wake_seconds.add(seconds)
 
     def count_notification(self, event: str, outcome: str) -> None:
         """Count a message of the broker."""

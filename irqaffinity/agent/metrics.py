@@ -63,6 +63,11 @@ class AgentCollector:
             value=self._counters.clocks.count,
         )
         yield CounterMetricFamily(
+            "irqaffinity_births_throttled",
+            "New interrupts that waited for others of their guest, because it made too many.",
+            value=self._counters.throttled,
+        )
+        yield CounterMetricFamily(
             "irqaffinity_drift_repaired", "Interrupts put back after drift.", value=self._counters.drifts
         )
 

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import threading
+import time
 from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
@@ -15,6 +16,9 @@ LOG = logging.getLogger(__name__)
 
 LARGEST = 8192
 """Bytes of a request line and its headers."""
+
+FRESH = 1.0
+"""Seconds for which a page that takes its time is given out again."""
 
 _END = re.compile(rb"\r?\n\r?\n")
 _REQUEST = re.compile(rb"([!-~]+) ([!-~]+) HTTP/1\.[0-9]\r?\n")
@@ -49,21 +53,26 @@ def reply(status: HTTPStatus, body: str = "", kind: str = "text/plain") -> bytes
 class Page:
     """A page that takes its time: made on a thread of its own, so that nothing else waits, once for all who ask."""
 
-    def __init__(self, kind: str, render: Callable[[], str]) -> None:
-        """Take the content type, and what returns the page."""
+    def __init__(self, kind: str, render: Callable[[], str], fresh: float = FRESH) -> None:
+        """Take the content type, what returns the page, and the seconds for which it is given out again."""
         self.made = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         """Can be read once the page is made; never closed, for the thread may still write to it."""
         self._kind = kind
+        self._fresh = fresh
         self._render = render
         self._is_making = False
         self._reply = b""
         self._trouble = ""
+        self._made_at: float | None = None
 
     def ask(self) -> None:
-        """Have it made, unless that is under way."""
+        """Have it made, unless that is under way, or was done a moment ago."""
         if self._is_making:
             return
         self._is_making = True
+        if self._made_at is not None and time.monotonic() - self._made_at < self._fresh:
+            os.eventfd_write(self.made, 1)
+            return
         try:
             threading.Thread(target=self._make, name="metrics-page", daemon=True).start()
         except RuntimeError as error:  # the process may have no other thread
@@ -90,4 +99,5 @@ class Page:
 
     def _give(self, made: bytes, trouble: str) -> None:
         self._reply, self._trouble = made, trouble
+        self._made_at = None if trouble else time.monotonic()
         os.eventfd_write(self.made, 1)

@@ -2,9 +2,11 @@
 """The status file: how the agent tells other processes how it is, and how these read it."""
 
 import contextlib
+import errno
 import json
 import math
 import os
+import stat
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -26,10 +28,13 @@ class NoStatus(Exception):
 
 
 def publish(path: str, status: dict[str, Any]) -> None:
-    """Replace the file as a whole, readable for everybody; raise OSError."""
+    """Replace the file as a whole, readable for everybody; raise OSError, also for what is no file, as /dev/null is."""
     folder = os.path.dirname(path)
     os.makedirs(folder, mode=0o755, exist_ok=True)
     new = f"{path}.new"
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise OSError(errno.EEXIST, "it is no regular file", path)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(new)
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
@@ -42,7 +47,8 @@ def publish(path: str, status: dict[str, Any]) -> None:
 def withdraw(path: str) -> None:
     """Remove the file: no agent runs any more."""
     with contextlib.suppress(OSError):
-        os.unlink(path)
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            os.unlink(path)
 
 
 def read_status(path: str, shape: Any = ALIVE) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 """What the agent knows of the host's interrupts, put together from its passes, for those who ask."""
 
 import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from irqaffinity.model.action import Result
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostFacts
 from irqaffinity.passes.made import Pass
@@ -19,10 +21,12 @@ class View:
     `version` grows with each pass that brought something new.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, throttled: Callable[[], Sequence[Result]] = list) -> None:
+        """Take the name of the host, and what returns the interrupts that wait for their places at the moment."""
         self.rivals: tuple[str, ...] = ()
         self.version = 0
         self._host = host
+        self._throttled = throttled
         self._lock = threading.Lock()
         self._parts: dict[GuestId, Part] = {}
         self._latest: tuple[datetime, HostFacts] = datetime.now(UTC), HostFacts()
@@ -59,10 +63,11 @@ class View:
     @property
     def outcome(self) -> Outcome:
         """Where every interrupt was seen last; put together when somebody asks, for looks are many."""
+        throttled = {result.action.irq: result for result in self._throttled()}
         with self._lock:
             if self._outcome is None:
                 self._outcome = Outcome.of(self._parts.values(), self._host, *self._latest)
-            return self._outcome
+            return self._outcome.with_results(throttled) if throttled else self._outcome
 
     @property
     def last_audit(self) -> datetime | None:

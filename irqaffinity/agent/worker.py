@@ -5,22 +5,25 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from irqaffinity.agent.attend import attend, find_drifts
 from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.heed import heed
+from irqaffinity.agent.together import Together
 from irqaffinity.agent.view import View
 from irqaffinity.guests.drift import Drift, log_drifts
 from irqaffinity.guests.life import Life
-from irqaffinity.guests.watch import AGAIN, FAST, Patience
+from irqaffinity.guests.watch import AGAIN, Patience
 from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.hypervisor.reach import Reach
 from irqaffinity.listen.queue import WakeQueue, Wakes
+from irqaffinity.listen.retry import Retry
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import MsiSource
 from irqaffinity.model.times import HEARTBEAT
-from irqaffinity.observe.meanings import holders
 from irqaffinity.observe.rivals import find_rivals
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 from irqaffinity.passes.auditor import Auditor
@@ -76,9 +79,11 @@ class Worker:
         self._hears_births = hears_births
         self._clock = clock
         self._patience = Patience(tunables.boot)
+        self._together = Together(auditor, counters, clock)
         self._audit_due = self._local_audit_due = 0.0
         self._stopping = threading.Event()
         self._failure = ""
+        self._retry = Retry(clock)
         hypervisor.on_answer = self._beat
 
     @property
@@ -102,6 +107,7 @@ class Worker:
             self._beat()
             self._step(self._queue.take(self._idle_time()))
             self.libvirt.watch()
+        self._auditor.settle(everything=True)
 
     def _beat(self) -> None:
         self.heartbeat = self._clock()
@@ -109,7 +115,8 @@ class Worker:
     def _idle_time(self) -> float:
         now = self._clock()
         looks = (life.watch.next_look for life in self._lives if life.watch is not None)
-        return min(self._audit_due, now + HEARTBEAT, *looks) - now
+        lines = (life.next_line(now) for life in self._lives if life.unsettled.due < inf)
+        return min(self._audit_due, now + HEARTBEAT, self._together.due(now), *looks, *lines) - now
 
     def _step(self, wakes: Wakes) -> None:
         if self._tunables is not self._new_tunables:
@@ -118,37 +125,19 @@ class Worker:
             self.libvirt.move(self._tunables.libvirt_uri)
         self._patience.hears_births = self._hears_births()
         self._auditor.msi_source = MsiSource.TRACE if self._patience.hears_births else MsiSource.POLL
-        self._note(wakes)
+        heed(wakes, self._auditor, self._patience, self._clock())
         if wakes.everything:
             self._local_audit_due = self._clock()
         if wakes.everything or self._clock() >= self._audit_due:
             self._audit()
         now = self._clock()
+        self._together.do(self._patience, now)
         for life in self._lives.watched():
             if self._stopping.is_set():
                 return
             if life.watch is not None and life.watch.next_look <= now:
                 self._look(life)
-
-    def _note(self, wakes: Wakes) -> None:
-        """Have the guests watched that something happened to."""
-        now, guests = self._clock(), self._auditor.guests
-        remasked = [uuid for uuid, specs in wakes.specs.items() if self._auditor.remember(uuid, specs)]
-        asking = {uuid: now for uuid in remasked if uuid in guests}
-        for device, at in wakes.devices.items():
-            self._auditor.doubt(device)
-            asking |= dict.fromkeys(holders(guests, device), at)
-        self._wake(asking | wakes.guests, now, asks=True)
-        self._wake(wakes.births, now, asks=False)
-        for uuid in wakes.placed:
-            self._lives.of(uuid).wake(self._patience, now, asks=False, soonest=now + FAST)
-
-    def _wake(self, events: Mapping[GuestId, float], now: float, *, asks: bool) -> None:
-        for uuid, at in events.items():
-            life = self._lives.of(uuid)
-            life.waiting_since = at if life.waiting_since is None else life.waiting_since
-            life.wake(self._patience, now, asks=asks)
-            life.backoff.lift()
+        self._auditor.settle()
 
     def _audit(self) -> None:
         """Make a full pass. Without libvirt the guests of before are looked at: repaired, and never released."""
@@ -181,6 +170,11 @@ class Worker:
                 self._look(self._lives.of(uuid))
 
     def _look(self, life: Life) -> None:
+        start = time.thread_time()
+        self._make_look(life)
+        life.worked(self._patience, self._clock(), time.thread_time() - start)
+
+    def _make_look(self, life: Life) -> None:
         start = self._clock()
         asks = life.watch is not None and life.watch.asks and self.libvirt.is_up
         try:
@@ -212,6 +206,7 @@ class Worker:
             self._confirm(life, now)
         self._repair(drifts)
         self._failure = ""
+        self._retry.worked()
         self._counters.passes[kind, "done"] += 1
         self._counters.pass_seconds.add(now - start)
         self._view.saw(made, now - start, is_full=kind == "full")
@@ -243,4 +238,4 @@ class Worker:
         self._view.fail(str(error))
         LOG.log(logging.DEBUG if str(error) == self._failure else logging.ERROR, "%s", error)
         self._failure = str(error)
-        self._audit_due = min(self._audit_due, self._clock() + self.libvirt.next_wait())
+        self._audit_due = min(self._audit_due, self._clock() + self._retry.failed())

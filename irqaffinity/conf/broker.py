@@ -83,7 +83,7 @@ class _Reader:
 
 
 def _hosts(conf: cfg.ConfigOpts, place: str, text: str) -> tuple[tuple[BrokerHost, ...], str]:
-    """Return the nodes in a transport_url and its virtual host; what is wrong with it is told without repeating it.
+    """Return the nodes in a transport_url and its virtual host; an error says what is wrong and does not repeat it.
 
     A character of a password that ends the front of the URL, or a node of it, makes what follows a part that is shown.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opens the files with oslo.config, and reads an option so that a mistake is told without what stands in the files."""
+"""Opens the files with oslo.config, and reads an option; of a mistake it shows nothing that stands in the files."""
 
 import contextlib
 import logging

@@ -6,18 +6,24 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from operator import is_
 
 from irqaffinity.apply.backoff import Backoff
+from irqaffinity.guests.changes import Unsettled
 from irqaffinity.guests.drift import Drifts
-from irqaffinity.guests.watch import Patience, Watch
-from irqaffinity.model.action import Result
+from irqaffinity.guests.pace import Pace
+from irqaffinity.guests.watch import FAST, RARE, SOONEST, TOGETHER, Patience, Watch
+from irqaffinity.model.action import Action, Result
+from irqaffinity.model.credit import Credit
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import Device, SeenGuest
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.verdict import DeviceReason, Status
+from irqaffinity.model.verdict import DeviceReason, Status, Verdict
 from irqaffinity.observe.reading import Reading
 from irqaffinity.plan.plan import Decision
-from irqaffinity.report.log import Subject
+from irqaffinity.report.log import Troubles
 from irqaffinity.report.outcome import Part
+
+LINES, LINES_RATE = 10.0, 1 / 60
+"""Lines of the log on one guest, and how many more in a second; what is beyond is gathered, or told later."""
 
 _WITHOUT_INTERRUPT = frozenset({DeviceReason.NO_IRQS, DeviceReason.NOT_FOUND})
 
@@ -27,9 +33,11 @@ class Life:
 
     `seen` is what libvirt said of it last, None before and after; `readings` are its devices as they were read last,
     `decision` and `part` what the last pass made of them: from `decided_from` (the frame, the guest, the policy and the
-    remembered specs); where nothing was left to be done, `basis` has all that they were made from. `newborn` is what
-    births have done since. `watch` is there while it settles, and `waiting_since` is the time of its first event that
-    no write has followed yet (seconds of the agent's clock). `troubles` are those that the log has.
+    remembered specs); where nothing was left to be done, `basis` has all that they were made from. `watch` is there
+    while it settles, and `waiting_since` is the time of its first event that no write has followed yet (seconds of the
+    agent's clock). `throttled` are interrupts that were born too soon after others, with their devices, and wait for
+    their places. `unsettled` is what was done and is not told yet, `troubles` are those that the log has, `lines` is
+    how much it takes still.
     """
 
     def __init__(self, uuid: GuestId, clock: Callable[[], float]) -> None:
@@ -44,8 +52,11 @@ class Life:
         self.waiting_since: float | None = None
         self.drifts = Drifts()
         self.backoff = Backoff(clock)
-        self.troubles: dict[Subject, str] = {}
-        self.newborn: list[Result] = []
+        self.pace = Pace()
+        self.throttled: dict[int, PciAddress | None] = {}
+        self.unsettled = Unsettled(uuid)
+        self.troubles: Troubles = {}
+        self.lines = Credit(LINES, LINES_RATE)
         self._irqs: frozenset[IrqId] | None = None
 
     @property
@@ -59,27 +70,75 @@ class Life:
         plans = () if self.decision is None else self.decision.devices
         return not any(plan.reason in _WITHOUT_INTERRUPT for plan in plans)
 
-    def bore(self, result: Result) -> None:
-        """Note what was done with an interrupt of it at its birth."""
-        self.drifts.left(result.action.irq, result.asked)
-        self.newborn.append(result)
+    def throttle(self, number: int, device: PciAddress | None, now: float) -> bool:
+        """Have an interrupt wait for its place, and tell whether it is the first one to wait."""
+        is_first = not self.throttled
+        self.throttled[number] = device
+        self.unsettled.add_waiting(now)
+        return is_first
+
+    def spare(self, results: Iterable[Result]) -> None:
+        """Have what a pass has seen wait no longer; what it came too early for, before /proc/irq had it, waits on."""
+        if self.throttled:
+            seen = {result.action.number for result in results}
+            self.throttled = {number: at for number, at in self.throttled.items() if number not in seen}
+
+    def waiting(self) -> list[Result]:
+        """Return what is to be said of the interrupts that wait for their places."""
+        decision = self.decision  # one read: whoever asks has no lock
+        plans = {plan.address: plan for plan in (() if decision is None else decision.devices)}
+        return [
+            Result(
+                Action(number, plan.address, self.uuid, None, None, plan.birthplace),
+                Verdict.THROTTLED,
+                plan.birthplace,
+                None,
+                None,
+                message=Verdict.THROTTLED.sentence,
+            )
+            for number, address in list(self.throttled.items())
+            if address is not None and (plan := plans.get(address)) is not None and plan.birthplace is not None
+        ]
+
+    def next_line(self, now: float) -> float:
+        """Return when what is not told yet is to be told."""
+        due = self.unsettled.due
+        return due if due > now else now + self.lines.wait(now, 1.0)
 
     def leave(self) -> None:
         """Note that libvirt has it no more: all that is left of it is what is to be given back."""
         self.seen = self.decision = self.part = None
-        self.readings, self.basis, self.decided_from = {}, (), ()
+        self.readings, self.basis, self.decided_from, self.throttled = {}, (), (), {}
 
     def decision_from(self, *origin: object) -> Decision | None:
         """Return the last decision if it was made from just these, else None."""
         is_same = len(origin) == len(self.decided_from) and all(map(is_, origin, self.decided_from))
         return self.decision if is_same else None
 
-    def wake(self, patience: Patience, now: float, *, asks: bool, soonest: float = 0.0) -> None:
-        """Watch it; `asks` has libvirt asked at the next look, which is made at `soonest` or after it."""
+    def wake(self, patience: Patience, now: float, *, asks: bool, is_prompt: bool = True) -> None:
+        """Have it looked at, at once or as soon as its pace allows; `asks` has libvirt asked then."""
+        pause = TOGETHER if not is_prompt else SOONEST if patience.hears_births else FAST
+        since_last = 0.0 if is_prompt and self.watch is None else pause
+        due = self.pace.next_work(now, since_last, hears_births=patience.hears_births)
+        self._watch(now, asks=asks, due=due, pause=pause)
+
+    def confirm(self, now: float) -> None:
+        """Have it looked at before long, once: what was to be done is done, unless something went wrong."""
+        soon = RARE if self.pace.is_throttled(now) else FAST
+        self._watch(now, asks=False, due=max(now + soon, self.pace.next_work(now, soon)), pause=RARE, can_wait=True)
+
+    def worked(self, patience: Patience, now: float, seconds: float) -> None:
+        """Note that something was done for it that took so much CPU; the next look may have to wait for that."""
+        self.pace.worked(now, seconds)
+        if self.watch is not None:
+            soonest = self.pace.next_work(now, 0.0, hears_births=patience.hears_births)
+            self.watch.next_look = max(self.watch.next_look, soonest)
+
+    def _watch(self, now: float, *, asks: bool, due: float, pause: float, can_wait: bool = False) -> None:
         if self.watch is None:
-            self.watch = Watch.begin(max(now, soonest), asks=asks)
+            self.watch = Watch.begin(now, asks=asks, due=due, pause=pause)
         else:
-            self.watch.wake(patience, now, asks=asks, soonest=soonest)
+            self.watch.wake(now, asks=asks, due=due, pause=pause, can_wait=can_wait)
 
     def rest(self) -> None:
         """Watch it no longer: nothing waits for it any more."""

@@ -15,8 +15,8 @@ MOVING = 10.0
 SOONEST, RARE = 0.001, 2.0
 """Between two looks where the kernel tells of new interrupts: the first after an event, doubled up to the last."""
 
-PROMPT, PROMPT_RATE = 100.0, 20.0
-"""Events in a row that are each followed at once, and how many more in a second: no guest can keep the loop busy."""
+TOGETHER = 0.1
+"""Between two looks, at least, at a guest to which more happens than it is given (guests/life.py)."""
 
 QUIET = 6.0
 """How long nothing may change before a guest, whose devices have all shown an interrupt, is settled."""
@@ -46,32 +46,25 @@ class Watch:
     changed: float
     next_look: float
     asks: bool = True
-    last_look: float | None = None
     complete_since: float | None = None
     pause: float = SOONEST
-    credit: float = PROMPT
 
     @classmethod
-    def begin(cls, now: float, *, asks: bool) -> "Watch":
-        """Return a watch whose first look is due at once."""
-        return cls(now, now, now, asks)
+    def begin(cls, now: float, *, asks: bool, due: float = 0.0, pause: float = SOONEST) -> "Watch":
+        """Return a watch whose first look is due at once, or else at `due`."""
+        return cls(now, now, max(now, due), asks, pause=pause)
 
-    def wake(self, patience: Patience, now: float, *, asks: bool, soonest: float = 0.0) -> None:
-        """Look at once, or as soon after the last look as another look would come.
-
-        With `soonest` that is time enough, if no look is due before.
-        """
-        self.credit = min(PROMPT, self.credit + PROMPT_RATE * (now - self.started))
-        is_prompt = patience.hears_births and self.credit >= 1
-        self.credit -= is_prompt
-        after = now if self.last_look is None else max(now, self.last_look + (SOONEST if is_prompt else FAST))
+    def wake(self, now: float, *, asks: bool, due: float, pause: float, can_wait: bool = False) -> None:
+        """Look at `due`, and again after `pause`; what can wait until then puts no sooner look off."""
         self.started = self.changed = now
-        self.next_look = min(self.next_look, soonest) if soonest else after
-        self.asks, self.pause = asks or self.asks, SOONEST
+        if can_wait and self.next_look <= due:
+            return
+        self.next_look, self.pause = due, pause
+        self.asks = asks or self.asks
 
     def saw(self, patience: Patience, now: float, *, changed: bool, complete: bool) -> bool:
         """Note a look: whether anything had changed, and whether each device has an interrupt; tell if it is over."""
-        self.asks, self.last_look = False, now
+        self.asks = False
         if changed:
             self.changed = now
         if not complete:

@@ -76,4 +76,4 @@ class LibvirtEvents:
         self._wakes.wake(uuid)
 
     def _closed(self, _connection: Any, _reason: int, _opaque: Any) -> None:
-        self._wakes.wake_all()
+        self._wakes.wake_all("libvirt")

@@ -37,6 +37,7 @@ from irqaffinity.listen.payload import (
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.refusals import describe, explain
 from irqaffinity.listen.retry import Retry
+from irqaffinity.model.credit import Credit
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import LONGEST_WAY
 
@@ -53,6 +54,9 @@ _MESSAGE_TTL = LONGEST_WAY.total_seconds()
 _MOST_MESSAGES = 10_000
 _PREFETCH = 200
 _POLL = 1.0
+
+EFFORT, EFFORT_RATE = 2.0, 0.2
+"""Seconds of CPU that messages may cost at once, and in each second: some ten thousand, and two thousand a second."""
 
 
 def queue_name(host: str, machine_id: str) -> str:
@@ -87,6 +91,7 @@ class NotificationListener:
         self._clocks = Clocks() if clocks is None else clocks
         self._stopped = threading.Event()
         self._has_failed = False
+        self._effort = Credit(EFFORT, EFFORT_RATE)
         self._queue = kombu.Queue(
             queue_name(host, machine_id),
             durable=True,  # RabbitMQ 4.3 and newer refuse queues that are neither durable nor exclusive
@@ -122,9 +127,11 @@ class NotificationListener:
             channel = self._declare(connection)
             channel.basic_qos(0, _PREFETCH, False)
             channel.basic_consume(self._queue.name)
+            if self._stopped.is_set():
+                return
             self.link.up(str(host))
             self.retry.worked()
-            self._wakes.wake_all()
+            self._wakes.wake_all("broker")
             self._drain(connection)
 
     def _declare(self, connection: kombu.Connection) -> Any:
@@ -149,8 +156,11 @@ class NotificationListener:
         pause = min(_POLL, heartbeat / 4) if heartbeat else _POLL
         last_check = time.monotonic()
         while not self._stopped.is_set():
+            start = time.thread_time()
             with contextlib.suppress(TimeoutError):
                 connection.drain_events(timeout=pause)
+            self._effort.spend(time.monotonic(), time.thread_time() - start)
+            self._stopped.wait(min(pause, self._effort.wait(time.monotonic())))
             if heartbeat and time.monotonic() - last_check >= heartbeat / 4:
                 last_check = time.monotonic()
                 connection.heartbeat_check(rate=4)
@@ -181,13 +191,14 @@ class NotificationListener:
         return event, self._heed(notification)
 
     def _heed(self, notification: Notification) -> Outcome:
-        known = self._known()
+        known, specs = self._known(), None
         if notification.specs is not None and is_believed(notification, self._host, known):
             specs = replace(notification.specs, arrived=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"))
             self._clocks.saw(specs)
-            self._wakes.tell(notification.uuid, specs)
         outcome = judge(notification, self._host, known)
         if outcome is Outcome.WOKE:
             LOG.debug("guest %s: notification %s", notification.uuid, notification.event)
-            self._wakes.wake(notification.uuid)
+        if outcome is Outcome.WOKE or specs is not None:
+            hear = self._wakes.hear if notification.uuid in known else self._wakes.hear_of_stranger
+            hear(notification.uuid, specs, asks=outcome is Outcome.WOKE)
         return outcome

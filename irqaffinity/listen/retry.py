@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable
 
-STEADY = 60.0
+STEADY = 10.0
 """Seconds after which what works has not only come up to fail again."""
 
 _FIRST, _LONGEST = 1.0, 30.0

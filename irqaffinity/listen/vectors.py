@@ -6,8 +6,8 @@ import os
 import re
 import select
 import time
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, Protocol
 
 from irqaffinity.listen.ears import Ears
 from irqaffinity.listen.link import Link
@@ -21,19 +21,42 @@ _CHECK_EVERY = 2.0
 """Seconds after which it is looked whether the instance still is as it was set up."""
 
 _HOUR = 3600.0
-_BORN = re.compile(r": vector_activate: irq=(\d+) ")
-_ENDED = re.compile(r": vector_teardown: irq=(\d+) ")
-_LOST = re.compile(r"\[LOST (\d+) EVENTS\]")
+_EVENT = re.compile(r": vector_(activate|teardown): irq=(\d+) |\[LOST (\d+) EVENTS\]")
 
 
 class Hearer(Protocol):
-    """Whom the kernel's news of interrupts concern; called in the listener's thread, in the order of the events."""
+    """Whom the kernel's news of interrupts concern; called in the listener's thread: ends first."""
 
     def born(self, number: int) -> None:
         """Heed that an interrupt's vector is in use from now on, just before /proc/irq has it."""
 
-    def ended(self, number: int) -> None:
-        """Heed that an interrupt is no more: its number may be another's next."""
+    def ended(self, numbers: Collection[int]) -> None:
+        """Heed that interrupts are no more: their numbers may be others' next."""
+
+
+class Heard(NamedTuple):
+    """What a text of the trace tells: `born` are alive at its end, whatever ended before; `lost` counts events."""
+
+    born: list[int]
+    ended: set[int]
+    lost: int
+
+
+def sift(text: str) -> Heard:
+    """Return what a text of trace_pipe tells. An interrupt that was born and has ended by its end is an end alone.
+
+    Such a one has nothing left that could be placed, and a guest can make them by the thousand.
+    """
+    born, ended, lost = dict[int, None](), set[int](), 0
+    for kind, number, losses in _EVENT.findall(text):
+        if losses:
+            lost += int(losses)
+        elif kind == "activate":
+            born[int(number)] = None
+        else:
+            ended.add(int(number))
+            born.pop(int(number), None)
+    return Heard(list(born), ended, lost)
 
 
 class VectorListener:
@@ -104,17 +127,17 @@ class VectorListener:
         return bool(select.select([self._stopping], [], [], seconds)[0])
 
     def _heed(self, text: str) -> None:
-        for line in text.splitlines():
-            if (born := _BORN.search(line)) is not None:
-                self._hearer.born(int(born[1]))
-            elif (ended := _ENDED.search(line)) is not None:
-                self._hearer.ended(int(ended[1]))
-            elif (lost := _LOST.search(line)) is not None:
-                self._make_up(int(lost[1]))
+        heard = sift(text)
+        if heard.ended:
+            self._hearer.ended(heard.ended)
+        for number in heard.born:
+            self._hearer.born(number)
+        if heard.lost:
+            self._make_up(heard.lost)
 
     def _make_up(self, lost: int) -> None:
         """Look at every guest: whose interrupts the lost events were of, nobody knows."""
         level = logging.DEBUG if self._has_lost else logging.WARNING
         LOG.log(level, "vectors: the kernel dropped %d events, which came too fast; every guest is looked at", lost)
         self._has_lost = True
-        self._wakes.wake_all()
+        self._wakes.wake_all("vectors")

@@ -37,6 +37,10 @@ class Verdict(Term):
         "its interrupt controller, or the hardware that delivers it to the vCPU, lets nobody move it",
     )
     UNREAD = "unread", "its affinity could not be read, so it is left as it is until the next pass"
+    THROTTLED = (
+        "throttled",
+        "waits with others for its place: its guest makes more new interrupts than are each placed at once",
+    )
     GONE = "gone", "vanished while it was looked at"
     NO_VECTOR = "no_vector", "the CPUs of the target have no free interrupt vector"
     OFFLINE = "offline", "the kernel knows no online CPU in the target"

@@ -3,48 +3,33 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from irqaffinity.apply.writer import AffinityWriter
-from irqaffinity.guests.life import Life, Lives
+from irqaffinity.guests.life import Lives
 from irqaffinity.model.action import Result
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.host import Device, MsiSource
-from irqaffinity.model.irq import IrqId
+from irqaffinity.model.host import MsiSource
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.model.target import Narrowing
-from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.guests import Seen, read_guests
 from irqaffinity.observe.root import HostRoot
-from irqaffinity.observe.surroundings import require_host
-from irqaffinity.observe.sysfs import driver_of
-from irqaffinity.passes.birth import Cradle, Newborn, await_interrupt, birthplace_of, is_confirmed, place_one
+from irqaffinity.passes.birth import Newborn, Nursery
 from irqaffinity.passes.draft import Draft, Drafter
 from irqaffinity.passes.finish import Finish, rehearse_all
 from irqaffinity.passes.made import Pass
 from irqaffinity.passes.news import News
 from irqaffinity.passes.scope import find_scope, require_covered
-from irqaffinity.passes.sight import Sight
+from irqaffinity.passes.sight import Domains, Sight
 from irqaffinity.passes.turns import Turns, collector_paused
 from irqaffinity.plan.frame import Frame
-from irqaffinity.plan.policy import Distribution, Policy, Scope
-from irqaffinity.report.log import log_part
+from irqaffinity.plan.policy import Policy, Scope
+from irqaffinity.report.log import find_troubles, log_each, log_settled, log_troubles
 from irqaffinity.report.outcome import Part
 from irqaffinity.state.store import Keeper
-
-
-class Domains(Protocol):
-    """Where the active domains are asked for: libvirt."""
-
-    def active_domains(self) -> Iterable[Domain]:
-        """Return all of them; raise LibvirtUnreachable."""
-
-    def domain(self, uuid: str) -> Domain | None:
-        """Return one of them, None when it is gone; raise LibvirtUnreachable."""
 
 
 class Auditor:
@@ -62,20 +47,29 @@ class Auditor:
         policy: Policy,
         keeper: Keeper,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        gathers: bool = False,
     ) -> None:
-        """Take the name that reports carry, what a pass is made from, and a clock in seconds."""
+        """Take the name that reports carry, what a pass is made from, and a clock in seconds.
+
+        Where it `gathers`, `settle` logs what was done once it has settled; else each pass does at its end.
+        """
         self.policy, self.msi_source = policy, MsiSource.POLL
         self.lives = Lives(clock)
         self.lock = threading.RLock()
+        self._gathers = gathers
         self._host = host
         self._root = root
         self._domains = domains
         self._keeper = keeper
-        self._sight, self._news = Sight(root), News()
+        self._clock = clock
+        self._sight, self._news = Sight(root), News(clock)
         self._turns = Turns(root, keeper, self._news)
-        self._cradle = Cradle(root, self.lives)
         self._drafter = Drafter(root, self.lives)
         self._finish = Finish(keeper, AffinityWriter(root), self.lives)
+        self._nursery = Nursery(
+            root, self._sight, self._news, self._turns, self._finish, keeper, self.lives, domains, clock
+        )
 
     @property
     def guests(self) -> Seen:
@@ -126,42 +120,39 @@ class Auditor:
         LibvirtUnreachable, HostUnreadable, StateError and OSError before anything is written.
         """
         with self.lock:
-            self._news.note_births([number])
-            require_host(self._root)
-            frame = self._sight.frame(self.policy)
-            owners, address = self._cradle.place_of(number, frame)
-            if len(owners) != 1 or address is None or self.policy.distribution is Distribution.SPREAD:
-                return Newborn(owners)
-            (uuid,) = owners
-            driver = driver_of(self._root, address)
-            if not is_confirmed(self.guests[uuid], address, driver):
-                self._sight.see_one(uuid, self._domains.domain(uuid))
-            now = self._sight.frame(self.policy).claimants.get(address, frozenset())
-            life = self.lives.get(uuid)
-            if now != owners or life is None or address not in life.readings or self._news.has_specs_of(uuid):
-                return Newborn(now)
-            device = replace(life.readings[address].device, driver=driver)
-            with self._turns.alone() as state:
-                return Newborn(owners, self._place_newborn(number, life, device, state))
+            return self._nursery.birth(number, self.policy)
 
-    def _place_newborn(self, number: int, life: Life, device: Device, state: State) -> Result | None:
-        """Place an interrupt of a device that was read before; None where it does not come, or has no place."""
-        frame = self._sight.frame(self.policy)
-        target = birthplace_of(frame, life, self.guests[life.uuid], device, state, self.policy)
-        interrupt = None if target is None else await_interrupt(self._root, number)
-        if target is None or interrupt is None:
-            return None
-        heard = self._news.take_of(IrqId(device.address, number), state)
-        work = place_one(replace(device, interrupts=(interrupt,)), life.uuid, target, state, heard)
-        if work.changes:
-            self._keeper.save(work.changes)
-        self._news.taken_of(number)
-        life.backoff.lift()  # what is fought over is not the interrupt that was just born
-        done = self._finish.execute(work.actions, life.uuid, state)
-        self._finish.learn([done])
-        (result,) = done.results
-        life.bore(result)
-        return result
+    def place_throttled(self, uuid: GuestId) -> tuple[Result, ...] | None:
+        """Place what was born beyond what a guest is given, together; None where a look at the guest has to do it.
+
+        Raises what `birth` raises.
+        """
+        with self.lock:
+            return self._nursery.place_throttled(self.lives.of(uuid), self.policy)
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether interrupts were born that were not sought among all devices, because too many were."""
+        return self._nursery.has_lost
+
+    def find_lost(self) -> frozenset[GuestId]:
+        """Return whose they are; raise HostUnreadable and OSError."""
+        with self.lock:
+            return self._nursery.find_lost(self.policy)
+
+    def throttled(self) -> list[Result]:
+        """Return the interrupts that wait for their places because their guests have had too many."""
+        return [result for life in self.lives if life.throttled for result in life.waiting()]
+
+    def settle(self, *, everything: bool = False) -> None:
+        """Tell what has been done and has settled, or all that has been done."""
+        now = self._clock()
+        for life in self.lives:
+            if life.unsettled and (everything or (life.unsettled.due <= now and life.next_line(now) <= now)):
+                with self.lock:
+                    settled = life.unsettled.settle()
+                life.lines.spend(now, 1.0)
+                log_settled(settled)
 
     def reset(self) -> Pass:
         """Give back every interrupt that the state says was moved, without asking libvirt; raise StateError."""
@@ -199,10 +190,10 @@ class Auditor:
         with self.lock:
             self._sight.doubt(device)
 
-    def note_ends(self, numbers: Iterable[int]) -> None:
+    def note_ends(self, numbers: Collection[int]) -> None:
         """Forget what interrupts of these numbers had: their lives have ended, and the next ones have nothing of it."""
         with self.lock:
-            self._news.note_ends(numbers)
+            self._nursery.note_ends(numbers)
 
     def _make(self, state: State, scope: Scope, *, is_named: bool = False) -> Pass:
         frame = self._sight.frame(self.policy)
@@ -214,6 +205,8 @@ class Auditor:
     def _carry_out(self, frame: Frame, draft: Draft, state: State, scope: Scope, *, is_look: bool = False) -> Pass:
         start = datetime.now(UTC)
         parts, unsaved = self._finish.carry_out(draft, scope, state)
+        for uuid in draft.covered if scope.device is None else ():
+            self.lives.of(uuid).spare(() if uuid not in parts else parts[uuid].results)
         made = self._report(frame, draft, parts, start, unsaved=unsaved)
         self._log(made, is_look=is_look)
         return made
@@ -232,8 +225,16 @@ class Auditor:
         return Pass(self._host, start, facts, frame, self.guests, draft, parts, dry_run, unsaved)
 
     def _log(self, made: Pass, *, is_look: bool = False) -> None:
+        now = self._clock()
         for uuid, part in made.parts.items():
-            life = self.lives.of(uuid)
-            if uuid not in made.draft.unchanged or life.newborn:
-                life.troubles = log_part(part, life.troubles, life.newborn, is_look=is_look)
-                life.newborn = []
+            if uuid in made.draft.unchanged:
+                continue
+            life, troubles = self.lives.of(uuid), find_troubles(part)
+            if troubles != life.troubles and (not troubles or life.lines.take(now)):
+                log_troubles(troubles, life.troubles)
+                life.troubles = troubles
+            life.unsettled.add(part.results, now)
+            if not is_look or any(result.was_written for result in part.results):
+                log_each(part)
+        if not self._gathers:
+            self.settle(everything=True)

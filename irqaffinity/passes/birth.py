@@ -1,144 +1,189 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose an interrupt is that was just born, and what is decided for it alone: the smallest pass."""
+"""What is decided and done for interrupts that were just born, and for nothing else: the smallest pass."""
 
-import logging
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from irqaffinity.guests.life import Life, Lives
-from irqaffinity.model.action import Action, Result
-from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.action import Result
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.host import Device, SeenGuest
-from irqaffinity.model.irq import Interrupt, IrqId
+from irqaffinity.model.host import Device
+from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes, State
 from irqaffinity.observe.procfs import read_newborn
 from irqaffinity.observe.root import HostRoot
-from irqaffinity.observe.sysfs import device_folder, irq_numbers
+from irqaffinity.observe.surroundings import require_host
+from irqaffinity.observe.sysfs import driver_of, irq_numbers
+from irqaffinity.passes.cradle import Cradle
+from irqaffinity.passes.finish import Finish
+from irqaffinity.passes.newborn import Placement, await_interrupt, birthplace_of, is_confirmed, place_newborn
+from irqaffinity.passes.news import News
+from irqaffinity.passes.sight import Domains, Sight
+from irqaffinity.passes.turns import Turns
 from irqaffinity.plan.frame import Frame
-from irqaffinity.plan.place import place_device
-from irqaffinity.plan.plan import decide
-from irqaffinity.plan.policy import Policy
+from irqaffinity.plan.policy import Distribution, Policy
+from irqaffinity.state.store import Keeper
 
-LOG = logging.getLogger(__name__)
-
-_ALERT, _PATIENCE = 0.0005, 0.005
-"""Seconds that the affinity file of an interrupt is looked for without a pause, and in all."""
+Read = Callable[[HostRoot, int], Interrupt | None]
+"""Reads an interrupt, None where it is not there."""
 
 
 class Newborn(NamedTuple):
     """Whose an interrupt is that was just born (of several guests, whose it may be), and what was done with it.
 
-    `result` is None where more has to be looked at than the interrupt itself.
+    `result` is None where more has to be looked at than the interrupt itself. One that `is_throttled` waits until it is
+    placed together with others of its guest. Of one that `is_lost` nobody knows whose it is: it was not sought. Either
+    `is_first` where none of its kind waited before.
     """
 
     owners: frozenset[GuestId]
     result: Result | None = None
+    is_throttled: bool = False
+    is_first: bool = False
+    is_lost: bool = False
 
 
-class Cradle:
-    """Finds whose a new interrupt is: by the device that had the number before, else among all that guests claim."""
+class Nursery:
+    """Places interrupts that were just born. Whoever calls it makes no other pass meanwhile."""
 
-    def __init__(self, root: HostRoot, lives: Lives) -> None:
+    def __init__(
+        self,
+        root: HostRoot,
+        sight: Sight,
+        news: News,
+        turns: Turns,
+        finish: Finish,
+        keeper: Keeper,
+        lives: Lives,
+        domains: Domains,
+        clock: Callable[[], float],
+    ) -> None:
         self._root = root
+        self._sight = sight
+        self._news = news
+        self._turns = turns
+        self._finish = finish
+        self._keeper = keeper
         self._lives = lives
-        self._unread = ""
+        self._domains = domains
+        self._clock = clock
+        self._cradle = Cradle(root, lives, clock)
+        self._lost: set[int] = set()
 
-    def place_of(self, number: int, frame: Frame) -> tuple[frozenset[GuestId], PciAddress | None]:
-        """Return whose an interrupt is, and its device if that lists it; the host's own are nobody's.
+    @property
+    def has_lost(self) -> bool:
+        """Whether interrupts were born of which nobody knows whose they are."""
+        return bool(self._lost)
 
-        A guest whose devices cannot be read may be the owner, and counts as one; why they cannot is logged once.
+    def birth(self, number: int, policy: Policy) -> Newborn:
+        """Place one interrupt, if it is a guest's and that one has not had too many."""
+        self._news.note_births([number])
+        owners, address, is_sought = self._cradle.place_of(number, self._sight.frame(policy))
+        if not owners:
+            require_host(self._root)  # or all would be nobody's
+        if not is_sought:
+            is_first = not self._lost
+            self._lost.add(number)
+            return Newborn(owners, is_lost=True, is_first=is_first)
+        now = self._clock()
+        lives = [self._lives.of(uuid) for uuid in owners]
+        followed = [life.pace.follows_birth(now) for life in lives]
+        if not all(followed):
+            firsts = [life.throttle(number, address, now) for life in lives]
+            return Newborn(owners, is_throttled=True, is_first=any(firsts))
+        if len(owners) != 1 or address is None:
+            return Newborn(owners)
+        (uuid,) = owners
+        results = self._place({address: [number]}, uuid, policy, await_interrupt)
+        if results is None:
+            return Newborn(self._sight.frame(policy).claimants.get(address, frozenset()))
+        return Newborn(owners, results[0] if results else None)
+
+    def note_ends(self, numbers: Collection[int]) -> None:
+        """Seek interrupts no more that have ended."""
+        self._news.note_ends(numbers)
+        self._lost.difference_update(numbers)
+
+    def find_lost(self, policy: Policy) -> frozenset[GuestId]:
+        """Return whose these are, by one search for all; a guest whose devices cannot be read may be an owner.
+
+        What nobody claims is the host's own, or has ended.
         """
-        suspects, unread = frozenset[GuestId](), ""
-        for address in self._candidates(number, frame):
+        lost, self._lost = self._lost, set()
+        owners = frozenset[GuestId]()
+        for address, claimants in self._sight.frame(policy).claimants.items():
             try:
-                if self._lists(address, number):
-                    return frame.claimants[address], address
-                if self._is_line_of(address, frame, number):
-                    return frame.claimants[address], None
-            except OSError as error:
-                suspects |= frame.claimants[address]
-                unread = f"whose a new interrupt is cannot be read, so guests are looked at: {error}"
-        if unread:
-            LOG.log(logging.DEBUG if unread == self._unread else logging.WARNING, "%s", unread)
-        self._unread = unread
-        return suspects, None
+                is_here = not lost.isdisjoint(irq_numbers(self._root, address))
+            except OSError:
+                is_here = True
+            owners |= claimants if is_here else frozenset()
+        return owners
 
-    def _candidates(self, number: int, frame: Frame) -> Iterator[PciAddress]:
-        """Give the claimed devices, the likeliest first: the number's last one, then those of guests that settle."""
-        last = self._lives.device_of(number)
-        if last in frame.claimants and last is not None:
-            yield last
-        for life in self._lives.watched():
-            yield from (address for address in life.readings if address in frame.claimants)
-        yield from frame.claimants
+    def place_throttled(self, life: Life, policy: Policy) -> tuple[Result, ...] | None:
+        """Place what waits of a guest, together; None where more has to be looked at than the interrupts alone."""
+        throttled, life.throttled = life.throttled, {}
+        born: dict[PciAddress, list[int]] = {}
+        for number, address in throttled.items():
+            if address is None:
+                return None
+            if self._cradle.lists(address, number):
+                born.setdefault(address, []).append(number)
+        return self._place(born, life.uuid, policy, read_newborn) if born else ()
 
-    def _lists(self, address: PciAddress, number: int) -> bool:
-        return self._root.exists(f"{device_folder(self._root, address)}/msi_irqs/{number}")
-
-    def _is_line_of(self, address: PciAddress, frame: Frame, number: int) -> bool:
-        """Tell whether a device that had no message-signalled interrupt when it was read last has this INTx line."""
-        lives = (self._lives.get(uuid) for uuid in frame.claimants[address])
-        readings = (None if life is None else life.readings.get(address) for life in lives)
-        known = [None if reading is None else {at.number for at in reading.device.interrupts} for reading in readings]
-        has_line = any(not numbers or numbers == {number} for numbers in known)
-        return has_line and irq_numbers(self._root, address) == [number]
-
-
-def birthplace_of(
-    frame: Frame, life: Life, seen: SeenGuest, device: Device, state: State, policy: Policy
-) -> CpuSet | None:
-    """Return where a new interrupt of a guest's device belongs, None where it has no place.
-
-    What the last pass decided holds while it would be decided from the same; else it is decided now. A guest that
-    cannot be read has no place, and neither has a device that libvirt names for it no longer.
-    """
-    decision = life.decision_from(frame, seen, policy, state.extra_specs.get(life.uuid))
-    for plan in () if decision is None else decision.devices:
-        if plan.address == device.address and plan.driver == device.driver:
-            return plan.birthplace
-    plans = decide(frame, seen, {device.address: device}, state, policy).devices
-    return plans[0].birthplace if plans else None
-
-
-def await_interrupt(root: HostRoot, number: int) -> Interrupt | None:
-    """Return an interrupt as soon as it can be read, None where that takes longer than 5 ms.
-
-    The kernel tells of it in request_irq(), before it makes the folder in /proc/irq.
-    """
-    start = time.monotonic()
-    while (interrupt := read_newborn(root, number)) is None:
-        waited = time.monotonic() - start
-        if waited > _PATIENCE:
+    def _place(
+        self, born: Mapping[PciAddress, Iterable[int]], uuid: GuestId, policy: Policy, read: Read
+    ) -> tuple[Result, ...] | None:
+        """Place interrupts of devices that were read before; None where more has to be looked at."""
+        if policy.distribution is Distribution.SPREAD or uuid not in self._sight.guests:
             return None
-        if waited > _ALERT:
-            time.sleep(waited / 2)
-    return interrupt
+        require_host(self._root)
+        drivers = {address: driver_of(self._root, address) for address in born}
+        seen = self._sight.guests[uuid]
+        if not all(is_confirmed(seen, address, driver) for address, driver in drivers.items()):
+            self._sight.see_one(uuid, self._domains.domain(uuid))
+        frame, life = self._sight.frame(policy), self._lives.get(uuid)
+        if life is None or self._news.has_specs_of(uuid):
+            return None
+        if any(frame.claimants.get(address, frozenset()) != {uuid} or address not in life.readings for address in born):
+            return None
+        devices = {address: replace(life.readings[address].device, driver=drivers[address]) for address in born}
+        with self._turns.alone() as state:
+            found = self._decide(born, devices, life, frame, state, policy, read)
+            return self._carry_out(found, life, state)
 
+    def _decide(
+        self,
+        born: Mapping[PciAddress, Iterable[int]],
+        devices: Mapping[PciAddress, Device],
+        life: Life,
+        frame: Frame,
+        state: State,
+        policy: Policy,
+        read: Read,
+    ) -> Placement:
+        """Return what is to be done with those that are there and have a place."""
+        placement = Placement([], Changes())
+        for address, numbers in born.items():
+            device = devices[address]
+            target = birthplace_of(frame, life, self._sight.guests[life.uuid], device, state, policy)
+            if target is None:
+                continue
+            found = (read(self._root, number) for number in numbers)
+            device = replace(device, interrupts=tuple(interrupt for interrupt in found if interrupt is not None))
+            heard = self._news.take_of(address, [interrupt.number for interrupt in device.interrupts], state)
+            placement = placement.then(place_newborn(device, life.uuid, target, state, heard))
+        return placement
 
-class Placement(NamedTuple):
-    """What is to be done with one interrupt, and what that changes in the state before."""
-
-    actions: list[Action]
-    changes: Changes
-
-
-def place_one(device: Device, owner: GuestId, target: CpuSet, state: State, heard: Changes) -> Placement:
-    """Place the one interrupt that `device` has here; `heard` is what the kernel said of it since it was recorded."""
-    (interrupt,) = device.interrupts
-    irq = IrqId(device.address, interrupt.number)
-    known = None if irq in heard.records else state.records.get(device.address, {}).get(interrupt.number)
-    fixed = {} if irq in heard.fixed else state.fixed
-    records = {} if known is None else {interrupt.number: known}
-    handled = place_device(device, owner, target, {}, records, fixed)
-    record = handled.records.get(interrupt.number)
-    changes = Changes() if record is None or record == known else Changes({irq: record})
-    return Placement(handled.actions, heard.then(changes) if heard else changes)
-
-
-def is_confirmed(seen: SeenGuest, address: PciAddress, driver: str | None) -> bool:
-    """Tell whether a device still has the driver that it had when libvirt named it for a guest."""
-    claim = next(claim for claim in seen.claims if claim.address == address)
-    return not claim.is_doubted and claim.driver == driver
+    def _carry_out(self, placement: Placement, life: Life, state: State) -> tuple[Result, ...]:
+        if placement.changes:
+            self._keeper.save(placement.changes)
+        self._news.taken_of(action.number for action in placement.actions)
+        life.backoff.lift()  # what is fought over is not an interrupt that was just born
+        done = self._finish.execute(placement.actions, life.uuid, state)
+        self._finish.learn([done])
+        for result in done.results:
+            life.drifts.left(result.action.irq, result.asked)
+        life.unsettled.add(done.results, self._clock())
+        return done.results

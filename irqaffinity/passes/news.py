@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was heard since the last pass, on its way into the state."""
 
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes, RememberedSpecs, State
-from irqaffinity.plan.remember import remember
+from irqaffinity.passes.strangers import Strangers
+from irqaffinity.plan.remember import MOST, remember
 
 
 class News:
     """Extra specs that notifications brought, and the births and ends of interrupts that the kernel told of."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._strangers = Strangers(clock)
         self._specs: dict[GuestId, RememberedSpecs] = {}
         self._newest: dict[GuestId, RememberedSpecs] = {}
         self._state: State | None = None
@@ -20,10 +24,21 @@ class News:
         self._ended: set[int] = set()
 
     def remember(self, uuid: GuestId, specs: RememberedSpecs, known: Collection[GuestId]) -> bool:
-        """Take the extra specs of a guest, and return whether that is another mask; `known` are libvirt's guests."""
+        """Take the extra specs of a guest, and return whether that is another mask; `known` are libvirt's guests.
+
+        Those of one that libvirt has never named wait for a while until it does: any message can name any guest.
+        """
+        if uuid not in known and uuid not in self._newest:
+            self._strangers.put(uuid, specs)
+            return False
+        return self._learn(uuid, specs)
+
+    def _learn(self, uuid: GuestId, specs: RememberedSpecs) -> bool:
         before = self._newest.get(uuid)
-        self._newest = dict(remember(self._newest, {uuid: specs}, known))
-        if self._newest.get(uuid) is not specs or (before is not None and before.mask == specs.mask):
+        if before is not None and not specs.is_newer_than(before):
+            return False
+        self._newest[uuid] = specs
+        if before is not None and before.mask == specs.mask:
             return False
         self._specs[uuid] = specs
         return True
@@ -40,6 +55,10 @@ class News:
         """Return what all of it changes in `state`; it counts as taken once `taken` is called."""
         if state is not self._state:
             self._newest, self._state = {**state.extra_specs, **self._newest}, state
+        if len(self._newest) > 2 * MOST:
+            self._newest = {**state.extra_specs, **self._specs}
+        for uuid, specs in self._strangers.meet(lambda uuid: uuid in known or uuid in self._newest):
+            self._learn(uuid, specs)
         new_lives = self._born | self._ended
         records = {
             IrqId(device, number): None
@@ -49,16 +68,19 @@ class News:
         fixed = {irq: None for irq in (state.fixed if new_lives else ()) if irq.number in new_lives}
         return Changes(records, fixed, self._specs_changed(state, known) if self._specs else {})
 
-    def take_of(self, irq: IrqId, state: State) -> Changes:
-        """Return what was heard of one interrupt, as `take` does; it counts as taken once `taken_of` is called."""
-        has_record = irq.number in self._ended and irq.number in state.records.get(irq.device, {})
-        is_fixed = irq in state.fixed and irq.number in self._born | self._ended
-        return Changes({irq: None} if has_record else {}, {irq: None} if is_fixed else {})
+    def take_of(self, device: PciAddress, numbers: Iterable[int], state: State) -> Changes:
+        """Return what was heard of interrupts of one device, as `take` does; `taken_of` tells that it was taken."""
+        stored, irqs = state.records.get(device, {}), [IrqId(device, number) for number in numbers]
+        return Changes(
+            {irq: None for irq in irqs if irq.number in self._ended and irq.number in stored},
+            {irq: None for irq in irqs if irq in state.fixed and irq.number in self._born | self._ended},
+        )
 
-    def taken_of(self, number: int) -> None:
-        """Forget what was taken of one interrupt."""
-        self._born.discard(number)
-        self._ended.discard(number)
+    def taken_of(self, numbers: Iterable[int]) -> None:
+        """Forget what was taken of some interrupts."""
+        for number in numbers:
+            self._born.discard(number)
+            self._ended.discard(number)
 
     def has_specs_of(self, uuid: GuestId) -> bool:
         """Tell whether a notification brought another mask of a guest since the last pass."""

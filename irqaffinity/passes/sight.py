@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host between two passes: its guests as libvirt named them last, and the frame that they make."""
 
+from collections.abc import Iterable
+from typing import Protocol
+
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostFacts, SeenGuest
 from irqaffinity.model.pci import PciAddress
@@ -10,6 +13,16 @@ from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.surroundings import Surroundings, read_surroundings, require_host
 from irqaffinity.plan.frame import Frame, make_frame
 from irqaffinity.plan.policy import Numa, Policy
+
+
+class Domains(Protocol):
+    """Where the active domains are asked for: libvirt."""
+
+    def active_domains(self) -> Iterable[Domain]:
+        """Return all of them; raise LibvirtUnreachable."""
+
+    def domain(self, uuid: str) -> Domain | None:
+        """Return one of them, None when it is gone; raise LibvirtUnreachable."""
 
 
 class Sight:

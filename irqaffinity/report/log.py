@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells the log of passes: what changed, what went wrong, and in detail each interrupt."""
+"""Tells the log what was done, what is wrong, and in detail each interrupt."""
 
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from irqaffinity.model.action import Action, Result
+from irqaffinity.model.action import Result
+from irqaffinity.model.change import Change, Settled
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import Device
 from irqaffinity.model.irq import Interrupt, IrqId
@@ -21,29 +22,50 @@ LOG = logging.getLogger(__name__)
 Subject = tuple[str | None, PciAddress | str | None]
 """The uuid of a guest, and one of its devices, or `left out`, or None for the guest itself."""
 
+Troubles = Mapping[Subject, tuple[int, str]]
+"""What is wrong with a guest, and the level of its line in the log."""
+
 _LEFT_OUT = "left out"
 _FAULTS = frozenset({GuestReason.CPUS_OVERLAP, GuestReason.DEDICATED_MASK_INVALID})
 """Reasons of a guest that somebody has to mend, although it is placed."""
 
 
-def log_part(
-    part: Part, before: Mapping[Subject, str], newborn: Iterable[Result] = (), *, is_look: bool = False
-) -> dict[Subject, str]:
-    """Log what a pass made of a guest, and of a trouble only when it is new or another one than `before`.
+def find_troubles(part: Part) -> Troubles:
+    """Return what is wrong with a guest, with the level of the line that tells it."""
+    return {subject: (level, trouble) for subject, level, trouble in _troubles(part)}
 
-    `newborn` is what was done since the pass before it, at the births of interrupts. Returns the guest's troubles.
-    Nothing is logged at INFO and above when nothing changed, and nothing at all for a look.
-    """
-    troubles = {}
-    for subject, level, trouble in _troubles(part):
-        troubles[subject] = trouble
-        if before.get(subject) != trouble:
+
+def log_troubles(troubles: Troubles, before: Troubles) -> None:
+    """Log each trouble that is new or another one than `before`."""
+    for subject, (level, trouble) in troubles.items():
+        if before.get(subject, (level, None))[1] != trouble:
             LOG.log(level, "guest %s: %s", subject[0], trouble)
-    if LOG.isEnabledFor(logging.INFO):
-        _log_changes([*newborn, *part.results])
-    if LOG.isEnabledFor(logging.DEBUG) and not (is_look and not any(r.was_written for r in part.results)):
+
+
+def log_each(part: Part) -> None:
+    """Log in detail what a pass made of a guest and of each interrupt."""
+    if LOG.isEnabledFor(logging.DEBUG):
         _log_each(part)
-    return troubles
+
+
+def log_settled(settled: Settled) -> None:
+    """Tell in one line what was done for a guest; it is a warning where it makes more interrupts than it is given."""
+    done = [text for is_release in (False, True) if (text := _describe_changes(settled.changes, is_release=is_release))]
+    if settled.waited:
+        waited = counted(settled.waited, "new interrupt")
+        done.append(f"{waited} had to wait, and may have been on other CPUs meanwhile: it makes them too fast")
+    LOG.log(logging.WARNING if settled.waited else logging.INFO, "guest %s: %s", settled.owner, "; ".join(done))
+
+
+def _describe_changes(changes: Iterable[Change], *, is_release: bool) -> str:
+    """Return what was written: interrupts that were placed, and those that were given back, are not the same news."""
+    found = [change for change in changes if change.is_release is is_release]
+    if not found:
+        return ""
+    numbers, writes = sum(len(change.numbers) for change in found), sum(change.writes for change in found)
+    devices = ", ".join(sorted({str(change.device) for change in found}))
+    again = f", with {writes} writes" if writes > numbers else ""
+    return f"{'gave back' if is_release else 'placed'} {counted(numbers, 'interrupt')} of {devices}{again}"
 
 
 def log_forgotten(state: State, changed: Mapping[IrqId, Record | None], devices: Mapping[PciAddress, Device]) -> None:
@@ -90,18 +112,6 @@ def _troubles(part: Part) -> Iterator[tuple[Subject, int, str]]:
     for (owner, device), result in failed.items():
         trouble = f"{device} irq {result.action.number} stays on {result.smp}: {result.verdict.value}: {result.message}"
         yield (owner, device), logging.WARNING, trouble
-
-
-def _log_changes(results: Iterable[Result]) -> None:
-    """Tell what was written: interrupts that were placed, and those that were given back, are not the same news."""
-    written: dict[tuple[str, bool], list[Action]] = defaultdict(list)
-    for result in results:
-        if result.was_written:
-            written[result.action.owner, result.action.is_release].append(result.action)
-    for (owner, is_release), actions in sorted(written.items()):
-        devices = ", ".join(sorted({str(action.device) for action in actions}))
-        done = "gave back" if is_release else "placed"
-        LOG.info("guest %s: %s %s of %s", owner, done, counted(len(actions), "interrupt"), devices)
 
 
 def _log_each(part: Part) -> None:

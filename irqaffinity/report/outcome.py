@@ -3,11 +3,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.host import HostFacts
+from irqaffinity.model.irq import IrqId
 from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
@@ -20,7 +21,7 @@ _COUNTED = {
     Verdict.OK: (Verdict.OK,),
     Verdict.SET: (Verdict.SET,),
     Verdict.WOULD_SET: (Verdict.WOULD_SET,),
-    Verdict.PENDING: (Verdict.PENDING, Verdict.UNREAD),
+    Verdict.PENDING: (Verdict.PENDING, Verdict.UNREAD, Verdict.THROTTLED),
     Verdict.MANAGED: (Verdict.MANAGED, Verdict.IMMOVABLE),
     Verdict.GONE: (Verdict.GONE,),
 }
@@ -75,10 +76,15 @@ class Outcome:
             unsaved,
         )
 
+    def with_results(self, others: Mapping[IrqId, Result]) -> "Outcome":
+        """Return it with other results of these interrupts."""
+        kept = (result for result in self.results if result.action.irq not in others)
+        return replace(self, results=sorted([*kept, *others.values()], key=lambda result: result.action.number))
+
     def summary(self) -> Mapping[str, int]:
         """Return the counts of the report: `failed` is no_vector, offline and denied; `skipped` counts guests.
 
-        `pending` has what is unread too, and `managed` what is immovable.
+        `pending` has what is unread or throttled too, and `managed` what is immovable.
         """
         verdicts = Counter(result.verdict for result in self.results)
         return {

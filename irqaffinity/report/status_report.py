@@ -129,4 +129,4 @@ def _device_lines(devices: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _is_trouble(result: Result) -> bool:
-    return result.verdict in FAILED or result.verdict in (Verdict.PENDING, Verdict.UNREAD)
+    return result.verdict in FAILED or result.verdict in (Verdict.PENDING, Verdict.UNREAD, Verdict.THROTTLED)

@@ -127,6 +127,20 @@ def test_a_notification_wakes_the_guest_and_its_mask_survives_a_restart(full_sta
     assert "mask 1 from notification" in row["text"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_while_it_starts_waits_until_it_runs(stage: Stage, number: int) -> None:
+    """It starts for a while yet when it asks a process of its own for the broker."""
+    stage.agent.set("DEFAULT", transport_url="rabbit://nova:secret@127.0.0.1:1/")
+    stage.agent.launch()
+    process = stage.agent.process
+    assert process is not None
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_for("the process that reads transport_url", children.read_text)
+    stage.agent.signal(number)
+    wait_for("the agent's status", stage.agent.has_started)
+    assert stage.agent.stop() == 0
+
+
 def test_without_libvirt_it_starts_all_the_same_and_serves_when_libvirt_comes(stage: Stage) -> None:
     stage.libvirtd.stop()
     stage.agent.start()
@@ -561,17 +575,23 @@ def test_metrics_that_cannot_be_served_do_not_stop_placement_and_come_later(stag
     assert "metrics       served at http://127.0.0.1:" in stage.agent.run("status").stdout
 
 
-def test_clients_that_hang_on_keep_neither_a_placement_nor_a_probe_from_its_descriptors(full_stage: Stage) -> None:
-    stage, port = full_stage, free_ports(1)[0]
-    agent = stage.agent
-    agent.starter = ["prlimit", "--nofile=64"]
-    agent.set("metrics", enabled=True, port=port)
-    agent.set("audit", interval=3600)
-    agent.start()
+def start_with_metrics(stage: Stage) -> int:
+    """Start an agent that serves metrics and has placed its guest; return the port."""
+    (port,) = free_ports(1)
+    stage.agent.set("metrics", enabled=True, port=port)
+    stage.agent.set("audit", interval=3600)
+    stage.agent.start()
     for peer in ("metrics", "broker", "libvirt"):
-        agent.wait_connected(peer)
+        stage.agent.wait_connected(peer)
     stage.create(VF0)
-    agent.wait_placed(irq40="2-3", irq41="2-3")
+    stage.agent.wait_placed(irq40="2-3", irq41="2-3")
+    return port
+
+
+def test_clients_that_hang_on_keep_neither_a_placement_nor_a_probe_from_its_descriptors(full_stage: Stage) -> None:
+    stage, agent = full_stage, full_stage.agent
+    agent.starter = ["prlimit", "--nofile=64"]
+    port = start_with_metrics(stage)
     wait_settled(agent)
     assert agent.process is not None
     folder = Path(f"/proc/{agent.process.pid}/fd")
@@ -592,15 +612,8 @@ def test_clients_that_hang_on_keep_neither_a_placement_nor_a_probe_from_its_desc
 
 
 def test_an_agent_that_gets_no_descriptor_for_a_while_goes_on_when_it_gets_one(full_stage: Stage) -> None:
-    stage, port = full_stage, free_ports(1)[0]
-    agent = stage.agent
-    agent.set("metrics", enabled=True, port=port)
-    agent.set("audit", interval=3600)
-    agent.start()
-    for peer in ("metrics", "broker", "libvirt"):
-        agent.wait_connected(peer)
-    stage.create(VF0)
-    agent.wait_placed(irq40="2-3")
+    stage, agent = full_stage, full_stage.agent
+    port = start_with_metrics(stage)
     assert agent.process is not None
     pid = agent.process.pid
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)

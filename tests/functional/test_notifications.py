@@ -474,7 +474,7 @@ def test_extra_specs_of_a_clock_that_is_far_ahead_are_heeded_told_and_outlasted(
         assert [record.getMessage()[:22] for record in caplog.records if record.levelname == "WARNING"] == [
             f"the clock of {HERE} is "
         ]
-        made.queue.tell(GuestId(GUEST), taken.specs[GuestId(GUEST)])
+        made.queue.hear(GuestId(GUEST), taken.specs[GuestId(GUEST)], asks=False)
         publish_raw(broker, message(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"), "2"))
         made.wait_handled(3)
         assert made.take().specs[GuestId(GUEST)].mask == "2"

@@ -139,7 +139,7 @@ def test_whatever_stands_in_the_way_is_left_to_a_full_pass(
 def test_an_end_has_the_next_life_begin_with_nothing(ward: Ward) -> None:
     ward.scene.host.remove_interrupt(40)
     ward.scene.host.add_vectors(VF0, [40], "4-7", effective="4")
-    ward.births.ended(40)
+    ward.births.ended([40])
     ward.born(40)
     ward.scene.domains.clear()
     ward.scene.audit()

@@ -81,7 +81,7 @@ def test_a_page_that_cannot_be_made_is_an_error_once_and_made_when_it_can_be(
             raise step
         return step
 
-    page = Page("text/plain", render)
+    page = Page("text/plain", render, fresh=0.0)
     assert [take(page).split()[1] for _ in range(4)] == [b"500", b"500", b"200", b"500"]
     told = "metrics: not made: ValueError: a\\x0ab"
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
@@ -95,8 +95,20 @@ def test_a_process_that_may_have_no_more_threads_says_so(monkeypatch: pytest.Mon
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    page = Page("text/plain", lambda: "made")
+    page = Page("text/plain", lambda: "made", fresh=0.0)
     with monkeypatch.context() as full:
         full.setattr("threading.Thread.start", refuse)
         assert take(page).split()[1] == b"500"
     assert take(page).split()[1] == b"200"
+
+
+def test_a_page_that_was_made_a_moment_ago_is_given_out_again() -> None:
+    made: list[int] = []
+
+    def render() -> str:
+        made.append(1)
+        return "made"
+
+    page = Page("text/plain", render, fresh=3600.0)
+    assert take(page) == take(page)
+    assert made == [1]

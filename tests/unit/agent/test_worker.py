@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from irqaffinity.agent.births import Births
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import FIGHT_PAUSE, Tunables, Worker
@@ -25,7 +24,7 @@ from irqaffinity.guests.life import Life
 from irqaffinity.guests.watch import AGAIN, FAST, Watch
 from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.hypervisor.reach import LibvirtStuck
-from irqaffinity.listen.queue import WakeQueue, Wakes
+from irqaffinity.listen.queue import Wakes
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import MsiSource
@@ -35,68 +34,12 @@ from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.times import HEARTBEAT, STUCK
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.observe.domain import Domain
-from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import Policy
-from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.lock import LockTaken
-from irqaffinity.state.store import Store
-from irqaffinity.state.tolerant import TolerantStore
-from tests.fakes.domains import domain, hostdev, make_libvirt, nova_metadata
+from tests.fakes.domains import domain, make_libvirt, nova_metadata
 from tests.fakes.host import FakeHost
-from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0
-
-INTERVAL = 60.0
-
-
-class Rig:
-    """A worker whose clock is moved by the test, and which never waits."""
-
-    def __init__(self, folder: Path, host: FakeHost, *, metadata: str = "") -> None:
-        host.add_device(VF0, 0)
-        host.add_vectors(VF0, [40, 41], "0-15", effective="0")
-        self.host = host
-        self.now = 1000.0
-        self.hears_births = False
-        metadata = metadata or nova_metadata("nfv", DEDICATED)
-        guest = domain("vm", GUEST, ["2", "3"], [hostdev(VF0)], metadata=metadata)
-        self.uri = make_libvirt(folder / "libvirt", [guest])
-        self.hypervisor = Hypervisor(self.uri)
-        self.store = TolerantStore(Store(StateFolder(str(folder / "state")), "boot-1"))
-        self.auditor = Auditor("cmp-1", host.root, self.hypervisor, Policy(), self.store, self.clock)
-        self.queue = WakeQueue(self.clock)
-        self.counters = Counters()
-        self.births = Births(self.auditor, self.queue, self.counters, self.clock)
-        self.view = View("cmp-1")
-        tunables = Tunables(Policy(), INTERVAL, 300.0, self.uri)
-        self.worker = Worker(
-            self.auditor,
-            self.hypervisor,
-            host.root,
-            self.queue,
-            tunables,
-            self.counters,
-            self.view,
-            self.clock,
-            hears_births=lambda: self.hears_births,
-        )
-
-    def clock(self) -> float:
-        return self.now
-
-    def step(self, seconds: float = 0.0) -> None:
-        """Let time pass, and make what is due."""
-        self.now += seconds
-        self.worker._step(self.queue.take(0))
-        self.worker.libvirt.watch()
-
-    def settle(self) -> None:
-        """Make looks until nobody is watched."""
-        while self.worker.settling:
-            self.step(0.5)
-
-    def move(self, number: int, cpus: str) -> None:
-        """Move an interrupt as another program would."""
-        self.host.put(self.host.proc / f"irq/{number}/smp_affinity_list", cpus)
+from tests.fakes.scene import GUEST, OTHER, VF0
+from tests.unit.agent.rig import INTERVAL, Rig
 
 
 @pytest.fixture
@@ -175,7 +118,7 @@ def test_extra_specs_of_a_notification_are_heeded_at_once(tmp_path: Path, host: 
     rig = Rig(tmp_path, host, metadata=nova_metadata("nfv"))
     rig.step()
     rig.settle()
-    rig.queue.tell(GuestId(GUEST), RememberedSpecs("1", "2026-11-20 12:00:00"))
+    rig.queue.hear(GuestId(GUEST), RememberedSpecs("1", "2026-11-20 12:00:00"), asks=False)
     rig.step()
     assert rig.host.smp(40) == "3"
 
@@ -359,12 +302,12 @@ def test_the_same_mask_again_wakes_nobody_and_writes_nothing(tmp_path: Path, hos
     rig.settle()
     stored = []
     for second in range(4):
-        rig.queue.tell(GuestId(GUEST), RememberedSpecs(None, f"2026-11-20 12:00:0{second}"))
+        rig.queue.hear(GuestId(GUEST), RememberedSpecs(None, f"2026-11-20 12:00:0{second}"), asks=False)
         rig.step()
         stored.append((tmp_path / "state/state.db-wal").stat().st_mtime_ns)
         rig.settle()
     assert stored[1:] == stored[:1] * 3
-    rig.queue.tell(GuestId(GUEST), RememberedSpecs("1", "2026-11-20 12:00:02.5"))  # older than the last
+    rig.queue.hear(GuestId(GUEST), RememberedSpecs("1", "2026-11-20 12:00:02.5"), asks=False)  # older than the last
     rig.step()
     assert (rig.worker.settling, rig.host.smp(40)) == ([], "2-3")
 
@@ -442,7 +385,7 @@ def test_a_host_that_cannot_be_read_at_all_does_not_end_the_loop(rig: Rig, monke
         rig.queue.wake(GuestId(GUEST))
         rig.queue.wake_owner(PciAddress.parse(VF0))
         rig.queue.wake_all()
-        rig.queue.tell(GuestId(GUEST), RememberedSpecs("1", "2026-11-20 12:00:00"))
+        rig.queue.hear(GuestId(GUEST), RememberedSpecs("1", "2026-11-20 12:00:00"), asks=False)
         for _ in range(5):
             rig.step(1.0)
     rig.move(40, "5")
@@ -796,7 +739,7 @@ def test_a_new_time_to_boot_is_used_at_once(rig: Rig) -> None:
 
 def test_the_mask_of_a_guest_that_is_not_here_wakes_nobody(rig: Rig) -> None:
     rig.settle()
-    rig.queue.tell(GuestId(OTHER), RememberedSpecs("1", "2026-11-20 12:00:00"))
+    rig.queue.hear_of_stranger(GuestId(OTHER), RememberedSpecs("1", "2026-11-20 12:00:00"), asks=False)
     rig.step()
     assert (rig.worker.settling, OTHER in rig.auditor.lives) == ([], False)
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from irqaffinity.guests.life import Life, Lives
-from irqaffinity.guests.watch import Patience
+from irqaffinity.guests.pace import EFFORT, EFFORT_RATE
+from irqaffinity.guests.watch import FAST, TOGETHER, Patience
 from irqaffinity.model.action import Action, Result
 from irqaffinity.model.host import SeenGuest
 from irqaffinity.model.pci import PciAddress
@@ -22,7 +23,7 @@ from irqaffinity.report.outcome import Part
 from tests.fakes.snapshots import VF, VF2, cpus, guest_id, make_device, make_guest, make_snapshot
 
 A, B, C = guest_id(1), guest_id(2), guest_id(3)
-PATIENCE = Patience(300.0)
+PATIENCE, HEARING = Patience(300.0), Patience(300.0, hears_births=True)
 
 
 @pytest.fixture
@@ -112,10 +113,10 @@ def test_the_first_wake_up_is_due_at_once(life: Life) -> None:
     assert (life.watch.next_look, life.watch.started, life.watch.asks) == (5.0, 5.0, True)
 
 
-def test_the_first_wake_up_may_have_time(life: Life) -> None:
-    life.wake(PATIENCE, 5.0, asks=False, soonest=5.5)
+def test_the_first_look_may_have_time(life: Life) -> None:
+    life.confirm(5.0)
     assert life.watch is not None
-    assert (life.watch.next_look, life.watch.asks) == (5.5, False)
+    assert (life.watch.next_look, life.watch.asks) == (5.0 + FAST, False)
 
 
 def test_another_wake_up_goes_on_with_the_watch(life: Life) -> None:
@@ -124,9 +125,32 @@ def test_another_wake_up_goes_on_with_the_watch(life: Life) -> None:
     assert watch is not None
     watch.saw(PATIENCE, 5.0, changed=False, complete=False)
     watch.postpone(PATIENCE, 9.0)
-    life.wake(PATIENCE, 6.0, asks=True, soonest=7.0)
+    life.wake(PATIENCE, 6.0, asks=True)
     assert life.watch is watch
-    assert (watch.started, watch.next_look, watch.asks) == (6.0, 7.0, True)
+    assert (watch.started, watch.next_look, watch.asks) == (6.0, 6.0, True)
+
+
+def test_a_guest_at_rest_is_looked_at_at_once_and_less_often_when_too_much_happens(life: Life) -> None:
+    """One that is not placed rests after each look, and has no other claim to be followed."""
+    due = []
+    for is_prompt in (True, True, False):
+        life.pace.worked(5.0, 0.0)
+        life.wake(PATIENCE, 5.01, asks=True, is_prompt=is_prompt)
+        assert life.watch is not None
+        due.append(life.watch.next_look)
+        life.rest()
+    assert due == [5.01, 5.01, 5.0 + TOGETHER]
+
+
+def test_a_guest_that_costs_too_much_is_looked_at_later(life: Life) -> None:
+    life.wake(HEARING, 5.0, asks=True)
+    life.worked(HEARING, 5.0, EFFORT + 0.01)
+    assert life.watch is not None
+    late = 5.0 + 0.01 / EFFORT_RATE
+    assert life.watch.next_look == pytest.approx(late)
+    life.wake(HEARING, 5.0, asks=True)
+    life.confirm(5.0)
+    assert life.watch.next_look == pytest.approx(late)
 
 
 def test_at_rest_nothing_waits(life: Life) -> None:
@@ -225,3 +249,19 @@ def test_a_life_that_ended_is_held_by_nothing(lives: Lives) -> None:
     lives.end_those_without(())
     gc.collect()
     assert life() is None
+
+
+def test_whoever_asks_what_waits_may_ask_while_the_guest_ends() -> None:
+    """The status asks without the lock, and between any two reads another thread may take the decision away."""
+
+    class Ending(Life):
+        def __getattribute__(self, name: str) -> object:
+            found = super().__getattribute__(name)
+            if name == "decision" and found is not None:
+                self.leave()
+            return found
+
+    life = Ending(A, lambda: 1000.0)
+    decide_on(life, make_device())
+    life.throttle(40, VF, 0.0)
+    assert life.waiting() == []

@@ -6,15 +6,15 @@ import itertools
 import pytest
 
 from irqaffinity.guests.life import Life, Lives
+from irqaffinity.guests.pace import EVENTS, EVENTS_RATE
 from irqaffinity.guests.watch import (
     FAST,
     MOVING,
-    PROMPT,
-    PROMPT_RATE,
     QUIET,
     RARE,
     SLOW,
     SOONEST,
+    TOGETHER,
     Patience,
     Watch,
 )
@@ -38,9 +38,11 @@ class Run:
         return self.life.watch
 
     def wake(self, *, asks: bool = True) -> None:
-        self.life.wake(self.patience, self.now, asks=asks)
+        is_prompt = self.life.pace.follows_event(self.now)
+        self.life.wake(self.patience, self.now, asks=asks, is_prompt=is_prompt)
 
     def saw(self, *, changed: bool, complete: bool) -> None:
+        self.life.pace.worked(self.now, 0.0)
         if self.watch.saw(self.patience, self.now, changed=changed, complete=complete):
             self.life.rest()
 
@@ -128,21 +130,19 @@ def test_a_watch_that_is_postponed_beyond_the_boot_time_is_over() -> None:
 
 def test_a_birth_that_was_placed_is_confirmed_before_long_and_puts_no_other_look_off() -> None:
     run = Run(hears_births=True)
-    run.life.wake(run.patience, run.now, asks=False, soonest=run.now + FAST)
+    run.life.confirm(run.now)
     assert run.watch.next_look == run.now + FAST
     run.wake()
     due = run.watch.next_look
-    run.life.wake(run.patience, run.now, asks=False, soonest=run.now + FAST)
+    run.life.confirm(run.now)
     assert (due, run.watch.next_look) == (run.now, run.now)
 
 
-def test_the_credit_of_prompt_looks_never_grows_beyond_its_most() -> None:
+def test_a_birth_that_was_placed_is_confirmed_once_and_then_rarely() -> None:
     run = Run(hears_births=True)
-    run.wake()
-    run.saw(changed=True, complete=True)
-    run.now += 3600.0
-    run.wake(asks=False)
-    assert run.watch.credit == PROMPT - 1
+    run.life.confirm(run.now)
+    run.until_settled()
+    assert run.looks == pytest.approx([FAST, FAST + RARE, FAST + 2 * RARE, FAST + 3 * RARE])
 
 
 def test_where_the_kernel_tells_of_births_looks_become_rare_at_once() -> None:
@@ -173,7 +173,7 @@ def test_a_guest_that_never_stops_making_interrupts_does_not_keep_the_loop_busy(
         run.saw(changed=True, complete=True)
         run.now += 0.0002
         looks += 1
-    assert looks <= PROMPT + 60 * (1 / FAST + PROMPT_RATE)
+    assert looks <= EVENTS + 60 * (1 / TOGETHER + EVENTS_RATE)
 
 
 def test_an_event_that_needs_libvirt_is_not_forgotten_for_a_birth() -> None:
@@ -203,37 +203,15 @@ def gaps_of(run: Run, wakes: int) -> list[float]:
 
 def test_so_many_events_in_a_row_are_followed_at_once_and_then_so_many_in_a_second() -> None:
     run = at_zero()
-    assert gaps_of(run, int(PROMPT) + 2) == [SOONEST] * int(PROMPT) + [FAST] * 2
-    run.now = 1 / PROMPT_RATE
+    assert gaps_of(run, int(EVENTS) + 1) == [SOONEST] * (int(EVENTS) - 1) + [TOGETHER] * 2
+    run.now = 1 / EVENTS_RATE
     run.saw(changed=True, complete=True)
-    assert gaps_of(run, 2) == pytest.approx([SOONEST, FAST])
-    run.now = 8.0
-    gaps_of(run, int(PROMPT))
-    run.now += 10.5 / PROMPT_RATE
-    run.saw(changed=True, complete=True)
-    assert gaps_of(run, 11) == pytest.approx([SOONEST] * 10 + [FAST])
+    assert gaps_of(run, 2) == pytest.approx([SOONEST, TOGETHER])
 
 
-def test_less_than_a_whole_event_is_none() -> None:
-    run = at_zero()
-    gaps_of(run, int(PROMPT))
-    run.now = 0.9 / PROMPT_RATE
-    run.saw(changed=True, complete=True)
-    assert gaps_of(run, 1) == pytest.approx([FAST])
-
-
-def test_however_long_nothing_came_no_more_are_followed_at_once() -> None:
-    run = at_zero()
-    gaps_of(run, int(PROMPT) + 1)
-    run.now = 100.0
-    run.saw(changed=True, complete=True)
-    assert gaps_of(run, int(PROMPT) + 1) == pytest.approx([SOONEST] * int(PROMPT) + [FAST])
-
-
-def test_where_the_kernel_tells_of_no_births_none_is_followed_at_once_and_none_is_counted() -> None:
+def test_where_the_kernel_tells_of_no_births_an_event_is_followed_as_soon_as_another_look_would_come() -> None:
     run = at_zero(hears_births=False)
     assert gaps_of(run, 3) == [FAST] * 3
-    assert run.watch.credit == PROMPT
 
 
 def test_an_event_long_after_the_last_look_is_followed_now() -> None:
@@ -243,17 +221,17 @@ def test_an_event_long_after_the_last_look_is_followed_now() -> None:
     assert run.watch.next_look == 5.0
 
 
-@pytest.mark.parametrize(("soonest", "due"), [(0.4, 0.4), (0.6, 0.5)])
-def test_what_has_time_puts_no_look_off_and_may_bring_one_forward(soonest: float, due: float) -> None:
+@pytest.mark.parametrize(("before", "due"), [(0.5, 0.3 + FAST), (0.32, 0.32)])
+def test_what_can_wait_puts_no_look_off_and_may_bring_one_forward(before: float, due: float) -> None:
     run = at_zero()
-    run.watch.postpone(run.patience, 0.5)
-    run.life.wake(run.patience, 0.3, asks=False, soonest=soonest)
+    run.watch.postpone(run.patience, before)
+    run.life.confirm(0.3)
     assert run.watch.next_look == due
 
 
 def test_a_watch_begins_with_all_that_it_needs() -> None:
-    assert Watch.begin(5.0, asks=False) == Watch(5.0, 5.0, 5.0, False, None, None, SOONEST, PROMPT)
-    assert Watch.begin(5.0, asks=True).asks
+    assert Watch.begin(5.0, asks=False) == Watch(5.0, 5.0, 5.0, False, None, SOONEST)
+    assert Watch.begin(5.0, asks=True, due=6.0, pause=RARE) == Watch(5.0, 5.0, 6.0, True, None, RARE)
 
 
 def test_an_event_starts_the_times_anew_and_the_pauses_too() -> None:
@@ -298,7 +276,7 @@ def test_it_is_over_when_the_guest_had_its_time_to_boot(complete: bool) -> None:
 def test_a_look_has_libvirt_asked_no_more() -> None:
     watch = Watch.begin(0.0, asks=True)
     is_over(watch, 1.0)
-    assert (watch.asks, watch.last_look) == (False, 1.0)
+    assert not watch.asks
 
 
 @pytest.mark.parametrize(("now", "pause"), [(MOVING - 0.001, FAST), (MOVING, SLOW)])

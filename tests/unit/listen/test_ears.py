@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from irqaffinity.listen.ears import Ears
+from irqaffinity.listen.ears import WAKES, WAKES_RATE, Ears
 
 LIMIT = 60.0
 
@@ -19,7 +19,8 @@ class Heard:
     def __init__(self) -> None:
         self.read_end, self.write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.texts: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
-        self.ears = Ears(self.read_end, self.heed)
+        self.now = 1000.0
+        self.ears = Ears(self.read_end, self.heed, lambda: self.now)
 
     def heed(self, text: str) -> None:
         self.texts.put((threading.current_thread().name, text))
@@ -71,6 +72,21 @@ def test_the_second_thread_reads_while_the_first_does_not(heard: Heard, two_cpus
         assert heard.take() == ("vectors-2", "born\n")
     assert sorted(two_cpus) == sorted([("vectors-2", [5]), (first, [3, 9]), (first, [3, 5, 9])])
     assert all(thread.name != "vectors-2" for thread in threading.enumerate())
+
+
+@pytest.mark.usefixtures("two_cpus")
+def test_in_a_storm_the_first_thread_reads_alone_until_it_is_over(heard: Heard) -> None:
+    first = threading.current_thread().name
+    with heard.ears.both():
+        for _ in range(int(WAKES)):
+            heard.say("born\n")
+            assert heard.take() == ("vectors-2", "born\n")
+        heard.say("one more\n")
+        assert not heard.ears.has_ended()
+        assert heard.take() == (first, "one more\n")
+        heard.now += 2 / WAKES_RATE
+        heard.say("later\n")
+        assert heard.take() == ("vectors-2", "later\n")
 
 
 def test_with_one_cpu_there_is_one_thread(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:

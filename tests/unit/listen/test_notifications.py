@@ -265,7 +265,9 @@ def test_heartbeats_are_checked_four_times_in_each(
     monkeypatch: pytest.MonkeyPatch, heartbeat: float, pause: float, checks: list[float]
 ) -> None:
     connection = DrainedConnection(heartbeat, 45.0)
-    monkeypatch.setattr(notifications, "time", SimpleNamespace(monotonic=lambda: connection.now))
+    monkeypatch.setattr(
+        notifications, "time", SimpleNamespace(monotonic=lambda: connection.now, thread_time=lambda: 0.0)
+    )
     hearing = Hearing()
     connection.on_end = hearing.listener.stop
     hearing.listener._drain(connection)

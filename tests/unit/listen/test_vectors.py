@@ -5,21 +5,18 @@ import errno
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.retry import STEADY, Retry
-from irqaffinity.listen.tracing import BIRTH, END, Changed, Untraceable, instance_name, probe, tracing_folder
-from irqaffinity.listen.vectors import VectorListener
+from irqaffinity.listen.tracing import BIRTH, Changed, Untraceable, instance_name, probe, tracing_folder
+from irqaffinity.listen.vectors import Heard, VectorListener, sift
+from tests.fakes.tracefs import BORN, ENDED, PaperTracefs
 from tests.functional.agent import wait_for
 
-BORN = (
-    "       CPU 0/TCG-328     [001] d..1.   223.683350: vector_activate: irq={} is_managed=0 can_reserve=1 reserve=0\n"
-)
-ENDED = "       CPU 0/TCG-328     [001] d..1.   223.683350: vector_teardown: irq={} is_managed=0 has_reserved=0\n"
 LIMIT = 60.0
 
 
@@ -32,36 +29,20 @@ class Hearsay:
     def born(self, number: int) -> None:
         self._heard.put(("born", number))
 
-    def ended(self, number: int) -> None:
-        self._heard.put(("ended", number))
+    def ended(self, numbers: Collection[int]) -> None:
+        for number in sorted(numbers):
+            self._heard.put(("ended", number))
 
     def take(self, count: int = 1) -> list[tuple[str, int]]:
         """Return the next events, waiting for them."""
         return [self._heard.get(timeout=LIMIT) for _ in range(count)]
 
 
-class Tracefs:
-    """The files of a tracefs that the listener uses, in a folder, and a listener that runs over them."""
+class Tracefs(PaperTracefs):
+    """A tracefs on paper, and a listener that runs over it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.instance = folder / "instances" / instance_name("/var/lib/irqaffinity")
-        for place in (folder, self.instance):
-            (place / BIRTH).mkdir(parents=True)
-            (place / END).mkdir(parents=True)
-            for file in (
-                "trace",
-                "buffer_size_kb",
-                "tracing_on",
-                "events/enable",
-                f"{BIRTH}/filter",
-                f"{BIRTH}/enable",
-                f"{END}/filter",
-                f"{END}/enable",
-            ):
-                (place / file).write_text("")
-        os.mkfifo(self.instance / "trace_pipe")
-        self._keep_open = os.open(self.instance / "trace_pipe", os.O_RDWR | os.O_NONBLOCK)
+        super().__init__(folder)
         self.queue = WakeQueue()
         self.heard = Hearsay()
         self.listener = VectorListener(self.queue, self.heard, str(folder), self.instance.name)
@@ -72,16 +53,12 @@ class Tracefs:
         self.thread.start()
         assert self.queue.take(LIMIT).everything
 
-    def say(self, text: str) -> None:
-        """Write to trace_pipe as the kernel does."""
-        os.write(self._keep_open, text.encode())
-
     def close(self) -> None:
         """End the listener."""
         self.listener.stop()
         if self.thread.ident is not None:
             self.thread.join()
-        os.close(self._keep_open)
+        super().close()
 
 
 @pytest.fixture
@@ -91,10 +68,34 @@ def tracefs(tmp_path: Path) -> Iterator[Tracefs]:
     made.close()
 
 
-def test_births_and_ends_are_told_in_their_order(tracefs: Tracefs) -> None:
+def test_ends_are_told_before_births(tracefs: Tracefs) -> None:
     tracefs.start()
     tracefs.say(BORN.format(44) + BORN.format(45) + ENDED.format(44) + BORN.format(44))
-    assert tracefs.heard.take(4) == [("born", 44), ("born", 45), ("ended", 44), ("born", 44)]
+    assert tracefs.heard.take(3) == [("ended", 44), ("born", 45), ("born", 44)]
+
+
+B, E = "BORN", "ENDED"
+
+
+@pytest.mark.parametrize(
+    ("events", "heard"),
+    [
+        ([(B, 44)], Heard([44], set(), 0)),
+        ([(B, 44), (B, 44)], Heard([44], set(), 0)),
+        ([(B, 44), (E, 44)], Heard([], {44}, 0)),
+        ([(E, 44), (B, 44)], Heard([44], {44}, 0)),
+        ([(B, 44), (E, 44), (B, 44), (E, 45)], Heard([44], {44, 45}, 0)),
+        ([(B, 46), (B, 44), (E, 46), (B, 45)], Heard([44, 45], {46}, 0)),
+        ([], Heard([], set(), 0)),
+    ],
+    ids=repr,
+)
+def test_what_has_ended_by_the_end_of_a_text_is_no_birth(events: list[tuple[str, int]], heard: Heard) -> None:
+    assert sift("".join((BORN if kind == B else ENDED).format(number) for kind, number in events)) == heard
+
+
+def test_losses_add_up() -> None:
+    assert sift("CPU:3 [LOST 12 EVENTS]\n" + BORN.format(44) + "CPU:0 [LOST 5 EVENTS]\n") == Heard([44], set(), 17)
 
 
 def test_the_name_of_a_thread_is_not_taken_for_an_event(tracefs: Tracefs) -> None:

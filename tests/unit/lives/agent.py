@@ -63,7 +63,7 @@ class Agent(Machine):
         super().start()
         known = self.store().peek().extra_specs
         self._told.begin_anew({uuid: Word(specs.timestamp, specs.mask) for uuid, specs in known.items()})
-        self.judge.told = self._told.masks
+        self.judge.told = self._told.masks(self.now)
         auditor: Any = JudgedAuditor(self, self.auditor)
         hypervisor: Any = self.libvirt
         self.queue, self.view, self.counters = WakeQueue(self._clock), View("cmp-12"), Counters()
@@ -92,25 +92,44 @@ class Agent(Machine):
             raise Violation("drift", f"{self.counters.drifts} drifts were counted, and {self._moved} were there")
 
     def tell_end(self, number: int) -> None:
-        self.births.ended(number)
+        self.births.ended([number])
 
     def tell_birth(self, number: int) -> None:
         self._live(lambda: self.births.born(number))
 
+    def hear_together(self, uuid: GuestId) -> None:
+        """Have the program place what was born beyond a guest's credit, and judge what comes of it."""
+        numbers = list(self.auditor.lives.of(uuid).throttled)
+        self.begin(numbers)
+        results, is_dead = self.attempt(lambda: self.auditor.place_throttled(uuid), OSError)
+        self.ledger.end()
+        self.excuse(self.host.faults)
+        failed = isinstance(self.came_of, BaseException)
+        self.midwife.check_together(numbers, None if failed else results or ())
+        if results and not self.host.is_unsaved:
+            self.trace.taken()
+        self.host.faults.had_races = False
+        if is_dead:
+            self.host.faults = Faults()
+            self.start()
+
     def make_pass(self, call: Callable[[], Pass], kind: str, uuid: str = "") -> Mapping[str, Fate]:
         self._tries += kind == "audit"
+        self.judge.told = self._told.masks(self.now)
         fates = super().make_pass(call, kind, uuid)
         if isinstance(self.came_of, Pass):
             self._audits += kind == "audit"
             self._fates = fates if kind == "audit" else self._fates
+            self._told.meet(self.auditor.guests, self.now)
             if not self.host.is_unsaved:
                 self._told.store()
         return fates
 
     def note_told(self, uuid: str, specs: RememberedSpecs) -> None:
         """Note that the loop hands the auditor what a notification said."""
-        self._told.note(uuid, Word(specs.timestamp, specs.mask))
-        self.judge.told = self._told.masks
+        is_named = uuid in self.auditor.guests
+        self._told.note(uuid, Word(specs.timestamp, specs.mask), self.now, is_named=is_named)
+        self.judge.told = self._told.masks(self.now)
 
     def spared(self) -> set[Life]:
         """Return what counts as fought over: it was moved or born three times within the hour."""
@@ -141,6 +160,12 @@ class Agent(Machine):
         if how != OFF:
             self.queue.wake_all()
 
+    def do_busy(self, letter: str) -> None:
+        """Have a guest's credit spent: what is born of it next waits, and is placed together."""
+        pace = self.auditor.lives.of(GuestId(GUESTS[letter])).pace
+        while pace.follows_birth(self.now):
+            pass
+
     def do_miss(self) -> None:
         """Have the events of the next step lost."""
 
@@ -148,7 +173,9 @@ class Agent(Machine):
         self._tell_of_device(ADDRESSES[index])
 
     def do_tell(self, letter: str, mask: str | None, number: int) -> None:
-        self.queue.tell(GuestId(GUESTS[letter]), RememberedSpecs(mask, f"2026-11-20 12:00:00.{number:06}"))
+        uuid, specs = GuestId(GUESTS[letter]), RememberedSpecs(mask, f"2026-11-20 12:00:00.{number:06}")
+        hear = self.queue.hear if uuid in self.auditor.guests else self.queue.hear_of_stranger
+        hear(uuid, specs, asks=False)
 
     def do_full(self) -> None:
         self.host.is_full = True

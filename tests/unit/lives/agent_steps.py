@@ -22,6 +22,7 @@ class AgentProposer(Proposer):
             (3, lambda: ("look", self._guest())),
             (3, lambda: ("uevent", self._device())),
             (5, self._tell),
+            (3, lambda: ("busy", self._guest())),
             (3, lambda: ("miss",)),
             (2, lambda: ("alone",)),
             (1, lambda: ("fight", self._number(), random.choice(AFFINITIES))),

@@ -35,6 +35,10 @@ class JudgedAuditor:
         self._stage.hear_birth(number)
         return self._came_of()
 
+    def place_throttled(self, uuid: GuestId) -> Any:
+        self._stage.hear_together(uuid)
+        return self._came_of()
+
     def remember(self, uuid: GuestId, specs: RememberedSpecs) -> bool:
         self._stage.note_told(uuid, specs)
         return self._auditor.remember(uuid, specs)

@@ -4,6 +4,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from irqaffinity.model.action import Result
 from irqaffinity.passes.birth import Newborn
 from tests.unit.lives.judge import Judge
 from tests.unit.lives.ledger import DEFAULT, Violation
@@ -47,21 +48,46 @@ class Midwife:
 
         `newborn` is what the program made of it, None after a failure; `excused` are those that could not be served.
         """
-        host, ledger = self.judge.host, self.judge.ledger
-        life = host.lives.get(number)
-        others = [write for write in ledger.written if write.life.number != number]
-        if others:
-            raise Violation("birth", f"{number} was born, and {others} was written")
+        self._check_alone([number])
+        life = self.judge.host.lives.get(number)
         if life is None:
             return
-        fates = [self.judge.decide((host.describe()[0], around))[1][life.device] for around in self.around]
-        places = {place for fate in fates for place in self._places(life, fate)}
-        for write in ledger.writes_to(life):
-            if write.cpus not in places and not any(fate.kind == FREE for fate in fates):
-                raise Violation("birth", f"{number} of {life.device} was born and put on {show(write.cpus)}: {fates}")
-        if newborn is not None and host.faults == Faults() and life not in excused:
+        fates = self._fates(life)
+        fits = self._check_writes(life, fates)
+        if newborn is not None and self.judge.host.faults == Faults() and life not in excused:
             self._check_placed(life, newborn, fates)
-        self._note(life, newborn, fits=life.smp in places or any(fate.kind == FREE for fate in fates))
+        self._note(life, newborn, fits=fits)
+
+    def check_together(self, numbers: Collection[int], results: Collection[Result] | None) -> None:
+        """Raise Violation where something else was done than to put interrupts that had waited in their places.
+
+        `results` are what the program did, None after a failure.
+        """
+        self._check_alone(numbers)
+        done = None if results is None else {result.action.number: result for result in results}
+        for life in [self.judge.host.lives[number] for number in numbers if number in self.judge.host.lives]:
+            fits = self._check_writes(life, self._fates(life))
+            newborn = None if done is None else Newborn(frozenset(), done.get(life.number))
+            self._note(life, newborn, fits=fits)
+
+    def _fates(self, life: Life) -> list[Fate]:
+        return [self.judge.decide((self.judge.host.describe()[0], around))[1][life.device] for around in self.around]
+
+    def _check_alone(self, numbers: Collection[int]) -> None:
+        others = [write for write in self.judge.ledger.written if write.life.number not in numbers]
+        if others:
+            raise Violation("birth", f"{numbers} were born, and {others} was written")
+
+    def _check_writes(self, life: Life, fates: Collection[Fate]) -> bool:
+        """Tell whether an interrupt is where it may be."""
+        places = {place for fate in fates for place in self._places(life, fate)}
+        is_free = any(fate.kind == FREE for fate in fates)
+        for write in self.judge.ledger.writes_to(life):
+            if write.cpus not in places and not is_free:
+                raise Violation(
+                    "birth", f"{life.number} of {life.device} was born and put on {show(write.cpus)}: {fates}"
+                )
+        return life.smp in places or is_free
 
     def _places(self, life: Life, fate: Fate) -> list[Cpus]:
         is_placed = fate.kind == PLACED and self.judge.rules.distribution == "mask"
@@ -72,7 +98,7 @@ class Midwife:
         claimants = {uuid for uuid, answer in answers.items() if answer.facts and life.device in answer.facts.devices}
         if newborn.owners != claimants:
             raise Violation("birth", f"{life.number} of {life.device} is of {claimants}, not of {newborn.owners}")
-        if len(claimants) != 1 or self.judge.rules.distribution != "mask":
+        if newborn.is_throttled or len(claimants) != 1 or self.judge.rules.distribution != "mask":
             return
         (uuid,) = claimants
         if answers[uuid].readable and not self.judge.libvirt.names(life.device):

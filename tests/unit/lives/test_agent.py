@@ -64,7 +64,7 @@ def count_too_many(agent: Agent) -> None:
 
 
 def fail(agent: Agent) -> None:
-    agent.worker._note = lambda _wakes: 1 / 0  # type: ignore[method-assign,assignment]
+    agent.worker._audit = lambda: 1 / 0  # type: ignore[method-assign,assignment]
 
 
 HEARD: list[Step] = [*GUEST, ("hear", "each"), ("wait", 0.0)]
@@ -80,7 +80,12 @@ HEARD: list[Step] = [*GUEST, ("hear", "each"), ("wait", 0.0)]
         pytest.param(
             forget_masks, [*GUEST, ("tell", "a", "0", 1), ("audit",)], "placed", id="a mask that is not heeded"
         ),
-        pytest.param(forget_masks, [("tell", "a", "0", 1), ("audit",), ("restart",)], "specs", id="nor stored"),
+        pytest.param(
+            forget_masks,
+            [("start", "a", "1 2", "0", {}, {}), ("audit",), ("tell", "a", "0", 1), ("audit",), ("restart",)],
+            "specs",
+            id="nor stored",
+        ),
         pytest.param(
             trust_uevents_not,
             [*GUEST, ("away",), ("uevent", 0), ("rebirth", 30, "5"), ("look", "a"), ("wait", 2.0), ("wait", 2.0)],

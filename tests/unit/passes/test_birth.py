@@ -19,7 +19,8 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.observe.domain import Domain
-from irqaffinity.passes.birth import Newborn, await_interrupt, birthplace_of
+from irqaffinity.passes.birth import Newborn
+from irqaffinity.passes.newborn import await_interrupt, birthplace_of
 from irqaffinity.plan.frame import make_frame
 from irqaffinity.plan.plan import decide
 from irqaffinity.plan.policy import Distribution, Policy, Scope
@@ -542,7 +543,7 @@ def refuse_msi(scene: Scene, device: str) -> None:
 
 
 def test_a_guest_whose_device_cannot_be_read_may_be_the_owner(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "irqaffinity.passes.birth")
+    caplog.set_level(logging.DEBUG, "irqaffinity.passes.cradle")
     scene.add_guest(VF0)
     scene.add_guest(VF1, uuid=OTHER, pins=("4", "12"))
     scene.audit()
@@ -552,7 +553,7 @@ def test_a_guest_whose_device_cannot_be_read_may_be_the_owner(scene: Scene, capl
     assert scene.auditor.birth(7) == Newborn(frozenset())
     refuse_msi(scene, VF1)
     scene.auditor.birth(7)
-    told = [record for record in caplog.records if record.name == "irqaffinity.passes.birth"]
+    told = [record for record in caplog.records if record.name == "irqaffinity.passes.cradle"]
     assert [record.levelname for record in told] == ["WARNING", "DEBUG", "WARNING"]
     assert told[0].getMessage() == (
         "whose a new interrupt is cannot be read, so guests are looked at: "

@@ -61,7 +61,7 @@ def test_news_are_in_the_state_before_the_pass_and_told_once(host: FakeHost) -> 
     store.is_full = False
     store.save(Changes({IRQ: make_record(), IrqId(VF, 41): make_record()}))
     news.note_ends([40])
-    news.remember(guest_id(1), SPECS, ())
+    news.remember(guest_id(1), SPECS, {guest_id(1)})
     turns = Turns(host.root, store, news)
     with turns.begun(()) as state:
         assert state is store.load()
@@ -80,7 +80,7 @@ def test_without_news_nothing_is_stored(host: FakeHost) -> None:
 
 def test_news_that_could_not_be_stored_stay_news(host: FakeHost) -> None:
     store, news = FullStore(), News()
-    news.remember(guest_id(1), SPECS, ())
+    news.remember(guest_id(1), SPECS, {guest_id(1)})
     turns = Turns(host.root, store, news)
     with pytest.raises(StateError, match="No space"), turns.begun(()):
         pytest.fail("the pass began")
@@ -93,7 +93,7 @@ def test_libvirts_guests_are_remembered_before_others(host: FakeHost) -> None:
     store, news = FullStore(), News()
     store.is_full = False
     store.save(Changes(extra_specs={guest_id(number): SPECS for number in range(MOST)}))
-    news.remember(guest_id(MOST), SPECS, ())
+    news.remember(guest_id(MOST), SPECS, {guest_id(MOST)})
     known = {guest_id(number) for number in range(MOST + 1)} - {guest_id(7)}
     with Turns(host.root, store, news).begun(known) as state:
         assert state.extra_specs.keys() == known

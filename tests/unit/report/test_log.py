@@ -26,8 +26,7 @@ def test_what_is_placed_and_what_is_given_back_are_not_the_same_news(
     scene.add_guest(VF1)
     scene.audit()
     assert told(caplog) == [
-        f"guest {GUEST}: placed 2 interrupts of {VF1}",
-        f"guest {GUEST}: gave back 2 interrupts of {VF0}",
+        f"guest {GUEST}: placed 2 interrupts of {VF1}; gave back 2 interrupts of {VF0}",
     ]
     scene.audit()
     assert told(caplog) == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from irqaffinity.grammar.device_spec import parse_device_spec
+from irqaffinity.guests.pace import EVENTS
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.model.verdict import DeviceReason, GuestReason, IrqReason, LeftOutReason, Status, Term, Verdict
@@ -107,6 +108,15 @@ def vanishing(scene: Scene) -> Outcome:
     return scene.audit()
 
 
+def throttled(scene: Scene) -> Outcome:
+    """An interrupt is born that a guest has no credit for."""
+    scene.add_guest(VF0)
+    made = scene.audit()
+    for _ in range(int(EVENTS) + 1):
+        scene.auditor.birth(40)
+    return made.with_results({result.action.irq: result for result in scene.auditor.throttled()})
+
+
 def released(scene: Scene) -> Outcome:
     scene.add_guest(VF0)
     scene.audit()
@@ -200,6 +210,7 @@ REACHED: dict[Term, Make] = {
     Verdict.MANAGED: managed,
     Verdict.IMMOVABLE: refused(errno.EINVAL),
     Verdict.UNREAD: unread,
+    Verdict.THROTTLED: throttled,
     Verdict.GONE: vanishing,
     Verdict.NO_VECTOR: refused(errno.ENOSPC),
     Verdict.OFFLINE: gone_offline,

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does, together, what is to be done for interrupts that were born too soon after others."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from math import inf
+
+from irqaffinity.agent.counters import Counters
+from irqaffinity.guests.life import Life
+from irqaffinity.guests.pace import Pace
+from irqaffinity.guests.watch import Patience
+from irqaffinity.hypervisor.connection import LibvirtUnreachable
+from irqaffinity.model.action import Result
+from irqaffinity.model.guest import GuestId
+from irqaffinity.observe.root import HostUnreadable
+from irqaffinity.passes.auditor import Auditor
+from irqaffinity.state.folder import StateError
+
+LOG = logging.getLogger(__name__)
+
+SEARCH = 0.5
+"""Seconds, at least, between two searches for those of which nobody knows whose they are."""
+
+
+class Together:
+    """Places what waits, guest by guest, as soon as its pace allows. For the loop's own thread."""
+
+    def __init__(self, auditor: Auditor, counters: Counters, clock: Callable[[], float]) -> None:
+        self._auditor = auditor
+        self._counters = counters
+        self._clock = clock
+        self._searches = Pace()
+
+    def due(self, now: float) -> float:
+        """Return when something is due next; infinity where nothing waits."""
+        return min(self._dues(now), default=inf)
+
+    def do(self, patience: Patience, now: float) -> None:
+        """Do what is due. Where that takes a look at a guest, have it looked at."""
+        if self._auditor.has_lost and self._searches.next_work(now, SEARCH) <= now:
+            start = time.thread_time()
+            for uuid in self._find_lost():
+                self._auditor.lives.of(uuid).wake(patience, now, asks=False)
+            self._searches.worked(now, time.thread_time() - start)
+        for life in self._auditor.lives:
+            if life.throttled and life.pace.next_work(now) <= now:
+                start = time.thread_time()
+                results = self._place(life)
+                now = self._clock()
+                life.worked(patience, now, time.thread_time() - start)
+                if results is None:
+                    life.wake(patience, now, asks=False, is_prompt=False)
+                elif results or life.is_placed:  # one that /proc/irq does not have yet is found by a look
+                    life.confirm(now)
+
+    def _dues(self, now: float) -> Iterator[float]:
+        if self._auditor.has_lost:
+            yield self._searches.next_work(now, SEARCH)
+        yield from (life.pace.next_work(now) for life in self._auditor.lives if life.throttled)
+
+    def _find_lost(self) -> frozenset[GuestId]:
+        try:
+            return self._auditor.find_lost()
+        except (HostUnreadable, OSError) as error:
+            LOG.debug("new interrupts are left to the next full pass: %s", error)
+            return frozenset()
+
+    def _place(self, life: Life) -> tuple[Result, ...] | None:
+        try:
+            results = self._auditor.place_throttled(life.uuid)
+        except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
+            LOG.debug("guest %s: its new interrupts are left to a look: %s", life.uuid, error)
+            return None
+        for result in results or ():
+            self._counters.count_birth(result)
+        return results

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is decided for interrupts that were just born: where they belong, and what that changes."""
+
+import time
+from typing import NamedTuple
+
+from irqaffinity.guests.life import Life
+from irqaffinity.model.action import Action
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.host import Device, SeenGuest
+from irqaffinity.model.irq import Interrupt, IrqId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Changes, State
+from irqaffinity.observe.procfs import read_newborn
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.plan.frame import Frame
+from irqaffinity.plan.place import place_device
+from irqaffinity.plan.plan import decide
+from irqaffinity.plan.policy import Policy
+
+_ALERT, _PATIENCE = 0.0005, 0.005
+"""Seconds that the affinity file of an interrupt is looked for without a pause, and in all."""
+
+
+def birthplace_of(
+    frame: Frame, life: Life, seen: SeenGuest, device: Device, state: State, policy: Policy
+) -> CpuSet | None:
+    """Return where a new interrupt of a guest's device belongs, None where it has no place.
+
+    What the last pass decided holds while it would be decided from the same; else it is decided now. A guest that
+    cannot be read has no place, and neither has a device that libvirt names for it no longer.
+    """
+    decision = life.decision_from(frame, seen, policy, state.extra_specs.get(life.uuid))
+    for plan in () if decision is None else decision.devices:
+        if plan.address == device.address and plan.driver == device.driver:
+            return plan.birthplace
+    plans = decide(frame, seen, {device.address: device}, state, policy).devices
+    return plans[0].birthplace if plans else None
+
+
+def await_interrupt(root: HostRoot, number: int) -> Interrupt | None:
+    """Return an interrupt as soon as it can be read, None where that takes longer than 5 ms.
+
+    The kernel tells of it in request_irq(), before it makes the folder in /proc/irq.
+    """
+    start = time.monotonic()
+    while (interrupt := read_newborn(root, number)) is None:
+        waited = time.monotonic() - start
+        if waited > _PATIENCE:
+            return None
+        if waited > _ALERT:
+            time.sleep(waited / 2)
+    return interrupt
+
+
+class Placement(NamedTuple):
+    """What is to be done with interrupts, and what that changes in the state before."""
+
+    actions: list[Action]
+    changes: Changes
+
+    def then(self, more: "Placement") -> "Placement":
+        """Return both."""
+        return Placement(self.actions + more.actions, self.changes.then(more.changes))
+
+
+def place_newborn(device: Device, owner: GuestId, target: CpuSet, state: State, heard: Changes) -> Placement:
+    """Place the interrupts that `device` has here; `heard` is what the kernel said of them since they were recorded."""
+    stored = state.records.get(device.address, {})
+    mine = [IrqId(device.address, interrupt.number) for interrupt in device.interrupts]
+    known = {irq.number: stored[irq.number] for irq in mine if irq.number in stored and irq not in heard.records}
+    fixed = {irq: state.fixed[irq] for irq in mine if irq in state.fixed and irq not in heard.fixed}
+    handled = place_device(device, owner, target, {}, known, fixed)
+    changed = {number: record for number, record in handled.records.items() if record != known.get(number)}
+    changes = Changes({IrqId(device.address, number): record for number, record in changed.items()})
+    return Placement(handled.actions, heard.then(changes) if heard else changes)
+
+
+def is_confirmed(seen: SeenGuest, address: PciAddress, driver: str | None) -> bool:
+    """Tell whether a device still has the driver that it had when libvirt named it for a guest."""
+    claims = (claim for claim in seen.claims if claim.address == address)
+    return any(not claim.is_doubted and claim.driver == driver for claim in claims)
