@@ -123,7 +123,7 @@ class Churn:
         return self._burst
 
     def _say(self, line: str) -> None:
-        """Tell an event; where nobody reads it is lost, and the next one is told with the number of those."""
+        """Write an event to the pipe. A full pipe loses it, and the next event comes with the number of lost ones."""
         try:
             self.trace.say(f"CPU:0 [LOST {self.lost} EVENTS]\n{line}" if self.lost else line)
             self.lost = 0

@@ -44,7 +44,7 @@ _ANSWERS = (
     method((40, 11), channel=1),  # the exchange is there
     method((50, 11), b"\x01q" + bytes(8), 1),  # so is the queue
     method((50, 21), channel=1),  # it is bound
-    method((60, 11), channel=1),  # the prefetch is heeded
+    method((60, 11), channel=1),  # basic.qos-ok
     method((60, 21), b"\x01t", 1),  # consuming
 )
 

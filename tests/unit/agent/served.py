@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers over HTTP in a process of its own, whose descriptors, threads and turns of the loop are nobody else's.
 
-What it is told on standard input, and prints on standard output, a line each:
+The commands that it reads from standard input, and what it prints to standard output, a line each:
 
 - `port`: where it listens.
 - `visits`: how many connections stand.
@@ -53,7 +53,7 @@ class Poll:
 
 
 class Served:
-    """The server, and what it is told."""
+    """The server, and the commands that it carries out."""
 
     def __init__(self, size: int) -> None:
         self._size = size

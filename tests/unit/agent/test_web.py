@@ -121,7 +121,7 @@ def is_ended(client: socket.socket) -> bool:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Starts the server, whose connections last for ever unless it is told otherwise."""
+    """Starts the server. Without a limit its connections last for ever."""
     with contextlib.ExitStack() as stack:
 
         def start(**options: float) -> Server:
@@ -176,7 +176,7 @@ def test_a_hundred_slow_clients_keep_no_check_waiting(
             server.connect(data, host, receive_buffer)
         server.check()
         assert server.descriptors() <= server.idle_descriptors + MOST + 1
-        assert server.threads() <= 4  # the main one, the loop, the one that is told, and one that makes the metrics
+        assert server.threads() <= 4  # main, the loop, the reader of commands, and the maker of the metrics
     before = server.turns()[0]
     server.check()
     assert server.turns()[0] - before < 100

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drift, rebirth and fights are told apart."""
+"""Drift, rebirth and fights are three different things."""
 
 import pytest
 

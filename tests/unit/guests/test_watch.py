@@ -150,7 +150,7 @@ def test_where_the_kernel_tells_of_births_looks_become_rare_at_once() -> None:
     run.wake()
     assert QUIET <= run.until_settled() <= QUIET + RARE
     gaps = [later - sooner for sooner, later in itertools.pairwise(run.looks)]
-    assert gaps[0] == pytest.approx(SOONEST), "a birth is told a moment before /proc/irq has it"
+    assert gaps[0] == pytest.approx(SOONEST), "the kernel tells of a birth a moment before /proc/irq has it"
     assert gaps == pytest.approx([min(SOONEST * 2**index, RARE) for index in range(len(gaps))])
 
 
