@@ -10,8 +10,11 @@ import pytest
 from tests.fakes.host import FakeHost
 from tests.fakes.scene import Scene
 
-hypothesis.settings.register_profile("unhurried", deadline=None)  # an example takes longer on a busy machine
-hypothesis.settings.load_profile("unhurried")
+# No deadline: an example takes longer on a busy machine. By default the examples are the same in each run, so that a
+# change is judged by what it did; "tools/test full" looks further with --hypothesis-profile=random.
+hypothesis.settings.register_profile("random", deadline=None)
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("same")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A shell ignores SIGINT for what it starts in the background, and so would the programs that the tests start."""

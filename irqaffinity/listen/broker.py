@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from irqaffinity.model.text import clean
+
 
 @dataclass(frozen=True, slots=True)
 class BrokerHost:
@@ -38,4 +40,4 @@ class Broker:
 
     def __str__(self) -> str:
         scheme = "amqp" if self.tls is None else "amqps"
-        return f"{scheme}://{','.join(map(str, self.hosts))}/{self.virtual_host.lstrip('/')}"
+        return clean(f"{scheme}://{','.join(map(str, self.hosts))}/{self.virtual_host.lstrip('/')}")

@@ -56,7 +56,7 @@ def test_full_runs_the_whole_suite_with_more_steps_and_releases(tree: Path) -> N
     runs = tox_runs(tree, "full")
     assert [run for run in runs if "py311" not in run] == [
         SUITE[0],
-        f"{SUITE[1]} --random-steps=200000",
+        f"{SUITE[1]} --random-steps=200000 --hypothesis-profile=random",
         *SUITE[2:],
     ]
     assert "run -qq --skip-missing-interpreters=true -e py311,py312,py313 -- tests/unit" in runs

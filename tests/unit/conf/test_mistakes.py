@@ -107,6 +107,7 @@ def damage(text: str, changes: list[tuple[str, int, str]]) -> str:
 @given(damages(), st.booleans())
 @example([], False)
 @example([("insert", CONFIGURATION.index("Hm5rGd") + 6, "\n")], False)
+@example([("insert", CONFIGURATION.index("notes:5672/") + 11, "\u202e")], False)
 @example([("break", CONFIGURATION.index(PASSWORD), "")], False)
 @example([("break", CONFIGURATION.index(PASSWORD), "")], True)
 @settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
