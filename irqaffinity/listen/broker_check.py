@@ -10,7 +10,7 @@ import amqp.exceptions
 
 from irqaffinity.listen.broker import Broker
 from irqaffinity.listen.connection import connected
-from irqaffinity.listen.notifications import queue_name
+from irqaffinity.listen.names import queue_name
 from irqaffinity.listen.refusals import FAILURES, explain
 from irqaffinity.model.finding import Finding
 

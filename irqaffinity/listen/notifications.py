@@ -26,6 +26,7 @@ from irqaffinity.listen.connection import connected
 from irqaffinity.listen.deliveries import Delivery
 from irqaffinity.listen.events import EVENTS
 from irqaffinity.listen.link import Link
+from irqaffinity.listen.names import queue_name
 from irqaffinity.listen.payload import (
     BadNotification,
     Notification,
@@ -57,11 +58,6 @@ _POLL = 1.0
 
 EFFORT, EFFORT_RATE = 2.0, 0.2
 """Seconds of CPU that messages may cost at once, and in each second: some ten thousand, and two thousand a second."""
-
-
-def queue_name(host: str, machine_id: str) -> str:
-    """Return the name of a host's queue; the machine tells hosts of the same name apart."""
-    return f"irqaffinity.{host}.{machine_id[:8]}"
 
 
 class NotificationListener:

@@ -19,7 +19,7 @@ import libvirt
 import pytest
 
 from irqaffinity.agent.machine import read_machine_id
-from irqaffinity.listen.notifications import queue_name
+from irqaffinity.listen.names import queue_name
 from tests.fakes.domains import domain, hostdev, nova_metadata
 from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, VF1
 from tests.fakes.tree import HostTree

@@ -21,7 +21,8 @@ from irqaffinity.conf.load import load
 from irqaffinity.listen.broker import Broker
 from irqaffinity.listen.broker_check import check_broker
 from irqaffinity.listen.deliveries import LARGEST
-from irqaffinity.listen.notifications import NotificationListener, queue_name
+from irqaffinity.listen.names import queue_name
+from irqaffinity.listen.notifications import NotificationListener
 from irqaffinity.listen.payload import Outcome
 from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.listen.retry import STEADY, Retry

@@ -15,7 +15,8 @@ from irqaffinity.listen import notifications
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.listen.clocks import Clocks
 from irqaffinity.listen.deliveries import LARGEST, Delivery
-from irqaffinity.listen.notifications import NotificationListener, queue_name
+from irqaffinity.listen.names import queue_name
+from irqaffinity.listen.notifications import NotificationListener
 from irqaffinity.listen.payload import Outcome
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.retry import STEADY, Retry
