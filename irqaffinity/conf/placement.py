@@ -47,6 +47,7 @@ OPTS = [
         {
             WithoutMask.ALL: "all its dedicated vCPUs serve, realtime ones only when there are no others",
             WithoutMask.SKIP: "the guest is left alone",
+            WithoutMask.WAIT: "a guest of Nova's is left alone until its extra specs are known; then as all",
         },
         "What to do for a guest without hw:pci_irq_affinity_mask.",
     ),

@@ -91,6 +91,11 @@ class Guest:
     image_properties: Mapping[str, str] | None = None
     macs: Mapping[str, Claim | None] = field(default_factory=dict)
 
+    @property
+    def is_nova(self) -> bool:
+        """Whether Nova made the domain: it has Nova's metadata."""
+        return (self.display_name, self.flavor, self.extra_specs, self.image_properties) != (None,) * 4
+
 
 @dataclass(frozen=True, slots=True)
 class UnreadableGuest:

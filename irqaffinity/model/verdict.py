@@ -62,6 +62,7 @@ class Status(Term):
     MASK_EMPTY = "mask_empty", "its mask leaves no vCPU"
     MASK_NOT_DEDICATED = "mask_not_dedicated", "no vCPU of its mask is dedicated"
     NO_MASK = "no_mask", "it has no mask, and without_mask is skip"
+    NOT_HEARD = "not_heard", "its extra specs are not known yet, and without_mask is wait"
     NO_DEVICES = "no_devices", "it has no passed-through device"
 
     @property

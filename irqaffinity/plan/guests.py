@@ -25,6 +25,9 @@ class MaskSource(enum.Enum):
     NONE = "none"
 
 
+_NOT_HEARD = "not heard: its domain has no extra specs, and no notification has brought them"
+
+
 @dataclass(frozen=True, slots=True)
 class GuestPlan:
     """What was decided for a guest. `vcpus` and `dedication` are None when its XML is not readable.
@@ -74,8 +77,10 @@ def plan_guest(
     `claims` are the PCI devices that it has, `left_out` what of its elements leads to none.
     """
     mask, source = find_mask(guest, policy, remembered)
-    status, chosen, why_not = _decide(guest, dedication.pins, claims, policy, mask)
+    is_unheard = guest.is_nova and source is MaskSource.NONE
+    status, chosen, why_not = _decide(guest, dedication.pins, claims, policy, mask, is_unheard)
     notes = dict(_notes(guest, dedication, chosen))
+    unheard = _NOT_HEARD if is_unheard and status is Status.PLACED else None
     return GuestPlan(
         uuid=guest.uuid,
         name=guest.name,
@@ -86,7 +91,7 @@ def plan_guest(
         dedication=dedication,
         chosen=chosen,
         reason=next(iter(notes), None),
-        message="; ".join(filter(None, [why_not, *notes.values()])) or None,
+        message="; ".join(filter(None, [why_not, *notes.values(), unheard])) or None,
         left_out=left_out,
     )
 
@@ -104,7 +109,7 @@ def _notes(guest: Guest, dedication: Dedication, chosen: Pins | None) -> Iterato
 
 
 def _decide(
-    guest: Guest, pins: Pins, claims: Sequence[DeviceClaim], policy: Policy, mask: str | None
+    guest: Guest, pins: Pins, claims: Sequence[DeviceClaim], policy: Policy, mask: str | None, is_unheard: bool
 ) -> tuple[Status, Pins | None, str | None]:
     """Return the status, the vCPUs that serve the guest when it is placed, and else why not."""
     if not pins:
@@ -118,6 +123,8 @@ def _decide(
         return Status.MASK_NOT_DEDICATED, None, message
     if mask is None and policy.without_mask is WithoutMask.SKIP:
         return Status.NO_MASK, None, Status.NO_MASK.sentence
+    if is_unheard and policy.without_mask is WithoutMask.WAIT:
+        return Status.NOT_HEARD, None, Status.NOT_HEARD.sentence
     if not claims:
         return Status.NO_DEVICES, None, Status.NO_DEVICES.sentence
     return Status.PLACED, chosen, None

@@ -27,10 +27,11 @@ class Distribution(enum.Enum):
 
 
 class WithoutMask(enum.Enum):
-    """What serves a guest without a mask: all its dedicated vCPUs, or nothing."""
+    """What serves a guest without a mask: all its dedicated vCPUs, nothing, or nothing until its specs are known."""
 
     ALL = "all"
     SKIP = "skip"
+    WAIT = "wait"
 
 
 class HostDriver(enum.Enum):

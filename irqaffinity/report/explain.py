@@ -198,11 +198,13 @@ def explain_result(result: Result) -> Iterator[Rule]:
 def _mask(guest: GuestPlan, seen: Guest, policy: Policy) -> str:
     if guest.mask is not None:
         return f"{guest.mask} from {guest.mask_source.value}"
+    unheard = "not heard: " if seen.is_nova else ""
     where = {
         MaskSource.METADATA: "the extra specs in the domain's metadata have none",
         MaskSource.NOTIFICATION: "the extra specs of the last notification have none",
         MaskSource.FLAVOR_MASKS: f"flavor_masks has none for {seen.flavor}",
-        MaskSource.NONE: f"neither the domain, nor a notification, nor flavor_masks (flavor {seen.flavor}) has any",
+        MaskSource.NONE: f"{unheard}neither the domain, nor a notification, nor flavor_masks (flavor {seen.flavor}) "
+        "has any",
     }
     return f"{where[guest.mask_source]}; [placement] without_mask is {policy.without_mask.value}"
 

@@ -87,7 +87,8 @@ def describe_guest(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str:
         kind = "error" if guest.status.is_error else "skipped"
         return f"{who}: {kind}: {guest.status.value}: {guest.message}"
     source = f"mask {guest.mask} from {guest.mask_source.value}" if guest.mask is not None else "no mask"
-    note = f" ({guest.reason.value}: {guest.message})" if guest.reason is not None else ""
+    reason = f"{guest.reason.value}: " if guest.reason is not None else ""
+    note = f" ({reason}{guest.message})" if guest.message is not None else ""
     return f"{who}: {counted(guest.vcpus or 0, 'vCPU')}, {source}: {_describe_service(guest, devices)}{note}"
 
 

@@ -8,7 +8,7 @@ from irqaffinity.model.verdict import FAILED, DeviceReason, GuestReason, IrqReas
 WORDS = {
     Verdict: "ok set would_set pending managed immovable unread throttled gone no_vector offline denied",
     Status: "placed xml_invalid shared_cpus mask_invalid mask_out_of_range mask_empty mask_not_dedicated no_mask "
-    "no_devices",
+    "not_heard no_devices",
     GuestReason: "cpus_overlap dedicated_mask_invalid realtime_vcpus",
     LeftOutReason: "not_understood unresolved",
     DeviceReason: "not_in_device_spec mdev not_found unreadable nvme_disk claimed_twice shared_parent host_driver "
@@ -45,4 +45,5 @@ def test_no_vector_offline_and_denied_are_failures():
 def test_each_status_is_placed_or_an_error_or_skipped():
     errors = {"xml_invalid", "mask_invalid", "mask_out_of_range", "mask_empty", "mask_not_dedicated"}
     assert {status.value for status in Status if status.is_error} == errors
-    assert {status.value for status in Status if status.is_skipped} == {"shared_cpus", "no_mask", "no_devices"}
+    skips = {"shared_cpus", "no_mask", "not_heard", "no_devices"}
+    assert {status.value for status in Status if status.is_skipped} == skips

@@ -18,6 +18,7 @@ from tests.fakes.snapshots import cpus, guest_id, make_guest, make_unreadable
 
 ALL = Policy()
 SKIP = Policy(without_mask=WithoutMask.SKIP)
+WAIT = Policy(without_mask=WithoutMask.WAIT)
 
 
 def plan(
@@ -82,6 +83,7 @@ def test_a_mask_without_a_dedicated_vcpu_is_an_error_that_names_the_dedicated_on
 SHARED = {"cpu_policy": "shared"}
 NO_DEVICES = {"devices": ()}
 PART = {"pins": ["2", "3", "10", "8-15"]}
+SHARED_PINS = {"pins": ["0-7", "0-7"]}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,9 @@ PART = {"pins": ["2", "3", "10", "8-15"]}
         (masked(None, **NO_DEVICES), ALL, Status.NO_DEVICES),
         (masked("0", **NO_DEVICES), SKIP, Status.NO_DEVICES),
         (masked("0"), SKIP, Status.PLACED),
+        (make_guest(flavor="m1.nfv"), SKIP, Status.NO_MASK),
+        (make_guest(flavor="m1.nfv", **SHARED_PINS), WAIT, Status.SHARED_CPUS),
+        (make_guest(flavor="m1.nfv", **NO_DEVICES), WAIT, Status.NOT_HEARD),
     ],
 )
 def test_the_first_status_that_applies_stands(guest: Guest, policy: Policy, status: Status) -> None:
@@ -111,7 +116,7 @@ def test_an_unreadable_guest_is_xml_invalid_and_has_no_vcpu_count() -> None:
 
 def test_errors_and_skips_are_what_the_design_says() -> None:
     errors = {"xml_invalid", "mask_invalid", "mask_out_of_range", "mask_empty", "mask_not_dedicated"}
-    skips = {"shared_cpus", "no_mask", "no_devices"}
+    skips = {"shared_cpus", "no_mask", "not_heard", "no_devices"}
     assert {status.value for status in Status if status.is_error} == errors
     assert {status.value for status in Status if status.is_skipped} == skips
 
@@ -155,6 +160,40 @@ def test_a_source_without_a_mask_keeps_later_ones_out_when_only_masks_are_served
     policy = Policy(without_mask=WithoutMask.SKIP, flavor_masks={"m1.nfv": "3"})
     assert plan(masked(None, flavor="m1.nfv"), policy).status is Status.NO_MASK
     assert plan(make_guest(flavor="m1.nfv"), policy).status is Status.PLACED
+
+
+@pytest.mark.parametrize("metadata", [{"flavor": "m1.nfv"}, {"display_name": "web-1"}, {"image_properties": {}}])
+def test_a_guest_of_nova_of_whose_specs_nothing_was_heard_says_so_and_can_wait(metadata: dict[str, Any]) -> None:
+    guest = make_guest(**metadata)
+    placed = plan(guest)
+    assert (placed.status, placed.mask_source, placed.reason) == (Status.PLACED, MaskSource.NONE, None)
+    assert (placed.message or "").startswith("not heard: ")
+    waits = plan(guest, WAIT)
+    assert (waits.status, waits.mask_source, waits.irq_vcpus) == (Status.NOT_HEARD, MaskSource.NONE, None)
+
+
+@pytest.mark.parametrize(
+    ("guest", "remembered"),
+    [
+        (make_guest(), None),
+        (masked(None, flavor="m1.nfv"), None),
+        (masked("1", flavor="m1.nfv"), None),
+        (make_guest(flavor="m1.nfv"), FORGOT_MASK),
+    ],
+    ids=["not Nova's", "no mask in its domain", "a mask in its domain", "no mask in a message"],
+)
+def test_a_guest_whose_specs_are_known_or_that_will_have_none_waits_for_nothing(
+    guest: Guest, remembered: RememberedSpecs | None
+) -> None:
+    memory = {} if remembered is None else {guest.uuid: remembered}
+    placed = plan(guest, WAIT, memory)
+    assert (placed.status, placed.message) == (Status.PLACED, None)
+
+
+def test_a_guest_that_waits_is_served_by_the_mask_of_its_flavor_where_there_is_one() -> None:
+    policy = Policy(without_mask=WithoutMask.WAIT, flavor_masks={"m1.nfv": "3"})
+    placed = plan(make_guest(flavor="m1.nfv"), policy)
+    assert (placed.status, placed.irq_vcpus, placed.message) == (Status.PLACED, cpus("3"), None)
 
 
 @pytest.mark.parametrize(

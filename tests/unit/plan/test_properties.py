@@ -55,7 +55,7 @@ policies = st.builds(
     Policy,
     numa=st.sampled_from(Numa),
     distribution=st.sampled_from(Distribution),
-    without_mask=st.sampled_from([WithoutMask.ALL, WithoutMask.ALL, WithoutMask.SKIP]),
+    without_mask=st.sampled_from([WithoutMask.ALL, WithoutMask.ALL, WithoutMask.SKIP, WithoutMask.WAIT]),
     host_driver=st.sampled_from(HostDriver),
     dedicated_cpus=st.sampled_from([None] * 6 + [CpuSet(range(12))]),
     device_specs=st.sampled_from([(), (), *SPECS]),

@@ -166,8 +166,13 @@ def test_a_guest_that_is_refused_says_by_which_rule(scene: Scene) -> None:
 def test_the_places_that_hold_no_mask_are_named(scene: Scene) -> None:
     scene.add_guest(VF0, metadata="")
     rules = explained(scene)
-    assert "neither the domain, nor a notification, nor flavor_masks" in rules["mask"]
+    assert rules["mask"].startswith("neither the domain, nor a notification, nor flavor_masks")
     assert rules["dedicated"].endswith("; policy: unknown (the domain has no extra specs of Nova's)")
+
+
+def test_a_guest_of_nova_without_specs_was_not_heard_of(scene: Scene) -> None:
+    scene.add_guest(VF0, metadata=nova_metadata("nfv"))
+    assert explained(scene)["mask"].startswith("not heard: neither the domain, nor a notification")
 
 
 def test_the_cpus_that_other_threads_of_the_guest_share_are_told(scene: Scene) -> None:

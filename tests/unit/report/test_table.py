@@ -7,6 +7,7 @@ import pytest
 
 from irqaffinity.plan.policy import Policy, WithoutMask
 from irqaffinity.report.table import merge_numbers, render_table
+from tests.fakes.domains import nova_metadata
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
 
 
@@ -66,6 +67,11 @@ def test_guests_that_are_not_placed_say_why(scene: Scene) -> None:
     assert f"instance-0 {GUEST}: skipped: no_mask: " in text
     assert f"instance-1 {OTHER}: error: mask_invalid: mask 1-: the end of the mask stands where" in text
     assert text.endswith("; 1 guest skipped; 1 guest in error")
+
+
+def test_a_guest_of_whose_specs_nothing_was_heard_says_so(scene: Scene) -> None:
+    scene.add_guest(VF0, metadata=nova_metadata("nfv"))
+    assert "no mask: vCPUs 0-3 on CPUs 2-3,10-11 serve its interrupts (not heard: " in render_table(scene.audit())
 
 
 def test_released_devices_stand_apart(scene: Scene) -> None:

@@ -223,6 +223,7 @@ REACHED: dict[Term, Make] = {
     Status.MASK_EMPTY: guest(VF0, mask="1,^1"),
     Status.MASK_NOT_DEDICATED: guest(VF0, mask="3", pins=("2", "3", "10", "8-15")),
     Status.NO_MASK: guest(VF0, policy=Policy(without_mask=WithoutMask.SKIP)),
+    Status.NOT_HEARD: guest(VF0, metadata=nova_metadata("nfv"), policy=Policy(without_mask=WithoutMask.WAIT)),
     Status.NO_DEVICES: guest(),
     GuestReason.CPUS_OVERLAP: overlap,
     GuestReason.DEDICATED_MASK_INVALID: guest(VF0, metadata=nova_metadata("nfv", MIXED)),
