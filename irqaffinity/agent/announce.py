@@ -11,10 +11,10 @@ from typing import Any
 
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.status_file import SCHEMA, publish
-from irqaffinity.agent.systemd import notify
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Worker
 from irqaffinity.conf.load import Settings
+from irqaffinity.daemon.systemd import notify
 from irqaffinity.listen.link import Link
 from irqaffinity.model.times import PUBLISH
 from irqaffinity.observe.rivals import ADVICE

@@ -1,27 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics, and where they are served. Labels come from closed lists."""
+"""The metrics of the agent. Labels come from closed lists."""
 
-import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from irqaffinity.agent.counters import Counters, Histogram
-from irqaffinity.agent.page import Page
 from irqaffinity.agent.view import View
-from irqaffinity.agent.web import METRICS, Checks, Server
 from irqaffinity.listen.link import Link
-from irqaffinity.listen.retry import Retry
 from irqaffinity.model.verdict import Verdict
 
-_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_BACKLOG = 1024
-"""Connections that the kernel keeps until they are accepted, which takes each no longer than a moment."""
 
-
-class AgentCollector:
+class AgentCollector(Collector):
     """Turns what the agent counts into metrics, whenever it is asked."""
 
     def __init__(self, counters: Counters, view: View, links: Callable[[], Mapping[str, Link]]) -> None:
@@ -90,53 +81,6 @@ class AgentCollector:
             "Start of the last full pass that was made to its end, in Unix time; 0 before the first.",
             value=0.0 if last is None else last.timestamp(),
         )
-
-
-class MetricsListener:
-    """Serves metrics whenever the address can be had. `run` is the life of a thread, and nothing else waits for it.
-
-    The log names once a port that another program has, a name that does not resolve and a name server that does not
-    answer; each is tried again, for placement does not need metrics.
-    """
-
-    def __init__(self, bind: str, port: int, collector: AgentCollector, checks: Checks) -> None:
-        """Take the address to listen on, and what answers 200 or 503, by path."""
-        host = f"[{bind}]" if ":" in bind else bind
-        self.link = Link("metrics", f"http://{host}:{port}{METRICS}", verb="served at")
-        self.retry = Retry()
-        self._bind = bind
-        self._port = port
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(collector)
-        self._page = Page(_TYPE, lambda: generate_latest(registry).decode())
-        self._checks = checks
-
-    def run(self) -> None:
-        """Serve without end."""
-        while True:
-            try:
-                with self._listen() as opened, Server(opened, self._page, self._checks) as server:
-                    self.link.up(self.link.state.peer)
-                    self.retry.worked()
-                    server.serve()
-            except Exception as error:  # noqa: BLE001  the top of a thread, and metrics may never end the agent
-                trouble = f"not served at {self.link.state.peer} ({error})"
-                self.link.down(f"{trouble}; mend [metrics] bind and port, or stop what has them")
-            time.sleep(self.retry.failed())  # a daemon thread may sleep: nobody waits for its end
-
-    def _listen(self) -> socket.socket:
-        """Return a socket that listens; raise OSError, also where a name leads nowhere."""
-        found = socket.getaddrinfo(self._bind, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _type, _protocol, _name, address = found[0]
-        opened = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            opened.bind(address)
-            opened.listen(_BACKLOG)
-        except OSError:
-            opened.close()
-            raise
-        return opened
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> HistogramMetricFamily:

@@ -14,11 +14,11 @@ from irqaffinity.agent.births import Births
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.machine import read_machine_id
 from irqaffinity.agent.status_file import withdraw
-from irqaffinity.agent.systemd import notify
-from irqaffinity.agent.threads import Threads
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Tunables, Worker
 from irqaffinity.conf.load import ConfigError, Settings
+from irqaffinity.daemon.systemd import notify
+from irqaffinity.daemon.threads import Threads
 from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.hypervisor.events import LibvirtEvents
 from irqaffinity.listen.broker import Broker
@@ -162,7 +162,8 @@ class Service:
         self._threads.start("notifications", listener.run)
 
     def _serve_metrics(self, settings: Settings) -> None:
-        from irqaffinity.agent.metrics import AgentCollector, MetricsListener  # noqa: PLC0415  off by default
+        from irqaffinity.agent.metrics import AgentCollector  # noqa: PLC0415  off by default
+        from irqaffinity.daemon.metrics import MetricsListener  # noqa: PLC0415
 
         collector = AgentCollector(self._counters, self._view, lambda: dict(self._links))
         checks = {"/healthz": self._is_alive, "/readyz": self._works}

@@ -2,29 +2,26 @@
 """`irqaffinity agent`."""
 
 import argparse
-import contextlib
 import dataclasses
 import logging
-import os
 
 from irqaffinity.agent.service import Configuration, Service
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
 from irqaffinity.conf.broker_process import ask_broker
 from irqaffinity.conf.load import ConfigError
+from irqaffinity.daemon.log import leave, set_up_log
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.lock import LockTaken
 from irqaffinity.state.one_agent import hold_agent_locks, run_folder
 
 LOG = logging.getLogger(__name__)
 
-_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
-
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the daemon until it is told to end."""
     session = Session.open(arguments)
-    _set_up_log(arguments.debug or session.settings.debug)
+    set_up_log(debug=arguments.debug or session.settings.debug)
     try:
         configuration = _configure(session, arguments)
     except ConfigError as error:
@@ -45,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"an agent runs on this host already: {error}") from error
     except (StateError, OSError) as error:
         raise CommandError(f"the agent could not start: {error}") from error
-    _leave(status)
+    leave(status)
     return status
 
 
@@ -56,26 +53,3 @@ def _configure(session: Session, arguments: argparse.Namespace) -> Configuration
         files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config
         broker = ask_broker(files, folders, settings.notifications, nova)
     return Configuration(dataclasses.replace(settings, debug=settings.debug or arguments.debug), broker)
-
-
-def _set_up_log(debug: bool) -> None:
-    """Log from INFO on; for the journal with the priority, which sd-daemon(3) reads from the start of a line."""
-    root = logging.getLogger()
-    root.setLevel(logging.DEBUG if debug else logging.INFO)
-    if os.environ.get("JOURNAL_STREAM"):
-        for handler in root.handlers:
-            handler.setFormatter(_JournalFormatter())
-    for chatty in ("amqp", "kombu"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-class _JournalFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return f"<{_PRIORITIES.get(record.levelno, 6)}>{super().format(record)}"
-
-
-def _leave(status: int) -> None:
-    """End the process at once: a thread may be inside libvirt, and no interpreter can be taken down around it."""
-    with contextlib.suppress(OSError, ValueError):
-        logging.shutdown()
-    os._exit(status)

@@ -122,6 +122,7 @@ def _add_commands(commands: "argparse._SubParsersAction[Parser]", common: Parser
         default=argparse.SUPPRESS,
         help="only whether the running agent works; for probes",
     )
+    add("relay", help="hand Nova's notifications on to the hosts that they concern, and stay; on a controller")
     add("demo", help="audit a made-up host; needs no root and no libvirt daemon")
 
 

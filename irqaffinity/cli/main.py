@@ -12,7 +12,7 @@ from irqaffinity.cli.arguments import PROGRAM, parse_arguments
 from irqaffinity.cli.output import OutputLost, complain
 
 _AWAITED = frozenset({signal.SIGHUP, signal.SIGUSR1})
-"""Signals that ask a running agent for something: one that starts heeds them as soon as it runs."""
+"""Signals that ask a running agent or relay for something: one that starts heeds them as soon as it runs."""
 
 
 class CommandError(Exception):
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parse_arguments(sys.argv[1:] if arguments is None else arguments)
         level = logging.DEBUG if parsed.debug else logging.WARNING
         logging.basicConfig(format=f"{PROGRAM}: %(message)s", level=level, stream=sys.stderr)
-        if parsed.command == "agent":
+        if parsed.command in ("agent", "relay"):
             signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         command = importlib.import_module(f"irqaffinity.cli.{parsed.command}")
         status: int = command.run(parsed)

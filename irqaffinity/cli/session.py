@@ -4,13 +4,12 @@
 import argparse
 import contextlib
 import functools
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from irqaffinity.cli.arguments import OVERRIDES
 from irqaffinity.cli.main import CommandError
-from irqaffinity.conf.load import ConfigError, Settings, load
+from irqaffinity.cli.settings import open_settings, read_settings
+from irqaffinity.conf.load import Settings
 from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.model.target import UnknownTarget
 from irqaffinity.observe.procfs import read_boot_id
@@ -18,8 +17,6 @@ from irqaffinity.observe.root import HostRoot, HostUnreadable
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.store import Store
-
-LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,22 +28,12 @@ class Session:
     @classmethod
     def open(cls, arguments: argparse.Namespace) -> "Session":
         """Do what `read` does, and warn of what in the files is no option, does nothing, or has another name today."""
-        session = cls.read(arguments)
-        for name in session.settings.unknown:
-            LOG.warning("%s is no option, and does nothing: mend or remove it", name)
-        for note in session.settings.notes:
-            LOG.warning("%s", note)
-        return session
+        return cls(open_settings(arguments))
 
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> "Session":
         """Read the configuration, the command line over it; raise CommandError."""
-        values = {place: getattr(arguments, name) for name, place in OVERRIDES.items()}
-        given = {place: value for place, value in values.items() if value is not None}
-        try:
-            return cls(load(arguments.config_file, arguments.config_dir, given, arguments.nova_config))
-        except ConfigError as error:
-            raise CommandError(str(error)) from error
+        return cls(read_settings(arguments))
 
     @functools.cached_property
     def root(self) -> HostRoot:

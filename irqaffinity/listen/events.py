@@ -30,6 +30,14 @@ _NOTHING = frozenset(
 _NOTHING_OF = ("volume_", "share_")
 """What a newer Nova may do with volumes and shares is nothing to a PCI device either."""
 
+_BEGINS = frozenset(
+    {
+        "create", "live_migration_post_dest", "power_on", "reboot", "rebuild", "rescue", "resize_finish",
+        "resize_revert", "restore", "resume", "unrescue", "unshelve",
+    }
+)  # fmt: skip
+"""A domain begins between the start and the end of these."""
+
 _LEGACY_NAMES = {"finish_resize": "resize_finish"}
 _PHASES = frozenset({"start", "end", "error"})
 
@@ -51,3 +59,8 @@ def split_event(name: str) -> tuple[str, str]:
 def asks_for_a_look(event: str, phase: str) -> bool:
     """Tell whether something may be new at the guest; so it may after an event that nobody knows."""
     return phase in ("end", "error") and event not in _NOTHING and not event.startswith(_NOTHING_OF)
+
+
+def announces_a_domain(event: str, phase: str) -> bool:
+    """Tell whether a domain begins soon where the message comes from: what it says of the specs comes before that."""
+    return event == "live_migration_pre" or (event in _BEGINS and phase == "start")

@@ -3,7 +3,7 @@
 
 A connection has LIMIT seconds from its start to its end, however slowly it sends or reads. Only a few stand at a time:
 one more takes the place of the oldest of the client that has the most. So a probe is answered while others hold on to
-all that they can get, and most descriptors stay free for what the agent is there for.
+all that they can get, and most descriptors stay free for what the process is there for.
 """
 
 import collections
@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Self
 
-from irqaffinity.agent.page import LARGEST, Page, read_request, reply
+from irqaffinity.daemon.page import LARGEST, Page, read_request, reply
 
 LOG = logging.getLogger(__name__)
 
@@ -201,7 +201,7 @@ class Server:
             return reply(HTTPStatus.NOT_FOUND, f"{', '.join((METRICS, *self._checks))}\n")
         if self._checks[asked]():
             return reply(HTTPStatus.OK, "ok\n")
-        return reply(HTTPStatus.SERVICE_UNAVAILABLE, "not ok; see irqaffinity status\n")
+        return reply(HTTPStatus.SERVICE_UNAVAILABLE, "not ok; see the log, or irqaffinity status\n")
 
     def _hand_out(self, made: bytes) -> None:
         for visit in self._visits.values():

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from irqaffinity.agent.systemd import notify
+from irqaffinity.daemon.systemd import notify
 
 
 def test_a_process_without_descriptors_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import pytest
 
-from irqaffinity.agent.page import LARGEST, Page, read_request, reply
+from irqaffinity.daemon.page import LARGEST, Page, read_request, reply
 from tests.patience import HANG
 
 

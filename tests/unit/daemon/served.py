@@ -21,8 +21,8 @@ import sys
 import threading
 from typing import Any
 
-from irqaffinity.agent import web
-from irqaffinity.agent.page import Page
+from irqaffinity.daemon import web
+from irqaffinity.daemon.page import Page
 
 
 class Listener(socket.socket):

@@ -87,7 +87,7 @@ class Page:
     def _make(self) -> None:
         try:
             made = reply(HTTPStatus.OK, self._render(), self._kind)
-        except Exception as error:  # noqa: BLE001  the top of a thread, and metrics may never end the agent
+        except Exception as error:  # noqa: BLE001  the top of a thread, and metrics may never end the process
             self._fail(error)
         else:
             self._give(made, "")
@@ -95,7 +95,7 @@ class Page:
     def _fail(self, error: Exception) -> None:
         trouble = clean(f"{type(error).__name__}: {error}")
         LOG.log(logging.DEBUG if trouble == self._trouble else logging.ERROR, "metrics: not made: %s", trouble)
-        self._give(reply(HTTPStatus.INTERNAL_SERVER_ERROR, "not made; see the log of the agent\n"), trouble)
+        self._give(reply(HTTPStatus.INTERNAL_SERVER_ERROR, "not made; see the log\n"), trouble)
 
     def _give(self, made: bytes, trouble: str) -> None:
         self._reply, self._trouble = made, trouble

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from irqaffinity.agent.web import most_connections
+from irqaffinity.daemon.web import most_connections
 from tests.functional.agent import LIMIT, wait_for
 from tests.patience import HANG, Patience
 
@@ -35,7 +35,7 @@ class Server:
         arguments = [f"--{name}={value}" for name, value in options.items()]
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.unit.agent.served", *arguments],
+                [sys.executable, "-m", "tests.unit.daemon.served", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What relays make on the broker: their one queue, and the exchange of the hosts. Nova's exchange is never made."""
+
+import logging
+from typing import Any
+
+import amqp.exceptions
+import kombu
+
+from irqaffinity.listen.broker import Broker
+from irqaffinity.listen.names import HOSTS_EXCHANGE, RELAY_QUEUE
+from irqaffinity.model.record import LONGEST_WAY
+
+LOG = logging.getLogger(__name__)
+
+_MILLISECONDS = 1000
+ARGUMENTS = {
+    "x-queue-type": "classic",  # whatever the default of the virtual host is
+    "x-single-active-consumer": True,
+    "x-message-ttl": int(LONGEST_WAY.total_seconds()) * _MILLISECONDS,
+    "x-max-length": 50_000,
+    "x-max-length-bytes": 256 << 20,
+    "x-overflow": "drop-head",
+    "x-expires": 1800 * _MILLISECONDS,
+}
+"""Enough for the two minutes after which the broker has noticed that a relay's host is dead."""
+
+
+class Unlike(Exception):
+    """Something on the broker is not as relays make it; str() says what to do."""
+
+
+def declare_exchange(connection: kombu.Connection) -> None:
+    """Make the exchange that agents bind to."""
+    try:
+        connection.channel().exchange_declare(HOSTS_EXCHANGE, "direct", durable=True, auto_delete=False)
+    except amqp.exceptions.PreconditionFailed as error:
+        raise Unlike(
+            f"somebody made the exchange {HOSTS_EXCHANGE}, and otherwise than it has to be (durable, direct): delete "
+            "it, and agents and relays find the one that is made then"
+        ) from error
+
+
+def declare_queue(connection: kombu.Connection, broker: Broker) -> Any:
+    """Return a channel on which the relays' queue is bound to Nova's exchange."""
+    try:
+        return _declare_queue_on(connection.channel(), broker)
+    except amqp.exceptions.PreconditionFailed:
+        LOG.info("the queue %s was made with other arguments: it is made anew", RELAY_QUEUE)
+    try:
+        connection.channel().queue_delete(RELAY_QUEUE, if_unused=True)
+    except amqp.exceptions.PreconditionFailed as error:
+        raise Unlike(
+            f"another relay uses the queue {RELAY_QUEUE} with other arguments: stop the relays of another release"
+        ) from error
+    return _declare_queue_on(connection.channel(), broker)
+
+
+def _declare_queue_on(channel: Any, broker: Broker) -> Any:
+    channel.exchange_declare(broker.exchange, "topic", passive=True)
+    channel.queue_declare(RELAY_QUEUE, durable=True, auto_delete=False, arguments=ARGUMENTS)
+    for key in broker.routing_keys:
+        channel.queue_bind(RELAY_QUEUE, broker.exchange, key)
+    return channel

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process: its threads, its signals, and whether it lives and works."""
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from irqaffinity.conf.load import ConfigError, Settings
+from irqaffinity.daemon.log import set_level
+from irqaffinity.daemon.systemd import notify
+from irqaffinity.daemon.threads import Threads
+from irqaffinity.listen.broker import Broker
+from irqaffinity.listen.link import Link
+from irqaffinity.model.times import FRESH, PUBLISH
+from irqaffinity.relay.counters import Counters
+from irqaffinity.relay.relay import Relay
+from irqaffinity.relay.route import Fate, Router
+
+LOG = logging.getLogger(__name__)
+
+_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+_TICK = 1.0
+_FAREWELL = 2.0
+"""Seconds that the connections are given to end; what was under way comes to another relay in any case."""
+
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The settings, and the broker that they name."""
+
+    settings: Settings
+    broker: Broker
+
+
+class Service:
+    """The relay as a whole. `reload` reads the configuration again, or raises ConfigError."""
+
+    def __init__(self, configuration: Configuration, reload: Callable[[], Configuration]) -> None:
+        self._configuration = configuration
+        self._reload = reload
+        self._threads = Threads()
+        self._router = Router()
+        self._counters = Counters()
+        self._links: dict[str, Link] = {}
+        self._told: tuple[str, float] = ("", 0.0)
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; return 0, 130 after SIGINT, 1 when a thread ended with an error."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        settings = self._configuration.settings
+        if settings.metrics.enabled:
+            self._serve_metrics(settings)
+        self._start_relay()
+        notify("READY=1")
+        number = None
+        while self._threads.dead is None:
+            self._tell()
+            received = signal.sigtimedwait(_SIGNALS, _TICK)
+            number = None if received is None else received.si_signo
+            if number in (signal.SIGTERM, signal.SIGINT):
+                break
+            if number == signal.SIGHUP:
+                self._reconfigure()
+        notify("STOPPING=1", "STATUS=ending")
+        self._relay.stop()
+        self._thread.join(_FAREWELL)
+        if self._threads.dead is not None:
+            return 1
+        return _INTERRUPTED if number == signal.SIGINT else 0
+
+    def _start_relay(self) -> None:
+        configuration = self._configuration
+        name = f"irqaffinity relay on {configuration.settings.host}"
+        self._relay = Relay(configuration.broker, name, self._router, self._counters)
+        self._links["broker"] = self._relay.link
+        self._thread = self._threads.start("relay", self._relay.run)
+
+    def _serve_metrics(self, settings: Settings) -> None:
+        from irqaffinity.daemon.metrics import MetricsListener  # noqa: PLC0415  off by default
+        from irqaffinity.relay.metrics import RelayCollector  # noqa: PLC0415
+
+        collector = RelayCollector(self._counters, lambda: dict(self._links))
+        checks = {"/healthz": self._is_alive, "/readyz": self._works}
+        listener = MetricsListener(settings.metrics.bind, settings.metrics.port, collector, checks)
+        self._links["metrics"] = listener.link
+        self._threads.start("metrics", listener.run)
+
+    def _is_alive(self) -> bool:
+        return self._threads.dead is None and time.monotonic() - self._relay.beat < FRESH
+
+    def _works(self) -> bool:
+        """Tell whether it relays, or would if it were its turn."""
+        return self._is_alive() and self._relay.link.state.is_up and self._counters.blocked is None
+
+    def _tell(self) -> None:
+        """Tell systemd how it is, when that has changed, and that it lives."""
+        line, now = self._one_line(), time.monotonic()
+        if line == self._told[0] and now - self._told[1] < PUBLISH:
+            return
+        self._told = line, now
+        notify(f"STATUS={line}", *(["WATCHDOG=1"] if self._is_alive() else []))
+
+    def _one_line(self) -> str:
+        messages = self._counters.messages
+        if not self._relay.link.state.is_up:
+            how = "broker down"
+        elif self._counters.blocked is not None:
+            how = "broker takes no message"
+        else:
+            how = "active" if self._counters.is_active else "standing by"
+        dropped = sum(messages.values()) - messages[Fate.RELAYED]
+        return f"{how}; {messages[Fate.RELAYED]} messages relayed, {dropped} dropped"
+
+    def _reconfigure(self) -> None:
+        """Take over what may change while it runs; a bad configuration changes nothing."""
+        try:
+            new = self._reload()
+        except (ConfigError, OSError) as error:
+            LOG.error("the configuration is left as it was: %s", error)
+            return
+        old = self._configuration
+        for field, name in {"host": "[DEFAULT] host", "metrics": "[metrics]"}.items():
+            if getattr(new.settings, field) != getattr(old.settings, field):
+                LOG.warning("%s has changed: restart needed", name)
+        kept = replace(new.settings, host=old.settings.host, metrics=old.settings.metrics)
+        self._configuration = replace(new, settings=kept)
+        set_level(debug=kept.debug)
+        if new.broker != old.broker:
+            self._relay.stop()
+            self._thread.join(_FAREWELL)
+            self._start_relay()
+        LOG.info("the configuration was read again")
