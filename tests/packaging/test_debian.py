@@ -18,6 +18,8 @@ PRUNED = ("/proc", "/dev", "/tmp", "/var/cache", "/var/lib/dpkg", "/var/log", "/
 """What dpkg writes to when it installs anything."""
 
 
+UNITS = ("irqaffinity.service", "irqaffinity-relay.service")
+
 AGENT = """
 irqaffinity --config-file /tmp/agent.conf agent >/tmp/agent.log 2>&1 &
 until grep broker: /tmp/agent.log && irqaffinity check --health; do kill -0 $! || break; sleep 0.1; done
@@ -25,6 +27,17 @@ kill $!
 wait $!
 status=$?
 cat /tmp/agent.log
+exit $status
+"""
+
+
+RELAY = """
+irqaffinity --config-file /tmp/agent.conf relay >/tmp/relay.log 2>&1 &
+until grep broker: /tmp/relay.log; do kill -0 $! || break; sleep 0.1; done
+kill $!
+wait $!
+status=$?
+cat /tmp/relay.log
 exit $status
 """
 
@@ -114,14 +127,23 @@ def test_the_agent_starts_with_the_libraries_of_the_package(installed: Sandbox) 
     assert "Traceback" not in done.stdout
 
 
+def test_the_relay_starts_with_the_libraries_of_the_package(installed: Sandbox) -> None:
+    done = installed.run("sh", "-c", RELAY)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"broker: .*127\.0\.0\.1:1\b", done.stdout)
+    assert "Traceback" not in done.stdout
+
+
 def test_the_service_is_left_to_the_operator(installed: Sandbox) -> None:
     assert installed.run("find", "/etc/systemd", "-name", "irqaffinity*").stdout == ""
-    unit = installed.path("/lib/systemd/system/irqaffinity.service")
-    assert unit.read_text() == (TREE / "systemd/irqaffinity.service").read_text()
+    for name in UNITS:
+        unit = installed.path(f"/lib/systemd/system/{name}")
+        assert unit.read_text() == (TREE / "systemd" / name).read_text()
 
 
-def test_systemd_takes_the_unit_where_the_package_puts_it(installed: Sandbox) -> None:
-    command = ["systemd-analyze", "verify", f"--root={installed.path('/')}", "--man=no", "irqaffinity.service"]
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_takes_the_unit_where_the_package_puts_it(installed: Sandbox, unit: str) -> None:
+    command = ["systemd-analyze", "verify", f"--root={installed.path('/')}", "--man=no", unit]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     program = installed.path("/usr/bin/irqaffinity")
@@ -149,7 +171,8 @@ def test_what_is_read_beside_the_program_is_there(installed: Sandbox) -> None:
     completion = installed.path("/usr/share/bash-completion/completions/irqaffinity")
     assert complete(completion, "irqaffinity", "audit", "-f", "") == ["table", "json"]
     documents = installed.path("/usr/share/doc/irqaffinity")
-    assert (documents / "examples/irqaffinity.json").read_text() == (TREE / "etc/rabbitmq/irqaffinity.json").read_text()
+    for name in ("irqaffinity.json", "irqaffinity-relay.json"):
+        assert (documents / "examples" / name).read_text() == (TREE / "etc/rabbitmq" / name).read_text()
     versions = (documents / "dependencies").read_text()
     assert re.search(r"(?m)^oslo\.messaging==\d", versions)
     assert re.search(r"(?m)^kombu==\d", versions)

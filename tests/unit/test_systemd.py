@@ -1,35 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The unit file, as systemd itself judges it."""
+"""The unit files, as systemd itself judges them."""
 
 import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from irqaffinity.state.one_agent import RUN
 
-UNIT = Path(__file__).parents[2] / "systemd/irqaffinity.service"
+FOLDER = Path(__file__).parents[2] / "systemd"
+UNIT = FOLDER / "irqaffinity.service"
+RELAY = FOLDER / "irqaffinity-relay.service"
 
 
-def test_the_unit_is_well_formed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", [UNIT, RELAY], ids=lambda path: path.stem)
+def test_the_unit_is_well_formed(source: Path, tmp_path: Path) -> None:
     """The program need not be in /usr/bin for this."""
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/usr/bin/irqaffinity", "/bin/true"))
+    unit = tmp_path / source.name
+    unit.write_text(source.read_text().replace("/usr/bin/irqaffinity", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_unit_exposes_little(tmp_path: Path) -> None:
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text())
+@pytest.mark.parametrize(("source", "most"), [(UNIT, 3.0), (RELAY, 1.5)], ids=["agent", "relay"])
+def test_the_unit_exposes_little(source: Path, most: float, tmp_path: Path) -> None:
+    unit = tmp_path / source.name
+    unit.write_text(source.read_text())
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--no-pager", unit],
         capture_output=True,
         text=True,
         check=False,
     )
-    found = re.search(r"exposure level for irqaffinity\.service: ([\d.]+)", done.stdout)
+    found = re.search(rf"exposure level for {source.name}: ([\d.]+)", done.stdout)
     assert found is not None, done.stderr
-    assert float(found[1]) < 3.0
+    assert float(found[1]) < most
+
+
+def test_the_relay_is_no_user_of_the_host_and_gets_its_configuration_all_the_same() -> None:
+    lines = RELAY.read_text().splitlines()
+    assert {"DynamicUser=yes", "PrivateUsers=yes", "ProtectProc=invisible", "ProcSubset=pid"} <= set(lines)
+    (credential,) = (line.removeprefix("LoadCredential=") for line in lines if line.startswith("LoadCredential="))
+    name, _, path = credential.partition(":")
+    assert path == "/etc/irqaffinity/irqaffinity.conf"
+    assert f"ExecStart=/usr/bin/irqaffinity --config-file ${{CREDENTIALS_DIRECTORY}}/{name} relay" in lines
 
 
 def test_what_the_agent_needs_is_left_to_it() -> None:
