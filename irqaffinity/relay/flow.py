@@ -22,6 +22,9 @@ LOG = logging.getLogger(__name__)
 MOST_HELD = 32 << 20
 """Bytes of bodies that may wait at a time; what comes on top is not read. Nova's hundred messages have one or two."""
 
+AT_ONCE = 10
+"""Messages that are published before the broker is listened to again."""
+
 TRIES = 3
 """How often a copy is published that the broker does not take. One host's queue must not stop all hosts."""
 
@@ -68,19 +71,28 @@ class Flow:
         self._window.take(original)
         self._waiting.append((original, body))
 
-    def publish(self) -> None:
-        """Publish what waits, unless the broker takes nothing."""
-        while self._again and self._counters.blocked is None:
-            self._send(self._again.popleft())
-        while self._waiting and self._counters.blocked is None:
-            original, body = self._waiting.popleft()
-            route = self._route(body)
-            original.missing = len(route.hosts)
-            if not route.hosts:
-                self._counters.messages[route.fate] += 1
-            for host in route.hosts:
-                self._send(Copy(original, host, body))
+    def publish(self) -> bool:
+        """Publish some of what waits, unless the broker takes nothing; tell whether more can be published at once.
+
+        Not all of it: the broker may have to say that it takes nothing, and who only writes to it does not hear that.
+        """
+        for _ in range(AT_ONCE):
+            if self._counters.blocked is not None or not (self._again or self._waiting):
+                break
+            if self._again:
+                self._send(self._again.popleft())
+            else:
+                self._hand_on(*self._waiting.popleft())
         self._counters.unconfirmed = self._window.unconfirmed + len(self._again)
+        return self._counters.blocked is None and bool(self._again or self._waiting)
+
+    def _hand_on(self, original: Original, body: bytes) -> None:
+        route = self._route(body)
+        original.missing = len(route.hosts)
+        if not route.hosts:
+            self._counters.messages[route.fate] += 1
+        for host in route.hosts:
+            self._send(Copy(original, host, body))
 
     def _route(self, body: bytes) -> Route:
         try:

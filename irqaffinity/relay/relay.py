@@ -112,11 +112,11 @@ class Relay:
 
     def _pass_on(self, flow: Flow, channel: Any, sockets: Sockets) -> None:
         """Relay until `stop`. Messages are acknowledged some at a time, and all that are done once nothing comes."""
-        asked, acknowledged = 0.0, 0
+        asked, acknowledged, has_more = 0.0, 0, False
         while not self._stopped.is_set():
             self.beat = time.monotonic()
-            is_busy = sockets.read(_PAUSE)
-            flow.publish()
+            is_busy = sockets.read(0.0 if has_more else _PAUSE) or has_more
+            has_more = flow.publish()
             if flow.done - acknowledged >= (_MANY if is_busy else 1):
                 acknowledged = flow.done
                 channel.basic_ack(acknowledged, multiple=True)

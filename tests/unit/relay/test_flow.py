@@ -10,7 +10,7 @@ import pytest
 from irqaffinity.listen.deliveries import Delivery
 from irqaffinity.relay import flow as module
 from irqaffinity.relay.counters import Counters
-from irqaffinity.relay.flow import TRIES, Flow
+from irqaffinity.relay.flow import AT_ONCE, TRIES, Flow
 from irqaffinity.relay.route import Fate, Route, Router
 
 
@@ -54,7 +54,8 @@ class Rig:
         for body in bodies:
             self.tag += 1
             self.flow.take(Delivery(self.tag, body, is_compressed))
-        self.flow.publish()
+        while self.flow.publish():
+            pass
 
     def fates(self) -> dict[Fate, int]:
         return {fate: count for fate, count in self.counters.messages.items() if count}
@@ -126,3 +127,16 @@ def test_the_relay_that_gets_a_message_is_the_active_one() -> None:
     assert rig.counters.is_active
     rig.counters.disconnect()
     assert (rig.counters.is_active, rig.counters.unconfirmed, rig.counters.blocked) == (False, 0, None)
+
+
+def test_the_broker_is_listened_to_before_all_is_published() -> None:
+    rig = Rig()
+    for tag in range(1, AT_ONCE + 2):
+        rig.flow.take(Delivery(tag, b"a"))
+    assert rig.flow.publish()
+    assert len(rig.channel.published) == AT_ONCE
+    rig.counters.blocked = "memory"
+    assert not rig.flow.publish()
+    rig.counters.blocked = None
+    assert not rig.flow.publish()
+    assert len(rig.channel.published) == AT_ONCE + 1
