@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""podman makes a unit of the Quadlet file, and the unit for podman without Quadlet says the same."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.artefacts import TREE
+from tests.packaging.quadlet import CONTAINER, UNIT, generated, lines, options
+
+ADDED = {"SourcePath", "RequiresMountsFor"}
+"""What Quadlet adds to [Unit]."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The unit that podman itself makes."""
+    folder = tmp_path_factory.mktemp("quadlet")
+    shutil.copy(CONTAINER, folder)
+    return generated(folder)
+
+
+def test_podman_makes_the_service_that_is_meant(made: str) -> None:
+    assert ["--cap-drop", "all"] in options(made)
+    assert ["--read-only"] in options(made)
+    assert ["-v", "/proc/irq:/host/proc/irq"] in options(made)
+    assert ("Restart", "always") in lines(made, "Service")
+    assert lines(made, "Install") == [("WantedBy", "multi-user.target")]
+
+
+def test_the_unit_for_older_podman_runs_the_same_container(made: str) -> None:
+    assert options(UNIT.read_text()) == options(made)
+
+
+@pytest.mark.parametrize("section", ["Unit", "Service", "Install"])
+def test_the_unit_for_older_podman_is_the_one_that_podman_makes(made: str, section: str) -> None:
+    def settings(unit: str) -> set[tuple[str, str]]:
+        return {(name, text) for name, text in lines(unit, section) if name not in ADDED | {"ExecStart", "After"}}
+
+    assert settings(UNIT.read_text()) == settings(made)
+
+
+def test_it_starts_after_what_the_service_starts_after() -> None:
+    def after(unit: str) -> list[str]:
+        return [text for name, text in lines(unit, "Unit") if name == "After"]
+
+    service = after((TREE / "systemd/irqaffinity.service").read_text())
+    assert after(CONTAINER.read_text()) == after(UNIT.read_text()) == service
+
+
+@pytest.mark.parametrize("which", ["made", "shipped"])
+def test_systemd_takes_it(made: str, which: str, tmp_path: Path) -> None:
+    path = tmp_path / "irqaffinity.service"
+    path.write_text(made if which == "made" else UNIT.read_text())
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
