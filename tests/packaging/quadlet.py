@@ -15,10 +15,14 @@ UNIT = TREE / "deploy/quadlet/irqaffinity.service"
 _PLACE = Path("usr/libexec/podman/quadlet")
 
 
+def has_own() -> bool:
+    """Return whether this machine's podman has a generator."""
+    return ("/" / _PLACE).exists()
+
+
 def quadlet() -> Path:
     """Return the generator; Debian 13's needs nothing but the C library."""
-    own = "/" / _PLACE
-    return own if own.exists() else artefact("quadlet", [debian_sources()], _download) / _PLACE
+    return "/" / _PLACE if has_own() else artefact("quadlet", [debian_sources()], _download) / _PLACE
 
 
 def _download(folder: Path) -> None:

@@ -33,15 +33,16 @@ class Sandbox:
         assert self._holder.stdout is not None
         with self._holder.stdout as told:
             assert told.readline() == "ready\n", "the sandbox could not be made: root and overlayfs are needed"
-        self._inside = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().strip()
+        self.pid = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().strip()
+        """Of the first process inside, as it is known outside."""
 
     def path(self, inside: str) -> Path:
         """Return where something inside can be looked at, and changed, from outside."""
-        return Path(f"/proc/{self._inside}/root{inside}")
+        return Path(f"/proc/{self.pid}/root{inside}")
 
     def run(self, *command: str | Path, folder: str = "/", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command as root; its standard error comes with its output."""
-        inside = ["nsenter", f"--target={self._inside}", "--mount", "--pid", "--root", f"--wdns={folder}"]
+        inside = ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--root", f"--wdns={folder}"]
         base = {"PATH": SYSTEM_PATH, "HOME": "/root", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
         base |= {name: os.environ[name] for name in os.environ if name.startswith("PIP_") or name.endswith("_proxy")}
         return subprocess.run(

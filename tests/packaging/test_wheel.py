@@ -24,9 +24,14 @@ def build(folder: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def built_once() -> Path:
+    """Return the folder with both."""
+    return artefact("dist", tree.content(""), build)
+
+
 @pytest.fixture(scope="module")
 def built() -> Path:
-    return artefact("dist", tree.content(""), build)
+    return built_once()
 
 
 @pytest.fixture(scope="module")
