@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where this machine's pip finds packages, for a pip that runs inside a container's build."""
+"""Where this machine's pip finds packages, for a pip that runs inside a container's build, and for uv."""
 
 import ast
 import re
@@ -26,6 +26,13 @@ def pip_options(folder: Path) -> list[str]:
     lines = [f"{name} = {value}\n" for name, value in places.items()]
     (folder / "pip.conf").write_text("".join(["[global]\n", *lines]))
     return options
+
+
+def indexes() -> dict[str, str]:
+    """Return the variables that lead uv to this machine's index; none where it is PyPI itself."""
+    places = _places()
+    names = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+    return {variable: places[name] for name, variable in names.items() if name in places}
 
 
 def _places() -> dict[str, str]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.artefacts import TREE
 from tests.packaging import debian, quadlet, test_wheel
-from tests.packaging.project import PROJECT
 from tests.packaging.sandbox import SYSTEM_PATH, Sandbox
+from tests.project import PROJECT
 
 ROLES = TREE / "deploy/ansible/roles"
 UNITS = "/etc/systemd/system"
@@ -94,6 +95,15 @@ def test_ansible_lint_finds_nothing(tmp_path: Path) -> None:
     assert "0 failure(s), 0 warning(s)" in done.stdout
 
 
+def test_the_guide_names_variables_that_there_are() -> None:
+    role = ROLES / "irqaffinity"
+    specs = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    guide = (TREE / "doc/adopt.rst").read_text().partition(".. _rpm:")[0]
+    named = re.findall(r"\birqaffinity_(?!\d)\w+", guide + (role / "README.md").read_text())
+    assert set(named) <= set(specs)
+    assert set(yaml.safe_load((role / "defaults/main.yml").read_text())) == set(specs)
+
+
 def test_a_package_is_installed_and_configured(node: Sandbox, tmp_path: Path) -> None:
     deb = debian.package()
     node.path(f"/tmp/{deb.name}").write_bytes(deb.read_bytes())
@@ -106,6 +116,7 @@ def test_a_package_is_installed_and_configured(node: Sandbox, tmp_path: Path) ->
     )
     assert node.run("/usr/bin/irqaffinity", "--version").stdout == f"irqaffinity {PROJECT['version']}\n"
     assert node.run("systemctl", "is-enabled", "irqaffinity").stdout == "enabled\n"
+    assert node.run("systemctl", "is-enabled", "irqaffinity-relay").stdout != "enabled\n"
     written = node.path("/etc/irqaffinity/irqaffinity.conf")
     assert written.stat().st_mode & 0o777 == 0o640
     assert 'device_spec = {"vendor_id": "8086", "product_id": "10ed"}\n' in written.read_text()
@@ -116,15 +127,21 @@ def test_a_package_is_installed_and_configured(node: Sandbox, tmp_path: Path) ->
 
 
 def test_a_virtual_environment_takes_the_place_of_a_package(node: Sandbox, tmp_path: Path) -> None:
-    """Its libraries are not installed here: that is pip's work."""
+    """Its libraries are not installed here: that is pip's work. The units are those of the tree that is named."""
     (wheel,) = test_wheel.built_once().glob("*.whl")
     node.path(f"/tmp/{wheel.name}").write_bytes(wheel.read_bytes())
+    (tmp_path / "systemd").mkdir()
+    shipped = (TREE / "systemd/irqaffinity.service").read_text()
+    for name in ("irqaffinity", "irqaffinity-relay"):
+        (tmp_path / f"systemd/{name}.service").write_text(shipped)
     options = {"irqaffinity_requirement": f"/tmp/{wheel.name}", "irqaffinity_pip_arguments": "--no-deps"}
-    play_twice(node, tmp_path, irqaffinity_method="venv", irqaffinity_build_packages=[], **options)
+    options |= {"irqaffinity_tree": str(tmp_path), "irqaffinity_relay": True, "irqaffinity_build_packages": []}
+    play_twice(node, tmp_path, irqaffinity_method="venv", **options)
     assert node.run("/usr/local/bin/irqaffinity", "--version").stdout == f"irqaffinity {PROJECT['version']}\n"
-    for unit in (TREE / "systemd").glob("*.service"):
-        text = node.path(f"{UNITS}/{unit.name}").read_text()
-        assert text == unit.read_text().replace("/usr/bin/irqaffinity", "/opt/irqaffinity/bin/irqaffinity")
+    for name in ("irqaffinity", "irqaffinity-relay"):
+        text = node.path(f"{UNITS}/{name}.service").read_text()
+        assert text == shipped.replace("/usr/bin/irqaffinity", "/opt/irqaffinity/bin/irqaffinity")
+        assert node.run("systemctl", "is-enabled", name).stdout == "enabled\n"
     assert not node.path(f"{UNITS}/irqaffinity.service.d/nova-config.conf").exists()
 
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from tests.packaging import poison, quadlet
 from tests.packaging.image import BASE, CONTAINERFILE, IMAGE, LABELS, build_image
 from tests.packaging.namespace import Namespace
 from tests.packaging.podman import AGENT, CONTAINED, ContainedAgent, Podman
+from tests.project import PROJECT
 
 HOST_IRQ = "--volume=/proc/irq:/host/proc/irq"
 HOST_SYS = [
@@ -71,8 +71,7 @@ def test_the_containerfile_is_in_order() -> None:
 
 
 def test_the_image_tells_what_it_is_and_how_it_is_started(settings: dict[str, Any]) -> None:
-    project = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]
-    labels = {"title": project["name"], "version": project["version"], "description": project["description"]}
+    labels = {"title": PROJECT["name"], "version": PROJECT["version"], "description": PROJECT["description"]}
     labels |= {"licenses": "Apache-2.0", "authors": "the irqaffinity authors"} | LABELS
     found = {name.removeprefix("org.opencontainers.image."): text for name, text in settings["Labels"].items()}
     assert labels.items() <= found.items()

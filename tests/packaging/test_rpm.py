@@ -12,7 +12,7 @@ import pytest
 
 from tests.artefacts import TREE, artefact
 from tests.packaging import tree
-from tests.packaging.project import PROJECT
+from tests.project import PROJECT
 
 SPEC = TREE / "deploy/rpm/irqaffinity.spec"
 VERSION = PROJECT["version"]
