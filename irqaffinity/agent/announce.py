@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from irqaffinity.agent import marks
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.status_file import SCHEMA, publish
 from irqaffinity.agent.view import View
@@ -42,8 +43,11 @@ class Announcer:
         self._shown: object = None
         self._cannot_publish = False
 
-    def tell(self, settings: Settings, *, is_alive: bool) -> None:
-        """Tell systemd and the status file what has changed; `is_alive` feeds systemd's watchdog."""
+    def tell(self, settings: Settings, *, is_alive: bool, works: bool) -> None:
+        """Tell systemd and the status file what has changed; `is_alive` feeds systemd's watchdog.
+
+        Both renew the marks of a probe, so these are as old as the status at most.
+        """
         if not self._is_ready and self._worker.started.is_set():
             self._is_ready = True
             notify("READY=1")
@@ -53,22 +57,24 @@ class Announcer:
             tuple(self._worker.settling),
             tuple(link.state for link in self._links.values()),
             self._store.unsaved,
+            works,
         )
         now = time.monotonic()
         if shown == self._shown and now - self._published < PUBLISH:
             return
         self._shown, self._published = shown, now
         notify(f"STATUS={self._one_line()}", *(["WATCHDOG=1"] if is_alive else []))
-        self._publish(settings)
+        self._publish(settings, is_alive=is_alive, works=works)
 
     def _one_line(self) -> str:
         links = ", ".join(f"{name} {'up' if link.state.is_up else 'down'}" for name, link in self._links.items())
         counts = self._view.outcome.summary()
         return f"{links}; {counts['guests']} guests, {counts['irqs']} interrupts, {counts['failed']} failed"
 
-    def _publish(self, settings: Settings) -> None:
+    def _publish(self, settings: Settings, *, is_alive: bool, works: bool) -> None:
         try:
             publish(settings.status_path, self._describe(settings))
+            marks.renew(settings.status_path, is_alive=is_alive, works=works)
         except OSError as error:
             level = logging.DEBUG if self._cannot_publish else logging.WARNING
             LOG.log(level, "the status is not published: %s; mend [status] path", error)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from irqaffinity.agent import marks
 from irqaffinity.agent.announce import Announcer
 from irqaffinity.agent.births import Births
 from irqaffinity.agent.counters import Counters
@@ -113,7 +114,7 @@ class Service:
                 self._reconfigure()
             elif number == signal.SIGUSR1:
                 self._queue.wake_all()
-            self._announcer.tell(self._configuration.settings, is_alive=self._is_alive())
+            self._announcer.tell(self._configuration.settings, is_alive=self._is_alive(), works=self._works())
         notify("STOPPING=1", "STATUS=ending")
         self._stop_listener()
         self._vectors.stop()
@@ -122,6 +123,7 @@ class Service:
         if vectors is not None:
             vectors.join(FAREWELL)
         withdraw(settings.status_path)
+        marks.remove(settings.status_path)
         if self._threads.dead is not None:
             return 1
         return _INTERRUPTED if number == signal.SIGINT else 0

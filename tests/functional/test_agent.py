@@ -19,6 +19,7 @@ import libvirt
 import pytest
 
 from irqaffinity.agent.machine import read_machine_id
+from irqaffinity.agent.marks import ALIVE, READY
 from irqaffinity.listen.names import queue_name
 from tests.fakes.domains import domain, hostdev, nova_metadata
 from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, VF1
@@ -29,6 +30,7 @@ from tests.functional.nova import Nova, versioned
 from tests.functional.rabbitmq import RabbitMQ, free_ports
 from tests.functional.test_libvirtd import SYSTEM, TCG, TEST
 from tests.patience import HANG, Patience
+from tests.probe import passes
 
 FOREIGN = "cmp-2"
 
@@ -560,6 +562,19 @@ def test_metrics_are_served_on_loopback_when_they_are_asked_for(full_stage: Stag
     stage.libvirtd.stop()
     wait_for("the loss of libvirt", lambda: get("/readyz")[0] == 503)
     assert get("/healthz")[0] == 200
+
+
+def test_probes_find_by_the_age_of_a_file_what_http_would_answer(stage: Stage) -> None:
+    alive, ready = (stage.agent.folder / f"run/status.json{suffix}" for suffix in (ALIVE, READY))
+    stage.agent.start()
+    stage.agent.wait_connected("libvirt")
+    wait_for("an agent that works", lambda: passes(ready))
+    assert passes(alive)
+    stage.libvirtd.stop()
+    wait_for("the loss of libvirt", lambda: not passes(ready))
+    assert passes(alive)
+    assert stage.agent.stop() == 0
+    assert (alive.exists(), ready.exists()) == (False, False)
 
 
 def test_metrics_that_cannot_be_served_do_not_stop_placement_and_come_later(stage: Stage) -> None:

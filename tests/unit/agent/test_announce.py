@@ -16,11 +16,13 @@ import pytest
 from irqaffinity.agent import announce
 from irqaffinity.agent.announce import Announcer
 from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.marks import ALIVE, READY
 from irqaffinity.agent.view import View
 from irqaffinity.conf.load import Settings, load
 from irqaffinity.listen.link import Link
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.observe.rivals import ADVICE
+from tests.probe import passes
 
 GUEST = "11111111-1111-1111-1111-111111111111"
 
@@ -47,9 +49,9 @@ class Rig:
         file.write_text(f"[DEFAULT]\nhost = cmp-1\n[status]\npath = {self.path}\n{lines}")
         return load([str(file)])
 
-    def tell(self, *, is_alive: bool = True) -> list[str]:
+    def tell(self, *, is_alive: bool = True, works: bool = True) -> list[str]:
         """Have it told, and return the lines that systemd got."""
-        self.announcer.tell(self.settings, is_alive=is_alive)
+        self.announcer.tell(self.settings, is_alive=is_alive, works=works)
         return self.heard()
 
     def heard(self) -> list[str]:
@@ -59,6 +61,10 @@ class Rig:
                 lines += self._manager.recv(1 << 16).decode().split("\n")
             except BlockingIOError:
                 return lines
+
+    def probes(self) -> tuple[bool, bool]:
+        """Return what the probes for life and for readiness would say of an agent that was told of just now."""
+        return tuple(passes(f"{self.path}{suffix}") for suffix in (ALIVE, READY))  # type: ignore[return-value]
 
     @property
     def status(self) -> dict[str, Any]:
@@ -104,6 +110,27 @@ def test_what_has_not_changed_is_told_again_after_ten_seconds(rig: Rig) -> None:
     assert rig.path.exists()
     rig.now += 9.99
     assert rig.tell() == []
+
+
+def test_what_probes_look_at_follows_the_agent(rig: Rig) -> None:
+    rig.tell(works=False)
+    assert rig.probes() == (True, False)
+    assert len(rig.tell()) == 2, "that it works is told at once"
+    assert rig.probes() == (True, True)
+    rig.now += 10.0
+    rig.tell(is_alive=False, works=False)
+    assert rig.probes() == (False, False)
+
+
+def test_what_probes_look_at_is_renewed_at_least_every_ten_seconds(rig: Rig) -> None:
+    rig.tell()
+    marks = [Path(f"{rig.path}{suffix}") for suffix in (ALIVE, READY)]
+    for mark in marks:
+        os.utime(mark, (0, 0))
+    assert rig.probes() == (False, False)
+    rig.now += 10.0
+    rig.tell()
+    assert rig.probes() == (True, True)
 
 
 @pytest.mark.parametrize(
