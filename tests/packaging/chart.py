@@ -75,6 +75,29 @@ class Rendered:
         (found,) = (manifest for manifest in self.manifests if manifest["kind"] == kind)
         return found
 
+    def named(self, kind: str, name: str) -> Manifest:
+        """Return a manifest by its kind and its name."""
+        (found,) = (each for each in self.manifests if (each["kind"], each["metadata"]["name"]) == (kind, name))
+        return found
+
+    def agents(self) -> list["Rendered"]:
+        """Return the same once for each DaemonSet, as what it would be if this were the only one."""
+        rest = [manifest for manifest in self.manifests if manifest["kind"] != "DaemonSet"]
+        sets = [manifest for manifest in self.manifests if manifest["kind"] == "DaemonSet"]
+        return [Rendered([each, *rest]) for each in sets]
+
+    def specs(self) -> list[Manifest]:
+        """Return what the pods of each manifest that makes some are made of."""
+        found = [each["spec"] for each in self.manifests if each["kind"] == "Pod"]
+        makers = (each for each in self.manifests if each["kind"] in ("DaemonSet", "Deployment"))
+        return [*found, *(each["spec"]["template"]["spec"] for each in makers)]
+
+    @property
+    def relay(self) -> Manifest:
+        """What the relay's pods are made of."""
+        spec: Manifest = self.one("Deployment")["spec"]["template"]["spec"]
+        return spec
+
     @property
     def pod(self) -> Manifest:
         """The template of the agent's pods."""
@@ -96,8 +119,13 @@ class Rendered:
 
     @property
     def configuration(self) -> str:
-        """The file irqaffinity.conf."""
-        return base64.b64decode(self.one("Secret")["data"]["irqaffinity.conf"]).decode()
+        """The file irqaffinity.conf of the agent."""
+        return self.file_of(self.spec)
+
+    def file_of(self, spec: Manifest) -> str:
+        """Return the file irqaffinity.conf of a pod."""
+        (name,) = (volume["secret"]["secretName"] for volume in spec["volumes"] if volume["name"] == "etc")
+        return base64.b64decode(self.named("Secret", name)["data"]["irqaffinity.conf"]).decode()
 
     @property
     def checksum(self) -> str:

@@ -3,6 +3,8 @@
 
 from typing import Any
 
+from tests.packaging import shared_values
+
 DEFAULTS: dict[str, Any] = {}
 
 PASSWORD = "p@ss:/ w+%$\"'ü#?,"
@@ -23,6 +25,39 @@ TLS = BROKER | {"tls": {"oslo_messaging": True, "client_certificate": True}}
 
 EXISTING_SECRET = {
     "endpoints": {"oslo_messaging": {"existing_secret": {"name": "nova-rabbitmq-user", "key": "TRANSPORT_URL"}}},
+}
+
+NOVA_CONFIG = {"nova_config": {"secret": "nova-etc", "key": "nova-compute.conf"}}
+
+OVERRIDES = {
+    "conf": {
+        "irqaffinity": {"placement": {"numa": "strict", "dedicated_cpus": "2-15"}, "audit": {"interval": 90}},
+        "overrides": {
+            "irqaffinity_agent": {
+                "hosts": [
+                    {"name": "cmp-1.example.org", "conf": {"irqaffinity": {"placement": {"dedicated_cpus": "4-31"}}}},
+                    {"name": "cmp-2.example.org", "conf": {"irqaffinity": {"DEFAULT": {"debug": False}}}},
+                ],
+                "labels": [
+                    {
+                        "label": {"key": "example.org/compute-type", "values": ["dpdk", "sriov"]},
+                        "conf": {"irqaffinity": {"placement": {"numa": "preferred"}}},
+                    },
+                    {"label": {"key": "rack", "values": ["r7"]}, "conf": {"irqaffinity": {"audit": {"interval": 7}}}},
+                ],
+            }
+        },
+    }
+}
+
+RELAY = {
+    "manifests": {"deployment_relay": True},
+    "endpoints": {
+        "oslo_messaging": {
+            "auth": {"irqaffinity": {"password": "of-agents"}, "irqaffinity_relay": {"password": "of-relays"}},
+            "host_fqdn_override": {"default": "mq.example.org"},
+        }
+    },
 }
 
 METRICS = {
@@ -121,6 +156,11 @@ EXTRAS = {
     },
 }
 
+RELAY_AND_METRICS = METRICS | {
+    "manifests": METRICS["manifests"] | {"deployment_relay": True},
+    "endpoints": {"oslo_messaging": {"existing_relay_secret": {"name": "of-relays", "key": "url"}}},
+}
+
 RESET = {"reset": True}
 
 NOTHING = {
@@ -140,6 +180,12 @@ MATRIX = {
     "metrics": METRICS,
     "openstack-helm": OPENSTACK_HELM,
     "extras": EXTRAS,
+    "nova.conf": NOVA_CONFIG,
+    "overrides": OVERRIDES,
+    "relay": RELAY,
+    "relay and metrics": RELAY_AND_METRICS,
+    "shared by openstack-helm": shared_values.OPENSTACK_HELM,
+    "shared by StarlingX": shared_values.STARLINGX,
     "reset": RESET,
     "nothing": NOTHING,
 }

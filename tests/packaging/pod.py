@@ -28,10 +28,20 @@ class Pod:
     """One pod. `start` is what the kubelet does, `run` what `kubectl exec` does."""
 
     def __init__(
-        self, rendered: Rendered, folder: Path, hosts: Mapping[str, Path], *, own_network: bool = True
+        self,
+        rendered: Rendered,
+        folder: Path,
+        hosts: Mapping[str, Path],
+        *,
+        own_network: bool = True,
+        secrets: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """`hosts` are the folders that stand for some of the host's own, by their path there."""
+        """`hosts` are the folders that stand for some of the host's own, by their path there.
+
+        `secrets` are those that are not of the chart, by their name.
+        """
         self.rendered = rendered
+        self._secrets = secrets or {}
         self.folder = folder
         self._hosts = hosts
         self._network = ("--net",) if own_network else ()
@@ -114,15 +124,25 @@ class Pod:
             yield f"touch {to}" if kind == "File" else f"mkdir -p {to}"
             yield f"mount --rbind {source} {to}"
         elif "secret" in volume:
-            for name, content in self.rendered.one("Secret")["data"].items():
-                file = self.folder / "secret" / name
-                file.write_bytes(base64.b64decode(content))
-                file.chmod(volume["secret"]["defaultMode"])
-            yield f"mkdir -p {to}; mount --bind {self.folder}/secret {to}"
+            self._write_secret(volume["secret"], self.folder / "secret" / volume["name"])
+            yield f"mkdir -p {to}; mount --bind {self.folder}/secret/{volume['name']} {to}"
         else:
             yield f"mkdir -p {to}; mount -t tmpfs empty {to}"
         if mount.get("readOnly"):
             yield f"mount -o remount,bind,ro {to}"
+
+    def _write_secret(self, volume: Manifest, folder: Path) -> None:
+        """Write the files of a Secret of the chart's or of somebody else's, those that are named or all of them."""
+        name = volume["secretName"]
+        data = self._secrets.get(name)
+        if data is None:
+            found = self.rendered.named("Secret", name)["data"]
+            data = {key: base64.b64decode(content).decode() for key, content in found.items()}
+        folder.mkdir()
+        for item in volume.get("items", [{"key": key, "path": key} for key in data]):
+            file = folder / item["path"]
+            file.write_text(data[item["key"]])
+            file.chmod(volume["defaultMode"])
 
     def _inside(self, command: Sequence[str]) -> str:
         return f"chroot {self.root} {' '.join(_NO_RIGHTS)} env -i {' '.join(self._variables())} {' '.join(command)}"

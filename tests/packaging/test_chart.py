@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from irqaffinity.agent.marks import ALIVE, READY
+from irqaffinity.conf import status_path
 from tests.packaging.chart import CHART, RELEASE, Chart, Rendered
 from tests.packaging.chart_values import (
     BROKER,
@@ -17,12 +19,17 @@ from tests.packaging.chart_values import (
     MATRIX,
     METRICS,
     NOTHING,
+    NOVA_CONFIG,
     OPENSTACK_HELM,
+    OVERRIDES,
+    RELAY,
     RESET,
     TLS,
 )
+from tests.probe import command
 
 ROOT = Path(__file__).parents[2]
+NOVA = ["--nova-config", "/etc/nova/nova.conf"]
 ALWAYS = ["DaemonSet", "Pod", "Secret", "ServiceAccount"]
 OLDEST, NEWEST = "1.25.0", "1.37.0"
 
@@ -62,11 +69,11 @@ def test_the_agent_runs_on_compute_nodes_alone(chart: Chart) -> None:
 
 @values
 def test_no_pod_has_more_rights_than_user_0(chart: Chart, values: dict[str, Any]) -> None:
-    rendered = chart.render(values)
-    specs = [each["spec"] for each in rendered.manifests if each["kind"] == "Pod"]
-    specs += [each["spec"]["template"]["spec"] for each in rendered.manifests if each["kind"] == "DaemonSet"]
-    for spec in specs:
-        assert spec["securityContext"]["runAsUser"] == 0
+    """The relay has fewer: it is no root, and sees nothing of the host."""
+    for spec in chart.render(values).specs():
+        sees_host = any("hostPath" in volume for volume in spec["volumes"])
+        assert (spec["securityContext"]["runAsUser"] == 0) == sees_host
+        assert spec["securityContext"].get("runAsNonRoot", False) != sees_host
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert spec["automountServiceAccountToken"] is False
         assert {"hostPID", "hostIPC", "shareProcessNamespace"}.isdisjoint(spec)
@@ -86,14 +93,17 @@ def test_the_host_is_mounted_where_the_configuration_says(chart: Chart) -> None:
         mounts = rendered.mounts()
         path, irq = mounts["proc-irq"]
         assert (path, irq["hostPath"]["path"], irq.get("readOnly", False)) == (f"{proc}/irq", "/proc/irq", False)
-        path, tree = mounts["sys"]
-        assert (path, tree["hostPath"]["path"], tree["readOnly"]) == (sys, "/sys", True)
+        folders = {name: mount for name, mount in mounts.items() if name.startswith("sys-")}
+        assert {path: (tree["hostPath"]["path"], tree["readOnly"]) for path, tree in folders.values()} == {
+            f"{sys}/{each}": (f"/sys/{each}", True) for each in ("bus", "class", "devices", "kernel/irq", "module")
+        }
 
 
-def test_read_only_goes_down_to_what_the_host_has_mounted_below_sys(chart: Chart) -> None:
-    """The host's cgroups and debugfs are below its /sys. Kubernetes before 1.31 refuses the field."""
-    assert chart.render(kubernetes="1.31.0").mounts()["sys"][1]["recursiveReadOnly"] == "IfPossible"
-    assert "recursiveReadOnly" not in chart.render(kubernetes="1.30.9").mounts()["sys"][1]
+def test_read_only_goes_down_to_what_the_host_has_mounted_below(chart: Chart) -> None:
+    """Kubernetes before 1.31 refuses the field."""
+    for name in ("sys-devices", "tracefs"):
+        assert chart.render(kubernetes="1.31.0").mounts()[name][1]["recursiveReadOnly"] == "IfPossible"
+        assert "recursiveReadOnly" not in chart.render(kubernetes="1.30.9").mounts()[name][1]
 
 
 def test_the_folder_of_the_sockets_is_mounted_and_the_read_only_one_is_named(chart: Chart) -> None:
@@ -111,11 +121,14 @@ def test_the_folder_of_the_sockets_is_mounted_and_the_read_only_one_is_named(cha
 def test_tracefs_and_the_processes_of_the_host_can_be_switched(chart: Chart) -> None:
     mounts = chart.render().mounts()
     assert mounts["tracefs"][0] == "/host/sys/kernel/tracing"
-    assert mounts["tracefs"][1]["hostPath"]["path"] == "/sys/kernel/tracing"
+    assert (mounts["tracefs"][1]["hostPath"]["path"], mounts["tracefs"][1]["readOnly"]) == ("/sys/kernel/tracing", True)
+    path, instances = mounts["tracefs-instances"]
+    assert path == "/host/sys/kernel/tracing/instances"
+    assert (instances["hostPath"]["path"], instances.get("readOnly")) == ("/sys/kernel/tracing/instances", None)
     assert mounts["machine-id"][0] == mounts["machine-id"][1]["hostPath"]["path"] == "/etc/machine-id"
     assert "proc" not in mounts
     mounts = chart.render(EXTRAS).mounts()
-    assert {"tracefs", "machine-id"}.isdisjoint(mounts)
+    assert {"tracefs", "tracefs-instances", "machine-id"}.isdisjoint(mounts)
     path, proc = mounts["proc"]
     assert (path, proc["hostPath"]["path"], proc["readOnly"]) == ("/srv/proc", "/proc", True)
 
@@ -151,11 +164,14 @@ def probes(rendered: Rendered) -> dict[str, Any]:
     return {kind: rendered.agent[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness")}
 
 
-def test_without_metrics_probes_start_a_program_and_so_are_seldom(chart: Chart) -> None:
-    for probe in probes(chart.render()).values():
-        assert probe["exec"]["command"] == ["irqaffinity", "check", "--health"]
-        assert probe["periodSeconds"] >= 30
-        assert probe["timeoutSeconds"] > 1
+def test_without_metrics_probes_ask_for_the_age_of_a_file(chart: Chart) -> None:
+    asked = probes(chart.render())
+    files = {"startup": ALIVE, "liveness": ALIVE, "readiness": READY}
+    for kind, suffix in files.items():
+        assert asked[kind]["exec"]["command"] == command(f"{status_path.DEFAULT}{suffix}")
+        assert asked[kind]["timeoutSeconds"] > 1
+    per_second = sum(1 / asked[kind]["periodSeconds"] for kind in ("liveness", "readiness"))
+    assert per_second <= 1 / 20, "40 ms of CPU for a program that a runtime starts make 2 m then"
     assert probes(chart.render(OPENSTACK_HELM))["liveness"]["periodSeconds"] == 90
     off = {"pod": {"probes": {"irqaffinity": {"irqaffinity": {"liveness": {"enabled": False}}}}}}
     assert "livenessProbe" not in chart.render(off).agent
@@ -245,6 +261,20 @@ def test_secrets_are_in_the_secret_alone(chart: Chart) -> None:
     assert "transport_url" not in chart.render(EXISTING_SECRET).configuration
 
 
+def test_nova_s_own_configuration_is_read_as_what_it_is(chart: Chart) -> None:
+    """Of its Secret one file is mounted, in a folder where the program looks for none of its own."""
+    rendered = chart.render(NOVA_CONFIG)
+    assert rendered.agent["args"] == [*NOVA, "agent"]
+    path, nova = rendered.mounts()["nova-config"]
+    assert (path, nova["readOnly"]) == ("/etc/nova", True)
+    assert nova["secret"] == {
+        "secretName": "nova-etc",
+        "defaultMode": 0o400,
+        "items": [{"key": "nova-compute.conf", "path": "nova.conf"}],
+    }
+    assert chart.render().agent["args"] == ["agent"]
+
+
 def test_the_certificates_are_where_the_configuration_says(chart: Chart) -> None:
     rendered = chart.render(TLS)
     path, tls = rendered.mounts()["broker-tls"]
@@ -262,6 +292,7 @@ def test_helm_test_checks_with_what_the_agent_has(chart: Chart) -> None:
     assert test["metadata"]["annotations"]["helm.sh/hook"] == "test"
     (check,) = test["spec"]["containers"]
     assert check["args"] == ["check"]
+    assert chart.render(NOVA_CONFIG).one("Pod")["spec"]["containers"][0]["args"] == [*NOVA, "check"]
     for name in ("image", "env", "volumeMounts", "securityContext"):
         assert check[name] == rendered.agent[name]
     for name in ("volumes", "nodeSelector", "serviceAccountName", "securityContext"):
@@ -285,6 +316,9 @@ def test_before_it_goes_the_chart_gives_every_interrupt_back(chart: Chart) -> No
         ({}, ("helm -n openstack test irqaffinity", "openstack-compute-node=enabled", "No broker is set")),
         (BROKER, ("irqaffinity status",)),
         (METRICS, ("port 9999",)),
+        (NOVA_CONFIG, ("exec $pod -- irqaffinity --nova-config /etc/nova/nova.conf check",)),
+        (OVERRIDES, ("for each in $(kubectl -n openstack get daemonset -l ", "No broker is set")),
+        (RELAY, ("rollout status deployment/irqaffinity-relay",)),
         (RESET, ("rollout status daemonset/irqaffinity", "helm -n openstack uninstall irqaffinity")),
     ],
 )
@@ -292,7 +326,7 @@ def test_the_notes_tell_how_to_see_that_it_works(tmp_path: Path, given: dict[str
     """helm shows notes when it has reached a cluster; as a manifest of a copy they are shown without."""
     text = render_notes(tmp_path, given)
     assert [each for each in told if each not in text] == []
-    assert ("No broker is set" in text) == (given in ({}, METRICS))
+    assert ("No broker is set" in text) == (given in ({}, METRICS, OVERRIDES))
 
 
 def render_notes(folder: Path, given: dict[str, Any]) -> str:

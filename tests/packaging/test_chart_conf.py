@@ -21,11 +21,11 @@ _WITH_FILE = {name: values for name, values in MATRIX.items() if values is not N
 
 
 class Read:
-    """What the program makes of the file that a chart with values gives it."""
+    """What the program makes of the file that the chart gives it."""
 
-    def __init__(self, chart: Chart, values: dict[str, Any], folder: Path) -> None:
+    def __init__(self, text: str, folder: Path) -> None:
         self.file = folder / "irqaffinity.conf"
-        self.file.write_text(chart.render(values).configuration)
+        self.file.write_text(text)
         (folder / "none").mkdir(exist_ok=True)
         self._folders = [str(folder / "none")]
 
@@ -42,30 +42,35 @@ class Read:
 
 @pytest.mark.parametrize("values", _WITH_FILE.values(), ids=list(_WITH_FILE))
 def test_every_option_is_one_of_the_program(chart: Chart, tmp_path: Path, values: dict[str, Any]) -> None:
-    read = Read(chart, values, tmp_path)
-    namespaces = ("--namespace", "irqaffinity", "--namespace", "irqaffinity.broker")
-    done = subprocess.run(
-        [_VALIDATOR, *namespaces, "--input-file", read.file], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "not found" not in done.stdout + done.stderr
-    assert read.settings.unknown == ()
+    """Of each file: that of all agents, those of nodes with other options, and that of the relay."""
+    rendered = chart.render(values)
+    files = {rendered.file_of(spec) for spec in rendered.specs()}
+    assert files
+    for text in files:
+        read = Read(text, tmp_path)
+        namespaces = ("--namespace", "irqaffinity", "--namespace", "irqaffinity.broker")
+        done = subprocess.run(
+            [_VALIDATOR, *namespaces, "--input-file", read.file], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "not found" not in done.stdout + done.stderr
+        assert read.settings.unknown == ()
 
 
 def test_values_become_settings(chart: Chart, tmp_path: Path) -> None:
-    settings = Read(chart, OPENSTACK_HELM, tmp_path).settings
+    settings = Read(chart.render(OPENSTACK_HELM).configuration, tmp_path).settings
     assert settings.debug
     assert settings.policy.numa is Numa.STRICT
     assert str(settings.policy.dedicated_cpus) == "2-15"
     assert settings.policy.flavor_masks == {"nfv.large": "1-4,^3,6"}
     assert settings.notifications.versioned_topics == ("one", "two")
     assert [spec.product for spec in settings.policy.device_specs] == ["10ed", None]
-    assert Read(chart, METRICS, tmp_path).settings.metrics.port == 9999
+    assert Read(chart.render(METRICS).configuration, tmp_path).settings.metrics.port == 9999
 
 
 def test_each_device_spec_is_a_line_of_its_own(chart: Chart, tmp_path: Path) -> None:
     """A map becomes JSON, in which a $ of a regular expression is one; text stays as it is, on several lines too."""
-    first, second, third, fourth = Read(chart, EXTRAS, tmp_path).settings.policy.device_specs
+    first, second, third, fourth = Read(chart.render(EXTRAS).configuration, tmp_path).settings.policy.device_specs
     assert first.tags == {"physical_network": "a&$b"}
     assert second.address is not None
     assert "[0-2]$" in str(second.address)
@@ -73,7 +78,7 @@ def test_each_device_spec_is_a_line_of_its_own(chart: Chart, tmp_path: Path) -> 
 
 
 def test_a_broker_of_several_nodes_gets_the_password_as_it_was_given(chart: Chart, tmp_path: Path) -> None:
-    broker = Read(chart, TLS, tmp_path).broker
+    broker = Read(chart.render(TLS).configuration, tmp_path).broker
     assert [(node.name, node.port) for node in broker.hosts] == [
         ("mq-1.example.org", 5671),
         ("mq-2.example.org", 5673),
@@ -86,11 +91,11 @@ def test_a_broker_of_several_nodes_gets_the_password_as_it_was_given(chart: Char
         "/etc/rabbitmq/certs/ca.crt",
         "/etc/rabbitmq/certs/tls.key",
     )
-    assert Read(chart, BROKER, tmp_path).broker.tls is None
+    assert Read(chart.render(BROKER).configuration, tmp_path).broker.tls is None
 
 
 def test_the_broker_of_openstack_helm_is_found_by_its_pods_or_its_service(chart: Chart, tmp_path: Path) -> None:
-    broker = Read(chart, OPENSTACK_HELM, tmp_path).broker
+    broker = Read(chart.render(OPENSTACK_HELM).configuration, tmp_path).broker
     service = "rabbitmq.infra.svc.cluster.example"
     assert [node.name for node in broker.hosts] == [f"rabbitmq-rabbitmq-{number}.{service}" for number in range(3)]
     assert broker.heartbeat == 10000000
@@ -101,7 +106,7 @@ def test_the_broker_of_openstack_helm_is_found_by_its_pods_or_its_service(chart:
         ({"host_fqdn_override": {"default": {"host": "mq.example.org"}}}, "mq.example.org"),
     ):
         endpoints = {"endpoints": {"oslo_messaging": login | given}}
-        assert [node.name for node in Read(chart, endpoints, tmp_path).broker.hosts] == [name]
+        assert [node.name for node in Read(chart.render(endpoints).configuration, tmp_path).broker.hosts] == [name]
 
 
 def test_what_conf_says_goes_before_what_is_filled_in(chart: Chart, tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ def test_what_conf_says_goes_before_what_is_filled_in(chart: Chart, tmp_path: Pa
         "libvirt": {"uri": "test:///default"},
         "oslo_messaging_rabbit": {"ssl": False},
     }
-    read = Read(chart, TLS | {"conf": {"irqaffinity": conf}}, tmp_path)
+    read = Read(chart.render(TLS | {"conf": {"irqaffinity": conf}}).configuration, tmp_path)
     assert read.settings.libvirt_uri == "test:///default"
     assert ([node.name for node in read.broker.hosts], read.broker.tls) == (["other"], None)
 
@@ -118,7 +123,7 @@ def test_what_conf_says_goes_before_what_is_filled_in(chart: Chart, tmp_path: Pa
 def test_a_line_break_in_a_value_begins_no_option(chart: Chart, tmp_path: Path) -> None:
     conf = {"notifications": {"exchange": "nova\n[host]\nproc = /elsewhere"}}
     with pytest.raises(ConfigError, match=r"\[notifications\] exchange: it is not the name of an exchange"):
-        Read(chart, {"conf": {"irqaffinity": conf}}, tmp_path).settings  # noqa: B018
+        Read(chart.render({"conf": {"irqaffinity": conf}}).configuration, tmp_path).settings  # noqa: B018
 
 
 def test_what_is_another_value_in_each_pod_comes_from_the_environment(
@@ -130,6 +135,6 @@ def test_what_is_another_value_in_each_pod_comes_from_the_environment(
     names += [name for name in chart.render(existing).environment() if "TRANSPORT" in name]
     for name, value in zip(names, ("cmp-7", "192.0.2.9", "rabbit://a:b%24@one,c:d@two/nova"), strict=True):
         monkeypatch.setitem(os.environ, name, value)
-    read = Read(chart, METRICS, tmp_path)
+    read = Read(chart.render(METRICS).configuration, tmp_path)
     assert (read.settings.host, read.settings.metrics.bind) == ("cmp-7", "192.0.2.9")
     assert [(node.name, node.password) for node in read.broker.hosts] == [("one", "b$"), ("two", "d")]

@@ -2,9 +2,11 @@
 """The agent runs as the chart says, with its mounts, its rights, its environment and its probes; beside a libvirtd."""
 
 import json
+import os
 import re
 import shutil
 import stat
+import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,6 +21,9 @@ from tests.functional.rabbitmq import free_ports
 from tests.packaging.chart import Chart
 from tests.packaging.chart_values import RESET
 from tests.packaging.pod import Pod
+
+POLL = {"conf": {"irqaffinity": {"vectors": {"source": "poll"}}}}
+"""The trace instances of this machine may have another user: they are not touched unless they are what is tried."""
 
 Start = Callable[..., Pod]
 
@@ -42,18 +47,31 @@ def start(chart: Chart, libvirtd: Libvirtd) -> Iterator[Start]:
     """Starts the chart's pod with values, beside the libvirtd of the tests."""
     pods: list[Pod] = []
 
-    def run(values: dict[str, Any], *, own_network: bool = True) -> Pod:
+    def run(values: dict[str, Any], *, tracefs: Path | None = None, **options: Any) -> Pod:
         folder = libvirtd.folder / f"pod-{len(pods)}"
         folder.mkdir()
+        tracefs = tracefs or folder / "tracing"
+        (tracefs / "instances").mkdir(parents=True, exist_ok=True)
         hosts = {"/run/libvirt": libvirtd.folder / "sockets"}
         hosts |= {"/run/irqaffinity": folder / "run", "/var/lib/irqaffinity": folder / "state"}
-        pods.append(Pod(chart.render(values), folder, hosts, own_network=own_network))
+        hosts |= {"/sys/kernel/tracing": tracefs, "/sys/kernel/tracing/instances": tracefs / "instances"}
+        pods.append(Pod(chart.render(values), folder, hosts, **options))
         pods[-1].start()
         return pods[-1]
 
     yield run
     for pod in pods:
         pod.kill()
+
+
+@pytest.fixture
+def tracefs(tmp_path: Path) -> Iterator[Path]:
+    """The tracefs of this machine."""
+    folder = tmp_path / "tracing"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tracefs", "none", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +89,23 @@ def has_libvirt(pod: Pod) -> bool:
 
 
 def check(pod: Pod) -> dict[str, tuple[str, str]]:
-    """Return the verdict and the text of each line of `irqaffinity check`."""
-    lines = pod.run("irqaffinity", "check").stdout.splitlines()
+    """Return the verdict and the text of each line of what `helm test` runs."""
+    (container,) = pod.rendered.one("Pod")["spec"]["containers"]
+    lines = pod.run("irqaffinity", *container["args"]).stdout.splitlines()
     return {subject: (verdict, text) for subject, verdict, text in (line.split(maxsplit=2) for line in lines)}
+
+
+def passes(pod: Pod, kind: str) -> bool:
+    """Tell what a probe of the chart says."""
+    return pod.run(*pod.rendered.agent[f"{kind}Probe"]["exec"]["command"]).returncode == 0
+
+
+def writable(pod: Pod) -> set[str]:
+    """Return where the host, or something else that lasts, can be written in the container."""
+    inside = wait_for("the first process of the container", pod.process)
+    rows = [line.split() for line in Path(f"/proc/{inside}/mountinfo").read_text().splitlines()]
+    mounted = {row[4] for row in rows if "rw" in row[5].split(",")}
+    return {path for path in mounted if path.startswith(("/host", "/run", "/var", "/etc"))}
 
 
 def test_the_agent_has_all_it_needs(pod: Pod) -> None:
@@ -115,11 +147,56 @@ def test_the_agent_has_no_capability_and_a_root_that_it_cannot_write(pod: Pod) -
     assert pod.run("touch", "/host/sys/file").returncode != 0
 
 
-def test_the_probe_of_the_chart_answers(pod: Pod) -> None:
+def test_nothing_of_the_host_can_be_written_but_what_is_meant_to_be(start: Start, tracefs: Path) -> None:
+    """With its tracefs, in which instances alone can be made."""
+    pod = start(POLL, tracefs=tracefs)
+    instances = "/host/sys/kernel/tracing/instances"
+    assert writable(pod) == {"/host/proc/irq", "/run/irqaffinity", "/var/lib/irqaffinity", instances}
+    own = f"{instances}/of-a-test-{os.getpid()}"
+    assert pod.run("mkdir", own).returncode == 0
+    assert (tracefs / "instances" / Path(own).name / "trace").exists()
+    assert pod.run("rmdir", own).returncode == 0
+    for name in ("trace", "kprobe_events", "tracing_on"):
+        assert pod.run("tee", f"/host/sys/kernel/tracing/{name}").stderr.endswith("Read-only file system\n")
+
+
+def test_tracefs_that_is_switched_off_is_not_there(start: Start) -> None:
+    """Nor is any other file system that the host has mounted below its /sys."""
+    pod = start({"host": {"tracefs": {"enabled": False}}})
+    assert writable(pod) == {"/host/proc/irq", "/run/irqaffinity", "/var/lib/irqaffinity"}
+    assert pod.run("ls", "/host/sys").stdout.split() == ["bus", "class", "devices", "kernel", "module"]
+    assert pod.run("ls", "/host/sys/kernel").stdout.split() == ["irq"]
+    assert check(pod)["vectors"][0] == "ok"
+
+
+def test_the_links_of_sysfs_lead_somewhere(pod: Pod) -> None:
+    folders = [f"/host/sys/{name}" for name in ("bus/pci/devices", "class/net", "class/iommu")]
+    there = [folder for folder in folders if Path(folder.removeprefix("/host")).is_dir()]
+    found = pod.run("find", *there, "-type", "l")
+    assert len(found.stdout.splitlines()) >= len(list(Path("/sys/bus/pci/devices").iterdir()))
+    assert pod.run("find", *there, "-xtype", "l").stdout == ""
+    drivers = pod.run("sh", "-c", "readlink -e /host/sys/bus/pci/devices/*/driver").stdout.splitlines()
+    assert len(drivers) == len(list(Path("/sys/bus/pci/devices").glob("*/driver")))
+
+
+def test_nova_s_own_configuration_names_the_broker_and_does_not_end_the_agent(start: Start) -> None:
+    """Its log is no log of ours."""
+    (port,) = free_ports(1)
+    nova = f"[DEFAULT]\nlog_config_append = /none\ntransport_url = rabbit://nova:secret@127.0.0.1:{port}/nova\n"
+    secrets = {"nova-etc": {"nova.conf": nova, "policy.yaml": "{}"}}
+    pod = start({"nova_config": {"secret": "nova-etc"}}, secrets=secrets)
     wait_for("libvirt in the status", lambda: has_libvirt(pod))
-    probe = pod.run(*pod.rendered.agent["livenessProbe"]["exec"]["command"])
-    assert (probe.returncode, probe.stderr) == (0, "")
-    assert probe.stdout.startswith("agent          ok      pid 1, alive ")
+    told = check(pod)
+    assert "/etc/nova/nova.conf (the broker, host and [pci] alone)" in told["configuration"][1]
+    assert f"127.0.0.1:{port}" in told["broker"][1]
+    assert pod.run("ls", "/etc/nova").stdout == "nova.conf\n"
+
+
+def test_the_probes_of_the_chart_answer(pod: Pod) -> None:
+    wait_for("libvirt in the status", lambda: has_libvirt(pod))
+    wait_for("an agent that works", lambda: passes(pod, "readiness"))
+    assert passes(pod, "startup")
+    assert passes(pod, "liveness")
 
 
 def test_uevents_are_heard_in_a_network_of_the_pods_own(pod: Pod) -> None:
@@ -138,6 +215,7 @@ def test_a_libvirt_whose_socket_is_another_file_is_found_again(pod: Pod, libvirt
     before = socket.stat().st_ctime_ns
     libvirtd.stop()
     wait_for("a lost libvirt in the status", lambda: not has_libvirt(pod))
+    assert (passes(pod, "liveness"), passes(pod, "readiness")) == (True, False)
     libvirtd.start()
     assert socket.stat().st_ctime_ns != before
     wait_for("libvirt in the status again", lambda: has_libvirt(pod))

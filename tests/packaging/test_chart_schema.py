@@ -29,11 +29,21 @@ def nest(path: str, value: Any) -> dict[str, Any]:
     ("path", "value", "told"),
     [
         ("replicas", 3, "Additional property replicas is not allowed"),
-        ("images.tags.irqaffinty", "x", "images.tags: Additional property irqaffinty is not allowed"),
+        ("nova_config.name", "nova-etc", "nova_config: Additional property name is not allowed"),
+        ("host.tracefs.enable", True, "host.tracefs: Additional property enable is not allowed"),
+        ("conf.nova", {}, "conf: Additional property nova is not allowed"),
+        ("conf.overrides.nova_compute", {}, "conf.overrides: Additional property nova_compute is not allowed"),
         ("conf.irqaffinity.placement.numma", "strict", "conf.irqaffinity.placement: Additional property numma"),
         ("conf.irqaffinity.placment", {}, "conf.irqaffinity: Additional property placment"),
         ("conf.irqaffinity.metrics.bind", "::", "conf.irqaffinity.metrics: Additional property bind"),
-        ("endpoints.oslo_mesaging", {}, "endpoints: Additional property oslo_mesaging"),
+        ("endpoints.oslo_messaging.statefulset.replicas", "2", "oslo_messaging.statefulset.replicas: Invalid type"),
+        ("labels.relay.node_selector_key", "", "labels.relay.node_selector_key: String length"),
+        ("pod.replicas.relay", "two", "pod.replicas.relay: Invalid type"),
+        ("pod.runtimeClassName.irqaffinity", 1, "pod.runtimeClassName.irqaffinity: Invalid type"),
+        ("pod.affinity.anti.type.default", "soft", "pod.affinity.anti.type.default must be one of"),
+        ("tolerations", {}, "tolerations: Invalid type"),
+        ("manifests.deployment_relay", "yes", "manifests.deployment_relay: Invalid type"),
+        ("conf.irqaffinity.notifications.enabled", "maybe", "conf.irqaffinity.notifications.enabled"),
         ("pod.probes.irqaffinity.irqaffinity.liveness.params.period", 30, "params: Additional property period"),
         ("reset", "yes", "reset: Invalid type. Expected: boolean, given: string"),
         ("host.tracefs.enabled", "false", "host.tracefs.enabled: Invalid type"),
@@ -61,13 +71,30 @@ def test_wrong_types_and_unknown_names_are_refused(chart: Chart, path: str, valu
         (nest("manifests.service_metrics", True), r"manifests\.service_metrics is set"),
         (nest("tls.client_certificate", True), r"tls\.client_certificate is set without tls\.oslo_messaging"),
         (
-            nest("pod.probes.irqaffinity.irqaffinity.liveness.params.periodSeconds", 10),
-            r"liveness\.params\.periodSeconds is 10: .* or set conf\.irqaffinity\.metrics\.enabled",
+            nest("pod.probes.irqaffinity.irqaffinity.liveness.params.periodSeconds", 9),
+            r"liveness\.params\.periodSeconds is 9: .* or set conf\.irqaffinity\.metrics\.enabled",
         ),
         (
             nest("endpoints.oslo_messaging.existing_secret.name", "broker")
             | nest("conf.irqaffinity.DEFAULT.transport_url", "rabbit://a"),
             r"existing_secret\.name is set, and so is",
+        ),
+        (
+            nest("manifests.deployment_relay", True),
+            r"deployment_relay is set, and no broker is: set endpoints\.oslo_mess",
+        ),
+        (
+            nest("endpoints.oslo_messaging.auth.irqaffinity_relay.password", "a")
+            | nest("manifests.deployment_relay", True)
+            | {
+                "endpoints": {
+                    "oslo_messaging": {
+                        "existing_relay_secret": {"name": "broker"},
+                        "auth": {"irqaffinity_relay": {"password": "a"}},
+                    }
+                }
+            },
+            r"existing_relay_secret\.name is set, and so is auth\.irqaffinity_relay\.password",
         ),
     ],
 )
@@ -77,7 +104,7 @@ def test_values_that_do_not_go_together_are_refused(chart: Chart, values: dict[s
 
 
 def options_of_schema() -> Iterator[tuple[str, str, Any]]:
-    for group, schema in SCHEMA["properties"]["conf"]["properties"]["irqaffinity"]["properties"].items():
+    for group, schema in SCHEMA["definitions"]["options"]["properties"].items():
         for name, option in schema.get("properties", {}).items():
             yield group, name, option
 

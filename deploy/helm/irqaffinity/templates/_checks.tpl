@@ -5,6 +5,9 @@
 {{- if and $broker.existing_secret.name (or $url $broker.auth.irqaffinity.password) -}}
 {{-   fail "endpoints.oslo_messaging.existing_secret.name is set, and so is a password or conf.irqaffinity.DEFAULT.transport_url: remove one, for only one broker can be meant" -}}
 {{- end -}}
+{{- if and $broker.existing_relay_secret.name $broker.auth.irqaffinity_relay.password -}}
+{{-   fail "endpoints.oslo_messaging.existing_relay_secret.name is set, and so is auth.irqaffinity_relay.password: remove one, for only one user can be meant" -}}
+{{- end -}}
 {{- range $name, $folder := .Values.conf.irqaffinity.host -}}
 {{-   if regexMatch "^/(proc|sys)(/|$)" $folder -}}
 {{-     fail (printf "conf.irqaffinity.host.%s is %s, which is the pod's own: name another folder, such as /host/%s" $name $folder $name) -}}
@@ -18,4 +21,19 @@
 {{-     fail (printf "manifests.%s is set, and there are no metrics: set conf.irqaffinity.metrics.enabled too" $manifest) -}}
 {{-   end -}}
 {{- end -}}
+{{- if .Values.manifests.deployment_relay -}}
+{{-   $relay := or $broker.existing_relay_secret.name $broker.auth.irqaffinity_relay.password -}}
+{{-   if not (or $relay (include "irqaffinity.hasBroker" .)) -}}
+{{-     fail "manifests.deployment_relay is set, and no broker is: set endpoints.oslo_messaging.auth.irqaffinity_relay.password or existing_relay_secret" -}}
+{{-   end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Something where a broker is named for the agents. */}}
+{{- define "irqaffinity.hasBroker" -}}
+{{- $broker := .Values.endpoints.oslo_messaging -}}
+{{- $conf := .Values.conf.irqaffinity -}}
+{{- $named := or $broker.auth.irqaffinity.password $broker.existing_secret.name .Values.nova_config.secret -}}
+{{- $written := or (get ($conf.DEFAULT | default dict) "transport_url") (get ($conf.oslo_messaging_notifications | default dict) "transport_url") -}}
+{{- or $named $written | empty | ternary "" "yes" -}}
 {{- end }}

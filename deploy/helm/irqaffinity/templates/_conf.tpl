@@ -34,30 +34,10 @@
 {{- end -}}
 {{- end }}
 
-{{/* What other values say of the configuration, as JSON by group and option. */}}
-{{- define "irqaffinity.filledIn" -}}
-{{- $filled := dict "libvirt" (dict "uri" (printf "qemu+unix:///system?socket=%s/%s" .Values.host.libvirt.path .Values.host.libvirt.socket)) -}}
-{{- with include "irqaffinity.transportUrl" . }}{{ $_ := set $filled "DEFAULT" (dict "transport_url" .) }}{{ end -}}
-{{- if .Values.tls.oslo_messaging -}}
-{{-   $tls := dict "ssl" true "ssl_ca_file" "/etc/rabbitmq/certs/ca.crt" -}}
-{{-   if .Values.tls.client_certificate -}}
-{{-     $_ := set $tls "ssl_cert_file" "/etc/rabbitmq/certs/tls.crt" -}}
-{{-     $_ := set $tls "ssl_key_file" "/etc/rabbitmq/certs/tls.key" -}}
-{{-   end -}}
-{{-   $_ := set $filled "oslo_messaging_rabbit" $tls -}}
-{{- end -}}
-{{- $filled | toJson -}}
-{{- end }}
-
-{{- define "irqaffinity.conf" -}}
-{{- $conf := include "irqaffinity.filledIn" . | fromJson -}}
-{{- range $group, $options := .Values.conf.irqaffinity -}}
-{{-   $all := get $conf $group | default dict -}}
-{{-   range $name, $value := $options }}{{ $_ := set $all $name $value }}{{ end -}}
-{{-   $_ := set $conf $group $all -}}
-{{- end -}}
-# Made by the chart {{ .Chart.Name }}: change its values, and not this.
-{{- range $group, $options := $conf }}
+{{/* The lines of all groups. Takes a map of groups, options and values. */}}
+{{- define "irqaffinity.file" -}}
+# Made by the chart irqaffinity: change its values, and not this.
+{{- range $group, $options := . }}
 
 [{{ $group }}]
 {{- range $name, $value := $options }}
@@ -67,3 +47,65 @@
 {{- end }}
 {{- end }}
 {{ end }}
+
+{{/* How the broker is reached, as other values say it, as JSON by group and option. Takes (list . user). */}}
+{{- define "irqaffinity.brokerConf" -}}
+{{- $filled := dict -}}
+{{- with include "irqaffinity.transportUrl" . }}{{ $_ := set $filled "DEFAULT" (dict "transport_url" .) }}{{ end -}}
+{{- with index . 0 -}}
+{{- if .Values.tls.oslo_messaging -}}
+{{-   $tls := dict "ssl" true "ssl_ca_file" "/etc/rabbitmq/certs/ca.crt" -}}
+{{-   if .Values.tls.client_certificate -}}
+{{-     $_ := set $tls "ssl_cert_file" "/etc/rabbitmq/certs/tls.crt" -}}
+{{-     $_ := set $tls "ssl_key_file" "/etc/rabbitmq/certs/tls.key" -}}
+{{-   end -}}
+{{-   $_ := set $filled "oslo_messaging_rabbit" $tls -}}
+{{- end -}}
+{{- end -}}
+{{- $filled | toJson -}}
+{{- end }}
+
+{{/* Puts options into a map of groups, over those that it has. Takes (list map groups). */}}
+{{- define "irqaffinity.putOver" -}}
+{{- $conf := index . 0 -}}
+{{- range $group, $options := index . 1 -}}
+{{-   $all := dict -}}
+{{-   range $name, $value := get $conf $group | default dict }}{{ $_ := set $all $name $value }}{{ end -}}
+{{-   range $name, $value := $options }}{{ $_ := set $all $name $value }}{{ end -}}
+{{-   $_ := set $conf $group $all -}}
+{{- end -}}
+{{- end }}
+
+{{/* The file of an agent. */}}
+{{- define "irqaffinity.conf" -}}
+{{- $conf := include "irqaffinity.brokerConf" (list . "irqaffinity") | fromJson -}}
+{{- $uri := printf "qemu+unix:///system?socket=%s/%s" .Values.host.libvirt.path .Values.host.libvirt.socket -}}
+{{- $_ := set $conf "libvirt" (dict "uri" $uri) -}}
+{{- if .Values.manifests.deployment_relay }}{{ $_ := set $conf "notifications" (dict "source" "relay") }}{{ end -}}
+{{- include "irqaffinity.putOver" (list $conf .Values.conf.irqaffinity) -}}
+{{- include "irqaffinity.file" $conf -}}
+{{- end }}
+
+{{/* The file of a relay: of `conf` what concerns the broker, its messages and the metrics. */}}
+{{- define "irqaffinity.relayConf" -}}
+{{- $conf := include "irqaffinity.brokerConf" (list . (include "irqaffinity.relayUser" .)) | fromJson -}}
+{{- $groups := pick .Values.conf.irqaffinity "notifications" "metrics" "oslo_messaging_rabbit" "oslo_messaging_notifications" -}}
+{{- $default := omit (.Values.conf.irqaffinity.DEFAULT | default dict) "host" -}}
+{{- if include "irqaffinity.relayHasOwnUser" . -}}
+{{-   $default = omit $default "transport_url" -}}
+{{-   $_ := set $groups "oslo_messaging_notifications" (omit ($groups.oslo_messaging_notifications | default dict) "transport_url") -}}
+{{- end -}}
+{{- $_ := set $groups "DEFAULT" $default -}}
+{{- include "irqaffinity.putOver" (list $conf $groups) -}}
+{{- include "irqaffinity.file" $conf -}}
+{{- end }}
+
+{{/* Something where the relay has a broker's user of its own. */}}
+{{- define "irqaffinity.relayHasOwnUser" -}}
+{{- $broker := .Values.endpoints.oslo_messaging -}}
+{{- or $broker.existing_relay_secret.name $broker.auth.irqaffinity_relay.password | empty | ternary "" "yes" -}}
+{{- end }}
+
+{{- define "irqaffinity.relayUser" -}}
+{{- include "irqaffinity.relayHasOwnUser" . | empty | ternary "irqaffinity" "irqaffinity_relay" -}}
+{{- end }}

@@ -11,8 +11,8 @@
 {{- .Values.fullnameOverride | default $both | trunc 50 | trimSuffix "-" -}}
 {{- end }}
 
-{{- define "irqaffinity.secret" -}}
-{{- include "irqaffinity.fullname" . }}-etc
+{{- define "irqaffinity.relayName" -}}
+{{- include "irqaffinity.fullname" . }}-relay
 {{- end }}
 
 {{/* The labels by which pods are found; those of a DaemonSet can never be changed. Takes (list . component). */}}
@@ -44,4 +44,22 @@ release_group: {{ .Values.release_group | default .Release.Name }}
 {{- else -}}
 {{ $image }}:{{ .Chart.AppVersion }}
 {{- end -}}
+{{- end }}
+
+{{/* Tells the pods of one override from those of another. The agent of all nodes has none, for what a DaemonSet selects
+can never be changed. */}}
+{{- define "irqaffinity.overrideLabel" -}}
+{{- with .agent.title -}}
+irqaffinity/override: {{ . | sha256sum | trunc 8 | quote }}
+{{- end }}
+{{- end }}
+
+{{/* The components that there are, as JSON: agent, and relay where it is made. */}}
+{{- define "irqaffinity.components" -}}
+{{- .Values.manifests.deployment_relay | ternary (list "agent" "relay") (list "agent") | toJson -}}
+{{- end }}
+
+{{/* The name of a component's objects. Takes (list . component). */}}
+{{- define "irqaffinity.componentName" -}}
+{{- include (eq (index . 1) "relay" | ternary "irqaffinity.relayName" "irqaffinity.fullname") (index . 0) -}}
 {{- end }}

@@ -1,20 +1,26 @@
-{{/* What the pods of the agent and of the test have in common. */}}
+{{/* What the pods of the agents, of the test and of the relay have in common. `who` is irqaffinity or relay. */}}
 
-{{/* Where the pods run, as whom, and in which network. */}}
+{{/* Where the pods run, as whom, and in which network. Takes (list . who labels), labels being key and value of the
+nodes. */}}
 {{- define "irqaffinity.podPlace" -}}
+{{- $who := index . 1 -}}
+{{- $label := index . 2 -}}
+{{- with index . 0 -}}
 serviceAccountName: {{ .Values.manifests.service_account | ternary (include "irqaffinity.fullname" .) "default" }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 nodeSelector:
-  {{- with .Values.labels.agent.irqaffinity }}
-  {{ .node_selector_key }}: {{ .node_selector_value | quote }}
-  {{- end }}
-{{- if .Values.pod.tolerations.irqaffinity.enabled }}
+  {{ $label.node_selector_key }}: {{ $label.node_selector_value | quote }}
+{{- $wanted := get .Values.pod.tolerations $who }}
+{{- with concat (.Values.tolerations | default list) ($wanted.enabled | ternary $wanted.tolerations list) }}
 tolerations:
-  {{- toYaml .Values.pod.tolerations.irqaffinity.tolerations | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.pod.priorityClassName.irqaffinity }}
+{{- with get (.Values.pod.priorityClassName | default dict) $who }}
 priorityClassName: {{ . }}
+{{- end }}
+{{- with get (.Values.pod.runtimeClassName | default dict) $who }}
+runtimeClassName: {{ . }}
 {{- end }}
 {{- with .Values.images.pull_secrets }}
 imagePullSecrets:
@@ -22,28 +28,52 @@ imagePullSecrets:
   - name: {{ . }}
   {{- end }}
 {{- end }}
-hostNetwork: {{ .Values.pod.useHostNetwork.irqaffinity }}
-dnsPolicy: {{ .Values.pod.useHostNetwork.irqaffinity | ternary "ClusterFirstWithHostNet" "ClusterFirst" }}
+{{- $hostNetwork := get .Values.pod.useHostNetwork $who | default false }}
+hostNetwork: {{ $hostNetwork }}
+dnsPolicy: {{ $hostNetwork | ternary "ClusterFirstWithHostNet" "ClusterFirst" }}
 securityContext:
-  {{- toYaml .Values.pod.security_context.irqaffinity.pod | nindent 2 }}
+  {{- toYaml (get .Values.pod.security_context $who).pod | nindent 2 }}
+{{- end }}
 {{- end }}
 
-{{/* What every container has: its image, its rights, its environment, its mounts. */}}
-{{- define "irqaffinity.container" -}}
+{{/* More labels of the pods. What is no text is none, such as helm-toolkit's include_app_kubernetes_io. */}}
+{{- define "irqaffinity.moreLabels" -}}
+{{- range $name, $value := .Values.pod.labels }}
+{{- if kindIs "string" $value }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What every container has: its image, its rights, its resources. Takes (list . who). */}}
+{{- define "irqaffinity.anyContainer" -}}
+{{- $who := index . 1 -}}
+{{- with index . 0 -}}
 image: {{ include "irqaffinity.image" . }}
 imagePullPolicy: {{ .Values.images.pull_policy }}
 securityContext:
-  {{- toYaml .Values.pod.security_context.irqaffinity.container.irqaffinity | nindent 2 }}
+  {{- toYaml (get (get .Values.pod.security_context $who).container $who) | nindent 2 }}
 {{- if .Values.pod.resources.enabled }}
 resources:
-  {{- toYaml .Values.pod.resources.irqaffinity | nindent 2 }}
+  {{- toYaml (get .Values.pod.resources $who) | nindent 2 }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What containers that see the host have besides. */}}
+{{- define "irqaffinity.container" -}}
+{{ include "irqaffinity.anyContainer" (list . "irqaffinity") }}
 {{- with include "irqaffinity.environment" . | trim }}
 env:
   {{- . | nindent 2 }}
 {{- end }}
 volumeMounts:
   {{- include "irqaffinity.volumeMounts" . | nindent 2 }}
+{{- end }}
+
+{{/* The arguments to the entry point of the image. Takes (list command has_nova_config). */}}
+{{- define "irqaffinity.arguments" -}}
+{{- index . 1 | ternary (list "--nova-config" "/etc/nova/nova.conf" (index . 0)) (list (index . 0)) | toJson -}}
 {{- end }}
 
 {{/* Options that are another value in each pod, or that stand in a Secret of somebody else: oslo.config reads them from
@@ -57,13 +87,21 @@ OS_GROUP__OPTION, before the file. */}}
 - name: OS_DEFAULT__HOST
   value: {{ .Values.host.name | quote }}
 {{- end }}
+{{- include "irqaffinity.metricsEnvironment" . }}
+{{- include "irqaffinity.brokerEnvironment" .Values.endpoints.oslo_messaging.existing_secret }}
+{{- end }}
+
+{{- define "irqaffinity.metricsEnvironment" -}}
 {{- if .Values.conf.irqaffinity.metrics.enabled }}
 - name: OS_METRICS__BIND
   valueFrom:
     fieldRef:
       fieldPath: status.podIP
 {{- end }}
-{{- with .Values.endpoints.oslo_messaging.existing_secret }}
+{{- end }}
+
+{{/* Takes the name and the key of a Secret; nothing without a name. */}}
+{{- define "irqaffinity.brokerEnvironment" -}}
 {{- if .name }}
 - name: OS_DEFAULT__TRANSPORT_URL
   valueFrom:
@@ -72,108 +110,12 @@ OS_GROUP__OPTION, before the file. */}}
       key: {{ .key }}
 {{- end }}
 {{- end }}
-{{- end }}
 
-{{/* A mount of a folder of the host is read-only on the surface alone; since Kubernetes 1.31 also what the host has
-mounted below it. */}}
-{{- define "irqaffinity.readOnly" -}}
-readOnly: true
-{{- if semverCompare ">=1.31-0" .Capabilities.KubeVersion.Version }}
-recursiveReadOnly: IfPossible
-{{- end }}
-{{- end }}
-
-{{- define "irqaffinity.volumeMounts" -}}
-- name: etc
-  mountPath: /etc/irqaffinity
-  readOnly: true
-- name: run
-  mountPath: /run/irqaffinity
-- name: state
-  mountPath: /var/lib/irqaffinity
-{{- if .Values.host.processes }}
-- name: proc
-  mountPath: {{ .Values.conf.irqaffinity.host.proc }}
-  {{- include "irqaffinity.readOnly" . | nindent 2 }}
-{{- end }}
-- name: proc-irq
-  mountPath: {{ .Values.conf.irqaffinity.host.proc }}/irq
-- name: sys
-  mountPath: {{ .Values.conf.irqaffinity.host.sys }}
-  {{- include "irqaffinity.readOnly" . | nindent 2 }}
-{{- if .Values.host.tracefs.enabled }}
-- name: tracefs
-  mountPath: {{ .Values.conf.irqaffinity.host.sys }}/kernel/tracing
-{{- end }}
-- name: libvirt
-  mountPath: {{ .Values.host.libvirt.path }}
-  mountPropagation: HostToContainer
-  readOnly: true
-{{- if .Values.host.machine_id }}
-- name: machine-id
-  mountPath: /etc/machine-id
-  readOnly: true
-{{- end }}
-{{- if .Values.tls.oslo_messaging }}
-- name: broker-tls
-  mountPath: /etc/rabbitmq/certs
-  readOnly: true
-{{- end }}
-{{- with .Values.pod.mounts.irqaffinity.irqaffinity.volumeMounts }}
-{{ toYaml . }}
-{{- end }}
-{{- end }}
-
-{{- define "irqaffinity.volumes" -}}
-- name: etc
-  secret:
-    secretName: {{ include "irqaffinity.secret" . }}
-    defaultMode: 0400
-- name: run
-  hostPath:
-    path: /run/irqaffinity
-    type: DirectoryOrCreate
-- name: state
-  hostPath:
-    path: {{ .Values.host.state }}
-    type: DirectoryOrCreate
-{{- if .Values.host.processes }}
-- name: proc
-  hostPath:
-    path: /proc
-    type: Directory
-{{- end }}
-- name: proc-irq
-  hostPath:
-    path: /proc/irq
-    type: Directory
-- name: sys
-  hostPath:
-    path: /sys
-    type: Directory
-{{- if .Values.host.tracefs.enabled }}
-- name: tracefs
-  hostPath:
-    path: {{ .Values.host.tracefs.path }}
-    type: Directory
-{{- end }}
-- name: libvirt
-  hostPath:
-    path: {{ .Values.host.libvirt.path }}
-    type: DirectoryOrCreate
-{{- if .Values.host.machine_id }}
-- name: machine-id
-  hostPath:
-    path: {{ .Values.host.machine_id }}
-    type: File
-{{- end }}
-{{- if .Values.tls.oslo_messaging }}
-- name: broker-tls
-  secret:
-    secretName: {{ .Values.endpoints.oslo_messaging.auth.irqaffinity.secret.tls.internal }}
-    defaultMode: 0400
-{{- end }}
-{{- with .Values.pod.mounts.irqaffinity.irqaffinity.volumes }}
-{{ toYaml . }}
+{{- define "irqaffinity.metricsPort" -}}
+{{- if .Values.conf.irqaffinity.metrics.enabled -}}
+ports:
+  - name: metrics
+    containerPort: {{ .Values.conf.irqaffinity.metrics.port }}
+    protocol: TCP
 {{- end }}
 {{- end }}

@@ -33,14 +33,15 @@
 {{- $nodes | toJson -}}
 {{- end }}
 
-{{/* The transport_url that the endpoints describe; empty without a password. */}}
+{{/* The transport_url that the endpoints describe; empty without a password. Takes (list . user). */}}
 {{- define "irqaffinity.transportUrl" -}}
-{{- $broker := .Values.endpoints.oslo_messaging -}}
-{{- $user := $broker.auth.irqaffinity -}}
-{{- if and $user.password (not $broker.existing_secret.name) -}}
+{{- $root := index . 0 -}}
+{{- $broker := $root.Values.endpoints.oslo_messaging -}}
+{{- $user := get $broker.auth (index . 1) -}}
+{{- if and $user.password (or (ne (index . 1) "irqaffinity") (not $broker.existing_secret.name)) -}}
 {{-   $nodes := list -}}
 {{-   $login := printf "%s:%s" (include "irqaffinity.escape" $user.username) (include "irqaffinity.escape" $user.password) -}}
-{{-   range include "irqaffinity.brokerNodes" . | fromJsonArray -}}
+{{-   range include "irqaffinity.brokerNodes" $root | fromJsonArray -}}
 {{-     $nodes = append $nodes (printf "%s@%s" $login .) -}}
 {{-   end -}}
 {{-   printf "%s://%s%s" $broker.scheme (join "," $nodes) $broker.path -}}

@@ -1,0 +1,146 @@
+{{/* What the pods see of their host, and of Secrets. */}}
+
+{{/* The folders of the host's /sys that are read, as JSON: the rest of it, such as cgroups, debugfs and efivars, is not
+there. What a link leads to is below one of these, for the kernel's links are relative. */}}
+{{- define "irqaffinity.sysFolders" -}}
+{{- list "bus" "class" "devices" "kernel/irq" "module" | toJson -}}
+{{- end }}
+
+{{/* A mount of a folder of the host is read-only on the surface alone; since Kubernetes 1.31 also what the host has
+mounted below it. */}}
+{{- define "irqaffinity.readOnly" -}}
+readOnly: true
+{{- if semverCompare ">=1.31-0" .Capabilities.KubeVersion.Version }}
+recursiveReadOnly: IfPossible
+{{- end }}
+{{- end }}
+
+{{- define "irqaffinity.volumeMounts" -}}
+- name: etc
+  mountPath: /etc/irqaffinity
+  readOnly: true
+- name: run
+  mountPath: /run/irqaffinity
+- name: state
+  mountPath: /var/lib/irqaffinity
+{{- $host := .Values.conf.irqaffinity.host }}
+{{- if .Values.host.processes }}
+- name: proc
+  mountPath: {{ $host.proc }}
+  {{- include "irqaffinity.readOnly" . | nindent 2 }}
+{{- end }}
+- name: proc-irq
+  mountPath: {{ $host.proc }}/irq
+{{- range include "irqaffinity.sysFolders" . | fromJsonArray }}
+- name: sys-{{ replace "/" "-" . }}
+  mountPath: {{ $host.sys }}/{{ . }}
+  {{- include "irqaffinity.readOnly" $ | nindent 2 }}
+{{- end }}
+{{- if .Values.host.tracefs.enabled }}
+- name: tracefs
+  mountPath: {{ $host.sys }}/kernel/tracing
+  {{- include "irqaffinity.readOnly" . | nindent 2 }}
+- name: tracefs-instances
+  mountPath: {{ $host.sys }}/kernel/tracing/instances
+{{- end }}
+- name: libvirt
+  mountPath: {{ .Values.host.libvirt.path }}
+  mountPropagation: HostToContainer
+  readOnly: true
+{{- if .Values.host.machine_id }}
+- name: machine-id
+  mountPath: /etc/machine-id
+  readOnly: true
+{{- end }}
+{{- include "irqaffinity.novaMount" . }}
+{{- include "irqaffinity.tlsMount" . }}
+{{- with .Values.pod.mounts.irqaffinity.irqaffinity.volumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "irqaffinity.volumes" -}}
+- name: etc
+  secret:
+    secretName: {{ include "irqaffinity.agentSecret" . }}
+    defaultMode: 0400
+{{- include "irqaffinity.hostPath" (list "run" "/run/irqaffinity" "DirectoryOrCreate") }}
+{{- include "irqaffinity.hostPath" (list "state" .Values.host.state "DirectoryOrCreate") }}
+{{- if .Values.host.processes }}
+{{- include "irqaffinity.hostPath" (list "proc" "/proc" "Directory") }}
+{{- end }}
+{{- include "irqaffinity.hostPath" (list "proc-irq" "/proc/irq" "Directory") }}
+{{- range include "irqaffinity.sysFolders" . | fromJsonArray }}
+{{- include "irqaffinity.hostPath" (list (printf "sys-%s" (replace "/" "-" .)) (printf "/sys/%s" .) "Directory") }}
+{{- end }}
+{{- with .Values.host.tracefs }}
+{{- if .enabled }}
+{{- include "irqaffinity.hostPath" (list "tracefs" .path "Directory") }}
+{{- include "irqaffinity.hostPath" (list "tracefs-instances" (printf "%s/instances" .path) "Directory") }}
+{{- end }}
+{{- end }}
+{{- include "irqaffinity.hostPath" (list "libvirt" .Values.host.libvirt.path "DirectoryOrCreate") }}
+{{- with .Values.host.machine_id }}
+{{- include "irqaffinity.hostPath" (list "machine-id" . "File") }}
+{{- end }}
+{{- include "irqaffinity.novaVolume" (list . "0400") }}
+{{- include "irqaffinity.tlsVolume" (list . "0400" "irqaffinity") }}
+{{- with .Values.pod.mounts.irqaffinity.irqaffinity.volumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* A volume. Takes (list name path type). */}}
+{{- define "irqaffinity.hostPath" }}
+- name: {{ index . 0 }}
+  hostPath:
+    path: {{ index . 1 }}
+    type: {{ index . 2 }}
+{{- end }}
+
+{{- define "irqaffinity.novaMount" -}}
+{{- if .Values.nova_config.secret }}
+- name: nova-config
+  mountPath: /etc/nova
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{/* Nova's own Secret, of which one file is mounted. Takes (list . mode). */}}
+{{- define "irqaffinity.novaVolume" -}}
+{{- $mode := index . 1 -}}
+{{- with (index . 0).Values.nova_config }}
+{{- if .secret }}
+- name: nova-config
+  secret:
+    secretName: {{ .secret }}
+    defaultMode: {{ $mode }}
+    items:
+      - key: {{ .key }}
+        path: nova.conf
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "irqaffinity.tlsMount" -}}
+{{- if .Values.tls.oslo_messaging }}
+- name: broker-tls
+  mountPath: /etc/rabbitmq/certs
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{/* Takes (list . mode user). */}}
+{{- define "irqaffinity.tlsVolume" -}}
+{{- $mode := index . 1 -}}
+{{- $user := index . 2 -}}
+{{- with (index . 0).Values }}
+{{- if .tls.oslo_messaging }}
+{{- $auth := .endpoints.oslo_messaging.auth }}
+- name: broker-tls
+  secret:
+    secretName: {{ (get $auth $user).secret.tls.internal | default $auth.irqaffinity.secret.tls.internal }}
+    defaultMode: {{ $mode }}
+{{- end }}
+{{- end }}
+{{- end }}
