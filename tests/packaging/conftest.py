@@ -3,10 +3,21 @@
 
 import pytest
 
-from tests.functional.conftest import as_root, kept_affinity, libvirtd, movable_device, short_folder, tree
+from tests.functional.conftest import as_root, broker, kept_affinity, libvirtd, movable_device, short_folder, tree
 from tests.packaging.chart import Chart
+from tests.packaging.chart_pods import pod_libvirtd, start_pod
 
-__all__ = ["as_root", "kept_affinity", "libvirtd", "movable_device", "short_folder", "tree"]
+__all__ = [
+    "as_root",
+    "broker",
+    "kept_affinity",
+    "libvirtd",
+    "movable_device",
+    "pod_libvirtd",
+    "short_folder",
+    "start_pod",
+    "tree",
+]
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,17 @@ class Pod:
         call = [*enter, *_NO_RIGHTS, "env", "-i", *self._variables(), *command]
         return subprocess.run(call, capture_output=True, text=True, check=False)
 
+    def helm_test(self) -> tuple[int, str]:
+        """Run the pod of `helm test` on the same host to its end; return its exit status and its log."""
+        (self.folder / "test").mkdir()
+        others = [each for each in self.rendered.manifests if each["kind"] != "DaemonSet"]
+        made = {"kind": "DaemonSet", "metadata": {"name": "test"}, "spec": {"template": self.rendered.one("Pod")}}
+        rendered, own_network = Rendered([made, *others]), bool(self._network)
+        pod = Pod(rendered, self.folder / "test", self._hosts, own_network=own_network, secrets=self._secrets)
+        pod.start()
+        assert pod._process is not None
+        return pod._process.wait(timeout=HANG), pod.log.read_text()
+
     def stop(self) -> int:
         """Tell the agent to end, as the kubelet does, and return its exit status."""
         assert self._process is not None

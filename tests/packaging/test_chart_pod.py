@@ -1,67 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent runs as the chart says, with its mounts, its rights, its environment and its probes; beside a libvirtd."""
 
-import json
 import os
 import re
-import shutil
 import stat
 import subprocess
-import tempfile
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.functional.agent import wait_for
 from tests.functional.conftest import Libvirtd
 from tests.functional.rabbitmq import free_ports
-from tests.packaging.chart import Chart
+from tests.packaging.chart_pods import Start, has_libvirt, status
 from tests.packaging.chart_values import RESET
 from tests.packaging.pod import Pod
 
 POLL = {"conf": {"irqaffinity": {"vectors": {"source": "poll"}}}}
 """The trace instances of this machine may have another user: they are not touched unless they are what is tried."""
-
-Start = Callable[..., Pod]
-
-
-@pytest.fixture(scope="module")
-def libvirtd() -> Iterator[Libvirtd]:
-    """A real libvirtd that is nobody else's, in a folder whose path is short enough for a socket."""
-    folder = Path(tempfile.mkdtemp(prefix="irqaffinity-", dir="/tmp"))
-    folder.chmod(0o755)
-    daemon = Libvirtd(folder)
-    try:
-        daemon.start()
-        yield daemon
-    finally:
-        daemon.stop()
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def start(chart: Chart, libvirtd: Libvirtd) -> Iterator[Start]:
-    """Starts the chart's pod with values, beside the libvirtd of the tests."""
-    pods: list[Pod] = []
-
-    def run(values: dict[str, Any], *, tracefs: Path | None = None, **options: Any) -> Pod:
-        folder = libvirtd.folder / f"pod-{len(pods)}"
-        folder.mkdir()
-        tracefs = tracefs or folder / "tracing"
-        (tracefs / "instances").mkdir(parents=True, exist_ok=True)
-        hosts = {"/run/libvirt": libvirtd.folder / "sockets"}
-        hosts |= {"/run/irqaffinity": folder / "run", "/var/lib/irqaffinity": folder / "state"}
-        hosts |= {"/sys/kernel/tracing": tracefs, "/sys/kernel/tracing/instances": tracefs / "instances"}
-        pods.append(Pod(chart.render(values), folder, hosts, **options))
-        pods[-1].start()
-        return pods[-1]
-
-    yield run
-    for pod in pods:
-        pod.kill()
 
 
 @pytest.fixture
@@ -75,17 +33,9 @@ def tracefs(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def pod(start: Start) -> Pod:
+def pod(start_pod: Start) -> Pod:
     """The agent of the chart's own values, that logs each step."""
-    return start({"conf": {"irqaffinity": {"DEFAULT": {"debug": True}}}})
-
-
-def status(pod: Pod) -> dict[str, Any]:
-    return dict(json.loads(pod.run("irqaffinity", "status", "-f", "json").stdout or "{}"))
-
-
-def has_libvirt(pod: Pod) -> bool:
-    return bool(status(pod).get("connections", {}).get("libvirt", {}).get("state") == "connected")
+    return start_pod({"conf": {"irqaffinity": {"DEFAULT": {"debug": True}}}})
 
 
 def check(pod: Pod) -> dict[str, tuple[str, str]]:
@@ -147,9 +97,9 @@ def test_the_agent_has_no_capability_and_a_root_that_it_cannot_write(pod: Pod) -
     assert pod.run("touch", "/host/sys/file").returncode != 0
 
 
-def test_nothing_of_the_host_can_be_written_but_what_is_meant_to_be(start: Start, tracefs: Path) -> None:
+def test_nothing_of_the_host_can_be_written_but_what_is_meant_to_be(start_pod: Start, tracefs: Path) -> None:
     """With its tracefs, in which instances alone can be made."""
-    pod = start(POLL, tracefs=tracefs)
+    pod = start_pod(POLL, tracefs=tracefs)
     instances = "/host/sys/kernel/tracing/instances"
     assert writable(pod) == {"/host/proc/irq", "/run/irqaffinity", "/var/lib/irqaffinity", instances}
     own = f"{instances}/of-a-test-{os.getpid()}"
@@ -160,9 +110,9 @@ def test_nothing_of_the_host_can_be_written_but_what_is_meant_to_be(start: Start
         assert pod.run("tee", f"/host/sys/kernel/tracing/{name}").stderr.endswith("Read-only file system\n")
 
 
-def test_tracefs_that_is_switched_off_is_not_there(start: Start) -> None:
+def test_tracefs_that_is_switched_off_is_not_there(start_pod: Start) -> None:
     """Nor is any other file system that the host has mounted below its /sys."""
-    pod = start({"host": {"tracefs": {"enabled": False}}})
+    pod = start_pod({"host": {"tracefs": {"enabled": False}}})
     assert writable(pod) == {"/host/proc/irq", "/run/irqaffinity", "/var/lib/irqaffinity"}
     assert pod.run("ls", "/host/sys").stdout.split() == ["bus", "class", "devices", "kernel", "module"]
     assert pod.run("ls", "/host/sys/kernel").stdout.split() == ["irq"]
@@ -179,12 +129,12 @@ def test_the_links_of_sysfs_lead_somewhere(pod: Pod) -> None:
     assert len(drivers) == len(list(Path("/sys/bus/pci/devices").glob("*/driver")))
 
 
-def test_nova_s_own_configuration_names_the_broker_and_does_not_end_the_agent(start: Start) -> None:
+def test_nova_s_own_configuration_names_the_broker_and_does_not_end_the_agent(start_pod: Start) -> None:
     """Its log is no log of ours."""
     (port,) = free_ports(1)
     nova = f"[DEFAULT]\nlog_config_append = /none\ntransport_url = rabbit://nova:secret@127.0.0.1:{port}/nova\n"
     secrets = {"nova-etc": {"nova.conf": nova, "policy.yaml": "{}"}}
-    pod = start({"nova_config": {"secret": "nova-etc"}}, secrets=secrets)
+    pod = start_pod({"nova_config": {"secret": "nova-etc"}}, secrets=secrets)
     wait_for("libvirt in the status", lambda: has_libvirt(pod))
     told = check(pod)
     assert "/etc/nova/nova.conf (the broker, host and [pci] alone)" in told["configuration"][1]
@@ -208,23 +158,23 @@ def test_uevents_are_heard_in_a_network_of_the_pods_own(pod: Pod) -> None:
     wait_for("the uevent in the log", lambda: said in pod.log.read_text())
 
 
-def test_a_libvirt_whose_socket_is_another_file_is_found_again(pod: Pod, libvirtd: Libvirtd) -> None:
+def test_a_libvirt_whose_socket_is_another_file_is_found_again(pod: Pod, pod_libvirtd: Libvirtd) -> None:
     """The folder of the sockets is mounted, and not a socket."""
     wait_for("libvirt in the status", lambda: has_libvirt(pod))
-    socket = libvirtd.folder / "sockets/libvirt-sock-ro"
+    socket = pod_libvirtd.folder / "sockets/libvirt-sock-ro"
     before = socket.stat().st_ctime_ns
-    libvirtd.stop()
+    pod_libvirtd.stop()
     wait_for("a lost libvirt in the status", lambda: not has_libvirt(pod))
     assert (passes(pod, "liveness"), passes(pod, "readiness")) == (True, False)
-    libvirtd.start()
+    pod_libvirtd.start()
     assert socket.stat().st_ctime_ns != before
     wait_for("libvirt in the status again", lambda: has_libvirt(pod))
 
 
-def test_over_http_and_with_the_processes_of_the_host(start: Start) -> None:
+def test_over_http_and_with_the_processes_of_the_host(start_pod: Start) -> None:
     (port,) = free_ports(1)
     metrics = {"conf": {"irqaffinity": {"metrics": {"enabled": True, "port": port}}}}
-    pod = start(metrics | {"host": {"processes": True}}, own_network=False)
+    pod = start_pod(metrics | {"host": {"processes": True}}, own_network=False)
     wait_for("libvirt in the status", lambda: has_libvirt(pod))
     for kind in ("startup", "liveness", "readiness"):
         path = pod.rendered.agent[f"{kind}Probe"]["httpGet"]["path"]
@@ -237,7 +187,7 @@ def test_over_http_and_with_the_processes_of_the_host(start: Start) -> None:
     assert pod.stop() == 0
 
 
-def test_before_it_goes_the_chart_gives_every_interrupt_back(start: Start) -> None:
-    pod = start(RESET)
+def test_before_it_goes_the_chart_gives_every_interrupt_back(start_pod: Start) -> None:
+    pod = start_pod(RESET)
     wait_for("a container at rest", pod.process)
     assert pod.log.read_text() == "0 guests, 0 devices, 0 interrupts\n"
