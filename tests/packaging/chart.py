@@ -77,7 +77,7 @@ class Rendered:
 
     def named(self, kind: str, name: str) -> Manifest:
         """Return a manifest by its kind and its name."""
-        (found,) = (each for each in self.manifests if (each["kind"], each["metadata"]["name"]) == (kind, name))
+        (found,) = (each for each in self.manifests if (each["kind"], each["metadata"].get("name")) == (kind, name))
         return found
 
     def agents(self) -> list["Rendered"]:
@@ -85,6 +85,13 @@ class Rendered:
         rest = [manifest for manifest in self.manifests if manifest["kind"] != "DaemonSet"]
         sets = [manifest for manifest in self.manifests if manifest["kind"] == "DaemonSet"]
         return [Rendered([each, *rest]) for each in sets]
+
+    def of(self, kind: str) -> "Rendered":
+        """Return the same with the pods of another manifest, such as the Deployment, in the agent's place."""
+        maker = self.one(kind)
+        template = maker if kind == "Pod" else maker["spec"]["template"]
+        rest = [manifest for manifest in self.manifests if manifest["kind"] != "DaemonSet"]
+        return Rendered([{"kind": "DaemonSet", "metadata": {}, "spec": {"template": template}}, *rest])
 
     def specs(self) -> list[Manifest]:
         """Return what the pods of each manifest that makes some are made of."""

@@ -20,7 +20,7 @@ from tests.patience import HANG
 TREE = Path(__file__).parents[2]
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt")
 _FILES = ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/hosts")
-_NO_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
+_NO_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--clear-groups")
 _NODE = "cmp-12"
 
 
@@ -63,15 +63,13 @@ class Pod:
         """Run a command in the container, and return what it printed."""
         inside = wait_for("the first process of the container", self.process)
         enter = ("nsenter", "--mount", "--pid", "--net", "--root", "--wd", "--target", str(inside))
-        call = [*enter, *_NO_RIGHTS, "env", "-i", *self._variables(), *command]
+        call = [*enter, *self._rights(), "env", "-i", *self._variables(), *command]
         return subprocess.run(call, capture_output=True, text=True, check=False)
 
     def helm_test(self) -> tuple[int, str]:
         """Run the pod of `helm test` on the same host to its end; return its exit status and its log."""
         (self.folder / "test").mkdir()
-        others = [each for each in self.rendered.manifests if each["kind"] != "DaemonSet"]
-        made = {"kind": "DaemonSet", "metadata": {"name": "test"}, "spec": {"template": self.rendered.one("Pod")}}
-        rendered, own_network = Rendered([made, *others]), bool(self._network)
+        rendered, own_network = self.rendered.of("Pod"), bool(self._network)
         pod = Pod(rendered, self.folder / "test", self._hosts, own_network=own_network, secrets=self._secrets)
         pod.start()
         assert pod._process is not None
@@ -154,9 +152,15 @@ class Pod:
             file = folder / item["path"]
             file.write_text(data[item["key"]])
             file.chmod(volume["defaultMode"])
+            os.chown(file, 0, self.rendered.spec["securityContext"].get("fsGroup", 0))
 
     def _inside(self, command: Sequence[str]) -> str:
-        return f"chroot {self.root} {' '.join(_NO_RIGHTS)} env -i {' '.join(self._variables())} {' '.join(command)}"
+        return f"chroot {self.root} {' '.join(self._rights())} env -i {' '.join(self._variables())} {' '.join(command)}"
+
+    def _rights(self) -> list[str]:
+        """Return what takes all rights from a program but those of the pod's user."""
+        context = self.rendered.spec["securityContext"]
+        return [*_NO_RIGHTS, f"--reuid={context['runAsUser']}", f"--regid={context['runAsGroup']}"]
 
     def _variables(self) -> Iterator[str]:
         """Give the environment of the container, the downward API's values in it."""
