@@ -33,10 +33,10 @@ def pod_libvirtd() -> Iterator[Libvirtd]:
 
 @pytest.fixture(scope="module")
 def start_pod(chart: Chart, pod_libvirtd: Libvirtd) -> Iterator[Start]:
-    """Starts the chart's pod with values, beside the libvirtd of the tests."""
+    """Starts a pod of the chart with values, beside the libvirtd of the tests; the agent's unless `of` names a kind."""
     pods: list[Pod] = []
 
-    def run(values: dict[str, Any], *, tracefs: Path | None = None, **options: Any) -> Pod:
+    def run(values: dict[str, Any], *, of: str = "", tracefs: Path | None = None, **options: Any) -> Pod:
         folder = pod_libvirtd.folder / f"pod-{len(pods)}"
         folder.mkdir()
         tracefs = tracefs or folder / "tracing"
@@ -44,7 +44,8 @@ def start_pod(chart: Chart, pod_libvirtd: Libvirtd) -> Iterator[Start]:
         hosts = {"/run/libvirt": pod_libvirtd.folder / "sockets"}
         hosts |= {"/run/irqaffinity": folder / "run", "/var/lib/irqaffinity": folder / "state"}
         hosts |= {"/sys/kernel/tracing": tracefs, "/sys/kernel/tracing/instances": tracefs / "instances"}
-        pods.append(Pod(chart.render(values), folder, hosts, **options))
+        rendered = chart.render(values).of(of) if of else chart.render(values)
+        pods.append(Pod(rendered, folder, hosts, **options))
         pods[-1].start()
         return pods[-1]
 

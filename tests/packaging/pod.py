@@ -34,6 +34,7 @@ class Pod:
         hosts: Mapping[str, Path],
         *,
         own_network: bool = True,
+        address: str = "127.0.0.7",
         secrets: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """`hosts` are the folders that stand for some of the host's own, by their path there.
@@ -46,7 +47,7 @@ class Pod:
         self._hosts = hosts
         self._network = ("--net",) if own_network else ()
         self._process: subprocess.Popen[bytes] | None = None
-        self.address = "127.0.0.7"
+        self.address = address
         self.root = folder / "root"
         self.log = folder / "log"
 
