@@ -84,16 +84,22 @@ class Pod:
         return self._process.wait(timeout=HANG)
 
     def kill(self) -> None:
-        """End what is left."""
+        """End what is left. The kernel forgets, of a program that changes its user, that it shall go with its parent."""
         if self._process is not None and self._process.poll() is None:
+            for child in self._children():
+                os.kill(int(child), signal.SIGKILL)
             self._process.kill()
             self._process.wait()
+
+    def _children(self) -> list[str]:
+        assert self._process is not None
+        return Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
 
     def process(self) -> int | None:
         """Return the number that the container's first process has outside, once that is its own program."""
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text()
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        children = self._children()
         program = "\0".join(_command(self.rendered.agent)).encode()
         if not children or program not in Path(f"/proc/{children[0]}/cmdline").read_bytes():
             return None

@@ -138,3 +138,10 @@ def test_what_is_another_value_in_each_pod_comes_from_the_environment(
     read = Read(chart.render(METRICS).configuration, tmp_path)
     assert (read.settings.host, read.settings.metrics.bind) == ("cmp-7", "192.0.2.9")
     assert [(node.name, node.password) for node in read.broker.hosts] == [("one", "b$"), ("two", "d")]
+
+
+@pytest.mark.parametrize(("given", "word"), [("auto", "auto"), (True, "true"), (False, "false"), ("false", "false")])
+def test_a_switch_of_three_takes_words_and_yaml_s_own(chart: Chart, given: object, word: str) -> None:
+    conf = {"notifications": {"enabled": given, "queue": "exclusive", "source": "nova", "leave_after": 0}}
+    text = chart.render({"conf": {"irqaffinity": conf}}).configuration
+    assert f"[notifications]\nenabled = {word}\nleave_after = 0\nqueue = exclusive\nsource = nova\n" in text

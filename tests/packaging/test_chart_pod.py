@@ -27,7 +27,9 @@ def tracefs(tmp_path: Path) -> Iterator[Path]:
     """The tracefs of this machine."""
     folder = tmp_path / "tracing"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tracefs", "none", folder], check=True)
+    done = subprocess.run(["mount", "-t", "tracefs", "none", folder], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"needs a kernel with tracefs: {done.stderr}")
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
 

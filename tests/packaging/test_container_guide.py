@@ -36,9 +36,13 @@ def volumes() -> list[str]:
 def namespace() -> Iterator[Namespace]:
     """One with the tracefs of this machine where hosts have it."""
     made = Namespace()
-    made.run("mount", "-t", "tracefs", "none", TRACING)
-    yield made
-    made.close()
+    try:
+        done = made.run("mount", "-t", "tracefs", "none", TRACING, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"needs a kernel with tracefs: {done.stderr}")
+        yield made
+    finally:
+        made.close()
 
 
 def run(namespace: Namespace, folder: Path, *command: str) -> str:
