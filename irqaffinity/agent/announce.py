@@ -24,6 +24,8 @@ from irqaffinity.state.tolerant import TolerantStore
 
 LOG = logging.getLogger(__name__)
 
+_SHORT = {"connected": "up", "not connected": "down", "not needed": "not needed"}
+
 
 class Announcer:
     """Puts together what the parts of the agent know of themselves. `links` may change while it runs."""
@@ -67,7 +69,7 @@ class Announcer:
         self._publish(settings, is_alive=is_alive, works=works)
 
     def _one_line(self) -> str:
-        links = ", ".join(f"{name} {'up' if link.state.is_up else 'down'}" for name, link in self._links.items())
+        links = ", ".join(f"{name} {_SHORT[link.state.word]}" for name, link in self._links.items())
         counts = self._view.outcome.summary()
         return f"{links}; {counts['guests']} guests, {counts['irqs']} interrupts, {counts['failed']} failed"
 
@@ -113,7 +115,7 @@ class Announcer:
     def _describe_links(self, settings: Settings) -> Mapping[str, Any]:
         rows = {
             name: {
-                "state": "connected" if link.state.is_up else "not connected",
+                "state": link.state.word,
                 "peer": link.state.peer,
                 "since": show_time(link.state.since),
                 "trouble": link.state.trouble,

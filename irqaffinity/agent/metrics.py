@@ -71,9 +71,16 @@ class AgentCollector(Collector):
         for verdict, count in counts.items():
             verdicts.add_metric([verdict], count)
         links = GaugeMetricFamily("irqaffinity_connected", "1 while a connection stands.", labels=["peer"])
-        for name, link in self._links().items():
-            links.add_metric([name], float(link.state.is_up))
+        states = {name: link.state for name, link in self._links().items()}
+        for name, state in states.items():
+            if state.is_needed:
+                links.add_metric([name], float(state.is_up))
         yield from (verdicts, links)
+        yield GaugeMetricFamily(
+            "irqaffinity_notifications_wanted",
+            "1 while Nova's notifications are listened to or tried for, 0 where no guest needs them or they are off.",
+            value=float("broker" in states and states["broker"].is_needed),
+        )
         yield GaugeMetricFamily("irqaffinity_guests", "Active guests.", value=summary["guests"])
         last = self._view.last_audit
         yield GaugeMetricFamily(

@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from irqaffinity.agent import marks
 from irqaffinity.agent.announce import Announcer
 from irqaffinity.agent.births import Births
 from irqaffinity.agent.counters import Counters
-from irqaffinity.agent.machine import read_machine_id
+from irqaffinity.agent.listening import Configuration, Listening
+from irqaffinity.agent.need import Need
 from irqaffinity.agent.status_file import withdraw
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Tunables, Worker
@@ -22,7 +23,6 @@ from irqaffinity.daemon.systemd import notify
 from irqaffinity.daemon.threads import Threads
 from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.hypervisor.events import LibvirtEvents
-from irqaffinity.listen.broker import Broker
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.tracing import instance_name, tracing_folder
@@ -51,14 +51,6 @@ _FIXED = {"host": "[DEFAULT] host", "proc": "[host] proc", "sys": "[host] sys", 
 }
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """The settings, and the broker that they name; None where notifications are off or no broker is named."""
-
-    settings: Settings
-    broker: Broker | None
-
-
 class Service:
     """The agent as a whole. `reload` reads the configuration again, or raises ConfigError."""
 
@@ -78,6 +70,11 @@ class Service:
         births = Births(self._auditor, self._queue, self._counters)
         tracing, name = tracing_folder(settings.sys), instance_name(settings.state_path)
         self._vectors = VectorListener(self._queue, births, tracing, name)
+        self._links: dict[str, Link] = {}
+        need = Need(self._store.peek().proof, self._auditor.keep_proof)
+        self._listening = Listening(
+            self._threads, self._queue, self._counters, self._links, lambda: self._auditor.guests, need
+        )
         self._worker = Worker(
             self._auditor,
             hypervisor,
@@ -87,9 +84,9 @@ class Service:
             self._counters,
             self._view,
             hears_births=lambda: self._vectors.link.state.is_up,
+            on_sight=self._listening.look,
         )
-        self._links: dict[str, Link] = {"libvirt": self._worker.libvirt.link}
-        self._stop_listener: Callable[[], None] = lambda: None
+        self._links["libvirt"] = self._worker.libvirt.link
         self._announcer = Announcer(self._worker, self._counters, self._view, self._store, self._links)
 
     def run(self) -> int:
@@ -102,7 +99,7 @@ class Service:
         self._threads.start("libvirt-events", self._events.run)
         worker = self._threads.start("worker", self._worker.run)
         self._listen_to_kernel()
-        self._listen_to_nova(self._configuration)
+        self._listening.follow(self._configuration)
         vectors = self._listen_to_tracing(settings)
         number = None
         while self._threads.dead is None:
@@ -116,7 +113,7 @@ class Service:
                 self._queue.wake_all()
             self._announcer.tell(self._configuration.settings, is_alive=self._is_alive(), works=self._works())
         notify("STOPPING=1", "STATUS=ending")
-        self._stop_listener()
+        self._listening.stop()
         self._vectors.stop()
         self._worker.stop()
         worker.join(LAST_PASS)
@@ -139,29 +136,6 @@ class Service:
             return None
         self._links["vectors"] = self._vectors.link
         return self._threads.start("vectors", self._vectors.run)
-
-    def _listen_to_nova(self, configuration: Configuration) -> None:
-        """Listen to this broker, or to none, from now on; the listener before ends by itself, and has its own link."""
-        self._stop_listener()
-        self._links.pop("broker", None)
-        if configuration.broker is None:
-            if configuration.settings.notifications.enabled:
-                LOG.warning("no transport_url is set: Nova's notifications are not listened to")
-            return
-        from irqaffinity.listen.notifications import NotificationListener  # noqa: PLC0415  kombu is not always needed
-
-        listener = NotificationListener(
-            configuration.broker,
-            configuration.settings.host,
-            read_machine_id(),
-            self._queue,
-            lambda: self._auditor.guests,
-            lambda event, outcome: self._counters.count_notification(event, outcome.value),
-            self._counters.clocks,
-        )
-        self._stop_listener = listener.stop
-        self._links["broker"] = listener.link
-        self._threads.start("notifications", listener.run)
 
     def _serve_metrics(self, settings: Settings) -> None:
         from irqaffinity.agent.metrics import AgentCollector  # noqa: PLC0415  off by default
@@ -198,7 +172,7 @@ class Service:
         logging.getLogger().setLevel(logging.DEBUG if new.settings.debug else logging.INFO)
         self._worker.tune(_tunables(new.settings))
         if (new.broker, new.settings.notifications) != (old.broker, old.settings.notifications):
-            self._listen_to_nova(self._configuration)
+            self._listening.follow(self._configuration)
         LOG.info("the configuration was read again")
 
 

@@ -63,8 +63,12 @@ class Worker:
         view: View,
         clock: Callable[[], float] = time.monotonic,
         hears_births: Callable[[], bool] = lambda: False,
+        on_sight: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take, besides the parts, whether the kernel tells of new interrupts at the moment."""
+        """Take, besides the parts, whether the kernel tells of new interrupts at the moment.
+
+        `on_sight` is called again and again while the guests are known as libvirt has them.
+        """
         self.libvirt = Reach(hypervisor, clock)
         self.heartbeat = clock()
         self.audited: float | None = None
@@ -77,6 +81,7 @@ class Worker:
         self._counters = counters
         self._view = view
         self._hears_births = hears_births
+        self._on_sight = on_sight
         self._clock = clock
         self._patience = Patience(tunables.boot)
         self._together = Together(auditor, counters, clock)
@@ -138,6 +143,8 @@ class Worker:
             if life.watch is not None and life.watch.next_look <= now:
                 self._look(life)
         self._auditor.settle()
+        if self.audited is not None and self.libvirt.is_up:
+            self._on_sight()
 
     def _audit(self) -> None:
         """Make a full pass. Without libvirt the guests of before are looked at: repaired, and never released."""

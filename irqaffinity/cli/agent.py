@@ -5,7 +5,8 @@ import argparse
 import dataclasses
 import logging
 
-from irqaffinity.agent.service import Configuration, Service
+from irqaffinity.agent.listening import Configuration
+from irqaffinity.agent.service import Service
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
 from irqaffinity.conf.broker_process import ask_broker

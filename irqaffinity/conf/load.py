@@ -28,9 +28,16 @@ Overrides = Mapping[tuple[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Notifications:
-    """Which notifications are listened to."""
+    """Whether notifications are listened to, which, and how.
+
+    `is_auto` tells that they are left once no guest has needed them for `leave_after` days.
+    """
 
     enabled: bool
+    is_auto: bool
+    leave_after: int
+    is_exclusive: bool
+    from_relay: bool
     notification_format: str
     versioned_topics: tuple[str, ...]
     exchange: str
@@ -112,7 +119,11 @@ def _settings(opened: Opened) -> Settings:
         debug=values["DEFAULT", "debug"],
         status_path=values["status", "path"],
         notifications=Notifications(
-            enabled=values["notifications", "enabled"],
+            enabled=values["notifications", "enabled"] != "false",
+            is_auto=values["notifications", "enabled"] == "auto",
+            leave_after=values["notifications", "leave_after"],
+            is_exclusive=values["notifications", "queue"] == "exclusive",
+            from_relay=values["notifications", "source"] == "relay",
             notification_format=values["notifications", "notification_format"],
             versioned_topics=tuple(values["notifications", "versioned_notifications_topics"]),
             exchange=values["notifications", "exchange"],

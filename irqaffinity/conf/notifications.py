@@ -3,15 +3,56 @@
 
 from oslo_config import cfg
 
-from irqaffinity.conf.types import Word, Words
+from irqaffinity.conf.types import Switch, Word, Words
 
 GROUP = "notifications"
 OPTS = [
-    cfg.BoolOpt(
+    cfg.Opt(
         "enabled",
-        default=True,
-        help="Whether to listen to Nova's notifications, on the broker that transport_url names. Without them the "
-        "agent works from libvirt's events and the audit alone, and masks come from the domains alone.",
+        type=Switch(
+            [
+                ("auto", "as long as guests need them, see leave_after"),
+                ("true", "always"),
+                (
+                    "false",
+                    "never: the agent works from libvirt's events and the audit, and masks come from the domains",
+                ),
+            ]
+        ),
+        default="auto",
+        help="Whether to listen to Nova's notifications, on the broker that transport_url names. Each host that "
+        "listens costs the broker, and Nova, which waits for it. A Nova of 32.0 (2025.2) or newer writes the mask "
+        "into the domains, and then nobody needs to listen.",
+    ),
+    cfg.IntOpt(
+        "leave_after",
+        default=7,
+        min=0,
+        max=365,
+        help="With enabled = auto: after so many days in which every domain of Nova's on this host had its extra specs "
+        "in its own metadata, the agent deletes its queue and leaves the broker. It comes back at once with the first "
+        "domain that has none. Time in which the host has no domain of Nova's does not count.",
+    ),
+    cfg.StrOpt(
+        "queue",
+        default="durable",
+        choices=[
+            (
+                "durable",
+                "it keeps messages for five minutes while the agent is away, and survives the broker's restart",
+            ),
+            ("exclusive", "it costs the broker a third of a durable one, and keeps nothing while the agent is away"),
+        ],
+        help="What kind of queue the agent makes on the broker.",
+    ),
+    cfg.StrOpt(
+        "source",
+        default="nova",
+        choices=[
+            ("nova", "Nova's own exchange: the queue of each host gets the messages of all hosts"),
+            ("relay", "the exchange of `irqaffinity relay`, which hands each host its own; for large clouds"),
+        ],
+        help="Where the agent's queue gets notifications from.",
     ),
     cfg.StrOpt(
         "notification_format",

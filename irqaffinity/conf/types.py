@@ -6,6 +6,7 @@ shown later take only what names and paths are made of, so that no URL passes fo
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from oslo_config import types
@@ -39,6 +40,22 @@ class Seconds(types.Integer):
         if number is None:
             raise ValueRefused(f"it is not a whole number of seconds between 1 and {_DAY}")
         return int(number)
+
+
+class Switch(types.String):
+    """One of the choices, of which `true` and `false` may be written in every way in which a boolean option can be."""
+
+    def __init__(self, choices: Sequence[tuple[str, str]]) -> None:
+        super().__init__(choices=choices, ignore_case=True)
+
+    def __call__(self, value: Any) -> str:
+        """Return the choice in lower case; raise ValueError."""
+        word = str(value).strip().lower()
+        if word in types.Boolean.TRUE_VALUES:
+            word = "true"
+        elif word in types.Boolean.FALSE_VALUES:
+            word = "false"
+        return str(super().__call__(word))
 
 
 class Word(types.String):

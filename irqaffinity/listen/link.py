@@ -14,12 +14,21 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """`since` is when the connection began to stand or not to; `trouble` is why it does not, None while it does."""
+    """`since` is when the connection began to stand or not to; `trouble` is why it does not, None while it does.
+
+    One that is not needed is not tried, and that is no failure: `trouble` says why nobody needs it.
+    """
 
     is_up: bool
     since: datetime
     peer: str
     trouble: str | None = None
+    is_needed: bool = True
+
+    @property
+    def word(self) -> str:
+        """What it is, in a word or two."""
+        return "connected" if self.is_up else "not connected" if self.is_needed else "not needed"
 
 
 class Link:
@@ -49,6 +58,11 @@ class Link:
         """Note that another peer is wanted; that the one before is left is no loss."""
         with self._lock:
             self._state = LinkState(False, self._now(), peer, "not connected yet")
+
+    def rest(self, why: str) -> None:
+        """Note that nobody needs it any more; that it is left is no loss."""
+        with self._lock:
+            self._state = LinkState(False, self._now(), self._state.peer, clean(why), is_needed=False)
 
     def up(self, peer: str) -> None:
         """Note that the connection stands."""

@@ -15,3 +15,8 @@ HOSTS_EXCHANGE = "irqaffinity-hosts"
 def queue_name(host: str, machine_id: str) -> str:
     """Return the name of a host's queue; the machine tells hosts of the same name apart."""
     return f"irqaffinity.{host}.{machine_id[:8]}"
+
+
+def relayed_queue_name(host: str, machine_id: str) -> str:
+    """Return the name of a host's queue for what relays hand on."""
+    return f"{queue_name(host, machine_id)}.relay"

@@ -1,32 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Consumes Nova's notifications from RabbitMQ.
 
-The queue is this host's own: bounded, and gone by itself some time after the host has gone. Nova's exchange is only
-ever declared passively: it is the one of Nova's RPC too, and Nova fails when it was made with other flags than its own
-(oslo_messaging/_drivers/impl_rabbit.py). Every message is acknowledged once, and none is ever requeued.
+Every message is acknowledged once, and none is ever requeued. The queue is this host's own (listen/subscription.py).
 """
 
 import contextlib
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Container
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import amqp
-import amqp.exceptions
 import kombu
 
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.listen.clocks import Clocks
 from irqaffinity.listen.connection import connected
 from irqaffinity.listen.deliveries import Delivery
+from irqaffinity.listen.ending import Ending
 from irqaffinity.listen.events import EVENTS
 from irqaffinity.listen.link import Link
-from irqaffinity.listen.names import queue_name
 from irqaffinity.listen.payload import (
     BadNotification,
     Notification,
@@ -38,9 +33,9 @@ from irqaffinity.listen.payload import (
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.refusals import describe, explain
 from irqaffinity.listen.retry import Retry
+from irqaffinity.listen.subscription import Subscription
 from irqaffinity.model.credit import Credit
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.record import LONGEST_WAY
 
 LOG = logging.getLogger(__name__)
 
@@ -50,9 +45,6 @@ OTHER = "other"
 Count = Callable[[str, Outcome], None]
 """Is told the event and the outcome of each message."""
 
-_EXPIRES = 1800.0
-_MESSAGE_TTL = LONGEST_WAY.total_seconds()
-_MOST_MESSAGES = 10_000
 _PREFETCH = 200
 _POLL = 1.0
 
@@ -72,12 +64,17 @@ class NotificationListener:
         known: Callable[[], Container[GuestId]],
         count: Count = lambda _event, _outcome: None,
         clocks: Clocks | None = None,
+        *,
+        is_exclusive: bool = False,
+        from_relay: bool = False,
+        link: Link | None = None,
+        ending: Ending | None = None,
     ) -> None:
         """Take the broker, the option host of nova.conf, whom to wake, and what returns the guests of this host.
 
         `clocks` gets the time of each message that brings extra specs.
         """
-        self.link = Link("broker", str(broker))
+        self.link = Link("broker", str(broker)) if link is None else link
         self.retry = Retry()
         self._broker = broker
         self._host = host
@@ -85,78 +82,76 @@ class NotificationListener:
         self._known = known
         self._count = count
         self._clocks = Clocks() if clocks is None else clocks
-        self._stopped = threading.Event()
+        self._ending = Ending() if ending is None else ending
         self._has_failed = False
         self._effort = Credit(EFFORT, EFFORT_RATE)
-        self._queue = kombu.Queue(
-            queue_name(host, machine_id),
-            durable=True,  # RabbitMQ 4.3 and newer refuse queues that are neither durable nor exclusive
-            expires=_EXPIRES,
-            message_ttl=_MESSAGE_TTL,
-            max_length=_MOST_MESSAGES,
-            queue_arguments={"x-overflow": "drop-head"},
-        )
+        self._subscription = Subscription.of(broker, host, machine_id, is_exclusive=is_exclusive, from_relay=from_relay)
 
     def stop(self) -> None:
         """Make `run` return within a second or two."""
-        self._stopped.set()
+        self._ending.stop()
+
+    def leave(self) -> None:
+        """Make `run` delete the queue and return, as soon as the broker lets it."""
+        self._ending.leave()
 
     def run(self) -> None:
-        """Consume until `stop`, from whichever node of the broker answers."""
-        while not self._stopped.is_set():
+        """Consume until it is told to end, from whichever node of the broker answers."""
+        self._stay()
+        if self._ending.leaves:
+            self._leave()
+
+    def _stay(self) -> None:
+        while not self._ending.is_told:
             refusals = []
             for host in random.sample(self._broker.hosts, len(self._broker.hosts)):
                 try:
                     self._consume(host)
                 except Exception as error:  # noqa: BLE001  the top of a thread, and no broker may end the agent
-                    refusals.append(f"{host}: {explain(error, self._broker)}")
-                if self._stopped.is_set():
+                    why = explain(error, self._broker, from_relay=self._subscription.from_relay)
+                    refusals.append(f"{host}: {why}")
+                if self._ending.is_told:
                     return
                 if self.link.state.is_up:
                     self.link.down(refusals.pop())
             if refusals:
                 self.link.down("; ".join(sorted(refusals)))
-            self._stopped.wait(self.retry.failed())
+            self._ending.wait(self.retry.failed())
+
+    def _leave(self) -> None:
+        """Delete the queue on the first node that answers; without one it goes by itself (subscription.EXPIRES)."""
+        for host in self._broker.hosts:
+            try:
+                with connected(self._broker, host, self._subscription.queue) as connection:
+                    self._subscription.delete(connection)
+            except Exception as error:  # noqa: BLE001  the top of a thread, as above
+                LOG.debug("the queue %s is left as it is: %s: %s", self._subscription.queue, host, describe(error))
+            else:
+                return
 
     def _consume(self, host: BrokerHost) -> None:
-        with connected(self._broker, host, self._queue.name, self._receive) as connection:
-            channel = self._declare(connection)
+        with connected(self._broker, host, self._subscription.queue, self._receive) as connection:
+            channel, name = self._subscription.make(connection)
             channel.basic_qos(0, _PREFETCH, False)
-            channel.basic_consume(self._queue.name)
-            if self._stopped.is_set():
+            channel.basic_consume(name)
+            self._subscription.delete_others(connection)
+            if self._ending.is_told:
                 return
             self.link.up(str(host))
             self.retry.worked()
             self._wakes.wake_all("broker")
             self._drain(connection)
 
-    def _declare(self, connection: kombu.Connection) -> Any:
-        """Return a channel on which the queue is bound; one of ours that was made otherwise is made anew."""
-        try:
-            return self._declare_on(connection.channel())
-        except amqp.exceptions.PreconditionFailed:
-            LOG.info("the queue %s was made with other arguments: it is made anew", self._queue.name)
-            connection.channel().queue_delete(self._queue.name)
-            return self._declare_on(connection.channel())
-
-    def _declare_on(self, channel: Any) -> Any:
-        channel.exchange_declare(self._broker.exchange, "topic", passive=True)
-        queue = self._queue(channel)
-        queue.queue_declare()
-        for key in self._broker.routing_keys:
-            channel.queue_bind(queue.name, self._broker.exchange, key)
-        return channel
-
     def _drain(self, connection: kombu.Connection) -> None:
         heartbeat = connection.get_heartbeat_interval()
         pause = min(_POLL, heartbeat / 4) if heartbeat else _POLL
         last_check = time.monotonic()
-        while not self._stopped.is_set():
+        while not self._ending.is_told:
             start = time.thread_time()
             with contextlib.suppress(TimeoutError):
                 connection.drain_events(timeout=pause)
             self._effort.spend(time.monotonic(), time.thread_time() - start)
-            self._stopped.wait(min(pause, self._effort.wait(time.monotonic())))
+            self._ending.wait(min(pause, self._effort.wait(time.monotonic())))
             if heartbeat and time.monotonic() - last_check >= heartbeat / 4:
                 last_check = time.monotonic()
                 connection.heartbeat_check(rate=4)

@@ -11,6 +11,7 @@ import amqp.exceptions
 import kombu.exceptions
 
 from irqaffinity.listen.broker import Broker
+from irqaffinity.listen.names import HOSTS_EXCHANGE
 from irqaffinity.model.text import clean
 
 FAILURES: tuple[type[BaseException], ...] = (
@@ -27,15 +28,21 @@ _HIDDEN = "***"
 _LONGEST = 120
 """Characters of what a broker says: the next step has to find room in the line."""
 
+_NO_NOVA = "the exchange {} is not there; Nova makes it: wait for Nova, or mend [notifications] exchange"
+_NO_RELAY = (
+    f"the exchange {HOSTS_EXCHANGE} is not there, for no relay has run yet: start irqaffinity relay, or mend "
+    "[notifications] source"
+)
 
-def explain(error: BaseException, broker: Broker) -> str:
-    """Return what is wrong, and the next step."""
+
+def explain(error: BaseException, broker: Broker, *, from_relay: bool = False) -> str:
+    """Return what is wrong, and the next step; the exchange is Nova's, or that of the relays."""
     words = describe(error, {node.password for node in broker.hosts if node.password != node.user} - {""})
     if isinstance(error, amqp.exceptions.NotFound):
-        exchange = broker.exchange
-        return f"the exchange {exchange} is not there; Nova makes it: wait for Nova, or mend [notifications] exchange"
+        return _NO_RELAY if from_relay else _NO_NOVA.format(broker.exchange)
     if isinstance(error, amqp.exceptions.AccessRefused):
-        return f"access refused ({words}): mend user and password in transport_url, or the user's permissions"
+        rights = f"the right to read {HOSTS_EXCHANGE}" if from_relay else "the user's permissions"
+        return f"access refused ({words}): mend user and password in transport_url, or {rights}"
     if isinstance(error, amqp.exceptions.NotAllowed):
         return f"not allowed ({words}): mend the virtual host at the end of transport_url"
     if isinstance(error, amqp.exceptions.ConsumerCancelled):

@@ -93,7 +93,7 @@ class Guest:
 
     @property
     def is_nova(self) -> bool:
-        """Whether Nova made the domain: it has Nova's metadata."""
+        """Whether Nova made it: the domain has metadata of Nova's, which every version of Nova writes."""
         return (self.display_name, self.flavor, self.extra_specs, self.image_properties) != (None,) * 4
 
 

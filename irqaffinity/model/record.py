@@ -12,10 +12,13 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.proof import Proof
 from irqaffinity.model.verdict import Verdict
 
 LONGEST_WAY = timedelta(minutes=5)
-"""How long a notification may wait in the broker for its host, which drops it then (listen/notifications.py)."""
+"""How long a notification may wait in a queue, for its host or before that for a relay; the broker drops it then."""
+
+_BOTH_WAYS = 2 * LONGEST_WAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,11 @@ class RememberedSpecs:
     def is_newer_than(self, other: "RememberedSpecs") -> bool:
         """Tell which of two counts.
 
-        Timestamps of one clock are compared as they are: it may be wrong, and still tells the order of its own. Between
-        two publishers, and where the clock of one was set in between, each counts as of its arrival at the latest.
+        Timestamps of one clock are compared as they are: it may be wrong, and still tells the order of its own, in
+        whatever order messages arrive, late or twice. Between two publishers, and where the clock of one was set by
+        more than any message is on its way, each counts as of its arrival at the latest.
         """
-        is_one_clock = self.publisher == other.publisher and abs(self.ahead - other.ahead) <= LONGEST_WAY
+        is_one_clock = self.publisher == other.publisher and abs(self.ahead - other.ahead) <= _BOTH_WAYS
         return self.timestamp > other.timestamp if is_one_clock else self.sent > other.sent
 
 
@@ -96,17 +100,18 @@ Records = Mapping[PciAddress, Mapping[int, Record]]
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Rows of the state that are new or other than before; None for one that goes."""
+    """Rows of the state that are new or other than before; None for one that goes, and for a proof that stays."""
 
     records: Mapping[IrqId, Record | None] = field(default_factory=dict)
     fixed: Mapping[IrqId, Fixed | None] = field(default_factory=dict)
     extra_specs: Mapping[GuestId, RememberedSpecs | None] = field(default_factory=dict)
+    proof: Proof | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.fixed or self.extra_specs)
+        return bool(self.records or self.fixed or self.extra_specs or self.proof)
 
     def __len__(self) -> int:
-        return len(self.records) + len(self.fixed) + len(self.extra_specs)
+        return len(self.records) + len(self.fixed) + len(self.extra_specs) + (self.proof is not None)
 
     def then(self, later: "Changes") -> "Changes":
         """Return what both change together, the later where they differ."""
@@ -114,13 +119,15 @@ class Changes:
             {**self.records, **later.records},
             {**self.fixed, **later.fixed},
             {**self.extra_specs, **later.extra_specs},
+            later.proof or self.proof,
         )
 
 
 class State:
     """All that is stored. It changes through `apply` alone, at a cost that grows with the changes and not with it.
 
-    `fixed` has the interrupts that turned out not to be movable.
+    `fixed` has the interrupts that turned out not to be movable. `proof` tells for how long no guest has needed Nova's
+    notifications, None where nothing is stored.
     """
 
     def __init__(
@@ -128,10 +135,12 @@ class State:
         records: Records = MappingProxyType({}),
         fixed: Mapping[IrqId, Fixed] = MappingProxyType({}),
         extra_specs: Mapping[GuestId, RememberedSpecs] = MappingProxyType({}),
+        proof: Proof | None = None,
     ) -> None:
         self._records: dict[PciAddress, dict[int, Record]] = {}
         self._fixed: dict[IrqId, Fixed] = dict(fixed)
         self._extra_specs: dict[GuestId, RememberedSpecs] = dict(extra_specs)
+        self.proof = proof
         self._owned: dict[GuestId, Counter[PciAddress]] = {}
         self._marks: dict[PciAddress, object] = {}
         self._fixed_mark = object()
@@ -181,17 +190,18 @@ class State:
                 self._put(irq, record)
         _change(self._fixed, changes.fixed)
         _change(self._extra_specs, changes.extra_specs)
+        self.proof = changes.proof or self.proof
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, State):
             return NotImplemented
-        mine = (self._records, self._fixed, self._extra_specs)
-        return mine == (other._records, other._fixed, other._extra_specs)
+        mine = (self._records, self._fixed, self._extra_specs, self.proof)
+        return mine == (other._records, other._fixed, other._extra_specs, other.proof)
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def __repr__(self) -> str:
-        return f"State({self._records!r}, {self._fixed!r}, {self._extra_specs!r})"
+        return f"State({self._records!r}, {self._fixed!r}, {self._extra_specs!r}, {self.proof!r})"
 
     def _put(self, irq: IrqId, record: Record) -> None:
         self._records.setdefault(irq.device, {})[irq.number] = record

@@ -13,6 +13,7 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import MsiSource
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.proof import Proof
 from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.model.target import Narrowing
 from irqaffinity.observe.guests import Seen, read_guests
@@ -184,6 +185,11 @@ class Auditor:
         """
         with self.lock:
             return self._news.remember(uuid, specs, self.guests)
+
+    def keep_proof(self, proof: Proof) -> None:
+        """Store with the next pass for how long no guest has needed Nova's notifications."""
+        with self.lock:
+            self._news.keep_proof(proof)
 
     def doubt(self, device: PciAddress) -> None:
         """Write nothing of a device until libvirt was asked about its guest again: the kernel has told of it."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.proof import Proof
 from irqaffinity.model.record import Changes, RememberedSpecs, State
 from irqaffinity.passes.strangers import Strangers
 from irqaffinity.plan.remember import MOST, remember
@@ -20,6 +21,7 @@ class News:
         self._specs: dict[GuestId, RememberedSpecs] = {}
         self._newest: dict[GuestId, RememberedSpecs] = {}
         self._state: State | None = None
+        self._proof: Proof | None = None
         self._born: set[int] = set()
         self._ended: set[int] = set()
 
@@ -42,6 +44,10 @@ class News:
             return False
         self._specs[uuid] = specs
         return True
+
+    def keep_proof(self, proof: Proof) -> None:
+        """Take for how long no guest has needed Nova's notifications."""
+        self._proof = proof
 
     def note_births(self, numbers: Iterable[int]) -> None:
         """Forget that interrupts of these numbers could not be moved."""
@@ -66,7 +72,7 @@ class News:
             for number in self._ended & of_device.keys()
         }
         fixed = {irq: None for irq in (state.fixed if new_lives else ()) if irq.number in new_lives}
-        return Changes(records, fixed, self._specs_changed(state, known) if self._specs else {})
+        return Changes(records, fixed, self._specs_changed(state, known) if self._specs else {}, self._proof)
 
     def take_of(self, device: PciAddress, numbers: Iterable[int], state: State) -> Changes:
         """Return what was heard of interrupts of one device, as `take` does; `taken_of` tells that it was taken."""
@@ -89,6 +95,7 @@ class News:
     def taken(self) -> None:
         """Forget what was taken."""
         self._specs.clear()
+        self._proof = None
         self._born.clear()
         self._ended.clear()
 

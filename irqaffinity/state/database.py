@@ -23,7 +23,7 @@ from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import Stamp, StateError, StateFolder, stamp_of
 from irqaffinity.state.format import NewerState
 from irqaffinity.state.frames import find_damage
-from irqaffinity.state.rows import read_boot, read_specs, read_state
+from irqaffinity.state.rows import read_boot, read_proof, read_specs, read_state
 from irqaffinity.state.schema import SQLITE_ERROR, check_version, check_whole, migrate
 
 LOG = logging.getLogger(__name__)
@@ -137,9 +137,9 @@ def find_log_damage(folder: StateFolder, inside: int) -> str | None:
 def read_all(connection: sqlite3.Connection, boot_id: str, damage: str | None = None) -> tuple[bool, State]:
     """Return whether the interrupts stored are those of this boot, and the state; raise BadState.
 
-    Of another boot only the extra specs hold still: its interrupt numbers mean nothing now. `damage` is what is wrong
-    with the log: within one boot, it means that something is lost. A crash of the host leaves the like, and then what
-    SQLite finds counts.
+    Of another boot only the extra specs and the proof hold still: its interrupt numbers mean nothing now. `damage` is
+    what is wrong with the log: within one boot, it means that something is lost. A crash of the host leaves the like,
+    and then what SQLite finds counts.
     """
     with transaction(connection, "DEFERRED"):
         stored = read_boot(connection)
@@ -151,7 +151,7 @@ def read_all(connection: sqlite3.Connection, boot_id: str, damage: str | None = 
             LOG.warning("the state is of another boot, and %s: what was remembered last may be lost", damage)
         elif stored is not None:
             LOG.info("the state is of another boot: its interrupts are forgotten")
-        return False, State(extra_specs=read_specs(connection))
+        return False, State(extra_specs=read_specs(connection), proof=read_proof(connection))
 
 
 class Database:

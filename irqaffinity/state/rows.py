@@ -2,17 +2,20 @@
 """The tables of the state and their rows.
 
 Sets of CPUs are texts as the kernel writes them, devices and guests as everywhere; `next_cpu` is 0 or 1. `specs` has
-the times of `RememberedSpecs`. `sum` is the checksum of the other columns in their order here.
+the times of `RememberedSpecs`, and so has `proofs`, of one row at most. `sum` is the checksum of the other columns in
+their order here.
 """
 
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.proof import Proof
 from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.state.fields import BadState, Row
@@ -23,6 +26,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "records": ("device", "owner", "driver", "original", "written", "previous", "spread_over", "next_cpu", "irq"),
     "managed": ("device", "irq", "action", "verdict"),
     "specs": ("uuid", "mask", "timestamp", "publisher", "arrived"),
+    "proofs": ("what", "since", "seen"),
 }
 """What this program reads and writes of each table, beside `sum`; there may be more."""
 
@@ -38,6 +42,8 @@ _PUT = {
 }
 _DROP_IRQ = {table: f"DELETE FROM {table} WHERE device = ? AND irq = ?" for table in ("records", "managed")}
 _DROP_SPECS = "DELETE FROM specs WHERE uuid = ?"
+_PROOF = "extra specs"
+_TIME = "%Y-%m-%d %H:%M:%S"
 _FIXED = {verdict.value: verdict for verdict in (Verdict.MANAGED, Verdict.IMMOVABLE)}
 
 
@@ -51,10 +57,22 @@ def read_specs(connection: sqlite3.Connection) -> dict[GuestId, RememberedSpecs]
     return {row.guest("uuid"): specs_in(row) for row in _rows(connection, "specs")}
 
 
+def read_proof(connection: sqlite3.Connection) -> Proof | None:
+    """Return the proof, None where there is none or where its times make no sense; raise BadState."""
+    for row in _rows(connection, "proofs"):
+        if row.text("what") == _PROOF:
+            try:
+                since, seen = (datetime.strptime(row.text(name) + "+0000", _TIME + "%z") for name in ("since", "seen"))
+            except ValueError:
+                return None
+            return Proof(since, seen) if since <= seen else None
+    return None
+
+
 def read_state(connection: sqlite3.Connection) -> State:
     """Return all that is stored; raise BadState."""
     fixed = dict(fixed_in(row) for row in _rows(connection, "managed"))
-    return State(_read_records(connection), fixed, read_specs(connection))
+    return State(_read_records(connection), fixed, read_specs(connection), read_proof(connection))
 
 
 def _read_records(connection: sqlite3.Connection) -> dict[PciAddress, dict[int, Record]]:
@@ -123,6 +141,8 @@ def put(connection: sqlite3.Connection, changes: Changes) -> None:
             connection.execute(_DROP_SPECS, (uuid,))
         else:
             _put(connection, "specs", (uuid, specs.mask, specs.timestamp, specs.publisher, specs.arrived))
+    if changes.proof is not None:
+        _put(connection, "proofs", (_PROOF, f"{changes.proof.since:{_TIME}}", f"{changes.proof.seen:{_TIME}}"))
 
 
 def clear(connection: sqlite3.Connection, boot_id: str) -> None:
@@ -138,6 +158,7 @@ def whole(state: State) -> Changes:
         {IrqId(device, number): record for device, rows in state.records.items() for number, record in rows.items()},
         state.fixed,
         state.extra_specs,
+        state.proof,
     )
 
 

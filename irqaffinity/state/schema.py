@@ -44,6 +44,11 @@ MIGRATIONS: Sequence[Migration] = (
         "UPDATE managed SET sum = row_sum('managed', device, irq, action, verdict)",
         "UPDATE specs SET sum = row_sum('specs', uuid, mask, timestamp, publisher, arrived)",
     ),
+    (
+        """CREATE TABLE proofs (
+            what TEXT NOT NULL PRIMARY KEY, since TEXT NOT NULL, seen TEXT NOT NULL, sum INTEGER
+        ) WITHOUT ROWID""",
+    ),
 )
 """In their order; one that was released is never changed again. They may call `row_sum` (sums.py)."""
 

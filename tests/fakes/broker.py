@@ -46,6 +46,9 @@ _ANSWERS = (
     method((50, 21), channel=1),  # it is bound
     method((60, 11), channel=1),  # basic.qos-ok
     method((60, 21), b"\x01t", 1),  # consuming
+    method(CHANNEL_OPEN_OK, bytes(4), 2),
+    method((50, 41), bytes(4), 2),  # the queue of the other source is deleted
+    method((20, 41), channel=2),
 )
 
 

@@ -22,6 +22,7 @@ from tests.fakes.tree import HostTree
 from tests.functional.agent import NODES
 from tests.functional.nova import Nova
 from tests.functional.rabbitmq import RabbitMQ, running_rabbitmq
+from tests.packaging.debian_root import debian_13_with_rabbitmq
 from tests.patience import HANG, Patience
 
 _CONFIGURATION = """
@@ -195,6 +196,24 @@ def broker() -> Iterator[RabbitMQ]:
     with running_rabbitmq(folder) as running:
         yield running
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_4() -> Iterator[RabbitMQ]:
+    """The RabbitMQ of Debian 13, in a small Debian that is made once."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: another Debian is made and started in by root alone")
+    folder = Path(tempfile.mkdtemp(prefix="irqaffinity-", dir="/tmp"))
+    with running_rabbitmq(folder, debian_13_with_rabbitmq()) as running:
+        yield running
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session", params=["broker", "rabbitmq_4"])
+def each_broker(request: pytest.FixtureRequest) -> RabbitMQ:
+    """This machine's RabbitMQ, and then that of Debian 13."""
+    found: RabbitMQ = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture

@@ -31,10 +31,26 @@ ssl_options.certfile = {folder}/broker.pem
 ssl_options.keyfile = {folder}/broker.key
 ssl_options.verify = verify_none
 default_user = {user}
-default_pass = {password}
 log.console = false
 log.file.level = warning
 """
+
+_ADVANCED = '[{{rabbit, [{{default_pass, <<"{password}">>}}]}}].\n'
+"""In the other file RabbitMQ 4 takes what stands before a colon for the way in which the password is encrypted."""
+
+_INSIDE = """
+set -e
+root=$1 folder=$2
+shift 2
+mount -t tmpfs tmpfs "$root/tmp"
+mkdir -p "$root$folder"
+mount --bind "$folder" "$root$folder"
+mount --bind /etc/hosts "$root/etc/hosts"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+exec chroot "$root" "$@"
+"""
+"""Runs a command in another root, with a folder below /tmp, in a mount namespace of its own."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -64,16 +80,19 @@ def make_certificates(folder: Path) -> None:
 
 
 class RabbitMQ:
-    """A broker and its epmd, which would outlive it."""
+    """A broker and its epmd, which would outlive it; that of this machine, or of another root."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, root: Path | None = None) -> None:
         self.folder = folder
+        self._root = root or Path("/")
+        self._inside = [] if root is None else ["unshare", "--mount", "sh", "-c", _INSIDE, "sh", str(root), str(folder)]
         self.port, self.tls_port, epmd, distribution = free_ports(4)
         make_certificates(folder)
         configuration = folder / "rabbitmq.conf"
         configuration.write_text(
-            _CONFIGURATION.format(port=self.port, tls_port=self.tls_port, folder=folder, user=USER, password=PASSWORD)
+            _CONFIGURATION.format(port=self.port, tls_port=self.tls_port, folder=folder, user=USER)
         )
+        (folder / "advanced.config").write_text(_ADVANCED.format(password=PASSWORD))
         (folder / "enabled_plugins").write_text("[].\n")
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -84,6 +103,7 @@ class RabbitMQ:
             "RABBITMQ_NODENAME": f"irqaffinity{self.port}@localhost",
             "RABBITMQ_DIST_PORT": str(distribution),
             "RABBITMQ_CONFIG_FILE": str(configuration),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
             "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
@@ -102,9 +122,11 @@ class RabbitMQ:
         """Start the broker and wait until it takes connections."""
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": self._environment}
         if self._epmd is None:
-            binary = next(iter(Path("/usr/lib/erlang").glob("erts-*/bin/epmd")), None) or shutil.which("epmd")
-            self._epmd = subprocess.Popen([str(binary)], **quiet)  # type: ignore[call-overload]
-        self._process = subprocess.Popen([_BINARY], start_new_session=True, **quiet)  # type: ignore[call-overload]
+            found = next(self._root.glob("usr/lib/erlang/erts-*/bin/epmd"), None)
+            binary = shutil.which("epmd") if found is None else f"/{found.relative_to(self._root)}"
+            self._epmd = subprocess.Popen([*self._inside, str(binary)], **quiet)  # type: ignore[call-overload]
+        command = [*self._inside, _BINARY]
+        self._process = subprocess.Popen(command, start_new_session=True, **quiet)  # type: ignore[call-overload]
         patience = Patience(START_LIMIT)
         while True:
             try:
@@ -116,15 +138,14 @@ class RabbitMQ:
                     raise RuntimeError(f"RabbitMQ does not answer; its log: {self.log()}") from None
                 time.sleep(0.1)
 
-    def connect(self) -> Any:
+    def connect(self, virtual_host: str = "/") -> Any:
         """Return a connection, not opened yet."""
-        return kombu.Connection(
-            hostname="127.0.0.1", port=self.port, userid=USER, password=PASSWORD, virtual_host="/", connect_timeout=10
-        )
+        address = {"hostname": "127.0.0.1", "port": self.port, "userid": USER, "password": PASSWORD}
+        return kombu.Connection(**address, virtual_host=virtual_host, connect_timeout=10)
 
     def control(self, *arguments: str) -> str:
         """Run rabbitmqctl and return what it printed."""
-        command = [_CONTROL, "--quiet", *arguments]
+        command = [*self._inside, _CONTROL, "--quiet", *arguments]
         return subprocess.run(
             command, env=self._environment, check=True, capture_output=True, text=True, timeout=HANG
         ).stdout
@@ -162,9 +183,9 @@ class RabbitMQ:
 
 
 @contextlib.contextmanager
-def running_rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
-    """Run a broker."""
-    broker = RabbitMQ(folder)
+def running_rabbitmq(folder: Path, root: Path | None = None) -> Iterator[RabbitMQ]:
+    """Run a broker, of this machine or of another root."""
+    broker = RabbitMQ(folder, root)
     try:
         broker.start()
         yield broker

@@ -297,7 +297,8 @@ def test_each_message_is_acknowledged_once_and_none_comes_back(settings: Broker,
 def test_the_queue_is_bounded_and_goes_by_itself(settings: Broker, broker: RabbitMQ) -> None:
     with listening(settings) as made:
         made.wait_up()
-        limits = {"x-expires": 1800000, "x-message-ttl": 300000, "x-max-length": 10000, "x-overflow": "drop-head"}
+        limits: dict[str, object] = {"x-expires": 1800000, "x-message-ttl": 300000, "x-max-length": 10000}
+        limits |= {"x-overflow": "drop-head", "x-queue-type": "classic"}
         with broker.connect() as connection:
             connection.default_channel.queue_declare(QUEUE, durable=True, auto_delete=False, arguments=limits)
 

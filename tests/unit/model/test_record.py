@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of the state and how they change, and which of two masks is the newer one, whatever the clocks say."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -163,8 +163,26 @@ def test_without_a_time_of_arrival_a_payload_was_sent_when_it_says() -> None:
 
 def test_a_clock_that_differs_by_the_longest_way_is_the_same_one() -> None:
     first = sent("12:00:00", "12:00:00")
-    assert sent("12:00:01", "11:55:01").is_newer_than(first)
-    assert not sent("12:00:01", "11:55:00").is_newer_than(first)
+    assert sent("12:00:01", "11:50:01").is_newer_than(first)
+    assert not sent("12:00:01", "11:50:00").is_newer_than(first)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(), timedelta(hours=1), -timedelta(hours=1)])
+def test_what_comes_twice_late_and_out_of_order_counts_by_the_clock_of_its_publisher(ahead: timedelta) -> None:
+    """A relay that dies leaves what it had handed on to the next one, and a queue may keep it for five minutes."""
+
+    def message(sent_at: int, came_at: int) -> RememberedSpecs:
+        noon = datetime(2026, 11, 20, 12)
+        timestamp, arrived = noon + ahead + timedelta(minutes=sent_at), noon + timedelta(minutes=came_at)
+        return RememberedSpecs("1", f"{timestamp}", "cmp-1", f"{arrived}")
+
+    first, second = message(0, 0), message(1, 1)
+    assert second.is_newer_than(first)
+    for late in (message(0, 2), message(0, 9)):
+        assert not late.is_newer_than(second)
+        assert second.is_newer_than(late)
+        assert not late.is_newer_than(first)
+    assert message(2, 11).is_newer_than(second)
 
 
 def test_what_was_sent_at_the_same_time_by_two_is_not_newer() -> None:

@@ -9,6 +9,8 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.proof import Proof
 from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Verdict
@@ -31,8 +34,10 @@ GUEST = parse_guest_id("0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9")
 NIC, DISK = PciAddress.parse("0000:81:00.2"), PciAddress.parse("10000:01:00.0")
 RECORD = Record(GUEST, "vfio-pci", CpuSet.parse("0-31"), CpuSet.parse("21,23"))
 SPECS = RememberedSpecs("1-4,^3", "2026-11-20 12:00:00", "cmp-1", "2026-11-20 12:00:01")
+NOON = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
+PROOF = Proof(NOON, NOON + timedelta(days=3))
 ONE = Changes({IrqId(NIC, 500): RECORD})
-SUMS = MIGRATIONS[1][4:]
+SUMS = (*MIGRATIONS[1][4:], "UPDATE proofs SET sum = row_sum('proofs', what, since, seen)")
 """What makes the checksums of all rows anew."""
 
 FILES = {"state.db", "state.db-wal", "state.db-shm"}
@@ -57,11 +62,16 @@ RECORDS = st.builds(
 )
 FIXED = st.builds(Fixed, LINES, st.sampled_from([Verdict.MANAGED, Verdict.IMMOVABLE]))
 EXTRA_SPECS = st.builds(RememberedSpecs, st.none() | LINES, LINES, st.none() | LINES, st.none() | LINES)
+TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(
+    lambda time: time.replace(microsecond=0, tzinfo=timezone.utc)
+)
+PROOFS = st.tuples(TIMES, TIMES).map(sorted).map(lambda times: Proof(*times))
 STATES = st.builds(
     State,
     records=st.dictionaries(DEVICES, st.dictionaries(NUMBERS, RECORDS, min_size=1, max_size=3), max_size=3),
     fixed=st.dictionaries(IRQS, FIXED, max_size=3),
     extra_specs=st.dictionaries(GUESTS, EXTRA_SPECS, max_size=3),
+    proof=st.none() | PROOFS,
 )
 
 
@@ -71,7 +81,15 @@ def changes(irqs: int = 1, first: int = 100) -> Changes:
         {IrqId(NIC, number): RECORD for number in range(first, first + irqs)},
         {IrqId(DISK, 36): Fixed("nvme0q1", Verdict.MANAGED)},
         {GUEST: SPECS},
+        PROOF,
     )
+
+
+def make_old_state(irqs: int) -> State:
+    """Return what `make_state` does as a program of before the proof had it."""
+    state = State()
+    state.apply(replace(changes(irqs), proof=None))
+    return state
 
 
 def make_state(irqs: int = 1, first: int = 100) -> State:

@@ -19,7 +19,7 @@ from irqaffinity.model.irq import IrqId
 from irqaffinity.model.record import Changes, Record, RememberedSpecs, State
 from irqaffinity.state import frames, log
 from irqaffinity.state.store import Store
-from tests.unit.state.sample import GUEST, NIC, changes, fork, leave_log, make_state, put, store_in
+from tests.unit.state.sample import GUEST, NIC, changes, fork, leave_log, make_old_state, make_state, put, store_in
 from tests.unit.state.test_format import DATA
 
 KILLS = 30
@@ -115,10 +115,12 @@ def kill_at(line: int, work: Callable[[], object]) -> bool:
     return fork(traced)() == -signal.SIGKILL
 
 
-def kill_everywhere(tmp_path: Path, begin: Callable[[Path], Store], work: Callable[[Store], object]) -> int:
+def kill_everywhere(
+    tmp_path: Path, begin: Callable[[Path], Store], work: Callable[[Store], object], after: State
+) -> int:
     """Kill some work all along its lines, each time in a folder of its own; return how many lines there are.
 
-    After each kill the folder has nothing of it, or all of it, and doing the work then gives what it is to give.
+    After each kill the folder has nothing of it, or all of it, and doing the work then gives `after`.
     """
     line, was_killed = 0, True
     while was_killed:
@@ -128,10 +130,10 @@ def kill_everywhere(tmp_path: Path, begin: Callable[[Path], Store], work: Callab
         made = begin(path)
         before = store_in(path).peek()
         was_killed = kill_at(line, lambda made=made: work(made))
-        assert store_in(path).peek() in (before, make_state(2))
+        assert store_in(path).peek() in (before, after)
         again = store_in(path)
         work(again)
-        assert again.load() == store_in(path).load() == make_state(2)
+        assert again.load() == store_in(path).load() == after
         assert not [name for name in os.listdir(path) if "corrupt" in name]
     return line
 
@@ -143,7 +145,7 @@ def test_a_save_that_is_killed_anywhere_is_made_or_not(tmp_path, is_there):
             leave_log(store_in(path), changes(1))
         return store_in(path)
 
-    assert kill_everywhere(tmp_path, begin, lambda made: made.save(changes(2))) > 100
+    assert kill_everywhere(tmp_path, begin, lambda made: made.save(changes(2)), make_state(2)) > 100
 
 
 def test_a_takeover_that_is_killed_anywhere_is_made_once(tmp_path):
@@ -151,4 +153,4 @@ def test_a_takeover_that_is_killed_anywhere_is_made_once(tmp_path):
         put(path / "state.json", DATA)
         return store_in(path)
 
-    assert kill_everywhere(tmp_path, begin, Store.load) > 100
+    assert kill_everywhere(tmp_path, begin, Store.load, make_old_state(2)) > 100

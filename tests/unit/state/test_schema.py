@@ -12,8 +12,19 @@ from irqaffinity.state.fields import BadState
 from irqaffinity.state.format import NewerState
 from irqaffinity.state.rows import COLUMNS, clear, put, read_boot, read_state, whole
 from irqaffinity.state.schema import MIGRATIONS, check_version, check_whole, migrate
-from irqaffinity.state.sums import sum_of
-from tests.unit.state.sample import BOOT, DISK, GUEST, NIC, OTHER_BOOT, SPECS, STATES, changes, make_state
+from irqaffinity.state.sums import offer_sums, sum_of
+from tests.unit.state.sample import (
+    BOOT,
+    DISK,
+    GUEST,
+    NIC,
+    OTHER_BOOT,
+    SPECS,
+    STATES,
+    SUMS,
+    changes,
+    make_old_state,
+)
 
 STEPS = (
     ["CREATE TABLE holds (id INTEGER PRIMARY KEY)", "INSERT INTO holds VALUES (1)"],
@@ -64,19 +75,34 @@ def test_a_version_that_the_tables_are_not_of_is_damage(connection, version):
 
 def test_the_rows_of_a_database_without_checksums_get_them(connection):
     migrate(connection, MIGRATIONS[:1])
-    state = make_state(3)
+    state = make_old_state(3)
     rows_of = {
         "boot": [(BOOT,)],
         "records": [(str(NIC), GUEST, "vfio-pci", "0-31", "21,23", None, None, 0, irq) for irq in range(100, 103)],
         "managed": [(str(DISK), 36, "nvme0q1", "managed")],
         "specs": [(GUEST, SPECS.mask, SPECS.timestamp, SPECS.publisher, SPECS.arrived)],
     }
-    for table, columns in COLUMNS.items():
+    for table, rows_before in rows_of.items():
+        columns = COLUMNS[table]
         marks = ", ".join("?" * len(columns))
-        connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows_of[table])
+        connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows_before)
     migrate(connection)
     assert read_boot(connection) == BOOT
     assert read_state(connection) == state
+
+
+@pytest.mark.parametrize(
+    ("since", "seen"),
+    [("", "2026-11-20 12:00:00"), ("2026-11-20 12:00:00", "soon"), ("2026-11-21 12:00:00", "2026-11-20 12:00:00")],
+)
+def test_a_proof_that_makes_no_sense_costs_itself_alone(connection, since, seen):
+    migrate(connection)
+    clear(connection, BOOT)
+    put(connection, changes(3))
+    offer_sums(connection)
+    connection.execute("UPDATE proofs SET since = ?, seen = ?", (since, seen))
+    connection.execute(SUMS[-1])
+    assert read_state(connection) == make_old_state(3)
 
 
 @pytest.mark.parametrize("table", COLUMNS)

@@ -28,6 +28,7 @@ from tests.unit.state.sample import (
     NIC,
     ONE,
     OTHER_BOOT,
+    PROOF,
     RECORD,
     RECORDS,
     SPECS,
@@ -58,7 +59,7 @@ def test_what_is_saved_is_there_at_once_and_after_a_restart(path):
     assert made.load() is before
     assert store_in(path).load() == store_in(path).peek() == make_state(3)
     made.save(Changes({IrqId(NIC, 101): None}, {IrqId(DISK, 36): None}, {GUEST: None}))
-    left = State({NIC: {100: RECORD, 102: RECORD}})
+    left = State({NIC: {100: RECORD, 102: RECORD}}, proof=PROOF)
     assert (before, store_in(path).load(), store_in(path).peek()) == (left, left, left)
 
 
@@ -212,14 +213,14 @@ def test_of_another_boot_the_extra_specs_hold_and_the_rest_goes_with_the_first_s
     caplog.set_level(logging.INFO)
     before = (path / "state.db").read_bytes()
     made = store_in(path, OTHER_BOOT)
-    assert made.load() == made.load() == State(extra_specs=make_state().extra_specs)
+    assert made.load() == made.load() == State(extra_specs=make_state().extra_specs, proof=PROOF)
     assert caplog.messages == ["the state is of another boot: its interrupts are forgotten"]
     assert (path / "state.db").read_bytes() == before
     assert store_in(path).load() == make_state(2)
     made.save(ONE)
-    expected = State({NIC: {500: RECORD}}, {}, make_state().extra_specs)
+    expected = State({NIC: {500: RECORD}}, {}, make_state().extra_specs, PROOF)
     assert made.load() == store_in(path, OTHER_BOOT).load() == expected
-    assert store_in(path).load() == State(extra_specs=make_state().extra_specs)
+    assert store_in(path).load() == State(extra_specs=make_state().extra_specs, proof=PROOF)
 
 
 def test_a_save_that_fails_changes_neither_file_nor_state_and_the_next_one_works(path):
@@ -282,7 +283,7 @@ def test_a_newer_schema_is_left_as_it_is(path):
     made = store_in(path)
     for use in (made.load, lambda: made.save(ONE), made.load, lambda: store_in(path).save(ONE)):
         with pytest.raises(
-            StateError, match=r"state\.db: its schema is 9, and this program knows 2; install the newer"
+            StateError, match=r"state\.db: its schema is 9, and this program knows 3; install the newer"
         ):
             use()
     assert made.peek() == State()

@@ -20,6 +20,7 @@ from tests.unit.state.sample import (
     alone,
     changes,
     look_at,
+    make_old_state,
     make_state,
     put,
     save_and_end,
@@ -39,13 +40,13 @@ def test_a_state_json_is_taken_over_and_kept_under_another_name(path, caplog):
     caplog.set_level("INFO")
     put(path / "state.json", DATA)
     made = store_in(path)
-    assert made.load() == make_state(2)
+    assert made.load() == make_old_state(2)
     assert made.load() is made.load()
     (kept,) = others(path, IMPORTED.pattern)
     assert kept.read_bytes() == DATA
     assert set(os.listdir(path)) == {*FILES, kept.name}
     assert caplog.messages == [f"{path}/state.json was renamed to {kept.name}: state.db has the state now"]
-    assert store_in(path).load() == store_in(path).peek() == make_state(2)
+    assert store_in(path).load() == store_in(path).peek() == make_old_state(2)
 
 
 def test_what_was_taken_over_is_durable_before_the_file_gets_its_other_name(path, tmp_path, monkeypatch):
@@ -65,7 +66,7 @@ def test_what_was_taken_over_is_durable_before_the_file_gets_its_other_name(path
     monkeypatch.setattr(os, "rename", note_rename)
     monkeypatch.setattr(os, "fsync", note_sync)
     store_in(path).load()
-    assert done == ["state.db.new", str(path), "state.json", make_state(2)]
+    assert done == ["state.db.new", str(path), "state.json", make_old_state(2)]
 
 
 def test_a_save_before_any_load_takes_it_over_first(path):
@@ -147,7 +148,7 @@ def test_one_that_cannot_be_renamed_is_a_state_error_and_taken_over_all_the_same
         patched.setattr(os, "rename", refuse)
         with pytest.raises(StateError, match=r"state\.json counts no more: Read-only file system; move it away"):
             use(store_in(path))
-    assert store_in(path).load() == make_state(2)
+    assert store_in(path).load() == make_old_state(2)
 
 
 def test_what_an_earlier_try_has_left_is_no_part_of_the_next(path):
