@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from irqaffinity.agent.machine import read_machine_id
 from irqaffinity.agent.status_file import NoStatus, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
+from irqaffinity.cli.check_masks import has_masks
 from irqaffinity.cli.health import look_at_health, tell
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
@@ -48,7 +48,7 @@ def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
             yield Finding(subject, False, str(error))
     status = _read_status(session)
-    if settings.notifications.enabled:
+    if settings.notifications.enabled not in (False, "false"):
         yield from _check_broker(session, arguments, status is not None)
     if status is not None:
         yield look_at_health(settings.status_path)
@@ -67,7 +67,7 @@ def _check_configuration(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_broker(session: Session, arguments: argparse.Namespace, has_agent: bool) -> Iterator[Finding]:
-    from irqaffinity.listen.broker_check import check_broker  # noqa: PLC0415  kombu is not always needed
+    from irqaffinity.cli.check_broker import check_broker_of  # noqa: PLC0415  kombu is not always needed
 
     settings, broker = session.settings, None
     try:
@@ -77,12 +77,15 @@ def _check_broker(session: Session, arguments: argparse.Namespace, has_agent: bo
     except ConfigError as error:
         yield Finding("broker", False, str(error))
         return
+    masks = has_masks(session)
     if broker is None:
-        text = "no transport_url is set: copy nova.conf's, or set enabled = false in [notifications]"
-        yield Finding("broker", not has_agent, text)
+        text = "copy nova.conf's, or set enabled = false in [notifications]"
+        if masks:
+            text = "nothing is missing: the domains of all guests have their extra specs (Nova 32.0 or newer)"
+        yield Finding("broker", masks or not has_agent, f"no transport_url is set: {text}")
         return
     faults = [Finding("broker", False, fault) for fault in tls_faults(broker)]
-    yield from faults or check_broker(broker, settings.host, read_machine_id(), has_agent=has_agent)
+    yield from faults or check_broker_of(session, broker, has_agent=has_agent, has_masks=masks)
 
 
 def _read_status(session: Session) -> Mapping[str, Any] | None:

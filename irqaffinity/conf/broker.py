@@ -9,6 +9,7 @@ import re
 import ssl
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,7 +63,18 @@ def load_broker(
     keys = tuple(_routing_keys(wanted, _topics(read)))
     if not keys:
         raise read.refusal(_NOTIFICATIONS, "topics", "it is empty: name one, or remove the option")
-    return Broker(hosts, virtual_host, wanted.exchange, keys, _tls(read), login_method, heartbeat)
+    broker = Broker(hosts, virtual_host, wanted.exchange, keys, _tls(read), login_method, heartbeat)
+    return replace(broker, rpc=_rpc(opened.conf, read, broker))
+
+
+def _rpc(conf: cfg.ConfigOpts, read: "_Reader", broker: Broker) -> Broker | None:
+    """Return the broker of Nova's RPC where it is another one. A check alone needs it, so no mistake in it counts."""
+    try:
+        hosts, virtual_host = _hosts(conf, read.place("DEFAULT", "transport_url"), read("DEFAULT", "transport_url"))
+    except ConfigError:
+        return None
+    is_other = bool(hosts) and (hosts, virtual_host) != (broker.hosts, broker.virtual_host)
+    return replace(broker, hosts=hosts, virtual_host=virtual_host, routing_keys=()) if is_other else None
 
 
 class _Reader:

@@ -81,14 +81,18 @@ def _read(reply: bytes) -> Broker | None:
         found = json.loads(reply)
         if "refused" in found:
             raise ConfigError(str(found["refused"]))
-        broker: dict[str, Any] | None = found["broker"]
-        if broker is None:
-            return None
-        hosts = tuple(BrokerHost(**host) for host in broker.pop("hosts"))
-        return Broker(hosts=hosts, routing_keys=tuple(broker.pop("routing_keys")), **broker)
+        return _broker(found["broker"])
     except (AttributeError, KeyError, TypeError, ValueError):
         advice = "see what else of this Python writes to standard output, such as a sitecustomize"
         raise ConfigError(f"{_WHO} gave no answer that can be read; {advice}") from None
+
+
+def _broker(found: dict[str, Any] | None) -> Broker | None:
+    if found is None:
+        return None
+    hosts = tuple(BrokerHost(**host) for host in found.pop("hosts"))
+    keys = tuple(found.pop("routing_keys"))
+    return Broker(hosts=hosts, routing_keys=keys, rpc=_broker(found.pop("rpc")), **found)
 
 
 def answer() -> None:

@@ -56,13 +56,13 @@ OPTS = [
     ),
     cfg.StrOpt(
         "notification_format",
-        default="versioned",
+        default="both",
         choices=[
             ("versioned", "they carry the extra specs of the flavor, and so the mask"),
             ("unversioned", "the legacy ones, which only wake"),
             ("both", "both"),
         ],
-        help="Which notifications to listen to, as in nova.conf.",
+        help="Which notifications to listen to. By default both, whichever of them nova.conf has Nova send.",
     ),
     cfg.Opt(
         "versioned_notifications_topics",

@@ -27,7 +27,8 @@ class Broker:
 
     `tls` are arguments of ssl (`ca_certs`, `certfile`, `keyfile`, `cert_reqs`), perhaps none of them, and None for a
     plain connection. The name of a node is checked where `ca_certs` are given.
-    `heartbeat` is in seconds, 0 for none. `routing_keys` are what is bound to the queue.
+    `heartbeat` is in seconds, 0 for none. `routing_keys` are what is bound to the queue. `rpc` is the broker of Nova's
+    RPC, None where it is this one or not known.
     """
 
     hosts: tuple[BrokerHost, ...]
@@ -37,6 +38,7 @@ class Broker:
     tls: Mapping[str, Any] | None = None
     login_method: str = "AMQPLAIN"
     heartbeat: int = 60
+    rpc: "Broker | None" = None
 
     def __str__(self) -> str:
         scheme = "amqp" if self.tls is None else "amqps"

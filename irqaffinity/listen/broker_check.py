@@ -1,27 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks the broker once: is it there, is Nova there, does somebody read what Nova writes."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-import amqp
 import amqp.exceptions
 
-from irqaffinity.listen.broker import Broker
+from irqaffinity.listen.broker import Broker, BrokerHost
+from irqaffinity.listen.broker_limits import Limits
 from irqaffinity.listen.connection import connected
-from irqaffinity.listen.names import queue_name
+from irqaffinity.listen.management import Management
+from irqaffinity.listen.names import HOSTS_EXCHANGE, queue_name
+from irqaffinity.listen.nova_host import check_nova_host, check_rpc_broker
+from irqaffinity.listen.nova_topics import check_topics
+from irqaffinity.listen.queue_look import look_at, refusal_of
 from irqaffinity.listen.refusals import FAILURES, explain
 from irqaffinity.model.finding import Finding
 
-NOVA_CONF = (
-    "set driver = messagingv2 in [oslo_messaging_notifications] and notification_format = versioned (or both) in "
-    "[notifications] of nova.conf, and restart Nova's services"
-)
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What is known of this host before the broker is asked.
+
+    `names` are what Nova may call it, beginning with [DEFAULT] host. `has_agent` tells that an agent runs,
+    `is_relayed` that it listens to a relay, `is_exclusive` that its queue is its connection's alone. `versioned` are
+    the topics of versioned notifications; `has_masks` tells that all domains have the specs that these would bring, and
+    `may_leave` that the agent may have left the broker for that reason.
+    """
+
+    names: tuple[str, ...]
+    machine_id: str
+    has_agent: bool = False
+    is_relayed: bool = False
+    is_exclusive: bool = False
+    versioned: tuple[str, ...] = ()
+    has_masks: bool = False
+    may_leave: bool = False
+
+    @property
+    def queue(self) -> str:
+        """The agent's queue."""
+        return queue_name(self.names[0], self.machine_id)
 
 
-def check_broker(broker: Broker, host: str, machine_id: str, *, has_agent: bool) -> Iterator[Finding]:
+def check_broker(broker: Broker, local: Local) -> Iterator[Finding]:
     """Give what is found on the first node of the broker that answers; nothing is made or changed."""
+    yield from _check_nodes(broker, local)
+    if broker.rpc is not None:
+        yield from check_rpc_broker(broker.rpc, local.names)
+
+
+def _check_nodes(broker: Broker, local: Local) -> Iterator[Finding]:
     refusals = []
     for node in broker.hosts:
         has_answered = False
@@ -29,7 +59,7 @@ def check_broker(broker: Broker, host: str, machine_id: str, *, has_agent: bool)
             with connected(broker, node, "irqaffinity check") as connection:
                 has_answered = True
                 yield Finding("broker", True, f"{node} answers")
-                yield from _check_inside(connection, broker, queue_name(host, machine_id), has_agent)
+                yield from _check_inside(connection, broker, node, local)
                 connection.release()
             return
         except Exception as error:  # noqa: BLE001  one that speaks no AMQP makes the library raise anything
@@ -39,48 +69,45 @@ def check_broker(broker: Broker, host: str, machine_id: str, *, has_agent: bool)
     yield Finding("broker", False, "; ".join(refusals))
 
 
-def _check_inside(connection: Any, broker: Broker, queue: str, has_agent: bool) -> Iterator[Finding]:
-    refusal = _refusal(connection, lambda channel: channel.exchange_declare(broker.exchange, "topic", passive=True))
-    if refusal is not None:
-        yield Finding("exchange", False, explain(refusal, broker))
+def _check_inside(connection: Any, broker: Broker, node: BrokerHost, local: Local) -> Iterator[Finding]:
+    exchange = _check_exchange(connection, broker, local)
+    yield exchange
+    if not exchange.is_ok:
         return
-    yield Finding("exchange", True, f"{broker.exchange} is there")
-    refusal = _refusal(connection, lambda channel: channel.queue_declare(queue, passive=True))
+    queue = _check_queue(connection, broker, local)
+    yield queue
+    limits = Limits(Management(broker, node), broker.virtual_host)
+    if not local.is_exclusive:
+        yield from limits.own(local.queue)
+    if not local.is_relayed:
+        yield from check_topics(connection, broker, local.versioned, limits, has_masks=local.has_masks)
+    if broker.rpc is None:
+        yield check_nova_host(connection, broker, local.names)
+
+
+def _check_exchange(connection: Any, broker: Broker, local: Local) -> Finding:
+    name, kind = (HOSTS_EXCHANGE, "direct") if local.is_relayed else (broker.exchange, "topic")
+    refusal = refusal_of(connection, lambda channel: channel.exchange_declare(name, kind, passive=True))
     if refusal is None:
-        yield Finding("queue", True, f"{queue} is there")
-    elif has_agent:
-        yield Finding("queue", False, f"{queue} is not there: {explain(refusal, broker)}")
-    else:
-        yield Finding("queue", True, f"{queue} will be made by the agent")
-    for key in broker.routing_keys:
-        if key.endswith(".info"):
-            yield _check_publisher(connection, key)
+        return Finding("exchange", True, f"{name} is there")
+    if local.is_relayed and isinstance(refusal, amqp.exceptions.NotFound):
+        text = f"the exchange {name} is not there; relays make it: start irqaffinity relay, or set source = nova"
+        return Finding("exchange", False, f"{text} in [notifications]")
+    return Finding("exchange", False, explain(refusal, broker))
 
 
-def _check_publisher(connection: Any, key: str) -> Finding:
-    """Check the queue that Nova's notifier itself declares for a topic, and that nobody else limits."""
-    channel = connection.channel()
+def _check_queue(connection: Any, broker: Broker, local: Local) -> Finding:
+    queue = local.queue
+    if local.is_exclusive:
+        return Finding("queue", True, "the agent's queue is its connection's alone: irqaffinity status tells of it")
     try:
-        found = channel.queue_declare(key, passive=True)
-    except amqp.exceptions.NotFound:
-        return Finding("nova", False, f"Nova has sent nothing to {key} yet: {NOVA_CONF}")
-    except amqp.exceptions.AccessRefused:
-        return Finding("nova", True, f"{key}: this user may not look at Nova's own queue")
-    if found.consumer_count == 0 and found.message_count:
+        is_there = look_at(connection, queue) is not None
+    except FAILURES as refusal:
+        return Finding("queue", False, f"{queue}: {explain(refusal, broker)}")
+    if local.may_leave and not is_there:
         return Finding(
-            "nova",
-            False,
-            f"{found.message_count} messages wait in Nova's own queue {key}, which nobody reads and which never ends: "
-            "set the policy in etc/rabbitmq, or read it",
+            "queue", True, f"{queue} is not there, and not needed: the domains of all guests have their specs"
         )
-    return Finding("nova", True, f"Nova sends to {key}")
-
-
-def _refusal(connection: Any, ask: Callable[[Any], object]) -> BaseException | None:
-    """Return why the broker refused; it closes the channel then, so each question has its own."""
-    try:
-        with contextlib.closing(connection.channel()) as channel:
-            ask(channel)
-    except FAILURES as error:
-        return error
-    return None
+    if local.has_agent and not is_there:
+        return Finding("queue", False, f"{queue} is not there, and the agent makes it: see its log for why it did not")
+    return Finding("queue", True, f"{queue} is there" if is_there else f"{queue} will be made by the agent")

@@ -193,7 +193,7 @@ def broker() -> Iterator[RabbitMQ]:
     if os.geteuid() != 0:
         pytest.skip("needs root: Debian's rabbitmq-server starts as root or rabbitmq alone")
     folder = Path(tempfile.mkdtemp(prefix="irqaffinity-", dir="/tmp"))
-    with running_rabbitmq(folder) as running:
+    with running_rabbitmq(folder, has_management=True) as running:
         yield running
     shutil.rmtree(folder)
 

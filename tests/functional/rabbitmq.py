@@ -34,6 +34,16 @@ default_user = {user}
 log.console = false
 log.file.level = warning
 """
+_MANAGEMENT = """
+management.tcp.ip = 127.0.0.1
+management.tcp.port = {management_port}
+management.ssl.ip = 127.0.0.1
+management.ssl.port = {management_tls_port}
+management.ssl.cacertfile = {folder}/ca.pem
+management.ssl.certfile = {folder}/broker.pem
+management.ssl.keyfile = {folder}/broker.key
+collect_statistics_interval = 1000
+"""
 
 _ADVANCED = '[{{rabbit, [{{default_pass, <<"{password}">>}}]}}].\n'
 """In the other file RabbitMQ 4 takes what stands before a colon for the way in which the password is encrypted."""
@@ -82,18 +92,17 @@ def make_certificates(folder: Path) -> None:
 class RabbitMQ:
     """A broker and its epmd, which would outlive it; that of this machine, or of another root."""
 
-    def __init__(self, folder: Path, root: Path | None = None) -> None:
+    def __init__(self, folder: Path, root: Path | None = None, *, has_management: bool = False) -> None:
         self.folder = folder
         self._root = root or Path("/")
         self._inside = [] if root is None else ["unshare", "--mount", "sh", "-c", _INSIDE, "sh", str(root), str(folder)]
-        self.port, self.tls_port, epmd, distribution = free_ports(4)
+        self.port, self.tls_port, self.management_port, self.management_tls_port, epmd, distribution = free_ports(6)
         make_certificates(folder)
         configuration = folder / "rabbitmq.conf"
-        configuration.write_text(
-            _CONFIGURATION.format(port=self.port, tls_port=self.tls_port, folder=folder, user=USER)
-        )
+        lines = _CONFIGURATION + (_MANAGEMENT if has_management else "")
+        configuration.write_text(lines.format(**vars(self), user=USER))
         (folder / "advanced.config").write_text(_ADVANCED.format(password=PASSWORD))
-        (folder / "enabled_plugins").write_text("[].\n")
+        (folder / "enabled_plugins").write_text("[rabbitmq_management].\n" if has_management else "[].\n")
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -183,9 +192,9 @@ class RabbitMQ:
 
 
 @contextlib.contextmanager
-def running_rabbitmq(folder: Path, root: Path | None = None) -> Iterator[RabbitMQ]:
-    """Run a broker, of this machine or of another root."""
-    broker = RabbitMQ(folder, root)
+def running_rabbitmq(folder: Path, root: Path | None = None, *, has_management: bool = False) -> Iterator[RabbitMQ]:
+    """Run a broker of this machine or of another root; by choice with its management, with numbers of a second ago."""
+    broker = RabbitMQ(folder, root, has_management=has_management)
     try:
         broker.start()
         yield broker

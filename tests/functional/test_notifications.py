@@ -19,7 +19,7 @@ import pytest
 from irqaffinity.conf.broker import load_broker
 from irqaffinity.conf.load import load
 from irqaffinity.listen.broker import Broker
-from irqaffinity.listen.broker_check import check_broker
+from irqaffinity.listen.broker_check import Local, check_broker
 from irqaffinity.listen.deliveries import LARGEST
 from irqaffinity.listen.names import queue_name
 from irqaffinity.listen.notifications import NotificationListener
@@ -196,8 +196,8 @@ def test_events_of_other_hosts_wake_nobody(settings: Broker, nova: Nova) -> None
 
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("driver", ["messagingv2", "messaging"])
-def test_legacy_notifications_wake_too_where_they_are_configured(broker: RabbitMQ, tmp_path: Path, driver: str) -> None:
-    wanted = configured(tmp_path, broker.url, "[notifications]\nnotification_format = both\n")
+def test_legacy_notifications_wake_too_by_default(broker: RabbitMQ, tmp_path: Path, driver: str) -> None:
+    wanted = configured(tmp_path, broker.url)
     assert len(wanted.routing_keys) == 4
     notifier = Nova(tmp_path, broker.url, driver=driver)
     with listening(wanted) as made:
@@ -210,6 +210,19 @@ def test_legacy_notifications_wake_too_where_they_are_configured(broker: RabbitM
         assert set(made.take().guests) == {GUEST, OTHER}
         assert ("resize_confirm", Outcome.WOKE) in made.counts
     notifier.close()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_an_event_that_comes_in_both_formats_wakes_twice_and_keeps_its_mask(settings: Broker, nova: Nova) -> None:
+    specs = {"hw:pci_irq_affinity_mask": "1-2"}
+    with listening(settings, GUEST) as made:
+        made.wait_up()
+        nova.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE, specs))
+        nova.publish("compute.instance.create.end", f"compute.{HERE}", legacy(GUEST, HERE), legacy=True)
+        made.wait_handled(2)
+        taken = made.take()
+        assert (set(taken.guests), taken.specs[GuestId(GUEST)].mask) == ({GUEST}, "1-2")
+        assert made.counts == {("create", Outcome.WOKE): 2}
 
 
 @pytest.mark.usefixtures("quiet")
@@ -396,7 +409,7 @@ def test_another_node_of_the_broker_is_tried_when_one_is_down(settings: Broker, 
 @pytest.mark.usefixtures("quiet")
 def test_a_check_goes_on_to_a_node_that_answers_and_takes_its_leave(settings: Broker, broker: RabbitMQ) -> None:
     dead = replace(settings.hosts[0], port=1)
-    findings = list(check_broker(replace(settings, hosts=(dead, settings.hosts[0])), HERE, MACHINE, has_agent=False))
+    findings = list(check_broker(replace(settings, hosts=(dead, settings.hosts[0])), Local((HERE,), MACHINE)))
     assert [finding.subject for finding in findings if finding.is_ok][:3] == ["broker", "exchange", "queue"]
     assert [finding.subject for finding in findings if not finding.is_ok] in ([], ["nova"])
     wait_for("the leave", lambda: "irqaffinity check" not in broker.control("list_connections", "client_properties"))

@@ -22,7 +22,8 @@ def test_several_nodes_reserved_characters_and_a_virtual_host(tmp_path: Path) ->
     assert broker is not None
     assert broker.hosts == (BrokerHost("one", 5671, "no@va", "p/:@ss"), BrokerHost("::1", 5672, "nova", "x"))
     assert (broker.virtual_host, broker.exchange, broker.tls) == ("v/h", "nova", None)
-    assert broker.routing_keys == ("versioned_notifications.info", "versioned_notifications.error")
+    topics = ("versioned_notifications", "notifications")
+    assert broker.routing_keys == tuple(f"{topic}.{priority}" for topic in topics for priority in ("info", "error"))
     assert str(broker) == "amqp://one:5671,[::1]:5672/v/h"
     assert "p/:@ss" not in repr(broker)
 
@@ -36,8 +37,29 @@ def test_the_broker_of_notifications_goes_before_that_of_rpc(tmp_path: Path) -> 
     )
     assert broker is not None
     assert [host.name for host in broker.hosts] == ["notes"]
+    assert broker.rpc is not None
+    assert [host.name for host in broker.rpc.hosts] == ["rpc"]
     assert broker.exchange == "cloud"
     assert broker.routing_keys == ("one.info", "one.error", "two.info", "two.error", "legacy.info", "legacy.error")
+
+
+@pytest.mark.parametrize("rpc", ["rabbit://a:b@notes/v", "", "amqp+proton://a:cret@rpc/", "rabbit://a:cr/et@h/"])
+def test_a_broker_of_rpc_that_is_the_same_or_cannot_be_used_is_none(tmp_path: Path, rpc: str) -> None:
+    notes = "[oslo_messaging_notifications]\ntransport_url = rabbit://a:b@notes/v\n"
+    broker = read(tmp_path, f"[DEFAULT]\ntransport_url = {rpc}\n{notes}")
+    assert broker is not None
+    assert ([host.name for host in broker.hosts], broker.rpc) == (["notes"], None)
+
+
+def test_another_account_or_virtual_host_makes_another_broker(tmp_path: Path) -> None:
+    notes = "[oslo_messaging_notifications]\ntransport_url = rabbit://a:b@one/v\n"
+    for url in ("rabbit://c:d@one/v", "rabbit://a:b@one/w"):
+        broker = read(tmp_path, f"[DEFAULT]\ntransport_url = {url}\n{notes}")
+        assert broker is not None
+        assert broker.rpc is not None
+        assert (
+            f"rabbit://{broker.rpc.hosts[0].user}:{broker.rpc.hosts[0].password}@one/{broker.rpc.virtual_host}" == url
+        )
 
 
 def test_tls_login_and_heartbeat_are_those_of_nova(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ TLS = (
 )
 
 
+NOTES = "[oslo_messaging_notifications]\ntransport_url = rabbit://nova:s3cret@notes/\n"
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A configuration that names a broker."""
@@ -37,7 +40,9 @@ def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "executable", str(path))
 
 
-@pytest.mark.parametrize("more", ["", TLS, "[oslo_messaging_rabbit]\nssl = true\n", "[notifications]\nexchange = x\n"])
+@pytest.mark.parametrize(
+    "more", ["", TLS, "[oslo_messaging_rabbit]\nssl = true\n", "[notifications]\nexchange = x\n", NOTES]
+)
 def test_the_answer_is_what_the_library_reads(file: Path, more: str) -> None:
     file.write_text(URL + more)
     wanted = load([str(file)]).notifications
@@ -45,6 +50,7 @@ def test_the_answer_is_what_the_library_reads(file: Path, more: str) -> None:
     assert broker == load_broker([str(file)], None, wanted)
     assert broker is not None
     assert broker.hosts[0].password == "s3cret"
+    assert (broker.rpc is None) == (more != NOTES)
 
 
 def test_folders_nova_conf_and_the_environment_count_as_well(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.listen import connection
-from irqaffinity.listen.broker_check import check_broker
+from irqaffinity.listen.broker_check import Local, check_broker
 from irqaffinity.listen.notifications import NotificationListener
 from irqaffinity.listen.queue import WakeQueue, Wakes
 from irqaffinity.listen.retry import Retry
@@ -91,7 +91,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def check(broker: HostileBroker) -> list[Finding]:
-    return list(check_broker(broker.settings, "cmp-1", MACHINE, has_agent=True))
+    return list(check_broker(broker.settings, Local(("cmp-1",), MACHINE, has_agent=True)))
 
 
 @pytest.mark.parametrize("treatment", TREATMENTS)

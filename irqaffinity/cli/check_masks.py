@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the domains bring all that notifications would."""
+
+from irqaffinity.cli.session import Session
+from irqaffinity.hypervisor.connection import LibvirtUnreachable
+from irqaffinity.observe.domain import Domain, DomainError, parse_domain
+
+
+def has_masks(session: Session) -> bool:
+    """Tell whether there are guests of Nova's, and each domain has the extra specs, which Nova 32.0 and newer write."""
+    try:
+        answers = [_has_specs(domain) for domain in session.hypervisor.active_domains()]
+    except LibvirtUnreachable:
+        return False
+    return True in answers and False not in answers
+
+
+def _has_specs(domain: Domain) -> bool | None:
+    """Tell whether a domain has its extra specs; None of one that is not Nova's, and no of one that cannot be read."""
+    try:
+        guest = None if domain.xml is None else parse_domain(domain.xml)
+    except DomainError:
+        return False
+    if guest is None:
+        return False if domain.xml is None else None
+    return None if guest.flavor is None else guest.extra_specs is not None

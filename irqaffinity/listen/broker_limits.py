@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long messages are kept in a queue, as far as it can be found out, and what to do where that is wrong."""
+
+import re
+from collections.abc import Iterator
+
+from irqaffinity.listen.broker_policy import (
+    NOVA_LIMITS,
+    BrokerPolicy,
+    Definition,
+    describe_limits,
+    displaced,
+    in_force,
+    list_lines,
+    lowered,
+    set_policy_line,
+)
+from irqaffinity.listen.management import Management, QueueFacts, Unreadable
+from irqaffinity.listen.queue_look import Look
+from irqaffinity.model.finding import Finding
+from irqaffinity.model.text import counted
+
+MOST_UNREAD = 10_000
+"""Messages that wait at most where the policy of etc/rabbitmq is in force: more of them show that none is."""
+
+_OWN_QUEUES = r"^irqaffinity\."
+
+
+class Limits:
+    """What management tells of policies and queues; where it does not, `trouble` says why."""
+
+    def __init__(self, management: Management, virtual_host: str) -> None:
+        self._management = management
+        self._virtual_host = virtual_host
+        self._policies: tuple[BrokerPolicy, ...] = ()
+        self.trouble: str | None = None
+        try:
+            self._policies = management.policies()
+        except Unreadable as error:
+            self.trouble = str(error)
+
+    def own(self, queue: str) -> Iterator[Finding]:
+        """Tell how long the agent's queue keeps messages, and what a policy changes in that."""
+        facts = self._facts(queue)
+        if facts is None:
+            if self.trouble is not None:
+                text = f"the policies of the virtual host could not be read: {self.trouble}; see them with"
+                yield Finding("policy", True, f"{text}: {list_lines(self._virtual_host, queue)}")
+            return
+        policy = in_force(self._policies, queue, facts.kind, facts.policy)
+        definition = _definition(policy, facts)
+        kept = describe_limits(facts.arguments, definition) or "kept without a limit"
+        less = lowered(facts.arguments, definition)
+        if policy is None or not less:
+            named = "" if policy is None else f"; the policy {_name(policy)} changes nothing in that"
+            yield Finding("policy", True, f"messages in {queue}: {kept}{named}")
+            return
+        line = set_policy_line(self._virtual_host, "irqaffinity", _OWN_QUEUES, less, policy)
+        text = f"messages in {queue}: {kept}, for the policy {_name(policy)} lowers {', '.join(less)}"
+        yield Finding("policy", True, f"{text}. Where that is too little: {line}")
+
+    def of_nova(self, queue: str, look: Look) -> Finding:
+        """Tell whether something keeps a queue of Nova's own, which nobody reads, from growing without bound."""
+        facts = self._facts(queue)
+        if facts is None:
+            return self._unknown(queue, look)
+        policy = in_force(self._policies, queue, facts.kind, facts.policy)
+        kept = describe_limits(facts.arguments, _definition(policy, facts))
+        hidden = displaced(self._policies, policy, queue, facts.kind)
+        beaten = f"; not in force is {', '.join(hidden)}, for {_name(policy)} goes first" if policy and hidden else ""
+        if kept:
+            named = "" if policy is None else f" by the policy {_name(policy)}"
+            text = f"messages are sent to {queue}; nobody reads its own queue, which is limited{named}: {kept}{beaten}"
+            return Finding("nova", True, text)
+        if not look.messages and not beaten:
+            return Finding("nova", True, f"messages are sent to {queue}")
+        topic = queue.rpartition(".")[0]
+        pattern = rf"^{re.escape(topic)}\.(info|error)$"
+        line = set_policy_line(self._virtual_host, topic.replace("_", "-"), pattern, NOVA_LIMITS, policy)
+        text = f"{_waiting(queue, look)} and no policy limits{beaten}"
+        return Finding("nova", False, f"{text}. Read it, or: {line}")
+
+    def is_bound(self, exchange: str, queue: str) -> bool | None:
+        """Tell whether an exchange hands messages to a queue, None where that cannot be read."""
+        if self.trouble is not None:
+            return None
+        try:
+            return self._management.is_bound(exchange, queue)
+        except Unreadable as error:
+            self.trouble = str(error)
+            return None
+
+    def _unknown(self, queue: str, look: Look) -> Finding:
+        text = _waiting(queue, look)
+        lines = list_lines(self._virtual_host, queue)
+        if look.messages > MOST_UNREAD:
+            text += " and which never ends: set the policy in etc/rabbitmq for this virtual host, or read it; see"
+            return Finding("nova", False, f"{text}: {lines}")
+        if not look.messages:
+            return Finding("nova", True, f"messages are sent to {queue}")
+        return Finding("nova", True, f"{text}: see that a policy limits it: {lines}")
+
+    def _facts(self, queue: str) -> QueueFacts | None:
+        if self.trouble is not None:
+            return None
+        try:
+            return self._management.queue(queue)
+        except Unreadable as error:
+            self.trouble = str(error)
+            return None
+
+
+def _definition(policy: BrokerPolicy | None, facts: QueueFacts) -> Definition:
+    """Return what policies set for a queue; where the operator's own one is among them, as management has them."""
+    return facts.effective if facts.effective is not None else {} if policy is None else policy.definition
+
+
+def _waiting(queue: str, look: Look) -> str:
+    return f"{counted(look.messages, 'message')} in Nova's own queue {queue}, which nobody reads"
+
+
+def _name(policy: BrokerPolicy) -> str:
+    return f"{policy.name} (priority {policy.priority})"
