@@ -16,7 +16,7 @@ from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Worker
 from irqaffinity.conf.load import Settings
 from irqaffinity.daemon.systemd import notify
-from irqaffinity.listen.link import Link
+from irqaffinity.listen.link import CONNECTED, NOT_CONNECTED, NOT_NEEDED, Link
 from irqaffinity.model.times import PUBLISH
 from irqaffinity.observe.rivals import ADVICE
 from irqaffinity.report.status_report import show_time
@@ -24,7 +24,7 @@ from irqaffinity.state.tolerant import TolerantStore
 
 LOG = logging.getLogger(__name__)
 
-_SHORT = {"connected": "up", "not connected": "down", "not needed": "not needed"}
+_SHORT = {CONNECTED: "up", NOT_CONNECTED: "down", NOT_NEEDED: NOT_NEEDED}
 
 
 class Announcer:

@@ -8,13 +8,10 @@ from typing import Any
 
 from irqaffinity.agent.status_file import NoStatus, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
-from irqaffinity.cli.check_masks import has_masks
 from irqaffinity.cli.health import look_at_health, tell
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
-from irqaffinity.conf.broker_files import tls_faults
-from irqaffinity.conf.broker_process import ask_broker
-from irqaffinity.conf.load import ConfigError, Settings
+from irqaffinity.conf.load import Settings
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
 from irqaffinity.model.finding import Finding
@@ -48,8 +45,10 @@ def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
             yield Finding(subject, False, str(error))
     status = _read_status(session)
-    if settings.notifications.enabled not in (False, "false"):
-        yield from _check_broker(session, arguments, status is not None)
+    if settings.notifications.enabled:
+        from irqaffinity.cli.check_broker import check_broker_of  # noqa: PLC0415  kombu is not always needed
+
+        yield from check_broker_of(session, arguments, status)
     if status is not None:
         yield look_at_health(settings.status_path)
         yield from _check_clocks(status)
@@ -64,28 +63,6 @@ def _check_configuration(settings: Settings) -> Iterator[Finding]:
         files = ", ".join(settings.files) or "no file was found, so every option has its default"
         taken = [f"{path} (the broker, host and [pci] alone)" for path in settings.nova_files]
         yield Finding("configuration", True, ", ".join([files, *taken]))
-
-
-def _check_broker(session: Session, arguments: argparse.Namespace, has_agent: bool) -> Iterator[Finding]:
-    from irqaffinity.cli.check_broker import check_broker_of  # noqa: PLC0415  kombu is not always needed
-
-    settings, broker = session.settings, None
-    try:
-        if settings.messaging:
-            files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config
-            broker = ask_broker(files, folders, settings.notifications, nova)
-    except ConfigError as error:
-        yield Finding("broker", False, str(error))
-        return
-    masks = has_masks(session)
-    if broker is None:
-        text = "copy nova.conf's, or set enabled = false in [notifications]"
-        if masks:
-            text = "nothing is missing: the domains of all guests have their extra specs (Nova 32.0 or newer)"
-        yield Finding("broker", masks or not has_agent, f"no transport_url is set: {text}")
-        return
-    faults = [Finding("broker", False, fault) for fault in tls_faults(broker)]
-    yield from faults or check_broker_of(session, broker, has_agent=has_agent, has_masks=masks)
 
 
 def _read_status(session: Session) -> Mapping[str, Any] | None:

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import amqp.exceptions
-
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.listen.broker_limits import Limits
 from irqaffinity.listen.connection import connected
 from irqaffinity.listen.management import Management
-from irqaffinity.listen.names import HOSTS_EXCHANGE, queue_name
 from irqaffinity.listen.nova_host import check_nova_host, check_rpc_broker
 from irqaffinity.listen.nova_topics import check_topics
 from irqaffinity.listen.queue_look import look_at, refusal_of
 from irqaffinity.listen.refusals import FAILURES, explain
+from irqaffinity.listen.subscription import Subscription
 from irqaffinity.model.finding import Finding
 
 
@@ -24,24 +22,23 @@ class Local:
     """What is known of this host before the broker is asked.
 
     `names` are what Nova may call it, beginning with [DEFAULT] host. `has_agent` tells that an agent runs,
-    `is_relayed` that it listens to a relay, `is_exclusive` that its queue is its connection's alone. `versioned` are
-    the topics of versioned notifications; `has_masks` tells that all domains have the specs that these would bring, and
-    `may_leave` that the agent may have left the broker for that reason.
+    `from_relay` that it listens to a relay, `is_exclusive` that its queue is its connection's alone. `versioned` are
+    the topics of versioned notifications; `has_masks` tells that all domains have the specs that these would bring.
     """
 
     names: tuple[str, ...]
     machine_id: str
     has_agent: bool = False
-    is_relayed: bool = False
+    from_relay: bool = False
     is_exclusive: bool = False
     versioned: tuple[str, ...] = ()
     has_masks: bool = False
-    may_leave: bool = False
 
-    @property
-    def queue(self) -> str:
-        """The agent's queue."""
-        return queue_name(self.names[0], self.machine_id)
+    def subscription(self, broker: Broker) -> Subscription:
+        """Return what an agent of this host listens to."""
+        return Subscription.of(
+            broker, self.names[0], self.machine_id, is_exclusive=self.is_exclusive, from_relay=self.from_relay
+        )
 
 
 def check_broker(broker: Broker, local: Local) -> Iterator[Finding]:
@@ -63,51 +60,44 @@ def _check_nodes(broker: Broker, local: Local) -> Iterator[Finding]:
                 connection.release()
             return
         except Exception as error:  # noqa: BLE001  one that speaks no AMQP makes the library raise anything
-            refusals.append(f"{node}: {explain(error, broker)}")
+            refusals.append(f"{node}: {explain(error, broker, from_relay=local.from_relay)}")
         if has_answered:
             break
     yield Finding("broker", False, "; ".join(refusals))
 
 
 def _check_inside(connection: Any, broker: Broker, node: BrokerHost, local: Local) -> Iterator[Finding]:
-    exchange = _check_exchange(connection, broker, local)
+    wanted = local.subscription(broker)
+    exchange = _check_exchange(connection, broker, wanted)
     yield exchange
     if not exchange.is_ok:
         return
-    queue = _check_queue(connection, broker, local)
-    yield queue
+    yield _check_queue(connection, broker, wanted, local.has_agent)
     limits = Limits(Management(broker, node), broker.virtual_host)
-    if not local.is_exclusive:
-        yield from limits.own(local.queue)
-    if not local.is_relayed:
+    if not wanted.is_exclusive:
+        yield from limits.own(wanted.queue)
+    if not wanted.from_relay:
         yield from check_topics(connection, broker, local.versioned, limits, has_masks=local.has_masks)
     if broker.rpc is None:
         yield check_nova_host(connection, broker, local.names)
 
 
-def _check_exchange(connection: Any, broker: Broker, local: Local) -> Finding:
-    name, kind = (HOSTS_EXCHANGE, "direct") if local.is_relayed else (broker.exchange, "topic")
+def _check_exchange(connection: Any, broker: Broker, wanted: Subscription) -> Finding:
+    name, kind = wanted.exchange, wanted.exchange_kind
     refusal = refusal_of(connection, lambda channel: channel.exchange_declare(name, kind, passive=True))
     if refusal is None:
         return Finding("exchange", True, f"{name} is there")
-    if local.is_relayed and isinstance(refusal, amqp.exceptions.NotFound):
-        text = f"the exchange {name} is not there; relays make it: start irqaffinity relay, or set source = nova"
-        return Finding("exchange", False, f"{text} in [notifications]")
-    return Finding("exchange", False, explain(refusal, broker))
+    return Finding("exchange", False, explain(refusal, broker, from_relay=wanted.from_relay))
 
 
-def _check_queue(connection: Any, broker: Broker, local: Local) -> Finding:
-    queue = local.queue
-    if local.is_exclusive:
-        return Finding("queue", True, "the agent's queue is its connection's alone: irqaffinity status tells of it")
+def _check_queue(connection: Any, broker: Broker, wanted: Subscription, has_agent: bool) -> Finding:
+    name = wanted.queue
+    if wanted.is_exclusive:
+        return Finding("queue", True, f"the agent makes one at each connection, {name} with a random end")
     try:
-        is_there = look_at(connection, queue) is not None
+        is_there = look_at(connection, name) is not None
     except FAILURES as refusal:
-        return Finding("queue", False, f"{queue}: {explain(refusal, broker)}")
-    if local.may_leave and not is_there:
-        return Finding(
-            "queue", True, f"{queue} is not there, and not needed: the domains of all guests have their specs"
-        )
-    if local.has_agent and not is_there:
-        return Finding("queue", False, f"{queue} is not there, and the agent makes it: see its log for why it did not")
-    return Finding("queue", True, f"{queue} is there" if is_there else f"{queue} will be made by the agent")
+        return Finding("queue", False, f"{name}: {explain(refusal, broker)}")
+    if has_agent and not is_there:
+        return Finding("queue", False, f"{name} is not there, and the agent makes it: see its log for why it did not")
+    return Finding("queue", True, f"{name} is there" if is_there else f"{name} will be made by the agent")

@@ -11,6 +11,9 @@ from irqaffinity.model.text import clean
 
 LOG = logging.getLogger(__name__)
 
+CONNECTED, NOT_CONNECTED, NOT_NEEDED = "connected", "not connected", "not needed"
+"""What a connection is, in the status and for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
@@ -28,7 +31,7 @@ class LinkState:
     @property
     def word(self) -> str:
         """What it is, in a word or two."""
-        return "connected" if self.is_up else "not connected" if self.is_needed else "not needed"
+        return CONNECTED if self.is_up else NOT_CONNECTED if self.is_needed else NOT_NEEDED
 
 
 class Link:

@@ -41,8 +41,10 @@ def explain(error: BaseException, broker: Broker, *, from_relay: bool = False) -
     if isinstance(error, amqp.exceptions.NotFound):
         return _NO_RELAY if from_relay else _NO_NOVA.format(broker.exchange)
     if isinstance(error, amqp.exceptions.AccessRefused):
-        rights = f"the right to read {HOSTS_EXCHANGE}" if from_relay else "the user's permissions"
-        return f"access refused ({words}): mend user and password in transport_url, or {rights}"
+        rights = (
+            f"or the right to read {HOSTS_EXCHANGE}" if from_relay else "in transport_url, or the user's permissions"
+        )
+        return f"access refused ({words}): mend user and password {rights}"
     if isinstance(error, amqp.exceptions.NotAllowed):
         return f"not allowed ({words}): mend the virtual host at the end of transport_url"
     if isinstance(error, amqp.exceptions.ConsumerCancelled):

@@ -43,6 +43,11 @@ class Subscription:
     is_exclusive: bool = False
     from_relay: bool = False
 
+    @property
+    def exchange_kind(self) -> str:
+        """The type of the exchange."""
+        return "direct" if self.from_relay else "topic"
+
     @classmethod
     def of(
         cls, broker: Broker, host: str, machine_id: str, *, is_exclusive: bool = False, from_relay: bool = False
@@ -65,7 +70,7 @@ class Subscription:
             return self._make_on(connection.channel(), name), name
 
     def _make_on(self, channel: Any, name: str) -> Any:
-        channel.exchange_declare(self.exchange, "direct" if self.from_relay else "topic", passive=True)
+        channel.exchange_declare(self.exchange, self.exchange_kind, passive=True)
         queue = kombu.Queue(
             name,
             durable=not self.is_exclusive,  # one that is neither is refused by RabbitMQ 4.3 and newer

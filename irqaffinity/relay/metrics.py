@@ -50,9 +50,8 @@ class RelayCollector(Collector):
             "Copies that the broker has not confirmed yet.",
             value=counters.unconfirmed,
         )
-        if counters.waiting is not None:
-            yield GaugeMetricFamily(
-                "irqaffinity_relay_queue_messages",
-                "Messages in the queue of the relays, which none of them has got yet.",
-                value=counters.waiting,
-            )
+        yield GaugeMetricFamily(
+            "irqaffinity_relay_queue_messages",
+            "Messages in the queue of the relays, which none of them has got yet.",
+            value=counters.waiting,  # no sample where nobody knows
+        )

@@ -693,6 +693,50 @@ def test_nothing_of_oslo_messaging_is_imported_without_notifications(stage: Stag
     assert not [name for name in imported if name.startswith(("oslo_messaging", "oslo_service", "eventlet", "kombu"))]
 
 
+def test_it_leaves_the_broker_when_every_guest_tells_its_mask_and_comes_back_with_one_that_does_not(
+    full_stage: Stage, broker: RabbitMQ
+) -> None:
+    stage = full_stage
+
+    def has_queue() -> bool:
+        return "irqaffinity." in broker.control("list_queues", "--no-table-headers", "name")
+
+    def told() -> tuple[str, str]:
+        (line,) = [line for line in stage.agent.run("status").stdout.splitlines() if line.startswith("broker ")]
+        return line, next(line for line in stage.agent.run("check").stdout.splitlines() if line.startswith("broker "))
+
+    stage.agent.set("audit", interval=3600)
+    stage.agent.set("notifications", leave_after=0)
+    stage.agent.start()
+    stage.agent.wait_connected("broker")
+    assert has_queue()
+    stage.create(VF0, metadata=nova_metadata("nfv", DEDICATED))
+    wait_for("the agent to leave", lambda: stage.agent.link("broker")["state"] == "not needed")
+    assert not has_queue()
+    why = "every domain of Nova's has had its extra specs for 0 days"
+    for line in told():
+        assert "not needed since" in line
+        assert line.endswith(why)
+    assert "FAILED" not in told()[1]
+    stage.create(VF1, uuid=OTHER, metadata=nova_metadata("nfv"))
+    stage.agent.wait_connected("broker")
+    assert has_queue()
+    stage.destroy(OTHER)
+    wait_for("the agent to leave again", lambda: stage.agent.link("broker")["state"] == "not needed")
+    stage.agent.set("notifications", leave_after=1)
+    stage.agent.write_configuration()
+    stage.agent.signal(signal.SIGHUP)
+    stage.agent.wait_connected("broker")
+    stage.agent.set("notifications", enabled=False)
+    stage.agent.write_configuration()
+    stage.agent.signal(signal.SIGHUP)
+    wait_for("the queue to go", lambda: not has_queue())
+    assert stage.agent.log().count(f"broker: not listened to, for {why}") == 2
+    assert stage.agent.log().count("broker: listened to again, for a domain of Nova's has no extra specs") == 1
+    assert stage.agent.stop() == 0
+    assert "WARNING" not in stage.agent.log()
+
+
 def test_check_names_what_is_wrong_with_the_broker(full_stage: Stage, broker: RabbitMQ, nova: Nova) -> None:
     stage = full_stage
     with broker.connect() as connection:

@@ -357,7 +357,7 @@ def test_without_management_the_number_of_messages_tells(
 def test_a_node_behind_a_relay_asks_for_the_relays_exchange_alone(cloud: Cloud) -> None:
     node = BrokerHost("127.0.0.1", cloud.broker.port, "nova-management", PASSWORD)
     keys = ("versioned_notifications.info",)
-    local = Local((SHORT,), read_machine_id(), has_agent=True, is_relayed=True)
+    local = Local((SHORT,), read_machine_id(), has_agent=True, from_relay=True)
     with cloud.connect() as connection:
         missing = list(check_broker(Broker((node,), "silent", "nova", keys), local))
         connection.default_channel.exchange_declare(HOSTS_EXCHANGE, "direct", durable=True, auto_delete=False)
@@ -371,9 +371,9 @@ def test_a_node_behind_a_relay_asks_for_the_relays_exchange_alone(cloud: Cloud) 
 
 
 @pytest.mark.parametrize("cloud", ["silent"], indirect=True)
-@pytest.mark.parametrize("may_leave", [True, False])
-def test_an_agents_queue_is_missed_unless_the_agent_may_have_left(cloud: Cloud, may_leave: bool) -> None:
+@pytest.mark.parametrize("has_agent", [True, False])
+def test_an_agents_queue_is_missed_where_an_agent_runs(cloud: Cloud, has_agent: bool) -> None:
     node = BrokerHost("127.0.0.1", cloud.broker.port, "nova-management", PASSWORD)
-    local = Local(("other",), read_machine_id(), has_agent=True, has_masks=may_leave, may_leave=may_leave)
+    local = Local(("other",), read_machine_id(), has_agent=has_agent)
     findings = list(check_broker(Broker((node,), "silent", "nova", ("notifications.info",)), local))
-    assert [finding.is_ok for finding in findings if finding.subject == "queue"] == [may_leave]
+    assert [finding.is_ok for finding in findings if finding.subject == "queue"] == [not has_agent]

@@ -6,6 +6,7 @@ wanted, network namespaces are its own, as is its /proc, in which irq is read-on
 """
 
 import base64
+import contextlib
 import os
 import signal
 import subprocess
@@ -84,10 +85,11 @@ class Pod:
         return self._process.wait(timeout=HANG)
 
     def kill(self) -> None:
-        """End what is left. The kernel forgets, of a program that changes its user, that it shall go with its parent."""
+        """End what is left. Of a program that changes its user the kernel forgets that it goes with its parent."""
         if self._process is not None and self._process.poll() is None:
             for child in self._children():
-                os.kill(int(child), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGKILL)
             self._process.kill()
             self._process.wait()
 

@@ -22,6 +22,7 @@ from irqaffinity.conf.load import Settings, load
 from irqaffinity.listen.link import Link
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.observe.rivals import ADVICE
+from irqaffinity.report.status_report import render_status
 from tests.probe import passes
 
 GUEST = "11111111-1111-1111-1111-111111111111"
@@ -240,6 +241,17 @@ def test_what_is_not_connected_tells_why_and_what_is_off_who_wants_it_so(rig: Ri
     rig.now += 10.0
     rig.tell()
     assert rig.status["connections"]["broker"]["trouble"] == "disabled"
+
+
+def test_what_is_not_needed_is_no_failure_and_tells_why(rig: Rig) -> None:
+    rig.links = {"broker": Link("broker", "amqp://b:5672/nova")}
+    rig.announcer = Announcer(rig.worker, rig.counters, rig.view, rig.store, rig.links)
+    rig.links["broker"].rest("every domain of Nova's has had its extra specs for 7 days")
+    assert rig.tell()[0] == "STATUS=broker not needed; 0 guests, 0 interrupts, 0 failed"
+    row = rig.status["connections"]["broker"]
+    assert (row["state"], row["trouble"]) == ("not needed", "every domain of Nova's has had its extra specs for 7 days")
+    (line,) = [line for line in render_status(rig.status).splitlines() if line.startswith("broker ")]
+    assert line == f"broker        not needed since {row['since']}: {row['trouble']}"
 
 
 @pytest.mark.parametrize("name", ["vectors", "metrics", "broker"])

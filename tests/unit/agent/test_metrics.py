@@ -68,6 +68,18 @@ def test_a_connection_that_is_new_is_shown_from_then_on() -> None:
     assert rig.value("connected", peer="broker") == 0
 
 
+def test_a_broker_that_is_not_needed_is_no_connection_that_is_down() -> None:
+    rig = Rig()
+    assert rig.value("notifications_wanted") == 0
+    rig.links = {"broker": Link("broker", "amqp://b")}
+    assert (rig.value("notifications_wanted"), rig.value("connected", peer="broker")) == (1, 0)
+    rig.links["broker"].rest("every domain has its extra specs")
+    assert (rig.value("notifications_wanted"), rig.value("connected", peer="broker")) == (0, None)
+    assert rig.value("connection_losses_total", peer="broker") == 0
+    rig.links["broker"].turn_to("amqp://b")
+    assert (rig.value("notifications_wanted"), rig.value("connected", peer="broker")) == (1, 0)
+
+
 def test_an_agent_that_has_seen_nothing_has_each_verdict_with_none() -> None:
     rig = Rig()
     found = {verdict: rig.value("interrupts", verdict=verdict.value) for verdict in Verdict}

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `irqaffinity check` prints of a broker that means no good, and of one whose name is none."""
 
+import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,8 @@ QUOTED = "s3cr%40t%3Ap%25$$"
 def check(scene: Scene, node: str, capsys: pytest.CaptureFixture[str], lines: str = "") -> tuple[int, list[str]]:
     """Return the exit status, and the lines on the broker, of which there may be no other kind at the end."""
     file = Path(scene.folder / "broker.conf")
-    file.write_text(f"[DEFAULT]\ntransport_url = rabbit://{USER}:{QUOTED}@{node}/\n{lines}")
+    url = f"transport_url = rabbit://{USER}:{QUOTED}@{node}/\n" if node else ""
+    file.write_text(f"[DEFAULT]\n{url}{lines}")
     host = [f"--proc={scene.host.proc}", f"--sys={scene.host.sys}", f"--state={scene.folder / 'state'}"]
     libvirt = f"--libvirt-uri={make_libvirt(scene.folder / 'libvirt', scene.domains)}"
     status = main([f"--config-file={file}", *host, libvirt, "check"])
@@ -26,6 +29,36 @@ def check(scene: Scene, node: str, capsys: pytest.CaptureFixture[str], lines: st
     assert (err, PASSWORD in out, out.count("\x1b")) == ("", False, 0)
     printed = out.splitlines()
     return status, printed[next(n for n, line in enumerate(printed) if line.startswith("broker ")) :]
+
+
+def test_without_a_broker_it_is_no_failure_unless_somebody_wants_one(
+    scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irqaffinity.cli.check.read_status", lambda _path: running("connected"))
+    for lines, word in (("", "ok"), ("[notifications]\nenabled = true\n", "FAILED")):
+        _status, printed = check(scene, "", capsys, lines)
+        assert printed[0].startswith(f"broker         {word:<7} no transport_url is set: ")
+
+
+def test_a_broker_that_the_agent_has_left_is_no_failure(
+    scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = running("not needed")
+    monkeypatch.setattr("irqaffinity.cli.check.read_status", lambda _path: status)
+    found = check(scene, "127.0.0.1:1", capsys)[1][0]
+    assert found == "broker         ok      not needed since 2026-11-20T12:00:00Z: no guest needs it"
+    for lines in ("", "[notifications]\nenabled = true\n"):
+        status = running("not needed" if lines else "not connected")
+        assert "ConnectionRefusedError" in check(scene, "127.0.0.1:1", capsys, lines)[1][0]
+    for connections in ({}, {"broker": 7}, 7):
+        status = running("not needed") | {"connections": connections}
+        assert "ConnectionRefusedError" in check(scene, "127.0.0.1:1", capsys)[1][0]
+
+
+def running(state: str) -> dict[str, Any]:
+    """Return the status of an agent that runs."""
+    link = {"state": state, "peer": "a", "since": "2026-11-20T12:00:00Z", "trouble": "no guest needs it"}
+    return {"pid": os.getpid(), "heartbeat": 0.0, "connections": {"broker": link}}
 
 
 @pytest.mark.parametrize("text", [TEXT, b"\xff\xfe" + TEXT])

@@ -61,3 +61,10 @@ def test_a_thousand_names_fill_neither_the_memory_nor_the_log(caplog: pytest.Log
         assert len(caplog.messages) == MOST * (hour + 1)
     assert rig.clocks.count == 2000
     assert all(clock.publisher.startswith("cmp-1-") for clock in rig.clocks.ahead)
+
+
+def test_a_relay_that_hands_on_late_makes_no_clock_wrong(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig()
+    for arrived in ("12:00:00.000000", "12:09:00.000000", "13:00:00.000000"):
+        rig.clocks.saw(RememberedSpecs("1", "2026-11-20 12:00:00", "cmp-2", f"2026-11-20 {arrived}"))
+    assert (rig.clocks.ahead, rig.clocks.count, caplog.messages) == ([], 0, [])

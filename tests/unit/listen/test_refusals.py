@@ -43,6 +43,16 @@ def test_what_is_said_of_a_refusal(error: BaseException, expected: str) -> None:
     assert explain(error, broker()).startswith(expected)
 
 
+def test_what_a_relay_has_to_have_made_is_said_to_be_its_own() -> None:
+    said = explain(amqp.NotFound("no exchange 'irqaffinity-hosts'"), broker(), from_relay=True)
+    assert said == (
+        "the exchange irqaffinity-hosts is not there, for no relay has run yet: start irqaffinity relay, or mend "
+        "[notifications] source"
+    )
+    said = explain(amqp.AccessRefused("read access refused"), broker(), from_relay=True)
+    assert said.endswith(": mend user and password or the right to read irqaffinity-hosts")
+
+
 @pytest.mark.parametrize("name", ["a..b", "x" * 64 + ".example.org", ".a"])
 def test_a_name_that_no_host_has_is_said_to_be_none(name: str) -> None:
     with pytest.raises(UnicodeError) as caught:
@@ -59,10 +69,11 @@ def test_words_that_are_no_text_are_shown_all_the_same() -> None:
 @pytest.mark.parametrize("kind", [amqp.AccessRefused, amqp.NotAllowed, amqp.ConnectionForced, amqp.UnexpectedFrame])
 @pytest.mark.parametrize("text", ["x" * 100_000, "\x1b" * 255])
 def test_words_without_end_leave_room_for_the_next_step(kind: type[Exception], text: str) -> None:
-    said = explain(kind(text), broker())
-    assert len(said) <= LONGEST - len("[2001:db8:1111:2222::1]:5672: ")
-    assert "…" in said
-    assert said.partition("…")[2].count("mend") == 1
+    for from_relay in (False, True):
+        said = explain(kind(text), broker(), from_relay=from_relay)
+        assert len(said) <= LONGEST - len("[2001:db8:1111:2222::1]:5672: ")
+        assert "…" in said
+        assert said.partition("…")[2].count("mend") == 1
 
 
 FILES = {"certfile": "/etc/c.pem", "keyfile": "/etc/k.pem", "ca_certs": "/etc/ca.pem"}
