@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import Any
 
@@ -38,7 +38,7 @@ class Announcer:
         self._view = view
         self._store = store
         self._links = links
-        self._started = datetime.now(UTC)
+        self._started = datetime.now(timezone.utc)
         self._version = version("irqaffinity")
         self._is_ready = False
         self._published = 0.0
@@ -92,7 +92,7 @@ class Announcer:
             "host": settings.host,
             "pid": os.getpid(),
             "started": show_time(self._started),
-            "updated": show_time(datetime.now(UTC)),
+            "updated": show_time(datetime.now(timezone.utc)),
             "heartbeat": self._worker.heartbeat,
             "connections": self._describe_links(settings),
             "state_unsaved": self._store.unsaved,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.machine import read_machine_id
 from irqaffinity.agent.need import Need
-from irqaffinity.daemon.threads import Threads
 from irqaffinity.conf.load import Settings
+from irqaffinity.daemon.threads import Threads
 from irqaffinity.listen.broker import Broker
 from irqaffinity.listen.ending import Ending
 from irqaffinity.listen.link import Link

@@ -3,7 +3,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from irqaffinity.model.action import Result
@@ -29,7 +29,7 @@ class View:
         self._throttled = throttled
         self._lock = threading.Lock()
         self._parts: dict[GuestId, Part] = {}
-        self._latest: tuple[datetime, HostFacts] = datetime.now(UTC), HostFacts()
+        self._latest: tuple[datetime, HostFacts] = datetime.now(timezone.utc), HostFacts()
         self._outcome: Outcome | None = None
         self._audit_time: datetime | None = None
         self._audit_seconds = 0.0

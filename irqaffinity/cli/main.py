@@ -15,6 +15,10 @@ _AWAITED = frozenset({signal.SIGHUP, signal.SIGUSR1})
 """Signals that ask a running agent or relay for something: one that starts heeds them as soon as it runs."""
 
 
+_WITH_LIBRARIES = frozenset({"agent", "check", "relay"})
+"""Commands for which every library has to be there, as it has to be: not only when it is needed first."""
+
+
 class CommandError(Exception):
     """A command could not do its work; str() is the line that tells the fact and the next step."""
 
@@ -27,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(format=f"{PROGRAM}: %(message)s", level=level, stream=sys.stderr)
         if parsed.command in ("agent", "relay"):
             signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
+        if parsed.command in _WITH_LIBRARIES:
+            _refuse_old_libraries()
         command = importlib.import_module(f"irqaffinity.cli.{parsed.command}")
         status: int = command.run(parsed)
     except CommandError as error:
@@ -39,3 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return status
+
+
+def _refuse_old_libraries() -> None:
+    from irqaffinity.conf.dependencies import find_unmet  # noqa: PLC0415  it takes 10 ms, and few commands need it
+
+    unmet = find_unmet()
+    if unmet is not None:
+        raise CommandError(unmet)

@@ -74,6 +74,10 @@ def _run(interrupt: _Interrupt) -> int:
         return main()
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else EXIT_FAILED if left.code else 0
+    except ImportError as error:
+        if not interrupt.has_come:
+            _tell_of_library(error)
+        return EXIT_FAILED
     except Exception:  # noqa: BLE001  the top of the process: Python itself would do the same
         if not interrupt.has_come:
             sys.excepthook(*sys.exc_info())
@@ -81,6 +85,14 @@ def _run(interrupt: _Interrupt) -> int:
     finally:
         if _HEEDS:
             _signal.signal(_signal.SIGINT, _leave)
+
+
+def _tell_of_library(error: ImportError) -> None:
+    """Print which library is to blame, in one line."""
+    from irqaffinity.cli.output import complain  # noqa: PLC0415  an import of it may be what failed
+    from irqaffinity.conf.dependencies import explain  # noqa: PLC0415
+
+    complain(f"irqaffinity: {explain(error)}")
 
 
 def _occupy_standard_files() -> None:

@@ -2,9 +2,12 @@
 """Reads which broker Nova uses, through oslo.messaging, so that the lines of nova.conf work as they stand.
 
 Only a process of its own imports this (conf/broker_process): oslo.messaging takes a third of a second and 20 MB. It
-brings oslo.service with it, which would choose its eventlet backend if nobody chose before.
+brings oslo.service with it, which loads eventlet, or from 4.2 on threads where these are chosen first and cotyledon is
+there. Nothing of either is used here.
 """
 
+import importlib.util
+import os
 import re
 import ssl
 import warnings
@@ -14,11 +17,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from oslo_config import cfg
-from oslo_service import backend
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what these libraries warn each other of is no matter of an operator
-    backend.init_backend(backend.BackendType.THREADING)
+    # eventlet 0.33 cannot load a newer dnspython for its own look-up of names; nothing is looked up here.
+    os.environ["EVENTLET_NO_GREENDNS"] = "yes"
+    if importlib.util.find_spec("oslo_service.backend") and importlib.util.find_spec("cotyledon"):
+        from oslo_service import backend
+
+        backend.init_backend(backend.BackendType.THREADING)
     import oslo_messaging
     from oslo_messaging import opts
 

@@ -13,10 +13,11 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
+from irqaffinity.conf.dependencies import explain
 from irqaffinity.conf.load import ConfigError, Notifications
 from irqaffinity.listen.broker import Broker, BrokerHost
 
@@ -104,15 +105,12 @@ def answer() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     files, folders, wanted, nova_files = json.load(sys.stdin)
     try:
-        from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  what this process is for
-
+        load_broker = _load()
         _fall_silent()
         broker = load_broker(files, folders, Notifications(**wanted), nova_files)
         reply: dict[str, Any] = {"broker": None if broker is None else dataclasses.asdict(broker)}
     except ConfigError as error:
         reply = {"refused": str(error)}
-    except ImportError as error:
-        reply = {"refused": f"transport_url cannot be read: {error}; install irqaffinity and its dependencies anew"}
     except Exception as error:  # noqa: BLE001  the top of a process; what the error says may repeat a password
         place = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__} in {place.filename}, line {place.lineno}"
@@ -120,6 +118,15 @@ def answer() -> None:
     with open(1, "w", closefd=False) as out:
         json.dump(reply, out)
     os._exit(0)  # threads of the libraries, if there are any, are not waited for
+
+
+def _load() -> Callable[..., Broker | None]:
+    """Return load_broker; raise ConfigError where a library does not suit this Python, or another library."""
+    try:
+        from irqaffinity.conf.broker import load_broker  # noqa: PLC0415  what this process is for
+    except Exception as error:  # whatever a library raises
+        raise ConfigError(f"transport_url cannot be read: {explain(error)}") from error
+    return load_broker
 
 
 def _fall_silent() -> None:

@@ -68,8 +68,8 @@ DEFAULT = _names(
 
 MESSAGING = _names(
     """
-    control_exchange executor_thread_pool_size rpc_ping_enabled rpc_response_timeout rpc_thread_pool_size
-    transport_url
+    conn_pool_min_size conn_pool_ttl control_exchange executor_thread_pool_size rpc_conn_pool_size rpc_ping_enabled
+    rpc_response_timeout rpc_thread_pool_size transport_url
     """
 )
 """Those of them that are oslo.messaging's."""

@@ -16,7 +16,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Self
 
 from irqaffinity.daemon.page import LARGEST, Page, read_request, reply
 
@@ -76,7 +75,7 @@ class Server:
         self._poll.register(metrics.made, select.POLLIN)
         listener.setblocking(False)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Server":
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from irqaffinity.model.text import clean
 
@@ -41,7 +41,7 @@ class Link:
         self,
         name: str,
         peer: str,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         verb: str = "connected to",
     ) -> None:
         """Take what the log calls the peer, where it is, without credentials, and how the log tells that it is up."""

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Container
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import kombu
@@ -184,7 +184,7 @@ class NotificationListener:
     def _heed(self, notification: Notification) -> Outcome:
         known, specs = self._known(), None
         if notification.specs is not None and is_believed(notification, self._host, known):
-            specs = replace(notification.specs, arrived=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"))
+            specs = replace(notification.specs, arrived=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f"))
             self._clocks.saw(specs)
         outcome = judge(notification, self._host, known)
         if outcome is Outcome.WOKE:

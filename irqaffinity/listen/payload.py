@@ -140,7 +140,7 @@ def _is_time(timestamp: Any) -> bool:
     if not isinstance(timestamp, str) or not _TIMESTAMP.fullmatch(timestamp):
         return False
     try:
-        datetime.fromisoformat(timestamp)
+        datetime.fromisoformat(timestamp[:19])
     except ValueError:
         return False
     return True

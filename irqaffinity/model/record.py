@@ -57,6 +57,12 @@ class Fixed(NamedTuple):
     verdict: Verdict
 
 
+def _read_time(text: str) -> datetime:
+    """Return a time whose fraction of a second may have any number of digits; raise ValueError."""
+    seconds, _, fraction = text.partition(".")
+    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}")
+
+
 @dataclass(frozen=True, slots=True)
 class RememberedSpecs:
     """The mask of a versioned notification (None when its flavor has none), and that payload's timestamp.
@@ -79,7 +85,7 @@ class RememberedSpecs:
     def ahead(self) -> timedelta:
         """How far the publisher's clock is ahead, at least; negative where it is behind or the way took so long."""
         try:
-            return datetime.fromisoformat(self.timestamp) - datetime.fromisoformat(self.arrived or self.timestamp)
+            return _read_time(self.timestamp) - _read_time(self.arrived or self.timestamp)
         except (ValueError, TypeError):  # a state that somebody else wrote may have any text there
             return timedelta()
 

@@ -2,7 +2,6 @@
 """Each word of a report: what it is called, what it says to a person, and its place in the operators' guide."""
 
 import enum
-from typing import Self
 
 
 class Term(enum.Enum):
@@ -11,7 +10,7 @@ class Term(enum.Enum):
     sentence: str
     __hash__ = object.__hash__  # each member is there once; the hash of enum.Enum is written in Python, and slow
 
-    def __new__(cls, word: str, sentence: str) -> Self:
+    def __new__(cls, word: str, sentence: str) -> "Term":
         """Make the member whose value is `word`."""
         term = object.__new__(cls)
         term._value_ = word

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.guests.life import Lives
@@ -173,7 +173,7 @@ class Auditor:
             draft = self._drafter.draft(frame, self.guests, state, self.policy, found)
             require_covered(found, draft)
             parts = rehearse_all(draft, found, self.lives)
-        made = self._report(frame, draft, parts, datetime.now(UTC), dry_run=True)
+        made = self._report(frame, draft, parts, datetime.now(timezone.utc), dry_run=True)
         if logs:
             self._log(made)
         return made
@@ -209,7 +209,7 @@ class Auditor:
         return self._carry_out(frame, draft, state, scope, is_look=not is_named)
 
     def _carry_out(self, frame: Frame, draft: Draft, state: State, scope: Scope, *, is_look: bool = False) -> Pass:
-        start = datetime.now(UTC)
+        start = datetime.now(timezone.utc)
         parts, unsaved = self._finish.carry_out(draft, scope, state)
         for uuid in draft.covered if scope.device is None else ():
             self.lives.of(uuid).spare(() if uuid not in parts else parts[uuid].results)

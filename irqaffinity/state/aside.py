@@ -3,7 +3,7 @@
 
 import os
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 
 def set_aside(folder: int, name: str, why: str, endings: Sequence[str] = ("",)) -> str:
@@ -13,7 +13,7 @@ def set_aside(folder: int, name: str, why: str, endings: Sequence[str] = ("",)) 
     `.1` and so on behind the time where anything has that name.
     """
     there = set(os.listdir(folder))
-    new = free_name(f"{name}.{why}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}", endings, there)
+    new = free_name(f"{name}.{why}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}", endings, there)
     for ending in endings:
         if name + ending in there:
             os.rename(name + ending, new + ending, src_dir_fd=folder, dst_dir_fd=folder)

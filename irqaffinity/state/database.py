@@ -24,7 +24,7 @@ from irqaffinity.state.folder import Stamp, StateError, StateFolder, stamp_of
 from irqaffinity.state.format import NewerState
 from irqaffinity.state.frames import find_damage
 from irqaffinity.state.rows import read_boot, read_proof, read_specs, read_state
-from irqaffinity.state.schema import SQLITE_ERROR, check_version, check_whole, migrate
+from irqaffinity.state.schema import check_version, check_whole, is_mistake, migrate
 
 LOG = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def judged(folder: StateFolder, name: str = DATABASE) -> Iterator[None]:
         remedy = "install the newer program again, or move the file away once that one has given back what it moved"
         raise StateError(f"{folder.path}/{name}: {error}; {remedy}") from error
     except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", 0) == SQLITE_ERROR:
+        if is_mistake(error):
             raise
         remedy = "free or mend its file system, or end what holds it"
         raise StateError(f"{folder.path}/{name}: {error}; {remedy}") from error

@@ -5,6 +5,7 @@
 survives it. Each table is WITHOUT ROWID: it is one tree, and whoever has read all rows has seen all of it.
 """
 
+import re
 import sqlite3
 from collections.abc import Sequence
 
@@ -52,8 +53,11 @@ MIGRATIONS: Sequence[Migration] = (
 )
 """In their order; one that was released is never changed again. They may call `row_sum` (sums.py)."""
 
-SQLITE_ERROR = 1
+_SQLITE_ERROR = 1
 """A statement that makes no sense; `sqlite3` names its number from Python 3.11 on."""
+
+_MISTAKE = re.compile(r"no such |near |duplicate column |.* has no column |(table|index) .* already exists")
+"""What SQLite says of such a statement."""
 
 
 def check_version(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> int:
@@ -84,9 +88,15 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
     except BaseException as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        if getattr(error, "sqlite_errorcode", 0) == SQLITE_ERROR:
+        if isinstance(error, sqlite3.Error) and is_mistake(error):
             raise BadState(clean(f"its tables are not those of its version: {error}")) from error
         raise
+
+
+def is_mistake(error: sqlite3.Error) -> bool:
+    """Tell whether a statement does not suit the tables, or makes no sense at all."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return code == _SQLITE_ERROR if code is not None else bool(_MISTAKE.match(str(error)))
 
 
 def check_whole(connection: sqlite3.Connection) -> None:

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from operator import attrgetter
 from typing import Any
 
@@ -86,7 +86,7 @@ def changed(state: State, changes: Changes) -> State:
 
 def _plan(draft: Draft, scope: Scope, state: State) -> Plan:
     parts = rehearse_all(draft, scope, Lives()).values()
-    outcome = Outcome.of(parts, "cmp-1", datetime.now(UTC), HostFacts())
+    outcome = Outcome.of(parts, "cmp-1", datetime.now(timezone.utc), HostFacts())
     actions = sorted((action for each in draft.work.actions().values() for action in each), key=attrgetter("number"))
     after = changed(state, draft.work.changes)
     return Plan(tuple(outcome.guests), tuple(outcome.devices), tuple(actions), after)

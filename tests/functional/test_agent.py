@@ -10,7 +10,7 @@ import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +279,7 @@ def test_a_mask_from_a_clock_that_is_ahead_is_heeded_and_the_clock_told(
     body = {
         "event_type": "instance.update",
         "publisher_id": f"nova-compute:{HOST}",
-        "timestamp": (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "timestamp": (datetime.now(timezone.utc) + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.%f"),
         "payload": versioned(GUEST, HOST, DEDICATED | {"hw:pci_irq_affinity_mask": "1"}),
     }
     with broker.connect() as connection:

@@ -363,7 +363,7 @@ def test_a_node_behind_a_relay_asks_for_the_relays_exchange_alone(cloud: Cloud) 
         connection.default_channel.exchange_declare(HOSTS_EXCHANGE, "direct", durable=True, auto_delete=False)
         found = list(check_broker(Broker((node,), "silent", "none", keys), local))
         exclusive = list(check_broker(Broker((node,), "silent", "none", keys), replace(local, is_exclusive=True)))
-    assert "start irqaffinity relay, or set source = nova" in missing[-1].text
+    assert "start irqaffinity relay, or mend" in missing[-1].text
     assert [(finding.subject, finding.is_ok) for finding in found] == [
         (subject, True) for subject in ("broker", "exchange", "queue", "policy", "nova-compute")
     ]

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -490,7 +490,7 @@ def test_extra_specs_of_a_clock_that_is_far_ahead_are_heeded_told_and_outlasted(
             f"the clock of {HERE} is "
         ]
         made.queue.hear(GuestId(GUEST), taken.specs[GuestId(GUEST)], asks=False)
-        publish_raw(broker, message(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"), "2"))
+        publish_raw(broker, message(datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f"), "2"))
         made.wait_handled(3)
         assert made.take().specs[GuestId(GUEST)].mask == "2"
 

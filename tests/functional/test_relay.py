@@ -183,10 +183,11 @@ def test_a_killed_relay_loses_nothing_and_another_takes_over(broker: RabbitMQ, t
             sender.start()
             wait_for("some messages", lambda: queue.depth() > 2 * PREFETCH)
             assert first.metric("irqaffinity_relay_active") == 1
+            assert "this relay is the active one" not in second.log()
             first.kill()
             sender.join()
             wait_for("all messages", lambda: state_of_queue(broker)[:2] == (0, 0))
-            assert second.metric("irqaffinity_relay_active") == 1
+            wait_for("the metric", lambda: second.metric("irqaffinity_relay_active") == 1)
             found = Counter(json.loads(message.body)["payload"]["nova_object.data"]["uuid"] for message in queue.take())
             assert len(found) == len(numbers)
             assert sum(found.values()) - len(found) <= PREFETCH

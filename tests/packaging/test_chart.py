@@ -2,7 +2,6 @@
 """The manifests that real helm makes of the chart."""
 
 import copy
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ from tests.packaging.chart_values import (
     TLS,
 )
 from tests.probe import command
+from tests.project import PROJECT
 
-ROOT = Path(__file__).parents[2]
 NOVA = ["--nova-config", "/etc/nova/nova.conf"]
 ALWAYS = ["DaemonSet", "Pod", "Secret", "ServiceAccount"]
 OLDEST, NEWEST = "1.25.0", "1.37.0"
@@ -56,9 +55,8 @@ def test_what_is_made_is_chosen_by_the_values(chart: Chart) -> None:
 
 
 def test_the_chart_is_of_the_version_of_the_program() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    assert (chart["apiVersion"], chart["version"], chart["appVersion"]) == ("v2", *[project["version"]] * 2)
+    assert (chart["apiVersion"], chart["version"], chart["appVersion"]) == ("v2", *[PROJECT["version"]] * 2)
     assert "dependencies" not in chart
 
 

@@ -2,6 +2,7 @@
 """What tools/test runs for which words, and which interpreter tools/setup takes."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -31,12 +32,13 @@ def tox_runs(tree: Path, *arguments: str, failing: str = "nothing") -> list[str]
     program(tree / "tools/setup")
     program(tree / ".venv/bin/tox", 'echo "$*" >>tox.log', f'case "$*" in *{failing}*) exit 1 ;; esac')
     done = subprocess.run([tree / "tools/test", *arguments], stdout=subprocess.PIPE, text=True, check=False)
+    print(done.stdout)
     assert done.returncode == (0 if failing == "nothing" else 1)
     return (tree / "tox.log").read_text().splitlines()
 
 
 SUITE = [
-    "run -q -e lint,docs,lowest",
+    "run-parallel -q --skip-missing-interpreters=true -e oldest,lint,docs",
     "run -qq -e py3 -- tests/unit",
     "run -qq -e py3 -- tests/functional",
     "run -qq -e lab",
@@ -52,14 +54,27 @@ def test_quick_runs_what_needs_few_minutes(tree: Path) -> None:
     assert tox_runs(tree, "quick") == ["run -q -e lint", *SUITE[1:3]]
 
 
-def test_full_runs_the_whole_suite_with_more_steps_and_releases(tree: Path) -> None:
-    runs = tox_runs(tree, "full")
-    assert [run for run in runs if "py311" not in run] == [
+def test_full_runs_the_whole_suite_with_more_steps_and_releases(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A python3.12 that is none, such as one that pyenv has for other folders, counts as missing."""
+    pythons = {"3.10": "pyenv/versions/3.10.9/bin/python", "3.12": "first/python3.12", "3.13": "first/python3.13"}
+    for version, name in pythons.items():
+        program(tree / name, f"echo {version}" if version != "3.12" else "exit 127")
+    program(tree / "first/python3.11", "exit 127")
+    monkeypatch.setenv("PATH", f"{tree}/first:{os.environ['PATH']}")
+    monkeypatch.setenv("PYENV_ROOT", str(tree / "pyenv"))
+    assert tox_runs(tree, "full") == [
         SUITE[0],
         f"{SUITE[1]} --random-steps=200000 --hypothesis-profile=random",
-        *SUITE[2:],
+        SUITE[2],
+        f"run -qq -e py310,py313 --discover {tree / pythons['3.10']} {tree / pythons['3.13']} -- tests/unit",
+        "run -q -e newest,caracal,epoxy,flamingo,gazpacho",
+        "run -q --skip-missing-interpreters=true -e oldest,newest -- tests/functional",
+        *SUITE[3:],
     ]
-    assert "run -qq --skip-missing-interpreters=true -e py311,py312,py313 -- tests/unit" in runs
+    missing = re.findall(r"there is no Python (\S+) here", capfd.readouterr().out)
+    assert missing == ["3.11", "3.12"]
 
 
 @pytest.mark.parametrize(
@@ -99,9 +114,9 @@ def set_up(tree: Path, **environment: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def distribution() -> None:
     """What follows needs an interpreter of the distribution's that an environment can be made with."""
-    judge = "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"
+    judge = "import ensurepip, sys; sys.exit(sys.version_info < (3, 10))"
     if not DEBIAN_PYTHON.exists() or subprocess.run([DEBIAN_PYTHON, "-c", judge], check=False).returncode:
-        pytest.skip("this machine's distribution has no Python 3.11 with venv and ensurepip")
+        pytest.skip("this machine's distribution has no Python 3.10 with venv and ensurepip")
 
 
 def test_the_environment_is_made_with_the_distributions_own_interpreter(distribution: None, tree: Path) -> None:
@@ -114,6 +129,6 @@ def test_an_interpreter_that_is_too_old_is_told_with_what_to_do(tree: Path) -> N
     done = set_up(tree, PYTHON=str(tree / "first/python3"))
     assert done.returncode == 1
     assert done.stderr == (
-        f"tools/setup: Python 3.11 or newer is needed, and {tree}/first/python3 is none: name one with PYTHON=\n"
+        f"tools/setup: Python 3.10 or newer is needed, and {tree}/first/python3 is none: name one with PYTHON=\n"
     )
     assert not (tree / ".venv").exists()

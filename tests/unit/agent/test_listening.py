@@ -3,6 +3,7 @@
 
 import logging
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -47,6 +48,7 @@ class FakeListener:
         self.what = (broker, is_exclusive, from_relay)
         self.link, self.ending = link, ending
         self.has_ended = False
+        self.was_alone = all(other.has_ended for other in self.made)
         self.made.append(self)
 
     def run(self) -> None:
@@ -93,12 +95,21 @@ class Rig:
         wait_for("the listener to have left", lambda: not self.links["broker"].state.is_needed)
 
 
+def count_threads() -> int:
+    return sum(thread.name == "notifications" for thread in threading.enumerate())
+
+
 @pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     monkeypatch.setattr(notifications, "NotificationListener", FakeListener)
     FakeListener.made, FakeListener.may_end = [], threading.Event()
     FakeListener.may_end.set()
-    return Rig(tmp_path)
+    made = Rig(tmp_path)
+    wait_for("the listeners of other tests to end", lambda: count_threads() == 0)
+    yield made
+    FakeListener.may_end.set()
+    for listener in FakeListener.made:
+        listener.ending.stop()
 
 
 def test_it_leaves_after_days_without_need_and_comes_back_with_the_first_guest_that_has_none(
@@ -135,10 +146,9 @@ def test_one_that_comes_back_waits_until_the_one_before_has_left(rig: Rig) -> No
     FakeListener.may_end.clear()
     rig.see(NEW)
     rig.see(OLD)
-    assert len(FakeListener.made) == 1
+    wait_for("the thread of the next one", lambda: count_threads() >= 2 or len(FakeListener.made) == 2)
     FakeListener.may_end.set()
-    rig.wait_made(2)
-    assert FakeListener.made[0].has_ended
+    assert rig.wait_made(2).was_alone
     assert rig.links["broker"].state.is_up
 
 
@@ -226,7 +236,12 @@ def test_another_broker_is_listened_to_while_the_one_before_is_still_being_left(
     FakeListener.may_end.set()
 
 
-def test_nobody_comes_back_once_the_agent_ends(rig: Rig) -> None:
+def test_nobody_comes_back_once_the_agent_ends(rig: Rig, tmp_path: Path) -> None:
+    resting = Rig(tmp_path, Proof(NOON - WEEK, NOON))
+    resting.follow()
+    resting.listening.stop()
+    resting.see(OLD)
+    assert (FakeListener.made, resting.listening._thread) == ([], None)
     rig.follow()
     first = rig.wait_made(1)
     rig.listening.stop()

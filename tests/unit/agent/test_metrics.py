@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the metrics say."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from prometheus_client import CollectorRegistry
 
@@ -91,9 +91,10 @@ def test_what_the_last_pass_saw(scene: Scene) -> None:
     rig = Rig()
     scene.add_guest(VF0, VF1)
     scene.host.quiet = {40}
-    before = datetime.now(UTC).timestamp()
+    before = datetime.now(timezone.utc).timestamp()
     rig.view.saw(scene.auditor.audit(), 0.1, is_full=True)
     verdicts = {verdict: rig.value("interrupts", verdict=verdict) for verdict in ("set", "pending", "denied")}
     assert verdicts == {"set": 3, "pending": 1, "denied": 0}
     assert rig.value("guests") == 1
-    assert before <= (rig.value("last_complete_audit_timestamp_seconds") or 0.0) <= datetime.now(UTC).timestamp()
+    audited = rig.value("last_complete_audit_timestamp_seconds") or 0.0
+    assert before <= audited <= datetime.now(timezone.utc).timestamp()

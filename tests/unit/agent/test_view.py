@@ -2,7 +2,7 @@
 """What those who ask are shown of the passes."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 import pytest
 
@@ -14,7 +14,7 @@ from irqaffinity.plan.policy import Scope
 from irqaffinity.report.outcome import Part
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
 
-MOMENT = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+MOMENT = datetime(2026, 11, 20, 12, 0, 0, tzinfo=timezone.utc)
 
 
 class Viewed:

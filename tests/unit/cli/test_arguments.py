@@ -55,7 +55,7 @@ def test_wrong_usage_says_what_and_leaves_with_64(
     assert "--help" in error
 
 
-@pytest.mark.parametrize("command", ["", "audit", "explain", "mask", "reset", "check", "demo"])
+@pytest.mark.parametrize("command", ["", "audit", "explain", "mask", "reset", "check", "relay", "demo"])
 def test_help_is_no_failure(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         parse_arguments([*command.split(), "--help"])

@@ -5,7 +5,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -217,7 +217,7 @@ def test_extra_specs_are_kept_with_the_time_here_whatever_else_the_event_means(
     event: str, publisher: str, known: tuple[str, ...], is_kept: bool
 ) -> None:
     hearing = Hearing(*known)
-    before = datetime.now(UTC)
+    before = datetime.now(timezone.utc)
     hearing.hear(message(event, publisher, timestamp="2999-01-01 00:00:00"))
     specs = hearing.queue.take(0).specs
     assert set(specs) == ({GUEST} if is_kept else set())
@@ -225,7 +225,7 @@ def test_extra_specs_are_kept_with_the_time_here_whatever_else_the_event_means(
     for found in specs.values():
         assert (found.mask, found.timestamp) == ("1-4", "2999-01-01 00:00:00")
         arrived = datetime.fromisoformat(f"{found.arrived}+00:00")
-        assert before <= arrived <= datetime.now(UTC)
+        assert before <= arrived <= datetime.now(timezone.utc)
 
 
 def test_the_name_of_the_queue_tells_hosts_of_one_name_apart() -> None:

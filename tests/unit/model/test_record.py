@@ -59,6 +59,11 @@ def test_a_clock_at_the_end_of_time_outlasts_nobody() -> None:
     assert never.is_newer_than(sent("11:59:59", "11:59:59"))
 
 
+@pytest.mark.parametrize(("fraction", "ahead"), [("", 0), (".5", 500_000), (".25", 250_000), (".123456789", 123_456)])
+def test_a_fraction_of_a_second_may_have_any_number_of_digits(fraction: str, ahead: int) -> None:
+    assert sent(f"{RIGHT}{fraction}", RIGHT).ahead == timedelta(microseconds=ahead)
+
+
 @pytest.mark.parametrize("text", ["", "x", "2026-11-20 12:00:00+00:00", "2026-13-01 00:00:00"])
 def test_a_time_that_is_none_is_compared_as_text(text: str) -> None:
     odd = RememberedSpecs("1", text, "cmp-1", "2026-11-20 12:00:00")

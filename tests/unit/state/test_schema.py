@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.format import NewerState
 from irqaffinity.state.rows import COLUMNS, clear, put, read_boot, read_state, whole
-from irqaffinity.state.schema import MIGRATIONS, check_version, check_whole, migrate
+from irqaffinity.state.schema import MIGRATIONS, check_version, check_whole, is_mistake, migrate
 from irqaffinity.state.sums import offer_sums, sum_of
 from tests.unit.state.sample import (
     BOOT,
@@ -158,3 +158,28 @@ def test_any_state_comes_back_from_its_rows(before, state):
             put(connection, whole(stored))
             assert read_state(connection) == stored
             assert read_boot(connection) == boot
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("SELEKT", True),
+        ("SELECT * FROM nothing", True),
+        ("SELECT nothing FROM boot", True),
+        ("INSERT INTO boot (nothing) VALUES (1)", True),
+        ("CREATE TABLE boot (x)", True),
+        ("ALTER TABLE boot ADD COLUMN boot_id", True),
+        ("UPDATE boot SET boot_id = 1", False),
+    ],
+)
+@pytest.mark.parametrize("is_numbered", [True, False])
+def test_a_statement_that_does_not_suit_the_tables_is_told_from_what_the_world_does(
+    connection: sqlite3.Connection, statement: str, expected: bool, is_numbered: bool
+) -> None:
+    """SQLite's numbers are in the exceptions of Python 3.11; before it, the words have to tell."""
+    connection.execute("CREATE TABLE boot (boot_id)")
+    connection.execute("PRAGMA query_only = on" if not expected else "PRAGMA query_only = off")
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        connection.execute(statement)
+    error = caught.value if is_numbered else sqlite3.OperationalError(str(caught.value))
+    assert is_mistake(error) is expected
