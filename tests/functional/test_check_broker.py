@@ -19,7 +19,7 @@ from irqaffinity.cli.main import main
 from irqaffinity.listen import broker_limits, management
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.listen.broker_check import Local, check_broker
-from irqaffinity.listen.names import HOSTS_EXCHANGE, queue_name
+from irqaffinity.listen.names import HOSTS_EXCHANGE, queue_name, relayed_queue_name
 from tests.fakes.domains import make_libvirt, nova_metadata
 from tests.fakes.scene import GUEST, VF0, Scene
 from tests.functional.agent import wait_for
@@ -361,6 +361,8 @@ def test_a_node_behind_a_relay_asks_for_the_relays_exchange_alone(cloud: Cloud) 
     with cloud.connect() as connection:
         missing = list(check_broker(Broker((node,), "silent", "nova", keys), local))
         connection.default_channel.exchange_declare(HOSTS_EXCHANGE, "direct", durable=True, auto_delete=False)
+        queue = relayed_queue_name(SHORT, read_machine_id())
+        connection.default_channel.queue_declare(queue, durable=True, auto_delete=False, arguments=LIMITS)
         found = list(check_broker(Broker((node,), "silent", "none", keys), local))
         exclusive = list(check_broker(Broker((node,), "silent", "none", keys), replace(local, is_exclusive=True)))
     assert "start irqaffinity relay, or mend" in missing[-1].text

@@ -48,7 +48,7 @@ KINDS = [
 class VirtualHost:
     """A virtual host in which a queue of which nobody says the type is a quorum queue."""
 
-    name = "nova"
+    name = "nova-quorum"
 
     def __init__(self, broker: RabbitMQ) -> None:
         self.broker = broker
