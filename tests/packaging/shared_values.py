@@ -30,6 +30,7 @@ OPENSTACK_HELM: dict[str, Any] = {
         "oslo_db": {"auth": {"nova": {"username": "nova", "password": "secret"}}, "path": "/nova"},
         "oslo_messaging": {
             "auth": {
+                "erlang_cookie": "openstack-cookie",
                 "admin": {"username": "rabbitmq", "password": "secret"},
                 "nova": {
                     "username": "nova",
