@@ -33,6 +33,10 @@ def test_it_is_not_made_unless_it_is_wanted(chart: Chart) -> None:
     assert "Deployment" not in chart.render(RELAY | {"reset": True}).kinds()
 
 
+def test_a_single_pod_does_not_keep_its_node_from_being_drained(chart: Chart) -> None:
+    assert "PodDisruptionBudget" not in chart.render(RELAY | {"pod": {"replicas": {"relay": 1}}}).kinds()
+
+
 def test_agents_listen_to_it_unless_they_are_told_otherwise(chart: Chart) -> None:
     assert "[notifications]\nsource = relay\n" in chart.render(RELAY).configuration
     given = RELAY | {"conf": {"irqaffinity": {"notifications": {"source": "nova", "exchange": "cell1"}}}}
