@@ -22,6 +22,7 @@ from tests.packaging.chart_values import (
     OPENSTACK_HELM,
     OVERRIDES,
     RELAY,
+    RELAY_AND_METRICS,
     RESET,
     TLS,
 )
@@ -348,3 +349,9 @@ def test_names_follow_the_release(chart: Chart) -> None:
     named = chart.render({"fullnameOverride": "sriov-irqs"})
     names = {each["metadata"]["name"] for each in named.manifests}
     assert names == {"sriov-irqs", "sriov-irqs-etc", "sriov-irqs-check"}
+
+
+def test_no_name_is_longer_than_that_of_a_service_may_be(chart: Chart) -> None:
+    rendered = chart.render(RELAY_AND_METRICS | {"fullnameOverride": "a" * 253})
+    assert "Service" in rendered.kinds()
+    assert max(len(each["metadata"]["name"]) for each in rendered.manifests) <= 63

@@ -11,8 +11,9 @@
 {{- .Values.fullnameOverride | default $both | trunc 50 | trimSuffix "-" -}}
 {{- end }}
 
+{{/* Room is left for "-metrics". */}}
 {{- define "irqaffinity.relayName" -}}
-{{- include "irqaffinity.fullname" . }}-relay
+{{- include "irqaffinity.fullname" . | trunc 49 | trimSuffix "-" }}-relay
 {{- end }}
 
 {{/* The labels by which pods are found; those of a DaemonSet can never be changed. Takes (list . component). */}}
