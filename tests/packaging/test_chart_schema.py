@@ -17,6 +17,8 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 FILLED_IN = {("metrics", "bind"), ("state", "path"), ("status", "path")}
 """Options that follow from where the chart mounts things."""
 
+URL = {"DEFAULT": {"transport_url": "rabbit://a"}}
+
 
 def nest(path: str, value: Any) -> dict[str, Any]:
     """Return the value at the end of a path of names."""
@@ -78,6 +80,11 @@ def test_wrong_types_and_unknown_names_are_refused(chart: Chart, path: str, valu
             nest("endpoints.oslo_messaging.existing_secret.name", "broker")
             | nest("conf.irqaffinity.DEFAULT.transport_url", "rabbit://a"),
             r"existing_secret\.name is set, and so is",
+        ),
+        (
+            nest("endpoints.oslo_messaging.existing_secret.name", "broker")
+            | nest("conf.overrides.irqaffinity_agent.hosts", [{"name": "a", "conf": {"irqaffinity": URL}}]),
+            r"existing_secret\.name is set, and so is a password or a DEFAULT\.transport_url in conf",
         ),
         (
             nest("manifests.deployment_relay", True),

@@ -2,8 +2,12 @@
 {{- define "irqaffinity.refuseContradictions" -}}
 {{- $broker := .Values.endpoints.oslo_messaging -}}
 {{- $url := get (.Values.conf.irqaffinity.DEFAULT | default dict) "transport_url" -}}
+{{- $overrides := get (.Values.conf.overrides | default dict) "irqaffinity_agent" | default dict -}}
+{{- range concat ($overrides.labels | default list) ($overrides.hosts | default list) -}}
+{{-   $url = or $url (get (get (.conf.irqaffinity | default dict) "DEFAULT" | default dict) "transport_url") -}}
+{{- end -}}
 {{- if and $broker.existing_secret.name (or $url $broker.auth.irqaffinity.password) -}}
-{{-   fail "endpoints.oslo_messaging.existing_secret.name is set, and so is a password or conf.irqaffinity.DEFAULT.transport_url: remove one, for only one broker can be meant" -}}
+{{-   fail "endpoints.oslo_messaging.existing_secret.name is set, and so is a password or a DEFAULT.transport_url in conf: remove one, for only one broker can be meant" -}}
 {{- end -}}
 {{- if and $broker.existing_relay_secret.name $broker.auth.irqaffinity_relay.password -}}
 {{-   fail "endpoints.oslo_messaging.existing_relay_secret.name is set, and so is auth.irqaffinity_relay.password: remove one, for only one user can be meant" -}}
