@@ -104,6 +104,25 @@ def test_the_guide_names_variables_that_there_are() -> None:
     assert set(yaml.safe_load((role / "defaults/main.yml").read_text())) == set(specs)
 
 
+def test_a_host_that_has_nothing_yet_can_be_checked(node: Sandbox, tmp_path: Path) -> None:
+    deb = debian.package()
+    node.path(f"/tmp/{deb.name}").write_bytes(deb.read_bytes())
+    node.path("/usr/bin/podman").rename(node.path("/usr/bin/podman.away"))
+    methods = {"package": {"package": f"/tmp/{deb.name}"}, "venv": {"build_packages": []}, "container": {}}
+    hosts = {
+        method: {"ansible_connection": "sandbox", "ansible_host": node.pid, "irqaffinity_method": method}
+        | {f"irqaffinity_{name}": value for name, value in options.items()}
+        for method, options in methods.items()
+    }
+    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}))
+    (tmp_path / "plays.yml").write_text(PLAYS.partition("- name: second")[0].replace("hosts: node", "hosts: all"))
+    done = run("ansible-playbook", "--inventory=inventory.json", "--check", "plays.yml", folder=tmp_path)
+    node.path("/usr/bin/podman.away").rename(node.path("/usr/bin/podman"))
+    assert done.returncode == 0, done.stdout
+    assert set(re.findall(r"(?m)^changed: \[(\w+)\]", done.stdout)) == set(methods)
+    assert not node.path("/etc/irqaffinity").exists()
+
+
 def test_a_package_is_installed_and_configured(node: Sandbox, tmp_path: Path) -> None:
     deb = debian.package()
     node.path(f"/tmp/{deb.name}").write_bytes(deb.read_bytes())
