@@ -132,10 +132,11 @@ def test_a_package_is_installed_and_configured(node: Sandbox, tmp_path: Path) ->
         irqaffinity_package=f"/tmp/{deb.name}",
         irqaffinity_config=CONFIG,
         irqaffinity_nova_config="/etc/nova/nova.conf",
+        irqaffinity_relay=True,
     )
     assert node.run("/usr/bin/irqaffinity", "--version").stdout == f"irqaffinity {PROJECT['version']}\n"
     assert node.run("systemctl", "is-enabled", "irqaffinity").stdout == "enabled\n"
-    assert node.run("systemctl", "is-enabled", "irqaffinity-relay").stdout != "enabled\n"
+    assert node.run("systemctl", "is-enabled", "irqaffinity-relay").stdout == "enabled\n"
     written = node.path("/etc/irqaffinity/irqaffinity.conf")
     assert written.stat().st_mode & 0o777 == 0o640
     assert 'device_spec = {"vendor_id": "8086", "product_id": "10ed"}\n' in written.read_text()
@@ -154,13 +155,14 @@ def test_a_virtual_environment_takes_the_place_of_a_package(node: Sandbox, tmp_p
     for name in ("irqaffinity", "irqaffinity-relay"):
         (tmp_path / f"systemd/{name}.service").write_text(shipped)
     options = {"irqaffinity_requirement": f"/tmp/{wheel.name}", "irqaffinity_pip_arguments": "--no-deps"}
-    options |= {"irqaffinity_tree": str(tmp_path), "irqaffinity_relay": True, "irqaffinity_build_packages": []}
+    options |= {"irqaffinity_tree": str(tmp_path), "irqaffinity_build_packages": []}
     play_twice(node, tmp_path, irqaffinity_method="venv", **options)
     assert node.run("/usr/local/bin/irqaffinity", "--version").stdout == f"irqaffinity {PROJECT['version']}\n"
     for name in ("irqaffinity", "irqaffinity-relay"):
         text = node.path(f"{UNITS}/{name}.service").read_text()
         assert text == shipped.replace("/usr/bin/irqaffinity", "/opt/irqaffinity/bin/irqaffinity")
-        assert node.run("systemctl", "is-enabled", name).stdout == "enabled\n"
+    assert node.run("systemctl", "is-enabled", "irqaffinity").stdout == "enabled\n"
+    assert node.run("systemctl", "is-enabled", "irqaffinity-relay").stdout == "disabled\n", "it is no longer wanted"
     assert not node.path(f"{UNITS}/irqaffinity.service.d/nova-config.conf").exists()
 
 
