@@ -15,7 +15,8 @@ from tests.packaging import poison, tree
 NEEDED = "libvirt0,procps,python3,systemd"
 """What the package depends on beyond what is essential, and the systemd of a host."""
 
-_PARTS = ("README.rst", "debian/", "doc/", "etc/", "irqaffinity/", "pyproject.toml", "systemd/", "tools/completion.py")
+_PARTS = ("README.rst", "debian/", "doc/", "etc/", "irqaffinity/", "pyproject.toml", "setup.py", "systemd/")
+_PARTS += ("tools/completion.py",)
 
 
 def package() -> Path:

@@ -38,7 +38,7 @@ def build_wheel(folder: Path) -> Path:
     """Build the wheel of this tree, from a copy of what goes into it."""
     source = folder / "source"
     shutil.copytree(TREE / "irqaffinity", source / "irqaffinity", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.rst", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.rst", "LICENSE"):
         shutil.copy(TREE / name, source)
     pip(Path(sys.prefix), "wheel", "--no-deps", "--wheel-dir", folder, source)
     (wheel,) = folder.glob("*.whl")
