@@ -280,9 +280,12 @@ def test_the_certificates_are_where_the_configuration_says(chart: Chart) -> None
     assert tls["secret"] == {"secretName": "rabbitmq-tls-direct", "defaultMode": 0o400}
     for option, name in (("ssl_ca_file", "ca.crt"), ("ssl_cert_file", "tls.crt"), ("ssl_key_file", "tls.key")):
         assert f"{option} = {path}/{name}\n" in rendered.configuration
-    without = chart.render(BROKER | {"tls": {"oslo_messaging": True}}).configuration
-    assert "ssl_ca_file" in without
-    assert "ssl_cert_file" not in without
+    without = chart.render(BROKER | {"tls": {"oslo_messaging": True}})
+    assert "ssl_ca_file" in without.configuration
+    assert "ssl_cert_file" not in without.configuration
+    assert without.mounts()["broker-tls"][1]["secret"]["items"] == [{"key": "ca.crt", "path": "ca.crt"}]
+    nova = chart.render(NOVA_CONFIG | {"tls": {"oslo_messaging": True}})
+    assert "items" not in nova.mounts()["broker-tls"][1]["secret"], "nova.conf may name the others"
 
 
 def test_helm_test_checks_with_what_the_agent_has(chart: Chart) -> None:

@@ -130,7 +130,8 @@ recursiveReadOnly: IfPossible
 {{- end }}
 {{- end }}
 
-{{/* Takes (list . mode user). */}}
+{{/* Of the Secret the authority alone, unless a certificate is shown: the key in it may be the broker's own. Nova's own
+configuration may name all of its files. Takes (list . mode user). */}}
 {{- define "irqaffinity.tlsVolume" -}}
 {{- $mode := index . 1 -}}
 {{- $user := index . 2 -}}
@@ -141,6 +142,11 @@ recursiveReadOnly: IfPossible
   secret:
     secretName: {{ (get $auth $user).secret.tls.internal | default $auth.irqaffinity.secret.tls.internal }}
     defaultMode: {{ $mode }}
+    {{- if not (or .tls.client_certificate .nova_config.secret) }}
+    items:
+      - key: ca.crt
+        path: ca.crt
+    {{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
