@@ -12,7 +12,8 @@ LONGEST_GAP = timedelta(hours=2)
 class Proof:
     """It was so from `since` until `seen`, both in UTC, less the time in which nobody could say.
 
-    That time is left out by moving `since`: where no domain was there at all, or where no agent looked.
+    That time is left out by moving `since`: where no domain was there at all, where no agent looked, or where the clock
+    was set.
     """
 
     since: datetime
@@ -24,8 +25,7 @@ class Proof:
         return self.seen - self.since
 
     def goes_on(self, now: datetime) -> "Proof":
-        """Return the proof after it was seen to be so again; a clock that was set back begins it anew."""
+        """Return the proof after it was seen to be so again; a clock that was set proves and undoes nothing."""
         gap = now - self.seen
-        if gap < timedelta():
-            return Proof(now, now)
-        return Proof(self.since + gap if gap > LONGEST_GAP else self.since, now)
+        is_counted = timedelta() <= gap <= LONGEST_GAP
+        return Proof(self.since if is_counted else self.since + gap, now)

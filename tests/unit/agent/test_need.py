@@ -144,14 +144,20 @@ def test_days_in_which_no_agent_looked_do_not_count(host: Host) -> None:
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-def test_a_clock_that_is_set_back_begins_the_count_anew(host: Host, restarts: bool) -> None:
-    host.live(seen(a=NEW), 8 * DAY)
-    host.now -= DAY
+@pytest.mark.parametrize("back", [timedelta(seconds=1), 20 * 365 * DAY])
+def test_a_clock_that_is_set_back_brings_nobody_back(host: Host, restarts: bool, back: timedelta) -> None:
+    """A second is what a time server may take away on all hosts at once."""
+    host.live(seen(a=NEW), 7 * DAY)
+    host.now -= back
     if restarts:
         host.begin()
     host.need.look(seen(a=NEW))
+    assert host.need.is_over(7)
+    assert host.stored == Proof(host.now - 7 * DAY, host.now)
+    host.live(seen(a=NEW), DAY)
+    assert host.need.is_over(8)
+    host.need.look(seen(a=OLD))
     assert not host.need.is_over(1)
-    assert host.stored == Proof(host.now, host.now)
 
 
 def test_the_count_is_stored_seldom(host: Host) -> None:
