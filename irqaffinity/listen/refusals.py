@@ -28,6 +28,9 @@ _HIDDEN = "***"
 _LONGEST = 120
 """Characters of what a broker says: the next step has to find room in the line."""
 
+_QUEUE = "queue '"
+"""Stands in what is not found when it is no exchange: a queue whose node in the cluster is down."""
+
 _NO_NOVA = "the exchange {} is not there; Nova makes it: wait for Nova, or mend [notifications] exchange"
 _NO_RELAY = (
     f"the exchange {HOSTS_EXCHANGE} is not there, for no relay has run yet: start irqaffinity relay, or mend "
@@ -38,7 +41,7 @@ _NO_RELAY = (
 def explain(error: BaseException, broker: Broker, *, from_relay: bool = False) -> str:
     """Return what is wrong, and the next step; the exchange is Nova's, or that of the relays."""
     words = describe(error, {node.password for node in broker.hosts if node.password != node.user} - {""})
-    if isinstance(error, amqp.exceptions.NotFound):
+    if isinstance(error, amqp.exceptions.NotFound) and _QUEUE not in str(error):
         return _NO_RELAY if from_relay else _NO_NOVA.format(broker.exchange)
     if isinstance(error, amqp.exceptions.AccessRefused):
         rights = (

@@ -20,6 +20,7 @@ from irqaffinity.listen.link import Link
 from irqaffinity.listen.names import HOSTS_EXCHANGE, RELAY_QUEUE
 from irqaffinity.listen.refusals import explain
 from irqaffinity.listen.retry import Retry
+from irqaffinity.model.text import clean
 from irqaffinity.relay.counters import Counters
 from irqaffinity.relay.declare import Unlike, declare_exchange, declare_queue
 from irqaffinity.relay.flow import Flow
@@ -125,6 +126,7 @@ class Relay:
                 self._counters.waiting = channel.queue_declare(RELAY_QUEUE, passive=True).message_count
 
     def _block(self, reason: str) -> None:
+        reason = clean(reason)
         LOG.warning("broker: it takes no message (%s), so none is relayed: free memory or disk of the broker", reason)
         self._counters.blocked = reason
 

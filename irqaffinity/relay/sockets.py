@@ -29,20 +29,21 @@ class Sockets:
         """Read one thing of each connection that has any, wait for that so long at most; tell whether there was one."""
         if self._check_every is not None:
             seconds = min(seconds, self._check_every)
-        ready = self._decrypted() or [fd for fd, _event in self._poll.poll(seconds * 1000)]
+        decrypted = self._decrypted()  # the others are not to wait until there is no more of it
+        ready = decrypted | {fd for fd, _event in self._poll.poll(0 if decrypted else seconds * 1000)}
         for fd in ready:
             with contextlib.suppress(TimeoutError):
                 self._connections[fd].drain_events(timeout=_WITHIN)
         self._keep_alive()
         return bool(ready)
 
-    def _decrypted(self) -> list[int]:
+    def _decrypted(self) -> set[int]:
         """Return the connections of which TLS has more than the socket shows."""
-        return [
+        return {
             fd
             for fd, connection in self._connections.items()
             if (pending := getattr(connection.connection.sock, "pending", None)) and pending()
-        ]
+        }
 
     def _keep_alive(self) -> None:
         now = time.monotonic()

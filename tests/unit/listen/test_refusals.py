@@ -15,6 +15,8 @@ from irqaffinity.listen.refusals import describe, explain
 from irqaffinity.model.text import LONGEST
 
 NODES = (BrokerHost("a", 5672, "nova", "s3cr@t"), BrokerHost("b", 5672, "guest", "guest"), BrokerHost("c", 1, "x", ""))
+DOWN = "home node 'rabbit@b' of durable queue 'irqaffinity-relay' in vhost '/' is down or inaccessible"
+"""What another node of the cluster says."""
 
 
 def broker(**fields: Any) -> Broker:
@@ -25,6 +27,7 @@ def broker(**fields: Any) -> Broker:
     ("error", "expected"),
     [
         (amqp.NotFound("no exchange 'nova'"), "the exchange nova is not there; Nova makes it: "),
+        (amqp.NotFound(f"NOT_FOUND - {DOWN}"), f"NotFound: NOT_FOUND - {DOWN}; start the broker, or mend"),
         (amqp.AccessRefused("login refused"), "access refused (AccessRefused: login refused): mend user and password"),
         (amqp.NotAllowed("vhost nova not found"), "not allowed (NotAllowed: vhost nova not found): mend the virtual"),
         (amqp.ConsumerCancelled("x"), "the queue was deleted; it is made anew"),
