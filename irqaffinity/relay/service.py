@@ -52,9 +52,9 @@ class Service:
         """Run until SIGTERM or SIGINT; return 0, 130 after SIGINT, 1 when a thread ended with an error."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         settings = self._configuration.settings
+        self._start_relay()
         if settings.metrics.enabled:
             self._serve_metrics(settings)
-        self._start_relay()
         notify("READY=1")
         number = None
         while self._threads.dead is None:
