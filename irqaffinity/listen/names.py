@@ -2,7 +2,7 @@
 """The names on the broker that agents and relays agree on.
 
 No name of a relay begins as the queues of agents do: an agent's user, which may do anything with `irqaffinity.*`, can
-neither read what a relay has not handed on nor publish to other hosts (etc/rabbitmq).
+neither read what a relay has not handed on nor publish to the exchange of the hosts (etc/rabbitmq).
 """
 
 RELAY_QUEUE = "irqaffinity-relay"

@@ -37,7 +37,7 @@ def declare_exchange(connection: kombu.Connection) -> None:
     except amqp.exceptions.PreconditionFailed as error:
         raise Unlike(
             f"somebody made the exchange {HOSTS_EXCHANGE}, and otherwise than it has to be (durable, direct): delete "
-            "it, and agents and relays find the one that is made then"
+            "it, and restart the agents that listen to it once a relay has made it anew"
         ) from error
 
 

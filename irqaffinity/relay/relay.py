@@ -70,9 +70,9 @@ class Relay:
                     self._relay(node)
                 except Exception as error:  # noqa: BLE001  the top of a thread, and no broker may end the relay
                     refusals.append(f"{node}: {self._explain(error)}")
-                self._counters.disconnect()
                 if self._stopped.is_set():
                     return
+                self._counters.disconnect()
                 if self.link.state.is_up:
                     self.link.down(refusals.pop())
             if refusals:
@@ -84,7 +84,7 @@ class Relay:
         if isinstance(error, Unlike):
             return str(error)
         if isinstance(error, amqp.exceptions.NotFound) and HOSTS_EXCHANGE in str(error):
-            return f"the exchange {HOSTS_EXCHANGE} was deleted; it is made anew: restart agents that hear nothing"
+            return f"the exchange {HOSTS_EXCHANGE} was deleted; it is made anew: restart the agents that listened to it"
         text = explain(error, self._broker)
         if isinstance(error, amqp.exceptions.AccessRefused):
             return f"{text}; etc/rabbitmq/irqaffinity-relay.json has what a relay needs"

@@ -74,6 +74,7 @@ class Service:
 
     def _start_relay(self) -> None:
         configuration = self._configuration
+        self._counters.disconnect()
         name = f"irqaffinity relay on {configuration.settings.host}"
         self._relay = Relay(configuration.broker, name, self._router, self._counters)
         self._links["broker"] = self._relay.link
@@ -112,8 +113,9 @@ class Service:
             how = "broker takes no message"
         else:
             how = "active" if self._counters.is_active else "standing by"
-        dropped = sum(messages.values()) - messages[Fate.RELAYED]
-        return f"{how}; {messages[Fate.RELAYED]} messages relayed, {dropped} dropped"
+        relayed, ignored = messages[Fate.RELAYED], messages[Fate.IGNORED]
+        dropped = sum(messages.values()) - relayed - ignored
+        return f"{how}; {relayed} messages relayed, {ignored} needed by nobody, {dropped} dropped"
 
     def _reconfigure(self) -> None:
         """Take over what may change while it runs; a bad configuration changes nothing."""

@@ -13,7 +13,7 @@ from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.listen.link import Link
 from irqaffinity.relay.counters import Counters
 from irqaffinity.relay.relay import Relay
-from irqaffinity.relay.route import Router
+from irqaffinity.relay.route import Fate, Router
 from irqaffinity.relay.service import Configuration, Service
 
 BROKER = Broker((BrokerHost("a", 5672, "nova", "x"),), "/", "nova", ("key",))
@@ -44,6 +44,33 @@ def test_a_probe_is_answered_from_the_start(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(signal, "sigtimedwait", lambda *_arguments: signal.struct_siginfo((signal.SIGTERM,) * 7))
     assert Service(Configuration(load([str(file)]), BROKER), no_other).run() == 0
     assert answers == {"/healthz": True, "/readyz": False}
+
+
+def test_what_nobody_needs_does_not_count_as_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is most of what Nova sends."""
+    monkeypatch.setattr(Relay, "run", lambda _relay: None)
+    file = tmp_path / "relay.conf"
+    file.write_text("")
+    service = Service(Configuration(load([str(file)]), BROKER), no_other)
+    service._start_relay()
+    for number, fate in enumerate(Fate, 1):
+        service._counters.messages[fate] = 10**number
+    assert service._one_line() == "broker down; 10 messages relayed, 100 needed by nobody, 1111000 dropped"
+
+
+def test_one_that_ends_late_says_nothing_of_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After SIGHUP one that waits for a broker that is away may end when the next one has long been active."""
+    counters = Counters()
+    relay = Relay(BROKER, "relay", Router(), counters)
+
+    def connect(_relay: Relay, _node: BrokerHost) -> None:
+        relay.stop()
+        counters.is_active, counters.blocked = True, "memory"  # by the next one
+        raise TimeoutError
+
+    monkeypatch.setattr(Relay, "_relay", connect)
+    relay.run()
+    assert (counters.is_active, counters.blocked) == (True, "memory")
 
 
 def test_why_the_broker_takes_nothing_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
