@@ -11,6 +11,7 @@ from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.cli.health import look_at_health, tell
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
+from irqaffinity.conf.dependencies import find_old
 from irqaffinity.conf.load import Settings
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
@@ -32,6 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
+    old = find_old()
+    if old is not None:
+        yield Finding("libraries", False, old)
     try:
         session = Session.read(arguments)
     except CommandError as error:

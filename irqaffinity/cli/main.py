@@ -11,12 +11,13 @@ from irqaffinity.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from irqaffinity.cli.arguments import PROGRAM, parse_arguments
 from irqaffinity.cli.output import OutputLost, complain
 
+LOG = logging.getLogger(__name__)
+
 _AWAITED = frozenset({signal.SIGHUP, signal.SIGUSR1})
 """Signals that ask a running agent or relay for something: one that starts heeds them as soon as it runs."""
 
-
 _WITH_LIBRARIES = frozenset({"agent", "check", "relay"})
-"""Commands for which every library has to be there, as it has to be: not only when it is needed first."""
+"""Commands for which every library has to be there at the start, and not only when it is needed first."""
 
 
 class CommandError(Exception):
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parse_arguments(sys.argv[1:] if arguments is None else arguments)
         level = logging.DEBUG if parsed.debug else logging.WARNING
         logging.basicConfig(format=f"{PROGRAM}: %(message)s", level=level, stream=sys.stderr)
+        if parsed.command in _WITH_LIBRARIES:
+            _look_at_libraries(parsed.command)
         if parsed.command in ("agent", "relay"):
             signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         if parsed.command in _WITH_LIBRARIES:
@@ -47,9 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _refuse_old_libraries() -> None:
-    from irqaffinity.conf.dependencies import find_unmet  # noqa: PLC0415  it takes 10 ms, and few commands need it
+def _look_at_libraries(command: str) -> None:
+    from irqaffinity.conf.dependencies import find_missing, find_old  # noqa: PLC0415  10 ms, and few commands need it
 
-    unmet = find_unmet()
-    if unmet is not None:
-        raise CommandError(unmet)
+    missing = find_missing()
+    if missing is not None:
+        raise CommandError(missing)
+    old = find_old() if command != "check" else None  # which has a line of its own for it
+    if old is not None:
+        LOG.warning("%s", old)

@@ -1,57 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tells which library is missing, too old or broken, in one line in place of a traceback.
 
-pip sees to it at installation; what is installed later, or by other means, can be anything. It needs the standard
-library alone.
+pip sees to it at installation; what is installed later, or by other means, can be anything. The bounds are what is
+tested, and not what works, so an older library is no reason to end. It needs the standard library alone.
 """
 
 import importlib.metadata
+import importlib.util
 import re
 import traceback
-from collections.abc import Callable, Iterator
-from typing import TypeVar
-
-_Answer = TypeVar("_Answer")
+from collections.abc import Iterable, Iterator
 
 _PROGRAM = "irqaffinity"
 _REMEDY = "install irqaffinity and its dependencies anew"
-_REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+)")
-"""A line of [project] dependencies in pyproject.toml; those of extras have a marker behind it."""
+_REQUIREMENT = re.compile(r"([\w.-]+) ?\(?>=([\d.]+)\)?")
+"""A line of [project] dependencies in pyproject.toml, which wheel before 0.43 writes with a space or in parentheses;
+those of extras have a marker behind it."""
+
+_MODULES = {"libvirt-python": "libvirt"}
+"""What a library is imported as, where that is not its name."""
 
 
-def find_unmet() -> str | None:
-    """Return a line that names each library that is missing or too old, None where there is none."""
-    unmet = list(_unmet())
-    return f"{'; '.join(unmet)}; {_REMEDY}" if unmet else None
+def find_missing() -> str | None:
+    """Return a line that names each library that is missing, None where there is none."""
+    return _line(_missing())
+
+
+def find_old() -> str | None:
+    """Return a line that names each library that is older than those that are tested, None where there is none."""
+    return _line(_old())
 
 
 def explain(error: Exception) -> str:
     """Return a line for what was raised by the import of a library: why it has not been loaded, and what to do."""
-    unmet = find_unmet()
-    if unmet is not None:
-        return unmet
-    if isinstance(error, ImportError):
-        return f"a library cannot be loaded: {error}; {_REMEDY}"
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    what = f"{type(error).__name__} in {place.filename}, line {place.lineno}"  # its text may say anything
-    return f"a library cannot be loaded: {what}; {_REMEDY}"
+    what = str(error)
+    if not isinstance(error, ImportError):
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__} in {place.filename}, line {place.lineno}"  # its text may say anything
+    return f"{'; '.join([f'a library cannot be loaded: {what}', *_missing(), *_old()])}; {_REMEDY}"
 
 
-def _unmet() -> Iterator[str]:
-    requirements = (_REQUIREMENT.fullmatch(line) for line in _ask(importlib.metadata.requires, _PROGRAM) or ())
-    bounds = {found[1]: found[2] for found in requirements if found}
-    for name, oldest in (bounds or {_PROGRAM: "0"}).items():
-        version = _ask(importlib.metadata.version, name)
-        if version is None:
+def _line(faults: Iterable[str]) -> str | None:
+    said = "; ".join(faults)
+    return f"{said}; {_REMEDY}" if said else None
+
+
+def _missing() -> Iterator[str]:
+    """Name what has neither metadata nor a module: some systems ship a library without the former."""
+    for name in _bounds():
+        module = _MODULES.get(name, re.sub("[.-]", "_", name))
+        if _version(name) is None and importlib.util.find_spec(module) is None:
             yield f"{name} is not installed"
-        elif _release(version) < _release(oldest):
+
+
+def _old() -> Iterator[str]:
+    for name, oldest in _bounds().items():
+        version = _version(name)
+        if version is not None and _release(version) < _release(oldest):
             yield f"{name} {version} is too old: it has to be {oldest} or newer"
 
 
-def _ask(question: Callable[[str], _Answer], name: str) -> _Answer | None:
+def _bounds() -> dict[str, str]:
+    """Return the oldest release of each library; of none where the program itself runs without metadata."""
     try:
-        return question(name)
+        lines = importlib.metadata.requires(_PROGRAM) or ()
     except importlib.metadata.PackageNotFoundError:
+        return {}
+    return {found[1]: found[2] for line in lines if (found := _REQUIREMENT.fullmatch(line))}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name) or None  # what a removal left behind has metadata without one
+    except (importlib.metadata.PackageNotFoundError, KeyError):
         return None
 
 

@@ -2,14 +2,17 @@
 """A library that is missing, too old or broken is named in one line, and there is no traceback."""
 
 import importlib.metadata
+import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from irqaffinity.conf.dependencies import find_unmet
+from irqaffinity.cli.main import main
+from irqaffinity.conf.dependencies import find_missing, find_old
 
 PROGRAM = Path(sys.executable).with_name("irqaffinity")
 ANEW = "install irqaffinity and its dependencies anew"
@@ -30,24 +33,38 @@ def install(folder: Path, name: str, version: str) -> None:
     metadata.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
 
 
-@pytest.mark.parametrize("command", ["agent", "check"])
-def test_a_library_that_is_too_old_is_named_before_anything_is_done(tmp_path: Path, command: str) -> None:
+OLD = f"kombu 5.2.3 is too old: it has to be 5.2.4 or newer; {ANEW}"
+
+
+def test_a_library_that_is_too_old_is_told_and_stops_nobody(tmp_path: Path) -> None:
+    """The bounds are what is tested: of an older one it is not known that it does not work."""
     install(tmp_path, "kombu", "5.2.3")
     install(tmp_path, "amqp", "5.1.1rc1")
+    install(tmp_path, "prometheus_client", "0.14.1+dfsg")
     install(tmp_path, "libvirt_python", "10")
-    line = f"irqaffinity: kombu 5.2.3 is too old: it has to be 5.2.4 or newer; {ANEW}\n"
-    assert run(tmp_path, "--config-file=/nowhere", command) == (1, "", line)
+    for command in ("agent", "relay"):
+        code, out, err = run(tmp_path, "--config-file=/nowhere", command)
+        told, ended = err.splitlines()
+        assert (code, out, told) == (1, "", f"irqaffinity: {OLD}")
+        assert "/nowhere" in ended
+    code, out, err = run(tmp_path, "--config-file=/nowhere", "check")
+    assert (code, err, out.splitlines()[0]) == (1, "", f"libraries      FAILED  {OLD}")
 
 
 def test_all_that_are_too_old_are_named(tmp_path: Path) -> None:
     install(tmp_path, "kombu", "4.6")
     install(tmp_path, "amqp", "5.1")
-    code, out, err = run(tmp_path, "--config-file=/nowhere", "agent")
-    assert (code, out) == (1, "")
-    assert err == (
+    assert run(tmp_path, "--config-file=/nowhere", "agent")[2].splitlines()[0] == (
         "irqaffinity: amqp 5.1 is too old: it has to be 5.1.1 or newer; "
-        f"kombu 4.6 is too old: it has to be 5.2.4 or newer; {ANEW}\n"
+        f"kombu 4.6 is too old: it has to be 5.2.4 or newer; {ANEW}"
     )
+
+
+@pytest.mark.parametrize("form", ["kombu (>=5.2.4)", "kombu >=5.2.4", "kombu>=5.2.4"])
+def test_bounds_are_read_as_wheel_writes_and_wrote_them(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.setattr(importlib.metadata, "requires", lambda _name: [form, 'kombu>=9; extra == "test"'])
+    monkeypatch.setattr(importlib.metadata, "version", lambda _name: "5.2.3")
+    assert find_old() == OLD
 
 
 def test_what_needs_no_library_runs_without(tmp_path: Path) -> None:
@@ -61,15 +78,44 @@ def test_a_library_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
     assert run(tmp_path, "audit", "--once") == (1, "", f"irqaffinity: {why}; {ANEW}\n")
 
 
-def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_old_is_told_of_a_library_that_cannot_be_loaded(tmp_path: Path) -> None:
+    install(tmp_path, "kombu", "5.2.3")
+    (tmp_path / "libvirt.py").write_text("raise ImportError('no such name')\n")
+    line = f"irqaffinity: a library cannot be loaded: no such name; {OLD}\n"
+    assert run(tmp_path, "audit", "--once") == (1, "", line)
+
+
+def version_without(*names: str) -> Callable[[str], str]:
     def version(name: str) -> str:
-        if name == "kombu":
+        if name in names:
             raise importlib.metadata.PackageNotFoundError(name)
         return "999"
 
-    assert find_unmet() is None
-    monkeypatch.setattr(importlib.metadata, "version", version)
-    assert find_unmet() == f"kombu is not installed; {ANEW}"
+    return version
+
+
+def test_a_library_that_is_missing_is_named_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert find_missing() is None
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "kombu" else find_spec(name))
+    monkeypatch.setattr(importlib.metadata, "version", version_without("kombu"))
+    for command in ("agent", "check", "relay"):
+        assert main(["--config-file=/nowhere", command]) == 1
+        assert capsys.readouterr() == ("", f"irqaffinity: kombu is not installed; {ANEW}\n")
+
+
+def test_a_library_that_is_there_without_metadata_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", version_without("libvirt-python", "oslo.config"))
+    assert (find_missing(), find_old()) == (None, None)
+
+
+def test_what_a_removal_left_behind_is_no_library_and_hides_none(tmp_path: Path) -> None:
+    (tmp_path / "kombu-5.2.4.dist-info").mkdir()
+    code, out, err = run(tmp_path, "--config-file=/nowhere", "check")
+    assert (code, err) == (1, "")
+    assert out.startswith("configuration  FAILED")
 
 
 @pytest.mark.parametrize(
