@@ -16,6 +16,7 @@ from irqaffinity.conf.load import ConfigError
 from irqaffinity.listen.broker_check import Local, check_broker
 from irqaffinity.listen.link import NOT_NEEDED
 from irqaffinity.listen.nova_host import spellings
+from irqaffinity.listen.nova_topics import NOTHING_MISSING
 from irqaffinity.model.finding import Finding
 from irqaffinity.model.text import clean
 
@@ -34,7 +35,7 @@ def check_broker_of(
         return
     wanted, masks = settings.notifications, has_masks(session)
     if broker is None:
-        yield _without_broker(is_missed=status is not None and not wanted.is_auto, has_masks=masks)
+        yield _without_broker(is_missed=not wanted.is_auto, has_masks=masks)
         return
     rest = None if status is None else _why_not_needed(status)
     if wanted.is_auto and rest is not None:
@@ -47,20 +48,20 @@ def check_broker_of(
         from_relay=wanted.from_relay,
         is_exclusive=wanted.is_exclusive,
         versioned=() if wanted.notification_format == "unversioned" else wanted.versioned_topics,
-        has_masks=masks,
+        has_masks=masks if wanted.is_auto else bool(masks),
     )
     faults = [Finding("broker", False, fault) for fault in tls_faults(broker)]
     yield from faults or check_broker(broker, local)
 
 
-def _without_broker(*, is_missed: bool, has_masks: bool) -> Finding:
-    if has_masks:
-        what = "nothing is missing: the domains of all guests have their extra specs (Nova 32.0 or newer)"
-    elif is_missed:
-        what = "copy nova.conf's, or set enabled = false in [notifications]"
+def _without_broker(*, is_missed: bool, has_masks: bool | None) -> Finding:
+    if is_missed:
+        what = "copy nova.conf's, or set enabled = auto in [notifications]"
+    elif has_masks:
+        what = NOTHING_MISSING
     else:
         what = "masks come from the domains alone, where Nova 32.0 and newer write them"
-    return Finding("broker", has_masks or not is_missed, f"no transport_url is set: {what}")
+    return Finding("broker", not is_missed, f"no transport_url is set: {what}")
 
 
 def _why_not_needed(status: Mapping[str, Any]) -> str | None:

@@ -6,13 +6,13 @@ from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.observe.domain import Domain, DomainError, parse_domain
 
 
-def has_masks(session: Session) -> bool:
-    """Tell whether there are guests of Nova's, and each domain has the extra specs, which Nova 32.0 and newer write."""
+def has_masks(session: Session) -> bool | None:
+    """Tell whether each guest of Nova's has its extra specs, which Nova 32.0 and newer write; None without a guest."""
     try:
         answers = [_has_specs(domain) for domain in session.hypervisor.active_domains()]
     except LibvirtUnreachable:
         return False
-    return True in answers and False not in answers
+    return None if not set(answers) - {None} else False not in answers
 
 
 def _has_specs(domain: Domain) -> bool | None:

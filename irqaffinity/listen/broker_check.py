@@ -23,7 +23,8 @@ class Local:
 
     `names` are what Nova may call it, beginning with [DEFAULT] host. `has_agent` tells that an agent runs,
     `from_relay` that it listens to a relay, `is_exclusive` that its queue is its connection's alone. `versioned` are
-    the topics of versioned notifications; `has_masks` tells that all domains have the specs that these would bring.
+    the topics of versioned notifications; `has_masks` tells that all domains have the specs that these would bring,
+    None that there is no domain of Nova's.
     """
 
     names: tuple[str, ...]
@@ -32,7 +33,7 @@ class Local:
     from_relay: bool = False
     is_exclusive: bool = False
     versioned: tuple[str, ...] = ()
-    has_masks: bool = False
+    has_masks: bool | None = False
 
     def subscription(self, broker: Broker) -> Subscription:
         """Return what an agent of this host listens to."""

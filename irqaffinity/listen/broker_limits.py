@@ -2,7 +2,7 @@
 """How long messages are kept in a queue, as far as it can be found out, and what to do where that is wrong."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from irqaffinity.listen.broker_policy import (
     NOVA_LIMITS,
@@ -12,7 +12,9 @@ from irqaffinity.listen.broker_policy import (
     displaced,
     in_force,
     list_lines,
+    lower,
     lowered,
+    operator_line,
     set_policy_line,
 )
 from irqaffinity.listen.management import Management, QueueFacts, Unreadable
@@ -51,13 +53,7 @@ class Limits:
         definition = _definition(policy, facts)
         kept = describe_limits(facts.arguments, definition) or "kept without a limit"
         less = lowered(facts.arguments, definition)
-        if policy is None or not less:
-            named = "" if policy is None else f"; the policy {_name(policy)} changes nothing in that"
-            yield Finding("policy", True, f"messages in {queue}: {kept}{named}")
-            return
-        line = set_policy_line(self._virtual_host, "irqaffinity", _OWN_QUEUES, less, policy)
-        text = f"messages in {queue}: {kept}, for the policy {_name(policy)} lowers {', '.join(less)}"
-        yield Finding("policy", True, f"{text}. Where that is too little: {line}")
+        yield Finding("policy", True, f"messages in {queue}: {kept}{self._why_so(policy, facts, less)}")
 
     def of_nova(self, queue: str, look: Look) -> Finding:
         """Tell whether something keeps a queue of Nova's own, which nobody reads, from growing without bound."""
@@ -76,7 +72,7 @@ class Limits:
             return Finding("nova", True, f"messages are sent to {queue}")
         topic = queue.rpartition(".")[0]
         pattern = rf"^{re.escape(topic)}\.(info|error)$"
-        line = set_policy_line(self._virtual_host, topic.replace("_", "-"), pattern, NOVA_LIMITS, policy)
+        line = self._set_policy(topic.replace("_", "-"), pattern, NOVA_LIMITS, policy)
         text = f"{_waiting(queue, look)} and no policy limits{beaten}"
         return Finding("nova", False, f"{text}. Read it, or: {line}")
 
@@ -99,6 +95,28 @@ class Limits:
         if not look.messages:
             return Finding("nova", True, f"messages are sent to {queue}")
         return Finding("nova", True, f"{text}: see that a policy limits it: {lines}")
+
+    def _why_so(self, policy: BrokerPolicy | None, facts: QueueFacts, less: Mapping[str, int]) -> str:
+        """Return which policy lowers the limits in `less`, and what can be done."""
+        own, with_operators = facts.arguments, _definition(policy, facts)
+        alone = {} if policy is None else policy.definition
+        keys = [key for key in less if lower(key, own, with_operators) != lower(key, own, alone)]
+        if keys:
+            line = operator_line(self._virtual_host)
+            return f", for an operator policy lowers {', '.join(keys)}. See it with: {line}"
+        if policy is None:
+            return ""
+        if not less:
+            return f"; the policy {_name(policy)} changes nothing in that"
+        line = self._set_policy("irqaffinity", _OWN_QUEUES, less, policy)
+        return f", for the policy {_name(policy)} lowers {', '.join(less)}. Where that is too little: {line}"
+
+    def _set_policy(self, name: str, pattern: str, definition: Definition, over: BrokerPolicy | None) -> str:
+        """Return the command; a policy that has the name already, and is for other queues, keeps it."""
+        taken = {policy.name for policy in self._policies if policy.pattern != pattern}
+        while name in taken:
+            name += "-2"
+        return set_policy_line(self._virtual_host, name, pattern, definition, over)
 
     def _facts(self, queue: str) -> QueueFacts | None:
         if self.trouble is not None:

@@ -127,6 +127,11 @@ def list_lines(virtual_host: str, queue: str) -> str:
     return f"{_command('list_policies', ['-p', virtual_host])}; {queues} | grep -F {_quote(queue)}"
 
 
+def operator_line(virtual_host: str) -> str:
+    """Return the command that shows the operator's policies, which management shows to administrators alone."""
+    return _command("list_operator_policies", ["-p", virtual_host])
+
+
 def _command(verb: str, words: Sequence[str]) -> str:
     return " ".join(["rabbitmqctl", verb, *map(_quote, words)])
 

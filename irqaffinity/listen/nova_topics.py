@@ -18,6 +18,8 @@ NOVA_CONF = (
 
 NOTHING_MISSING = "nothing is missing: the domains of all guests have their extra specs (Nova 32.0 or newer)"
 
+_NO_GUEST = f"no guest of Nova's is here, and Nova 32.0 and newer need send nothing; for an older one {NOVA_CONF}"
+
 _LEGACY_ALONE = (
     "legacy notifications alone (notification_format = unversioned): they wake the agent, and do not carry the extra "
     "specs with the mask"
@@ -29,11 +31,11 @@ _FOR_MASKS = (
 
 
 def check_topics(
-    connection: Any, broker: Broker, versioned: Sequence[str], limits: Limits, *, has_masks: bool
+    connection: Any, broker: Broker, versioned: Sequence[str], limits: Limits, *, has_masks: bool | None
 ) -> Iterator[Finding]:
     """Check Nova's own queue of each routing key. `versioned` are the topics of versioned notifications.
 
-    `has_masks` tells that no message is needed for a mask. One topic in use is enough.
+    `has_masks` tells that no message is needed for a mask, None that no guest shows it. One topic in use is enough.
     """
     looks = {key: _look(connection, key) for key in broker.routing_keys}
     infos = [key for key in looks if key.endswith(".info")]
@@ -43,8 +45,8 @@ def check_topics(
         if look is not None and key.rpartition(".")[0] in sent_to:
             yield from _check_queue(key, look, limits)
     if not sent_to:
-        text = f"Nova has sent nothing to {' or '.join(infos)} yet"
-        yield Finding("nova", has_masks, f"{text}: {NOTHING_MISSING if has_masks else NOVA_CONF}")
+        what = _NO_GUEST if has_masks is None else NOTHING_MISSING if has_masks else NOVA_CONF
+        yield Finding("nova", has_masks is not False, f"Nova has sent nothing to {' or '.join(infos)} yet: {what}")
     elif versioned and not sent_to & set(versioned):
         sender = "Nova" if all(bound.values()) else "Nova, or another service of the virtual host,"
         yield Finding("nova", True, f"{sender} sends {_LEGACY_ALONE}; {NOTHING_MISSING if has_masks else _FOR_MASKS}")

@@ -286,6 +286,12 @@ def test_a_nova_that_sends_nothing_fails_where_a_domain_has_no_specs(
     cloud.scene.add_guest(VF0, metadata=nova_metadata("nfv", {}))
     status, lines = cloud.check(capsys)
     assert (status, "yet: nothing is missing: the domains of all guests" in cloud.line(lines, "nova")) == (0, True)
+    cloud.scene.domains.clear()
+    status, lines = cloud.check(capsys)
+    assert (status, "yet: no guest of Nova's is here, and Nova 32.0" in cloud.line(lines, "nova")) == (0, True)
+    cloud.lines = "[notifications]\nenabled = true\n"
+    status, lines = cloud.check(capsys)
+    assert (status, "yet: set driver" in cloud.line(lines, "nova")) == (1, True)
 
 
 @pytest.mark.parametrize("cloud", ["silent"], indirect=True)
@@ -365,6 +371,7 @@ def test_a_node_behind_a_relay_asks_for_the_relays_exchange_alone(cloud: Cloud) 
         connection.default_channel.queue_declare(queue, durable=True, auto_delete=False, arguments=LIMITS)
         found = list(check_broker(Broker((node,), "silent", "none", keys), local))
         exclusive = list(check_broker(Broker((node,), "silent", "none", keys), replace(local, is_exclusive=True)))
+        connection.default_channel.queue_delete(queue)
     assert "start irqaffinity relay, or mend" in missing[-1].text
     assert [(finding.subject, finding.is_ok) for finding in found] == [
         (subject, True) for subject in ("broker", "exchange", "queue", "policy", "nova-compute")
