@@ -11,6 +11,8 @@ import re
 import traceback
 from collections.abc import Iterable, Iterator
 
+from irqaffinity.model.text import clean
+
 _PROGRAM = "irqaffinity"
 _REMEDY = "install irqaffinity and its dependencies anew"
 _REQUIREMENT = re.compile(r"([\w.-]+) ?\(?>=([\d.]+)\)?")
@@ -33,7 +35,7 @@ def find_old() -> str | None:
 
 def explain(error: Exception) -> str:
     """Return a line for what was raised by the import of a library: why it has not been loaded, and what to do."""
-    what = str(error)
+    what = clean(str(error))
     if not isinstance(error, ImportError):
         place = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__} in {place.filename}, line {place.lineno}"  # its text may say anything

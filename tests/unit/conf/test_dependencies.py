@@ -122,6 +122,7 @@ def test_what_a_removal_left_behind_is_no_library_and_hides_none(tmp_path: Path)
     ("raised", "told"),
     [
         ("ImportError('cannot import name x')", "cannot import name x"),
+        (r"ImportError('one\ntwo\x1b[2J')", r"one\x0atwo\x1b[2J"),
         ("AttributeError('no ANY')", "AttributeError in {}/oslo_messaging.py, line 1"),
     ],
 )
