@@ -2,11 +2,14 @@
 """RabbitMQ's management as one that means no good: what it says is bounded, and neither that nor the password shown."""
 
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -133,6 +136,43 @@ def test_the_password_goes_out_with_tls_alone_where_the_broker_has_it(monkeypatc
         asked.policies()
     assert got[0][:1] == b"\x16"  # a TLS handshake
     assert b"Authorization" not in got[0]
+
+
+def make_certificate(folder: Path, name: str, address: str) -> None:
+    """Make NAME.pem, a certificate for an address that is its own authority, and NAME.key."""
+    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    files = ["-keyout", f"{name}.key", "-out", f"{name}.pem"]
+    subject = ["-subj", "/CN=broker", "-addext", f"subjectAltName=IP:{address}"]
+    subprocess.run([*request, *files, *subject], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("authority", "certificate", "is_trusted"), [("own", "own", True), ("other", "own", False), ("far", "far", False)]
+)
+def test_the_password_goes_to_none_whose_certificate_is_not_the_nodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, authority: str, certificate: str, is_trusted: bool
+) -> None:
+    for name, address in (("own", "127.0.0.1"), ("other", "127.0.0.1"), ("far", "192.0.2.1")):
+        make_certificate(tmp_path, name, address)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / f"{certificate}.pem", tmp_path / f"{certificate}.key")
+    asked: list[bytes] = []
+
+    def treat(peer: socket.socket) -> None:
+        try:
+            with context.wrap_socket(peer.dup(), server_side=True) as secured:
+                saying(answer(b"[]"), asked)(secured)
+        except ssl.SSLError:
+            return
+
+    tls = {"ca_certs": str(tmp_path / f"{authority}.pem"), "cert_reqs": ssl.CERT_REQUIRED}
+    with managed(monkeypatch, treat, tls=tls) as found:
+        if is_trusted:
+            assert found.policies() == ()
+        else:
+            with pytest.raises(Unreadable, match="CERTIFICATE_VERIFY_FAILED"):
+                found.policies()
+    assert any(b"Authorization: Basic" in question for question in asked) == is_trusted
 
 
 def test_an_account_without_a_password_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
