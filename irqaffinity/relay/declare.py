@@ -45,6 +45,8 @@ def declare_queue(connection: kombu.Connection, broker: Broker) -> Any:
     """Return a channel on which the relays' queue is bound to Nova's exchange."""
     try:
         return _declare_queue_on(connection.channel(), broker)
+    except amqp.exceptions.ResourceLocked as error:
+        raise Unlike(f"another connection has the queue {RELAY_QUEUE} for itself: end that program") from error
     except amqp.exceptions.PreconditionFailed:
         LOG.info("the queue %s was made with other arguments: it is made anew", RELAY_QUEUE)
     try:
@@ -52,6 +54,10 @@ def declare_queue(connection: kombu.Connection, broker: Broker) -> Any:
     except amqp.exceptions.PreconditionFailed as error:
         raise Unlike(
             f"another relay uses the queue {RELAY_QUEUE} with other arguments: stop the relays of another release"
+        ) from error
+    except amqp.exceptions.AMQPNotImplementedError as error:  # a quorum queue is not deleted on a condition
+        raise Unlike(
+            f"somebody made the queue {RELAY_QUEUE}, and not as a classic one: delete it, and it is made anew"
         ) from error
     return _declare_queue_on(connection.channel(), broker)
 

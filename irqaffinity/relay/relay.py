@@ -87,7 +87,7 @@ class Relay:
             return f"the exchange {HOSTS_EXCHANGE} was deleted; it is made anew: restart the agents that listened to it"
         text = explain(error, self._broker)
         if isinstance(error, amqp.exceptions.AccessRefused):
-            return f"{text}; etc/rabbitmq/irqaffinity-relay.json has what a relay needs"
+            return f"a relay needs the rights of etc/rabbitmq/irqaffinity-relay.json: {text}"
         return text
 
     def _relay(self, node: BrokerHost) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import amqp
 import pytest
@@ -286,6 +287,41 @@ def test_a_queue_of_another_release_is_made_anew_once_nobody_uses_it(settings: P
             wait_for("the trouble", lambda: "another relay uses the queue" in str(made.relay.link.state.trouble))
             connection.close()
             made.wait_up()
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({"exclusive": True}, f"another connection has the queue {RELAY_QUEUE} for itself: end that program"),
+        (
+            {"durable": True, "arguments": {"x-queue-type": "quorum"}},
+            f"somebody made the queue {RELAY_QUEUE}, and not as a classic one: delete it, and it is made anew",
+        ),
+    ],
+)
+def test_a_queue_that_no_relay_can_make_anew_is_told(
+    settings: Path, broker: RabbitMQ, others: dict[str, Any], said: str
+) -> None:
+    with broker.connect() as connection:
+        channel = connection.default_channel
+        channel.queue_declare(RELAY_QUEUE, auto_delete=False, **others)
+        with relaying(broker_of(settings)) as made:
+            wait_for("the trouble", lambda: str(made.relay.link.state.trouble).endswith(said))
+            channel.queue_delete(RELAY_QUEUE)
+            made.wait_up()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_relay_without_rights_names_the_file_that_has_them(broker: RabbitMQ, tmp_path: Path) -> None:
+    broker.control("add_user", "anybody", "pass")
+    broker.control("set_permissions", "anybody", "^$", "^$", "^$")
+    try:
+        with relaying(broker_of(configured(tmp_path, f"rabbit://anybody:pass@127.0.0.1:{broker.port}/"))) as made:
+            wait_for("the trouble", lambda: "access refused" in str(made.relay.link.state.trouble))
+            assert "the rights of etc/rabbitmq/irqaffinity-relay.json" in str(made.relay.link.state.trouble)
+    finally:
+        broker.control("delete_user", "anybody")
 
 
 @pytest.mark.usefixtures("quiet")
