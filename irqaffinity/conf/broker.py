@@ -67,11 +67,14 @@ def load_broker(
     hosts, virtual_host = _hosts(opened.conf, place, url)
     if not hosts:
         return None
-    keys = tuple(_routing_keys(wanted, _topics(read)))
+    topics = _topics(read)
+    keys = tuple(_routing_keys(wanted, topics))
     if not keys:
         raise read.refusal(_NOTIFICATIONS, "topics", "it is empty: name one, or remove the option")
     broker = Broker(hosts, virtual_host, wanted.exchange, keys, _tls(read), login_method, heartbeat)
-    return replace(broker, rpc=_rpc(opened.conf, read, broker))
+    every = _routing_keys(replace(wanted, notification_format="both"), topics)
+    unwanted = tuple(key for key in every if key not in keys)
+    return replace(broker, rpc=_rpc(opened.conf, read, broker), unwanted_keys=unwanted)
 
 
 def _rpc(conf: cfg.ConfigOpts, read: "_Reader", broker: Broker) -> Broker | None:

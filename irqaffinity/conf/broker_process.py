@@ -93,7 +93,8 @@ def _broker(found: dict[str, Any] | None) -> Broker | None:
         return None
     hosts = tuple(BrokerHost(**host) for host in found.pop("hosts"))
     keys = tuple(found.pop("routing_keys"))
-    return Broker(hosts=hosts, routing_keys=keys, rpc=_broker(found.pop("rpc")), **found)
+    unwanted = tuple(found.pop("unwanted_keys"))
+    return Broker(hosts=hosts, routing_keys=keys, unwanted_keys=unwanted, rpc=_broker(found.pop("rpc")), **found)
 
 
 def answer() -> None:

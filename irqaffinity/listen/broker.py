@@ -27,8 +27,9 @@ class Broker:
 
     `tls` are arguments of ssl (`ca_certs`, `certfile`, `keyfile`, `cert_reqs`), perhaps none of them, and None for a
     plain connection. The name of a node is checked where `ca_certs` are given.
-    `heartbeat` is in seconds, 0 for none. `routing_keys` are what is bound to the queue. `rpc` is the broker of Nova's
-    RPC, None where it is this one or not known.
+    `heartbeat` is in seconds, 0 for none. `routing_keys` are what is bound to the queue, `unwanted_keys` those of the
+    other format, to which it may still be bound. `rpc` is the broker of Nova's RPC, None where it is this one or not
+    known.
     """
 
     hosts: tuple[BrokerHost, ...]
@@ -39,6 +40,7 @@ class Broker:
     login_method: str = "AMQPLAIN"
     heartbeat: int = 60
     rpc: "Broker | None" = None
+    unwanted_keys: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         scheme = "amqp" if self.tls is None else "amqps"

@@ -42,6 +42,7 @@ class Subscription:
     others: tuple[str, ...]
     is_exclusive: bool = False
     from_relay: bool = False
+    unwanted_keys: tuple[str, ...] = ()
 
     @property
     def exchange_kind(self) -> str:
@@ -57,7 +58,8 @@ class Subscription:
         names = [queue_name(host, machine_id), relayed_queue_name(host, machine_id)]
         queue = names[from_relay]
         others = tuple(name for name in names if is_exclusive or name != queue)
-        return cls(exchange, keys, queue, others, is_exclusive, from_relay)
+        unwanted = () if from_relay or is_exclusive else broker.unwanted_keys
+        return cls(exchange, keys, queue, others, is_exclusive, from_relay, unwanted)
 
     def make(self, connection: kombu.Connection) -> tuple[Any, str]:
         """Return a channel on which the queue is bound, and its name; one that was made otherwise is made anew."""
@@ -84,6 +86,8 @@ class Subscription:
         queue.queue_declare()
         for key in self.routing_keys:
             channel.queue_bind(name, self.exchange, key)
+        for key in self.unwanted_keys:
+            channel.queue_unbind(name, self.exchange, key)
         return channel
 
     def delete_others(self, connection: kombu.Connection) -> None:

@@ -67,4 +67,6 @@ def _declare_queue_on(channel: Any, broker: Broker) -> Any:
     channel.queue_declare(RELAY_QUEUE, durable=True, auto_delete=False, arguments=ARGUMENTS)
     for key in broker.routing_keys:
         channel.queue_bind(RELAY_QUEUE, broker.exchange, key)
+    for key in broker.unwanted_keys:
+        channel.queue_unbind(RELAY_QUEUE, broker.exchange, key)
     return channel

@@ -213,6 +213,19 @@ def test_legacy_notifications_wake_too_by_default(broker: RabbitMQ, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("quiet")
+def test_a_format_that_is_asked_for_no_longer_does_not_come(broker: RabbitMQ, nova: Nova, tmp_path: Path) -> None:
+    both = configured(tmp_path, broker.url)
+    with listening(both) as made:
+        made.wait_up()
+    with listening(replace(both, routing_keys=both.routing_keys[:2], unwanted_keys=both.routing_keys[2:])) as made:
+        made.wait_up()
+        nova.publish("compute.instance.power_on.end", f"compute.{HERE}", legacy(GUEST, HERE), legacy=True)
+        nova.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
+        made.wait_handled(1)
+        assert set(made.counts) == {("create", Outcome.WOKE)}
+
+
+@pytest.mark.usefixtures("quiet")
 def test_an_event_that_comes_in_both_formats_wakes_twice_and_keeps_its_mask(settings: Broker, nova: Nova) -> None:
     specs = {"hw:pci_irq_affinity_mask": "1-2"}
     with listening(settings, GUEST) as made:

@@ -119,6 +119,23 @@ def test_legacy_messages_are_relayed_where_they_are_asked_for(broker: RabbitMQ, 
 
 
 @pytest.mark.usefixtures("quiet")
+def test_a_format_that_is_asked_for_no_longer_is_relayed_no_longer(
+    broker: RabbitMQ, nova: Nova, tmp_path: Path
+) -> None:
+    with hosts(broker, SOURCE) as (queue,):
+        for wanted in ("both", "versioned"):
+            file = configured(tmp_path, broker.url, f"[notifications]\nnotification_format = {wanted}\n")
+            with relaying(broker_of(file)) as made:
+                made.wait_up()
+        with relaying(broker_of(file)) as made:
+            made.wait_up()
+            nova.publish("compute.instance.power_on.end", f"compute.{SOURCE}", legacy(GUEST, SOURCE), legacy=True)
+            nova.publish("instance.reboot.end", f"nova-compute:{SOURCE}", versioned(GUEST, SOURCE))
+            made.wait_handled(1)
+            assert [event_of(message) for message in queue.take()] == ["instance.reboot.end"]
+
+
+@pytest.mark.usefixtures("quiet")
 def test_the_body_is_unchanged_and_nothing_else_of_a_message_is_handed_on(settings: Path, broker: RabbitMQ) -> None:
     sent = body().replace(b": ", b" :  ")
     with hosts(broker, SOURCE) as (queue,), relaying(broker_of(settings)) as made:

@@ -43,6 +43,22 @@ def test_the_broker_of_notifications_goes_before_that_of_rpc(tmp_path: Path) -> 
     assert broker.routing_keys == ("one.info", "one.error", "two.info", "two.error", "legacy.info", "legacy.error")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "unwanted"),
+    [
+        ("both", ()),
+        ("versioned", ("legacy.info", "legacy.error")),
+        ("unversioned", ("one.info", "one.error")),
+    ],
+)
+def test_what_the_other_format_alone_has_is_not_wanted(tmp_path: Path, wanted: str, unwanted: tuple[str, ...]) -> None:
+    topics = "[oslo_messaging_notifications]\ntopics = legacy,shared\n"
+    of_ours = f"[notifications]\nnotification_format = {wanted}\nversioned_notifications_topics = one,shared\n"
+    broker = read(tmp_path, f"[DEFAULT]\ntransport_url = rabbit://a:b@h/\n{topics}{of_ours}")
+    assert broker is not None
+    assert broker.unwanted_keys == unwanted
+
+
 @pytest.mark.parametrize("rpc", ["rabbit://a:b@notes/v", "", "amqp+proton://a:cret@rpc/", "rabbit://a:cr/et@h/"])
 def test_a_broker_of_rpc_that_is_the_same_or_cannot_be_used_is_none(tmp_path: Path, rpc: str) -> None:
     notes = "[oslo_messaging_notifications]\ntransport_url = rabbit://a:b@notes/v\n"
