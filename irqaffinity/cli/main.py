@@ -30,12 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = parse_arguments(sys.argv[1:] if arguments is None else arguments)
         level = logging.DEBUG if parsed.debug else logging.WARNING
         logging.basicConfig(format=f"{PROGRAM}: %(message)s", level=level, stream=sys.stderr)
-        if parsed.command in _WITH_LIBRARIES:
-            _look_at_libraries(parsed.command)
         if parsed.command in ("agent", "relay"):
             signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         if parsed.command in _WITH_LIBRARIES:
-            _refuse_old_libraries()
+            _look_at_libraries(parsed.command)
         command = importlib.import_module(f"irqaffinity.cli.{parsed.command}")
         status: int = command.run(parsed)
     except CommandError as error:

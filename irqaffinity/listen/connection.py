@@ -14,6 +14,9 @@ _CONNECT_TIMEOUT = 5.0
 _ANSWER_TIMEOUT = 10
 _CLOSE_TIMEOUT = 1.0
 
+LARGEST_FRAME = 16 << 20
+"""Bytes of a frame that are read; RabbitMQ sends 128 KiB at most, unless its frame_max is set to more."""
+
 
 def connect(broker: Broker, host: BrokerHost, name: str, frame_handler: Callable[..., object]) -> kombu.Connection:
     """Return a connection to one node, not opened yet; `name` is what the broker's management shows for it."""
@@ -56,6 +59,7 @@ def connected(
 
     def handle_frames(connection: Any, callback: Callable[..., None]) -> DeliveryFrames:
         begun.append(connection)
+        _bound(connection.transport)
         return DeliveryFrames(take, connection, callback)
 
     opened = connect(broker, host, name, handle_frames)
@@ -67,3 +71,16 @@ def connected(
         opened.collect(_CLOSE_TIMEOUT)
         for connection in begun:  # kombu forgets one on which the broker did not speak AMQP
             connection.collect()
+
+
+def _bound(transport: Any) -> None:
+    """Have it read no frame that is too large: the library keeps all bytes of one that come, up to 4 GiB."""
+    read = transport._read  # the library has no limit that could be set
+
+    def read_some(size: int, *arguments: Any) -> bytes:
+        if size > LARGEST_FRAME:
+            raise ValueError(f"a frame of {size} bytes")
+        found: bytes = read(size, *arguments)
+        return found
+
+    transport._read = read_some

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A broker that means no good: a check of it is told on clean lines, and a listener outlives it."""
 
+import contextlib
 import logging
 import socket
 import struct
@@ -103,6 +104,23 @@ def test_a_check_of_it_is_told_on_clean_lines(treatment: str) -> None:
         assert finding.text.isprintable()
         assert PASSWORD not in finding.text
         assert finding.subject in ("broker", "exchange", "queue")
+
+
+def test_a_frame_that_is_too_large_is_not_read() -> None:
+    """It is known by its header: what follows is left where it is, though it comes."""
+    sent = []
+
+    def treat(peer: socket.socket) -> None:
+        speak(peer, "start")
+        peer.sendall(struct.pack(">BHI", 1, 0, connection.LARGEST_FRAME + 1))
+        with contextlib.suppress(OSError):
+            while sum(sent) <= connection.LARGEST_FRAME:
+                sent.append(peer.send(bytes(65536)))
+
+    with hostile(treat) as broker:
+        (finding,) = check(broker)
+    assert f"a frame of {connection.LARGEST_FRAME + 1} bytes; what answers there speaks no AMQP 0-9-1" in finding.text
+    assert sum(sent) <= connection.LARGEST_FRAME
 
 
 def test_the_words_of_a_broker_are_shown_with_the_next_step() -> None:
