@@ -19,6 +19,7 @@ from irqaffinity.agent.status_file import withdraw
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Tunables, Worker
 from irqaffinity.conf.load import ConfigError, Settings
+from irqaffinity.daemon.log import set_level
 from irqaffinity.daemon.systemd import notify
 from irqaffinity.daemon.threads import Threads
 from irqaffinity.hypervisor.connection import Hypervisor
@@ -169,7 +170,7 @@ class Service:
                 LOG.warning("%s has changed: restart needed", name)
         kept = {field: getattr(old.settings, field) for field in _FIXED}
         self._configuration = replace(new, settings=replace(new.settings, **kept))
-        logging.getLogger().setLevel(logging.DEBUG if new.settings.debug else logging.INFO)
+        set_level(debug=new.settings.debug)
         self._worker.tune(_tunables(new.settings))
         if (new.broker, new.settings.notifications) != (old.broker, old.settings.notifications):
             self._listening.follow(self._configuration)
