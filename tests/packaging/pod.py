@@ -18,7 +18,7 @@ from tests.functional.agent import wait_for
 from tests.packaging.chart import Manifest, Rendered
 from tests.patience import HANG
 
-TREE = Path(__file__).parents[2]
+PACKAGE = Path(__file__).parents[2] / "irqaffinity"
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt")
 _FILES = ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/hosts")
 _NO_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--clear-groups")
@@ -110,7 +110,7 @@ class Pod:
     def _script(self) -> Iterator[str]:
         """Give the commands that make the pod, and become its agent."""
         spec, agent = self.rendered.spec, self.rendered.agent
-        yield from ("set -eu", "mount --make-rprivate /", *self._image())
+        yield from ("set -eu", "umask 022", "mount --make-rprivate /", *self._image())
         volumes = {volume["name"]: volume for volume in spec["volumes"]}
         for mount in agent["volumeMounts"]:
             yield from self._mount(volumes[mount["name"]], mount)
@@ -120,10 +120,13 @@ class Pod:
         yield "exec " + self._inside(_command(agent))
 
     def _image(self) -> Iterator[str]:
-        """Give the commands that make a root of this machine's programs, and what a runtime puts into it."""
+        """Give the commands that make a root of this machine's programs, and what a runtime puts into it.
+
+        Folders above the program are made anew: those of this machine may be closed to the pod's user.
+        """
         root = self.root
         yield f"mkdir -p {root}; mount -t tmpfs root {root}; mkdir -p {root}/proc {root}/sys {root}/dev {root}/etc"
-        for path in (*_PROGRAMS, *sorted({sys.prefix, sys.base_prefix, str(TREE)})):
+        for path in (*_PROGRAMS, *sorted({sys.prefix, sys.base_prefix, str(PACKAGE)})):
             yield f"[ ! -e {path} ] || {{ mkdir -p {root}{path}; mount --rbind {path} {root}{path}; }}"
         yield from (f"cp {path} {root}{path}" for path in _FILES)
         for device in ("/dev/null", "/dev/urandom"):
