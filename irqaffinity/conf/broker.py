@@ -22,7 +22,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what these libraries warn each other of is no matter of an operator
     # eventlet 0.33 cannot load a newer dnspython for its own look-up of names; nothing is looked up here.
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"
-    if importlib.util.find_spec("oslo_service.backend") and importlib.util.find_spec("cotyledon"):
+    # Threads are the other backend of oslo.service from 4.2 on, under two names, and with cotyledon; 4.1 has none.
+    if all(map(importlib.util.find_spec, ("cotyledon", "oslo_service.backend"))) and any(
+        map(importlib.util.find_spec, ("oslo_service.backend.threading", "oslo_service.backend._threading"))
+    ):
         from oslo_service import backend
 
         backend.init_backend(backend.BackendType.THREADING)
