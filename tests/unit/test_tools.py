@@ -61,7 +61,8 @@ def test_full_runs_the_whole_suite_with_more_steps_and_releases(
     pythons = {"3.10": "pyenv/versions/3.10.9/bin/python", "3.12": "first/python3.12", "3.13": "first/python3.13"}
     for version, name in pythons.items():
         program(tree / name, f"echo {version}" if version != "3.12" else "exit 127")
-    program(tree / "first/python3.11", "exit 127")
+    for name in ("python3.10", "python3.11"):
+        program(tree / "first" / name, "exit 127")
     monkeypatch.setenv("PATH", f"{tree}/first:{os.environ['PATH']}")
     monkeypatch.setenv("PYENV_ROOT", str(tree / "pyenv"))
     assert tox_runs(tree, "full") == [
