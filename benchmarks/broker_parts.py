@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import amqp.exceptions
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from irqaffinity.listen.broker import Broker, BrokerHost
@@ -99,6 +101,15 @@ def _listen(channel: Any, host: str, way: str) -> None:
     channel.basic_consume(name)
 
 
+def _delete(connection: Any, name: str) -> None:
+    """Delete a queue. The broker takes a while to see that the connection of an exclusive one has gone."""
+    while True:
+        with contextlib.suppress(amqp.exceptions.ResourceLocked):
+            connection.channel().queue_delete(name)
+            return
+        time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def hosts(rabbit: RabbitMQ, count: int, way: str) -> Iterator[None]:
     """Have somebody consume for the hosts, and remove the queues at the end."""
@@ -110,7 +121,7 @@ def hosts(rabbit: RabbitMQ, count: int, way: str) -> Iterator[None]:
         process.communicate()
     with rabbit.connect() as connection:
         for number in range(count):
-            connection.default_channel.queue_delete(queue_name(f"cmp-{number}", MACHINE))
+            _delete(connection, queue_name(f"cmp-{number}", MACHINE))
 
 
 @contextlib.contextmanager
