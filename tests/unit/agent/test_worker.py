@@ -715,6 +715,7 @@ def test_of_two_changes_at_once_the_second_one_lasts_wherever_it_comes_between(r
                 rig.worker.tune(second)
         return trace
 
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 looks in settrace whether any frame asks for them
     for moment in itertools.count(1):
         rig.worker.tune(Tunables(Policy(), INTERVAL, 300.0, rig.uri))
         left, second, before = moment, Tunables(Policy(), INTERVAL, 300.0 + moment, rig.uri), sys.gettrace()
