@@ -23,4 +23,4 @@ def _has_specs(domain: Domain) -> bool | None:
         return False
     if guest is None:
         return False if domain.xml is None else None
-    return None if guest.flavor is None else guest.extra_specs is not None
+    return guest.extra_specs is not None if guest.is_nova else None
