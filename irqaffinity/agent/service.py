@@ -140,13 +140,11 @@ class Service:
 
     def _serve_metrics(self, settings: Settings) -> None:
         from irqaffinity.agent.metrics import AgentCollector  # noqa: PLC0415  off by default
-        from irqaffinity.daemon.metrics import MetricsListener  # noqa: PLC0415
+        from irqaffinity.daemon.metrics import serve_metrics  # noqa: PLC0415
 
         collector = AgentCollector(self._counters, self._view, lambda: dict(self._links))
         checks = {"/healthz": self._is_alive, "/readyz": self._works}
-        listener = MetricsListener(settings.metrics.bind, settings.metrics.port, collector, checks)
-        self._links["metrics"] = listener.link
-        self._threads.start("metrics", listener.run)
+        serve_metrics(settings.metrics.bind, settings.metrics.port, collector, checks, self._links, self._threads)
 
     def _is_alive(self) -> bool:
         return self._threads.dead is None and time.monotonic() - self._worker.heartbeat < FRESH

@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the daemon until it is told to end."""
+    """Run the daemon until a signal ends it."""
     session = Session.open(arguments)
     set_up_log(debug=arguments.debug or session.settings.debug)
     try:

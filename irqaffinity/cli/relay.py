@@ -13,7 +13,7 @@ from irqaffinity.relay.service import Configuration, Service
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the relay until it is told to end."""
+    """Run the relay until a signal ends it."""
     settings = open_settings(arguments)
     set_up_log(debug=arguments.debug or settings.debug)
     try:

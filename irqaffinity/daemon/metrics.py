@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
 from irqaffinity.daemon.page import Page
+from irqaffinity.daemon.threads import Threads
 from irqaffinity.daemon.web import METRICS, Checks, Server
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.retry import Retry
@@ -15,6 +16,15 @@ from irqaffinity.listen.retry import Retry
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BACKLOG = 1024
 """Connections that the kernel keeps until they are accepted, which takes each no longer than a moment."""
+
+
+def serve_metrics(
+    bind: str, port: int, collector: Collector, checks: Checks, links: dict[str, Link], threads: Threads
+) -> None:
+    """Serve them in a thread of their own from now on; `links` gets the state of the listener."""
+    listener = MetricsListener(bind, port, collector, checks)
+    links["metrics"] = listener.link
+    threads.start("metrics", listener.run)
 
 
 class MetricsListener:

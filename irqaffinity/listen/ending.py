@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a listener is told to end."""
+"""Ends a listener, with its queue or without."""
 
 import threading
 
 
 class Ending:
-    """Told once, from any thread. `leaves` tells that the listener is to delete its queue, for none will come back."""
+    """The end of one listener, from any thread. With `leaves` it deletes its queue, for none will come back."""
 
     def __init__(self) -> None:
         self.leaves = False
@@ -26,5 +26,5 @@ class Ending:
         self._told.set()
 
     def wait(self, seconds: float) -> None:
-        """Wait for so long, or until it is told."""
+        """Wait for so long, or until somebody ends the listener."""
         self._told.wait(seconds)

@@ -96,7 +96,7 @@ class NotificationListener:
         self._ending.leave()
 
     def run(self) -> None:
-        """Consume until it is told to end, from whichever node of the broker answers."""
+        """Consume until somebody ends it, from whichever node of the broker answers."""
         self._stay()
         if self._ending.leaves:
             self._leave()

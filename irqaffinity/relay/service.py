@@ -81,14 +81,12 @@ class Service:
         self._thread = self._threads.start("relay", self._relay.run)
 
     def _serve_metrics(self, settings: Settings) -> None:
-        from irqaffinity.daemon.metrics import MetricsListener  # noqa: PLC0415  off by default
+        from irqaffinity.daemon.metrics import serve_metrics  # noqa: PLC0415  off by default
         from irqaffinity.relay.metrics import RelayCollector  # noqa: PLC0415
 
         collector = RelayCollector(self._counters, lambda: dict(self._links))
         checks = {"/healthz": self._is_alive, "/readyz": self._works}
-        listener = MetricsListener(settings.metrics.bind, settings.metrics.port, collector, checks)
-        self._links["metrics"] = listener.link
-        self._threads.start("metrics", listener.run)
+        serve_metrics(settings.metrics.bind, settings.metrics.port, collector, checks, self._links, self._threads)
 
     def _is_alive(self) -> bool:
         return self._threads.dead is None and time.monotonic() - self._relay.beat < FRESH

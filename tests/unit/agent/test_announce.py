@@ -64,7 +64,7 @@ class Rig:
                 return lines
 
     def probes(self) -> tuple[bool, bool]:
-        """Return what the probes for life and for readiness would say of an agent that was told of just now."""
+        """Return what the probes for life and for readiness would say of the agent at this moment."""
         return tuple(passes(f"{self.path}{suffix}") for suffix in (ALIVE, READY))  # type: ignore[return-value]
 
     @property
@@ -116,7 +116,7 @@ def test_what_has_not_changed_is_told_again_after_ten_seconds(rig: Rig) -> None:
 def test_what_probes_look_at_follows_the_agent(rig: Rig) -> None:
     rig.tell(works=False)
     assert rig.probes() == (True, False)
-    assert len(rig.tell()) == 2, "that it works is told at once"
+    assert len(rig.tell()) == 2, "systemd hears at once that it works"
     assert rig.probes() == (True, True)
     rig.now += 10.0
     rig.tell(is_alive=False, works=False)

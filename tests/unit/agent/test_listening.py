@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who listens to Nova's notifications: when a listener begins, goes and comes back, and how that is told."""
+"""Who listens to Nova's notifications: when a listener begins, goes and comes back, and what the agent says of it."""
 
 import logging
 import threading
@@ -37,7 +37,7 @@ WHY = "every domain of Nova's has had its extra specs for 7 days"
 
 
 class FakeListener:
-    """A listener that is up at once, and ends when it is told and `may_end`."""
+    """A listener that is up at once, and ends when somebody ends it and `may_end`."""
 
     made: list["FakeListener"]
     may_end: threading.Event
