@@ -4,6 +4,9 @@
 import importlib.metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+from docutils import nodes
 
 project = "irqaffinity"
 author = "the irqaffinity authors"
@@ -12,6 +15,11 @@ version = release = importlib.metadata.version("irqaffinity")
 
 extensions = ["oslo_config.sphinxext"]
 exclude_patterns = ["_build"]
+
+# A package builds the manual pages alone, and without these.
+if find_spec("furo") and find_spec("sphinx_copybutton"):
+    extensions.append("sphinx_copybutton")
+    html_theme = "furo"
 
 # reno makes the release notes from the history of git; a shallow clone and an archive have none, a package is built
 # without reno, and the guide goes without them.
@@ -36,5 +44,17 @@ man_pages = [
     ("configure", "irqaffinity.conf", "configuration of irqaffinity", "", 5),
 ]
 
-html_theme = "alabaster"
-html_theme_options = {"page_width": "1100px", "description": "Interrupts of passed-through devices"}
+html_title = f"irqaffinity {release}"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
+
+
+def setup(app: Any) -> None:
+    """Have the notes of what no tag names yet stand under the version that it becomes; reno calls that 0.0.0."""
+
+    def name_version(_app: Any, doctree: Any) -> None:
+        for title in doctree.findall(nodes.title):
+            if title.astext() == "0.0.0":
+                title.children = [nodes.Text(release)]
+
+    app.connect("doctree-read", name_version)
