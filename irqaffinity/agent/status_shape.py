@@ -21,10 +21,12 @@ ALIVE: Any = {
 _DEVICE = {
     "address": str,
     "guest": _TEXT,
+    "name?": _TEXT,
     "numa_node": (int, None),
     "irqs": str,
     "cpus": str,
     "verdicts": _COUNTS,
+    "reason?": _TEXT,
     "why": str,
 }
 
@@ -41,12 +43,12 @@ WHOLE: Any = ALIVE | {
     "last_audit": {"time": _TEXT, "seconds": float, "error": _TEXT},
     "placement": {
         "summary": {"text": str},
-        "guests": [{"uuid": str, "text": str}],
+        "guests": [{"uuid": str, "text": str, "name?": str, "status?": str}],
         "devices": [_DEVICE],
         "troubles": [{"device": str, "irq": int, "verdict": str, "message": _TEXT}],
     },
 }
-"""What `irqaffinity status` shows."""
+"""What `irqaffinity status` shows; an older agent names neither the guest of a device nor the reason of one."""
 
 _LARGEST = 1 << 62
 _DEEPEST = 32

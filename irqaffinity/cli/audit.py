@@ -7,14 +7,16 @@ import signal
 import time
 
 from irqaffinity.cli import EXIT_INTERRUPTED
+from irqaffinity.cli.form import only_words, say_report
 from irqaffinity.cli.main import CommandError
-from irqaffinity.cli.output import say
+from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.model.target import Narrowing
 from irqaffinity.passes.turns import collector_paused
-from irqaffinity.report.document import render_json
+from irqaffinity.report.document import to_document
 from irqaffinity.report.outcome import EXIT_FAILED, Outcome
-from irqaffinity.report.table import render_summary, render_table
+from irqaffinity.report.summary import render_summary
+from irqaffinity.report.table import render_table
 
 LOG = logging.getLogger(__name__)
 
@@ -49,11 +51,16 @@ def _pass(session: Session, arguments: argparse.Namespace) -> int:
         made = session.auditor.rehearse(scope) if arguments.dry_run else session.auditor.audit(scope)
     if made.outcome.unsaved is not None:
         LOG.error("%s", made.outcome.unsaved)
-    say(_render(made.outcome, arguments), done=None if arguments.dry_run else render_summary(made.outcome))
+    _say(made.outcome, arguments)
     return made.outcome.exit_status()
 
 
-def _render(outcome: Outcome, arguments: argparse.Namespace) -> str:
-    if arguments.format == "json":
-        return render_json(outcome)
-    return render_table(outcome, each_irq=arguments.irqs, quiet=arguments.quiet)
+def _say(outcome: Outcome, arguments: argparse.Namespace) -> None:
+    only = only_words(arguments)
+
+    def table() -> str:
+        screen = look_at_screen(arguments)
+        return render_table(outcome, each_irq=arguments.irqs, quiet=arguments.quiet, only=only, screen=screen)
+
+    done = None if arguments.dry_run else render_summary(outcome)
+    say_report(arguments, to_document(outcome, only), "irqs" if arguments.irqs else "devices", table, done)

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
+from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import explained
 from irqaffinity.demo.hosts import make_demo_host
 from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import Policy
 from irqaffinity.report.outcome import Outcome
-from irqaffinity.report.table import render_summary, render_table
+from irqaffinity.report.summary import render_summary
+from irqaffinity.report.table import render_table
 from irqaffinity.state.store import MemoryStore
 
 _INTRODUCTION = """\
@@ -26,7 +28,7 @@ One audit puts each on CPUs that belong to its guest:
 """
 
 
-def run(_arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Audit a made-up host twice and print what the first pass did and that the second had nothing to do."""
     with _temporary_folder() as folder, explained():
         try:
@@ -37,8 +39,9 @@ def run(_arguments: argparse.Namespace) -> int:
         with contextlib.closing(Hypervisor(uri)) as hypervisor:
             auditor = Auditor("demo", tree.root, hypervisor, Policy(), MemoryStore())
             first, second = auditor.audit().outcome, auditor.audit().outcome
-    again = f"\nA second audit of the same host finds:\n{render_summary(second)}"
-    say("\n".join((_INTRODUCTION, render_table(first), again)))
+    screen = look_at_screen(arguments)
+    again = f"\nA second audit of the same host finds:\n{render_summary(second, screen=screen)}"
+    say("\n".join((_INTRODUCTION, render_table(first, screen=screen), again)))
     return _status(first, second)
 
 

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from irqaffinity.cli import EXIT_FAILED, EXIT_INTERRUPTED
-from irqaffinity.cli.arguments import PROGRAM, parse_arguments
+from irqaffinity.cli.arguments import parse_arguments
 from irqaffinity.cli.output import OutputLost, complain
+from irqaffinity.cli.usage.command import PROGRAM
 
 LOG = logging.getLogger(__name__)
 

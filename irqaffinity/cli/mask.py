@@ -3,8 +3,8 @@
 
 import argparse
 
-from irqaffinity.cli.arguments import PROGRAM
 from irqaffinity.cli.output import complain, say
+from irqaffinity.cli.usage.command import PROGRAM
 from irqaffinity.grammar.mask import MaskError, parse_mask
 
 

@@ -7,8 +7,12 @@ import logging
 
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
+from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session, explained
-from irqaffinity.report.table import render_summary, render_table
+from irqaffinity.passes.made import Pass
+from irqaffinity.report.screen import Screen
+from irqaffinity.report.summary import render_summary
+from irqaffinity.report.table import render_table
 from irqaffinity.state.lock import LockTaken
 from irqaffinity.state.one_agent import hold_agent_locks, run_folder
 
@@ -29,5 +33,15 @@ def run(arguments: argparse.Namespace) -> int:
         made = session.auditor.reset()
     if made.outcome.unsaved is not None:
         LOG.error("%s", made.outcome.unsaved)
-    say(render_table(made.outcome), done=render_summary(made.outcome))
+    _tell(made, look_at_screen(arguments))
     return made.outcome.exit_status()
+
+
+def _tell(made: Pass, screen: Screen) -> None:
+    """Print what was given back, or that there was nothing to give back; raise OutputLost."""
+    if made.outcome.devices:
+        say(render_table(made.outcome, screen=screen), done=render_summary(made.outcome))
+    elif made.draft.devices:
+        say("nothing was given back: what was moved is gone, or is somebody else's by now")
+    else:
+        say("nothing was moved, so nothing was given back")

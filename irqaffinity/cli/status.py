@@ -2,26 +2,58 @@
 """`irqaffinity status`."""
 
 import argparse
-import json
 
 from irqaffinity.agent.status_file import NoStatus, age, read_status
 from irqaffinity.agent.status_shape import WHOLE
+from irqaffinity.cli.form import only_words, render_report
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
+from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session
+from irqaffinity.cli.watch import Look, watch
 from irqaffinity.model.times import FRESH
-from irqaffinity.report.status_report import render_status
+from irqaffinity.report.select import select_placement
+from irqaffinity.report.status_text import render_status
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what the running agent published last; return 1 when none runs, or when it has not moved for long."""
-    session = Session.read(arguments)
+    """Print what the running agent published last; return 1 when none runs, or when it has not moved for long.
+
+    With --watch it is printed again and again, until somebody ends it.
+    """
+    path = Session.read(arguments).settings.status_path
+    if arguments.watch is not None:
+        separator = None if arguments.format == "json" else "---"
+        watch(path, arguments.watch, lambda: _watched(path, arguments), separator=separator)
+    report, trouble = _look(path, arguments)
+    if report is not None:
+        say(report)
+    if trouble is not None:
+        raise CommandError(trouble)
+    return 0
+
+
+def _look(path: str, arguments: argparse.Namespace) -> Look:
     try:
-        status = read_status(session.settings.status_path, WHOLE)
+        status = read_status(path, WHOLE)
     except NoStatus as error:
-        raise CommandError(str(error)) from error
-    say(json.dumps(status, indent=1) if arguments.format == "json" else render_status(status))
+        return Look(None, str(error))
+    only = only_words(arguments)
+    narrowed = {**status, "placement": select_placement(status["placement"], only)}
+    report = render_report(
+        arguments,
+        narrowed,
+        "placement.devices",
+        lambda: render_status(status, only, look_at_screen(arguments)),
+        is_line=arguments.watch is not None,
+    )
     seconds = age(status)
     if seconds > FRESH:
-        raise CommandError(f"the agent has not moved for {seconds:.0f} s: it died or is stuck; restart it")
-    return 0
+        return Look(report, f"the agent has not moved for {seconds:.0f} s: it died or is stuck; restart it")
+    return Look(report, None)
+
+
+def _watched(path: str, arguments: argparse.Namespace) -> Look:
+    """Return a look that says that it goes on, where there is nothing to look at."""
+    look = _look(path, arguments)
+    return look if look.report is not None else Look(None, f"{look.trouble}; waiting for it")

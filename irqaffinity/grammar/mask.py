@@ -9,6 +9,7 @@ they stand.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from irqaffinity.grammar.mask_slips import has_exclusions_alone, mend
 from irqaffinity.model.cpuset import LIMIT, CpuSet
 from irqaffinity.model.text import clean, name_cpus
 from irqaffinity.model.verdict import Status
@@ -49,8 +50,31 @@ def parse_mask(text: str, vcpus: int) -> CpuSet:
     """Return the vCPU indexes that `text` chooses in a guest of `vcpus` vCPUs.
 
     `vcpus` is at most 65536. Raises MaskError, in this order: for bad grammar anywhere, for an index that the guest
-    does not have (in an exclusion too, and before any range is expanded), for an empty result.
+    does not have (in an exclusion too, and before any range is expanded), for an empty result. Where it is sure what
+    was meant, that is told.
     """
+    try:
+        return _parse(text, vcpus)
+    except MaskError as error:
+        raise MaskError(error.status, text, error.position, f"{error.sentence}{_guess(text, vcpus)}") from None
+
+
+def _guess(text: str, vcpus: int) -> str:
+    """Return `; did you mean 0-7,^3?` where there is a mask of this guest that `text` must have been meant to be."""
+    meant = mend(text)
+    lacks_all = has_exclusions_alone(meant)
+    try:
+        _parse(f"0-{vcpus - 1},{meant}" if lacks_all else meant, vcpus)
+    except MaskError:
+        return ""
+    if not lacks_all:
+        return f"; did you mean {meant}?"
+    if vcpus < LIMIT:
+        return f"; did you mean 0-{vcpus - 1},{meant}?"
+    return f"; did you mean 0-N,{meant} with the guest's last vCPU for N?"
+
+
+def _parse(text: str, vcpus: int) -> CpuSet:
     elements = _read_elements(text)
     for element in elements:
         for index, position in ((element.first, element.first_at), (element.last, element.last_at)):
@@ -77,7 +101,7 @@ def parse_nova_mask(text: str, vcpus: int) -> CpuSet:
         return parse_mask(text, vcpus)
     all_but = f"0-{vcpus - 1},"
     try:
-        return parse_mask(all_but + text, vcpus)
+        return _parse(all_but + text, vcpus)
     except MaskError as error:
         raise MaskError(error.status, text, max(0, error.position - len(all_but)), error.sentence) from None
 

@@ -11,9 +11,8 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.text import counted
+from irqaffinity.model.text import counted, merge_numbers
 from irqaffinity.model.verdict import IrqReason, Verdict
-from irqaffinity.report.table import merge_numbers
 
 LOG = logging.getLogger(__name__)
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Text for people: the one function that what comes from outside passes, and counts of things."""
 
+from collections.abc import Iterable
+from itertools import groupby
+
 from irqaffinity.model.cpuset import CpuSet
 
 LONGEST = 255
@@ -33,3 +36,12 @@ def counted(count: int, noun: str) -> str:
 def name_cpus(noun: str, cpus: CpuSet) -> str:
     """Return `vCPU 2` or `vCPUs 2,4`."""
     return f"{noun} {cpus}" if len(cpus) == 1 else f"{noun}s {cpus}"
+
+
+def merge_numbers(numbers: Iterable[int]) -> str:
+    """Return numbers as a sorted list of runs: `142-149,151`."""
+    runs = []
+    for _, run in groupby(enumerate(sorted(set(numbers))), key=lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        runs.append(str(members[0]) if len(members) == 1 else f"{members[0]}-{members[-1]}")
+    return ",".join(runs)

@@ -2,15 +2,18 @@
 """The second half of a pass: originals are stored, interrupts written, and what that taught is stored as well."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from irqaffinity.apply.execute import Execution, execute, rehearse
 from irqaffinity.apply.writer import DryRunWriter, Writer
 from irqaffinity.guests.life import Life, Lives
 from irqaffinity.model.action import Action
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.record import Changes, State
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.record import Changes, Record, State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.passes.draft import Draft
+from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.policy import Scope
 from irqaffinity.report.log import log_forgotten
 from irqaffinity.report.outcome import Part
@@ -36,7 +39,7 @@ class Finish:
 
         Raises StateError when the originals cannot be stored: then nothing was written.
         """
-        log_forgotten(state, draft.work.changes.records, draft.devices)
+        log_forgotten(state, _told(draft.work.changes.records, scope, state), draft.devices)
         if draft.work.changes:
             self._keeper.save(draft.work.changes)
         actions, done = draft.work.actions(), {}
@@ -100,10 +103,26 @@ def _parts(
         plans = [] if decision is None else [plan for plan in decision.devices if scope.covers(uuid, plan.address)]
         is_reported = decision is not None and (scope.device is None or plans)
         parts[uuid] = Part(
-            decision.guest if decision is not None and is_reported else None,
+            _narrowed(decision.guest, scope) if decision is not None and is_reported else None,
             tuple(sorted([*plans, *draft.given_back(actions.get(uuid, ()))], key=lambda plan: plan.address)),
             done[uuid].results if uuid in done else (),
         )
     if scope.guest is not None:
         parts.setdefault(scope.guest, Part(None, (), ()))
     return parts
+
+
+def _narrowed(guest: GuestPlan, scope: Scope) -> GuestPlan:
+    """Return a guest without what is left out of it, where a pass is about one of its devices."""
+    return guest if scope.device is None else replace(guest, left_out=())
+
+
+def _told(changed: Mapping[IrqId, Record | None], scope: Scope, state: State) -> Mapping[IrqId, Record | None]:
+    """Return the changes of records that concern what a pass is narrowed to."""
+    if scope == Scope():
+        return changed
+    return {
+        irq: record
+        for irq, record in changed.items()
+        if record is not None or scope.covers(state.records[irq.device][irq.number].owner, irq.device)
+    }

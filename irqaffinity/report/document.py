@@ -2,15 +2,21 @@
 """An outcome as JSON: schema 1, which tests/schema/audit-1.json describes."""
 
 import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.host import HostFacts
+from irqaffinity.model.only import Only
+from irqaffinity.model.text import merge_numbers
 from irqaffinity.model.verdict import Term
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
-from irqaffinity.report.outcome import Outcome
+from irqaffinity.report.outcome import Outcome, by_device
+from irqaffinity.report.select import select
+from irqaffinity.report.table import unite
 
 SCHEMA = 1
 
@@ -20,8 +26,14 @@ def render_json(outcome: Outcome) -> str:
     return json.dumps(to_document(outcome), indent=1)
 
 
-def to_document(outcome: Outcome) -> dict[str, Any]:
-    """Return `outcome` as plain values, in the order of the keys that a person reads."""
+def to_document(outcome: Outcome, only: Collection[Only] = ()) -> dict[str, Any]:
+    """Return `outcome` as plain values, in the order of the keys that a person reads.
+
+    With `only` its lists are narrowed, and `only` in it tells so; the summary counts all.
+    """
+    shown = select(outcome, only)
+    results = by_device(outcome.results)
+    names: Mapping[str | None, str] = {guest.uuid: guest.name for guest in shown.guests}
     return {
         "schema": SCHEMA,
         "host": outcome.host,
@@ -29,9 +41,12 @@ def to_document(outcome: Outcome) -> dict[str, Any]:
         "dry_run": outcome.dry_run,
         "host_facts": describe_facts(outcome.facts),
         "summary": dict(outcome.summary()),
-        "guests": [_guest(guest) for guest in outcome.guests],
-        "devices": [_device(device) for device in outcome.devices],
-        "irqs": [describe_irq(result) for result in outcome.results],
+        **({"only": [word.value for word in only]} if only else {}),
+        "guests": [_guest(guest) for guest in shown.guests],
+        "devices": [
+            _device(device, names.get(device.guest), results.get(device.address, ())) for device in shown.devices
+        ],
+        "irqs": [describe_irq(result) for result in shown.results],
     }
 
 
@@ -58,13 +73,17 @@ def _guest(guest: GuestPlan) -> dict[str, Any]:
     }
 
 
-def _device(device: DevicePlan) -> dict[str, Any]:
+def _device(device: DevicePlan, name: str | None, results: Sequence[Result]) -> dict[str, Any]:
     return {
         "address": str(device.address),
         "guest": device.guest,
+        "name": name,
         "numa_node": device.numa_node,
         "driver": device.driver,
         "target": _cpus(device.target),
+        "irqs": merge_numbers(result.action.number for result in results) or None,
+        "cpus": _cpus(unite(result.smp for result in results) or None),
+        "verdicts": dict(Counter(result.verdict.value for result in results)),
         "tags": dict(device.tags),
         "reason": _word(device.reason),
         "message": device.message,

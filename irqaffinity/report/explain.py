@@ -11,7 +11,7 @@ from irqaffinity.model.guest import Guest, GuestId
 from irqaffinity.model.host import Device, Topology
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record
-from irqaffinity.model.text import clean, name_cpus
+from irqaffinity.model.text import clean, merge_numbers, name_cpus
 from irqaffinity.model.verdict import Status
 from irqaffinity.plan.guests import GuestPlan, MaskSource
 from irqaffinity.plan.policy import Distribution, Policy
@@ -19,7 +19,6 @@ from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.table import (
     describe_left_out,
     describe_target,
-    merge_numbers,
     name_service,
     unite,
 )

@@ -12,10 +12,10 @@ from irqaffinity.model.host import Device
 from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record, State
-from irqaffinity.model.text import counted
+from irqaffinity.model.text import counted, merge_numbers
 from irqaffinity.model.verdict import FAILED, DeviceReason, GuestReason
 from irqaffinity.report.outcome import Part
-from irqaffinity.report.table import describe_left_out, merge_numbers
+from irqaffinity.report.table import describe_left_out
 
 LOG = logging.getLogger(__name__)
 

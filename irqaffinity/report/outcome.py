@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one pass found and did, its counts, and the exit status that follows."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,6 +9,7 @@ from datetime import datetime
 from irqaffinity.model.action import Result
 from irqaffinity.model.host import HostFacts
 from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
@@ -26,6 +27,14 @@ _COUNTED = {
     Verdict.GONE: (Verdict.GONE,),
 }
 """The verdicts that each count of the summary stands for; those that failed are counted apart."""
+
+
+def by_device(results: Iterable[Result]) -> Mapping[PciAddress, Sequence[Result]]:
+    """Return the results of each device that has any."""
+    found: dict[PciAddress, list[Result]] = defaultdict(list)
+    for result in results:
+        found[result.action.device].append(result)
+    return dict(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +70,19 @@ class Outcome:
         dry_run: bool = False,
         unsaved: str | None = None,
     ) -> "Outcome":
-        """Return the parts as a whole: guests by uuid, devices by address, interrupts by number."""
+        """Return the parts as a whole: guests by uuid, devices by address, interrupts by number.
+
+        What a device gives back may have been moved for several guests, and so be in several parts: it is one device.
+        """
         known = list(parts)
+        devices = {(plan.address, plan.guest or ""): plan for part in known for plan in part.devices}
         return cls(
             host,
             time,
             dry_run,
             facts,
             sorted((part.guest for part in known if part.guest is not None), key=lambda plan: plan.uuid),
-            sorted(
-                (plan for part in known for plan in part.devices), key=lambda plan: (plan.address, plan.guest or "")
-            ),
+            [devices[key] for key in sorted(devices)],
             sorted((result for part in known for result in part.results), key=lambda result: result.action.number),
             unsaved,
         )

@@ -2,20 +2,24 @@
 """An outcome as a table for people: a line for each guest, below it one for each device, and a summary."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import attrgetter
-from typing import NamedTuple
+from operator import attrgetter, itemgetter
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId, LeftOut
-from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.text import counted, name_cpus
-from irqaffinity.model.verdict import DeviceReason, Status, Verdict
+from irqaffinity.model.only import Only
+from irqaffinity.model.text import counted, merge_numbers, name_cpus
+from irqaffinity.model.verdict import DeviceReason, IrqReason, Status, Verdict
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
-from irqaffinity.report.outcome import Outcome
+from irqaffinity.report.layout import Line, Row, arrange
+from irqaffinity.report.order import natural_key
+from irqaffinity.report.outcome import Outcome, by_device
+from irqaffinity.report.screen import ANY_SCREEN, Screen, Tone, tone_of
+from irqaffinity.report.select import REMOTE, select
+from irqaffinity.report.summary import failing_guests, render_summary
 
 _PLAIN = frozenset({Verdict.OK, Verdict.SET, Verdict.WOULD_SET})
 _YET_TO_COME = frozenset({None, DeviceReason.NO_IRQS})
@@ -23,61 +27,28 @@ _NOTHING = "-"
 _RELEASED = "given back, to where they were before they were moved"
 
 
-class _Row(NamedTuple):
-    device: str
-    node: str
-    irqs: str
-    before: str
-    after: str
-    verdict: str
-    why: str
-
-
-_HEAD = _Row("DEVICE", "NODE", "IRQS", "CPUS BEFORE", "CPUS AFTER", "VERDICT", "WHY")
-
-
-def render_table(outcome: Outcome, *, each_irq: bool = False, quiet: bool = False) -> str:
-    """Return the table; `each_irq` adds one line an interrupt, `quiet` leaves only the summary."""
-    summary = render_summary(outcome)
-    if quiet or not (outcome.guests or outcome.devices):
+def render_table(
+    outcome: Outcome,
+    *,
+    each_irq: bool = False,
+    quiet: bool = False,
+    only: Collection[Only] = (),
+    screen: Screen = ANY_SCREEN,
+) -> str:
+    """Return the table of what `only` leaves; `each_irq` adds a line an interrupt, `quiet` leaves only the summary."""
+    summary = render_summary(outcome, only, screen)
+    shown = select(outcome, only)
+    if quiet or not (shown.guests or shown.devices):
         return summary
-    results: dict[PciAddress, list[Result]] = defaultdict(list)
-    for result in outcome.results:
-        results[result.action.device].append(result)
-    blocks: list[str | _Row] = [_HEAD]
-    for headline, devices in _groups(outcome):
-        blocks += headline
+    whole, meant = by_device(outcome.results), by_device(shown.results)
+    blocks: list[Line | Row] = []
+    for headlines, devices in _groups(shown):
+        blocks += headlines
         for device in devices:
-            of_device = results.get(device.address, [])
-            blocks.append(_device_row(device, of_device))
-            blocks += map(_irq_row, of_device) if each_irq else _notes(of_device)
-    return "\n".join([*_aligned(blocks), "", summary])
-
-
-def render_summary(outcome: Outcome) -> str:
-    """Return the counts in one line, those that are nothing left out."""
-    counts = outcome.summary()
-    verdicts = [f"{counts[key]} {key.replace('_', ' ')}" for key in _counted(counts) if counts[key]]
-    nouns = {"guests": "guest", "devices": "device", "irqs": "interrupt"}
-    total = ", ".join(counted(counts[key], noun) for key, noun in nouns.items())
-    parts = [f"{total}: {', '.join(verdicts)}" if verdicts else total]
-    if counts["skipped"]:
-        parts.append(f"{counted(counts['skipped'], 'guest')} skipped")
-    errors = sum(guest.status.is_error for guest in outcome.guests)
-    if errors:
-        parts.append(f"{counted(errors, 'guest')} in error")
-    if outcome.dry_run:
-        parts.append("dry run, nothing was written")
-    return "; ".join(parts)
-
-
-def merge_numbers(numbers: Iterable[int]) -> str:
-    """Return numbers as a sorted list of runs: `142-149,151`."""
-    runs = []
-    for _, run in groupby(enumerate(sorted(set(numbers))), key=lambda pair: pair[1] - pair[0]):
-        members = [number for _, number in run]
-        runs.append(str(members[0]) if len(members) == 1 else f"{members[0]}-{members[-1]}")
-    return ",".join(runs)
+            blocks.append(_device_row(device, whole.get(device.address, ())))
+            of_device = meant.get(device.address, ())
+            blocks += map(_irq_row, of_device) if each_irq else _notes(device, of_device)
+    return "\n".join([*arrange(blocks, screen), "", summary])
 
 
 def describe_guest(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str:
@@ -127,58 +98,86 @@ def describe_left_out(left: LeftOut) -> str:
     return f"<{left.element}>: {left.reason.value}: {left.message}"
 
 
-def _groups(outcome: Outcome) -> Iterator[tuple[list[str], Sequence[DevicePlan]]]:
-    """Give the lines that stand above the devices of each guest, and these devices; the released ones last."""
+def _groups(outcome: Outcome) -> Iterator[tuple[list[Line], Sequence[DevicePlan]]]:
+    """Give the lines that stand above the devices of each guest, and these devices.
+
+    The guests go by name. What somebody has to look at comes last, where the eye is when the table has run through.
+    """
     devices_of: dict[GuestId | None, list[DevicePlan]] = defaultdict(list)
     for device in outcome.devices:
         devices_of[device.guest].append(device)
+    failing = failing_guests(outcome)
+    groups: list[tuple[tuple[int, list[tuple[float, str]], str], list[Line], list[DevicePlan]]] = []
     for guest in outcome.guests:
+        is_last = guest.status.is_error or guest.uuid in failing
         devices = devices_of[guest.uuid]
-        yield [describe_guest(guest, devices), *(f"    {describe_left_out(left)}" for left in guest.left_out)], devices
+        groups.append(((2 * is_last, natural_key(guest.name), guest.uuid), _headlines(guest, devices), devices))
     if devices_of[None]:
-        yield [_RELEASED], devices_of[None]
+        groups.append(((1, [], ""), [Line(_RELEASED, tone=Tone.HEAD)], devices_of[None]))
+    for _, headlines, devices in sorted(groups, key=itemgetter(0)):
+        yield headlines, devices
 
 
-def _device_row(device: DevicePlan, results: Sequence[Result]) -> _Row:
+def _headlines(guest: GuestPlan, devices: Sequence[DevicePlan]) -> list[Line]:
+    """Return who a guest is, and what of its domain leads to no device."""
+    name = len(guest.name or _NOTHING)
+    tone, painted = (Tone.ERROR, None) if guest.status.is_error else (Tone.HEAD, name)
+    left_out = (Line(describe_left_out(left), 4) for left in guest.left_out)
+    return [Line(describe_guest(guest, devices), tone=tone, painted=painted), *left_out]
+
+
+def _device_row(device: DevicePlan, results: Sequence[Result]) -> Row:
     verdicts = Counter(result.verdict for result in results)
     single = len(verdicts) == 1
-    return _Row(
+    return Row(
         device=f"  {device.address}",
         node=_NOTHING if device.numa_node is None else str(device.numa_node),
         irqs=merge_numbers(result.action.number for result in results) or _NOTHING,
-        before=unite(result.action.current for result in results),
-        after=unite(map(_after, results)),
+        before=str(unite(result.action.current for result in results)) or _NOTHING,
+        after=str(unite(map(_after, results))) or _NOTHING,
         verdict=", ".join(
             verdict.value if single else f"{count} {verdict.value}" for verdict, count in verdicts.items()
         )
         or _NOTHING,
         why=describe_target(device),
+        tone=tone_of(verdicts),
+        why_tone=Tone.REMOTE if device.reason in REMOTE else None,
     )
 
 
-def _irq_row(result: Result) -> _Row:
+def _irq_row(result: Result) -> Row:
     reason = f"{result.reason.value}: " if result.reason is not None else ""
-    return _Row(
+    return Row(
         device="",
         node="",
         irqs=str(result.action.number),
-        before=unite([result.action.current]),
-        after=unite([_after(result)]),
+        before=str(unite([result.action.current])) or _NOTHING,
+        after=str(unite([_after(result)])) or _NOTHING,
         verdict=result.verdict.value,
         why=reason + (result.message or _effective(result)),
+        tone=tone_of([result.verdict]),
     )
 
 
-def _notes(results: Sequence[Result]) -> Iterator[str]:
-    """Give a line for each kind of interrupt that did not simply go, or stay, where it belongs."""
-    notable = [result for result in results if result.reason or (result.message and result.verdict not in _PLAIN)]
+def _notes(device: DevicePlan, results: Sequence[Result]) -> Iterator[Line]:
+    """Give a line for each kind of interrupt that did not simply go, or stay, where it belongs.
+
+    Of a device without a guest it is told above that all its interrupts are given back.
+    """
+    told = IrqReason.RELEASED if device.guest is None else None
+    notable = [
+        result
+        for result in results
+        if result.reason not in (None, told) or (result.message and result.verdict not in _PLAIN)
+    ]
     for (verdict, reason, message), found in groupby(
         sorted(notable, key=lambda result: (result.verdict.value, str(result.reason), str(result.message))),
         key=attrgetter("verdict", "reason", "message"),
     ):
         word = reason.value if reason is not None else verdict.value
         sentence = message or (reason.sentence if reason is not None else verdict.sentence)
-        yield f"    {merge_numbers(result.action.number for result in found)}: {word}: {sentence}"
+        numbers = merge_numbers(result.action.number for result in found)
+        yield Line(f"{numbers}: {word}: {sentence}", 4, tone_of([verdict]))
 
 
 def _after(result: Result) -> CpuSet | None:
@@ -189,27 +188,11 @@ def _effective(result: Result) -> str:
     return "" if result.effective is None else f"effective {result.effective}"
 
 
-def unite(sets: Iterable[CpuSet | None]) -> str:
-    """Return all CPUs of several sets in list syntax, `-` when there are none."""
+def unite(sets: Iterable[CpuSet | None]) -> CpuSet:
+    """Return all CPUs of several sets, of which None is one that is not known."""
     union, last = CpuSet(), None
     for cpus in sets:
         if cpus is not last and cpus is not None:
             union |= cpus
         last = cpus
-    return str(union) or _NOTHING
-
-
-def _counted(counts: Mapping[str, int]) -> Sequence[str]:
-    return [key for key in counts if key not in ("guests", "devices", "irqs", "skipped")]
-
-
-def _aligned(blocks: Iterable[str | _Row]) -> Iterator[str]:
-    """Pad the cells of the rows to common widths; text lines stay as they are."""
-    blocks = list(blocks)
-    rows = [block for block in blocks if isinstance(block, _Row)]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for block in blocks:
-        if isinstance(block, _Row):
-            yield "  ".join(cell.ljust(width) for cell, width in zip(block, widths, strict=True)).rstrip()
-        else:
-            yield block
+    return union

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from irqaffinity.cli.arguments import Parser, make_parser
+from irqaffinity.cli.arguments import make_parser
+from irqaffinity.cli.parser import Parser
 from irqaffinity.conf import broker_options, options
 from tests.artefacts import TREE
 

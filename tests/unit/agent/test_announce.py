@@ -22,7 +22,7 @@ from irqaffinity.conf.load import Settings, load
 from irqaffinity.listen.link import Link
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.observe.rivals import ADVICE
-from irqaffinity.report.status_report import render_status
+from irqaffinity.report.status_text import render_status
 from tests.probe import passes
 
 GUEST = "11111111-1111-1111-1111-111111111111"

@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: what is accepted, and that wrong usage leaves with 64."""
 
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from irqaffinity.cli.arguments import parse_arguments
+from irqaffinity.cli import usage
+from irqaffinity.cli.arguments import COMMANDS, parse_arguments
 
 
 def test_common_options_stand_before_or_after_the_command() -> None:
@@ -32,11 +39,37 @@ def test_a_target_that_looks_like_an_option_stands_behind_a_sign() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "the following arguments are required: COMMAND"),
-        (["frobnicate"], "invalid choice: 'frobnicate'"),
-        (["audit", "--onc"], "unrecognized arguments: --onc"),
-        (["audit", "-f", "xml"], "invalid choice: 'xml'"),
+        ([], "irqaffinity: a command is missing (agent, audit, "),
+        (["--debug"], "irqaffinity: a command is missing (agent, audit, "),
+        (["frobnicate"], "irqaffinity: 'frobnicate' is not a command (agent, audit, "),
+        (["audti"], "irqaffinity: 'audti' is not a command; did you mean audit? (agent, audit, "),
+        (["help", "exp"], "irqaffinity: 'exp' is not a command; did you mean explain? (agent, "),
+        (["version"], "irqaffinity: 'version' is not a command; did you mean --version? (agent, "),
+        (["\x1b[31m"], "irqaffinity: '\\x1b[31m' is not a command (agent, "),
+        (["-v"], "irqaffinity: there is no option -v; did you mean --version?; see"),
+        (["-help"], "irqaffinity: there is no option -help; did you mean --help?; see"),
+        (["--confg-file", "x", "audit"], "there is no option --confg-file; did you mean --config-file?; see"),
+        (["--once", "audit"], "irqaffinity: --once stands after the command: irqaffinity audit --once; see"),
+        (["--guset=x", "audit"], "irqaffinity: there is no option --guset; did you mean --guest?; see"),
+        (["audit", "--guset", "x"], "irqaffinity audit: there is no option --guset; did you mean --guest?; see"),
+        (["audit", "--onc"], "irqaffinity audit: there is no option --onc; did you mean --once?; see"),
+        (["audit", "--guest=x", "--oce=1"], "there is no option --oce; did you mean --once?; see"),
+        (["audit", "--\x1b[31m"], 'audit: there is no option --\\x1b[31m; a value that begins with "-" stands behind'),
+        (["audit", "--version"], "irqaffinity audit: --version stands alone: irqaffinity --version; see"),
+        (["audit", "help"], "irqaffinity audit: 'help' is one argument too many; see irqaffinity audit --help"),
+        (["audit", "--", "--once"], "irqaffinity audit: '--once' is one argument too many; see"),
+        (
+            ["audit", "-f", "xml"],
+            "argument -f/--format: 'xml' is not one of its values (table, json, yaml, csv, value)",
+        ),
+        (["audit", "-fjsn"], "'jsn' is not one of its values; did you mean json? (table, json, yaml, csv, value); see"),
         (["explain"], "the following arguments are required: TARGET"),
+        (["explain", "a", "\x1b[31m"], "irqaffinity explain: '\\x1b[31m' is one argument too many; see"),
+        (["mask", "1", "--vcpu", "4"], "irqaffinity mask: there is no option --vcpu; did you mean --vcpus?; see"),
+        (
+            ["mask", "-1-4", "--vcpus", "4"],
+            'option -1-4; a value that begins with "-" stands behind -- or =',
+        ),
         (["audit", "--guest"], "argument --guest: expected one argument"),
         (["mask", "1"], "the following arguments are required: --vcpus"),
         (["mask", "1", "--vcpus", "0"], "'0' is not a number of vCPUs between 1 and 65536"),
@@ -50,17 +83,71 @@ def test_wrong_usage_says_what_and_leaves_with_64(
     with pytest.raises(SystemExit) as left:
         parse_arguments(arguments)
     assert left.value.code == 64
-    error = capsys.readouterr().err
-    assert told in error
-    assert "--help" in error
+    out, error = capsys.readouterr()
+    assert error.startswith("usage: irqaffinity ")
+    last = error.splitlines()[-1]
+    assert (out, told in last, "--help" in last) == ("", True, True), last
 
 
-@pytest.mark.parametrize("command", ["", "audit", "explain", "mask", "reset", "check", "relay", "demo"])
-def test_help_is_no_failure(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def helped(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as left:
-        parse_arguments([*command.split(), "--help"])
+        parse_arguments(arguments)
     assert left.value.code == 0
-    assert f"irqaffinity {command}".strip() in capsys.readouterr().out
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"]])
+def test_the_help_lists_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    told = helped(arguments, capsys)
+    assert re.findall(r"(?m)^    (\w+)", told) == list(COMMANDS)
+    assert "irqaffinity COMMAND --help" in told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_has_a_sentence_an_example_and_the_exit_statuses(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    told = helped([command, "--help"], capsys)
+    assert all(len(line) <= 100 for line in told.splitlines())
+    _, about, *_, examples, statuses = told.strip().split("\n\n")
+    assert re.fullmatch(r"[A-Z].{30,}\.", about, re.DOTALL)
+    assert examples.startswith("examples:\n")
+    lines = re.findall(r"(?m)^  irqaffinity (.*)\n      \S", examples)
+    assert lines
+    for line in lines:
+        assert line.startswith(command)
+        parse_arguments(shlex.split(line))
+    assert statuses.startswith("exit status:\n")
+    numbers = re.findall(r"(?m)^  (\d+) +\S", statuses)
+    assert numbers[:2] + numbers[-2:] == ["0", "1", "64", "130"]
+    assert helped(["help", command], capsys) == told
+
+
+def test_the_usage_of_a_command_has_its_own_options_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["reset", "now"])
+    assert capsys.readouterr().err.splitlines()[0] == "usage: irqaffinity reset [-h] [--force]"
+
+
+def test_every_module_of_usage_is_a_command_or_serves_them() -> None:
+    folder = Path(usage.__path__[0])
+    assert {path.stem for path in folder.glob("*.py")} == {*COMMANDS, "__init__", "command", "targets"}
+
+
+def test_to_read_the_arguments_of_a_command_takes_no_more_than_its_own() -> None:
+    """A probe runs the program again and again."""
+    code = (
+        "import sys; before = set(sys.modules); from irqaffinity.cli.arguments import parse_arguments;"
+        "parse_arguments(['check', '--health']); print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ours = {name for name in done.stdout.split() if name.startswith("irqaffinity.")}
+    parts = ("arguments", "guess", "output", "parser", "usage", "usage.check", "usage.command")
+    assert {name for name in ours if ".cli." in name} == {f"irqaffinity.cli.{part}" for part in parts}
+    assert not {"asyncio", "dataclasses", "difflib", "inspect", "json", "logging", "textwrap"} & set(
+        done.stdout.split()
+    )
 
 
 def test_the_help_of_a_command_has_the_options_of_all_commands(capsys: pytest.CaptureFixture[str]) -> None:

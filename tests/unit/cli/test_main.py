@@ -2,12 +2,14 @@
 """Each command, run as a user runs it, on a fake host and libvirt's own test driver."""
 
 import json
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -15,9 +17,15 @@ import pytest
 
 from irqaffinity.cli.main import main
 from irqaffinity.hypervisor.connection import Hypervisor
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Changes
 from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, hold
+from irqaffinity.state.store import Store
 from tests.fakes.domains import make_libvirt
 from tests.fakes.scene import GUEST, OTHER, SCHEMA, VF0, VF1, Scene
 
@@ -115,6 +123,44 @@ def test_an_audit_is_narrowed_by_any_name(
     assert changed == (set() if dry else moved)
 
 
+@pytest.mark.parametrize("form", [[], ["--irqs"], ["--quiet"], ["-f", "json"], ["--dry-run"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("narrowing", "own", "foreign"),
+    [
+        (["--guest", "instance-0"], [VF0, VF1, "vdpa"], []),
+        (["--device", VF0], [VF0], [VF1, "vdpa"]),
+        (["--guest", "instance-0", "--device", "50"], [VF1], [VF0, "vdpa"]),
+    ],
+)
+def test_a_narrowed_audit_tells_of_its_target_alone(
+    scene: Scene,
+    run: Run,
+    caplog: pytest.LogCaptureFixture,
+    narrowing: list[str],
+    own: list[str],
+    foreign: list[str],
+    form: list[str],
+) -> None:
+    """Beside a guest in error, one whose device is not there, one that is gone, and one with nothing wrong."""
+    others = {f"0000:c{number}:00.0": OTHER.replace("2", str(number)) for number in (4, 5, 6, 7)}
+    scene.add_guest(VF0, VF1, "<interface type='vdpa'><source dev='/dev/vhost-vdpa-9'/></interface>")
+    for number, (address, uuid) in enumerate(others.items(), start=4):
+        if number != 5:
+            scene.host.add_device(address, 0)
+            scene.host.add_vectors(address, [60 + number], "0-15")
+        scene.add_masked_guest("9" if number == 4 else "0", address, uuid=uuid, pins=(str(number),))
+    assert run("audit", "--once")[0] == 1
+    del scene.domains[3]
+    caplog.clear()
+    caplog.set_level(logging.DEBUG)
+    status, out, err = run("audit", "--once", *form, *narrowing)
+    assert (status, err) == (0, "")
+    for text in (*foreign, *others, *others.values(), "instance-1", "irq 6"):
+        assert text not in out + caplog.text
+    for text in own if "--quiet" not in form else ():
+        assert text in out + caplog.text
+
+
 @pytest.mark.parametrize(
     ("narrowing", "told"),
     [
@@ -157,8 +203,35 @@ def test_reset_gives_everything_back(scene: Scene, run: Run) -> None:
     status, out, _ = run("reset")
     assert (status, scene.host.smp(40), scene.host.smp(41)) == (0, "0-15", "0-15")
     assert "2 interrupts" in out
+    assert run("reset") == (0, "nothing was moved, so nothing was given back\n", "")
+
+
+def test_reset_without_a_state_says_that_nothing_was_moved(run: Run) -> None:
+    assert run("reset") == (0, "nothing was moved, so nothing was given back\n", "")
+
+
+def test_reset_does_not_say_that_nothing_was_moved_where_that_is_gone(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    run("audit", "--once")
+    for number in (40, 41):
+        scene.host.remove_interrupt(number)
+    told = "nothing was given back: what was moved is gone, or is somebody else's by now\n"
+    assert run("reset") == (0, told, "")
+    assert run("reset") == (0, "nothing was moved, so nothing was given back\n", "")
+
+
+def test_reset_tells_a_device_once_whose_interrupts_were_moved_for_two_guests(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0, VF1)
+    run("audit", "--once")
+    irq = IrqId(PciAddress.parse(VF0), 41)
+    store = Store(StateFolder(str(scene.folder / "state")), read_boot_id(scene.host.root))
+    with store.exclusive():
+        record = store.load().records[irq.device][41]
+        store.save(Changes({irq: replace(record, owner=GuestId(OTHER))}))
     status, out, _ = run("reset")
-    assert (status, out.splitlines()[-1]) == (0, "0 guests, 0 devices, 0 interrupts")
+    assert (status, scene.host.smp(40), scene.host.smp(41)) == (0, "0-15", "0-15")
+    assert [line.split()[0] for line in out.splitlines() if line.startswith("  0000")] == [VF0, VF1]
+    assert out.splitlines()[-1] == "0 guests, 2 devices, 4 interrupts: 4 set"
 
 
 def test_reset_refuses_beside_an_agent_unless_forced(scene: Scene, run: Run) -> None:

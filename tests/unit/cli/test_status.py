@@ -25,7 +25,8 @@ from irqaffinity.agent.status_shape import WHOLE, check_shape
 from irqaffinity.cli.health import look_at_health
 from irqaffinity.cli.main import main
 from irqaffinity.conf.regular_file import LARGEST
-from irqaffinity.report.status_report import describe_placement, render_status
+from irqaffinity.report.status_report import describe_placement
+from irqaffinity.report.status_text import render_status
 from tests.fakes.scene import VF0, VF1, Scene
 from tests.patience import HANG
 from tests.unit.cli.test_output import published

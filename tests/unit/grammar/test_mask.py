@@ -126,6 +126,79 @@ def test_bad_grammar_is_refused_where_it_stands(text, position):
     assert refusal.text == text
 
 
+MEANT = [
+    ("^0-1", "0-7,^0-1"),
+    ("^3", "0-7,^3"),
+    (" ^ 0 - 1 , ^3", "0-7,^0-1,^3"),
+    ("!3", "0-7,^3"),
+    ("1-4;6", "1-4,6"),
+    ("1;2", "1,2"),
+    ("1|2", "1,2"),
+    ("1..4", "1-4"),
+    ("1...4", "1-4"),
+    ("1\u20134,^3", "1-4,^3"),
+    ("4-1", "1-4"),
+    ("3 - 1, 5 , ^ 2 ", "1-3,5,^2"),
+    ("1,  ^3-2", "1,^2-3"),
+    ("1 2 3", "1,2,3"),
+    ("1-4 6", "1-4,6"),
+    ("1-4 ^3", "1-4,^3"),
+    ("1-4^3", "1-4,^3"),
+    ("1-4,!3", "1-4,^3"),
+    ("'1-4'", "1-4"),
+    ('"1-4,^3"', "1-4,^3"),
+    ("[1, 2]", "1,2"),
+    ("4-1;6..5", "1-4,5-6"),
+]
+NOT_SURE = [
+    "",
+    ",",
+    "^0-7",
+    "1,^1",
+    "1.5",
+    "0x1",
+    "all",
+    "-3",
+    "1-",
+    "^^1",
+    "1_0",
+    "1-4:2",
+    "1-4\u2026",
+    "1,\u200b2",
+    "9..4",
+]
+NOT_SURE += ["12..14", ";", "!", "1\x002", "1;" * 41, "\u0663..4", "1;\u0663", "9" * 4301 + "..1", "8;1", "^8"]
+
+
+@pytest.mark.parametrize(("text", "meant"), MEANT)
+def test_where_it_is_sure_what_was_meant_it_is_told(text: str, meant: str) -> None:
+    refusal = refusal_of(text, 8)
+    assert f"; did you mean {meant}?" in refusal.sentence
+    assert f"; did you mean {meant}? (at character {refusal.position + 1})" in str(refusal)
+    assert parse_mask(meant, 8)
+
+
+@pytest.mark.parametrize("text", NOT_SURE)
+def test_where_it_is_not_sure_what_was_meant_nothing_is_guessed(text: str) -> None:
+    assert "did you mean" not in str(refusal_of(text, 8))
+
+
+def test_a_mask_without_a_guest_is_completed_with_a_letter() -> None:
+    with pytest.raises(
+        MaskError, match=r"the mask leaves no vCPU; did you mean 0-N,\^0-1 with the guest's last vCPU for N"
+    ):
+        check_mask("^0-1")
+    with pytest.raises(MaskError, match=r"; did you mean 1-4,6\?"):
+        check_mask("1-4;6")
+
+
+def test_nova_masks_of_exclusions_alone_are_not_guessed_at() -> None:
+    """They mean all but these."""
+    with pytest.raises(MaskError) as refusal:
+        parse_nova_mask("^0;1", 8)
+    assert "did you mean" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(("text", "position"), OUT_OF_RANGE)
 def test_an_index_that_the_guest_does_not_have_is_refused_before_anything_is_expanded(text, position):
     refusal = refusal_of(text, 4)

@@ -8,12 +8,14 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.host import MsiSource
+from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes, RememberedSpecs, State
 from irqaffinity.model.target import Narrowing, UnknownTarget
@@ -504,6 +506,21 @@ def test_reset_leaves_alone_what_another_program_has_moved_since(
     assert caplog.messages == [
         f"guest {GUEST}: {VF0}: 1 interrupt (40) not given back: they have 7, and not the 2-3 that was written"
     ]
+
+
+def test_a_narrowed_pass_warns_of_nothing_that_was_moved_for_another_guest(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    device = PciAddress.parse(VF0)
+    scene.save(Changes({IrqId(device, 41): replace(scene.store.load().records[device][41], owner=GuestId(OTHER))}))
+    scene.domains.clear()
+    scene.add_guest()
+    (scene.host.device_folder(VF0) / "driver").unlink()
+    scene.audit(Scope(guest=GuestId(GUEST)))
+    why = "the driver is none, and was vfio-pci when they were moved"
+    assert caplog.messages == [f"guest {GUEST}: {VF0}: 1 interrupt (40) not given back: {why}"]
 
 
 def test_a_release_that_is_refused_is_tried_again(scene: Scene) -> None:

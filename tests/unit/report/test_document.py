@@ -62,9 +62,13 @@ def test_the_document_has_the_fields_of_the_contract(scene: Scene) -> None:
             {
                 "address": VF1,
                 "guest": GUEST,
+                "name": "instance-0",
                 "numa_node": 1,
                 "driver": "vfio-pci",
                 "target": "10-11",
+                "irqs": "50-51",
+                "cpus": "0-15",
+                "verdicts": {"would_set": 2},
                 "tags": {"physical_network": "sriov-a"},
                 "reason": None,
                 "message": None,

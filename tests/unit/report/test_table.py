@@ -5,8 +5,9 @@ import errno
 
 import pytest
 
+from irqaffinity.model.text import merge_numbers
 from irqaffinity.plan.policy import Policy, WithoutMask
-from irqaffinity.report.table import merge_numbers, render_table
+from irqaffinity.report.table import render_table
 from tests.fakes.domains import nova_metadata
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
 
@@ -39,7 +40,7 @@ def test_verdicts_that_differ_are_counted_and_the_odd_one_is_explained(scene: Sc
     text = render_table(scene.audit())
     assert "1 set, 1 offline" in text
     assert "    41: offline: the kernel knows no online CPU in the target (Numerical result out of range)\n" in text
-    assert text.endswith("1 guest, 1 device, 2 interrupts: 1 set, 1 failed")
+    assert text.endswith("1 guest, 1 device, 2 interrupts: 1 set, 1 failed (instance-0)")
 
 
 def test_each_interrupt_has_its_line_when_asked(scene: Scene) -> None:
@@ -66,7 +67,7 @@ def test_guests_that_are_not_placed_say_why(scene: Scene) -> None:
     text = render_table(scene.audit())
     assert f"instance-0 {GUEST}: skipped: no_mask: " in text
     assert f"instance-1 {OTHER}: error: mask_invalid: mask 1-: the end of the mask stands where" in text
-    assert text.endswith("; 1 guest skipped; 1 guest in error")
+    assert text.endswith("; 1 guest skipped; 1 guest in error: instance-1")
 
 
 def test_a_guest_of_whose_specs_nothing_was_heard_says_so(scene: Scene) -> None:
@@ -81,6 +82,22 @@ def test_released_devices_stand_apart(scene: Scene) -> None:
     lines = render_table(scene.audit()).splitlines()
     assert lines[1].startswith("given back")
     assert lines[2].split() == [VF0, "0", "40-41", "2-3", "0-15", "set", "released"]
+    assert lines[3:] == ["", "0 guests, 1 device, 2 interrupts: 2 set"]
+
+
+def test_a_released_interrupt_that_stays_where_it_is_says_why(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.domains.clear()
+    scene.host.refuse(41, errno.ENOSPC)
+    assert "    41: released: the CPUs of the target have no free interrupt vector" in render_table(scene.audit())
+
+
+def test_an_interrupt_that_a_skipped_guest_gives_back_says_so(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.auditor.policy = Policy(without_mask=WithoutMask.SKIP)
+    assert "    40-41: released: goes back to where it was" in render_table(scene.audit())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The columns that -c and --sort know: the keys of the lists in the documents, in their order.
+
+They stand here because the command line is parsed with them, also where a probe does so that imports no report.
+"""
+
+DEVICES = (
+    "address",
+    "guest",
+    "name",
+    "numa_node",
+    "driver",
+    "target",
+    "irqs",
+    "cpus",
+    "verdicts",
+    "tags",
+    "reason",
+    "message",
+)
+IRQS = ("irq", "device", "guest", "current", "target", "effective", "verdict", "reason", "message")
+PLACED_DEVICES = ("address", "guest", "name", "numa_node", "irqs", "cpus", "verdicts", "reason", "why")

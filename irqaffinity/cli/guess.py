@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What somebody may have meant who wrote a word that is not known."""
+
+from collections.abc import Iterable
+
+
+def guess(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean audit?` for `audti` or `aud`, and nothing where no known word is like it.
+
+    `-v` may mean a long option that begins with that letter.
+    """
+    import difflib  # noqa: PLC0415  only a mistake needs it
+
+    begun = word[:40].lower()
+    names = list(known)
+    begun = f"-{begun}" if len(begun) == 2 and begun[0] == "-" else begun
+    longer = [name for name in names if name.lower().startswith(begun)] if len(begun) > 1 else []
+    alike = longer if len(longer) == 1 else difflib.get_close_matches(begun, names, n=1)
+    return f"; did you mean {alike[0]}?" if alike else ""
+
+
+def refuse(kind: str, word: str, known: Iterable[str]) -> str:
+    """Return the line for a word that is not known of this kind (`a column`): with a guess, and with all that are."""
+    from irqaffinity.model.text import clean  # noqa: PLC0415
+
+    names = list(known)
+    return f"'{clean(word[:40])}' is not {kind}{guess(word, names)} ({', '.join(names)})"

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at what standard output is, and tells a report how wide it may be and whether it has colours."""
+
+import argparse
+import os
+import sys
+
+from irqaffinity.report.screen import Screen
+
+_LEAST_WIDTH = 40
+_LONGEST_WIDTH = 5
+"""Digits of COLUMNS."""
+
+
+def look_at_screen(arguments: argparse.Namespace) -> Screen:
+    """Return the screen: a terminal's width, or what COLUMNS says; nothing else has one.
+
+    --color has the last word on colours, then NO_COLOR (https://no-color.org), then TERM.
+    """
+    return Screen(_width(), _is_coloured(arguments.color or "auto"))
+
+
+def _width() -> int | None:
+    """Return the columns of the screen; None where a line may be of any length."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isascii() and said.isdecimal() and len(said) <= _LONGEST_WIDTH and int(said):
+        return max(int(said), _LEAST_WIDTH)
+    if not _is_terminal():
+        return None
+    try:
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
+    except OSError:
+        return None
+    return max(columns, _LEAST_WIDTH) if columns else None  # a serial line may not know its own
+
+
+def _is_coloured(when: str) -> bool:
+    if when != "auto":
+        return when == "always"
+    return _is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") not in ("", "dumb")
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stdout is not None and sys.stdout.isatty()
+    except ValueError:
+        return False  # it is closed

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`irqaffinity targets`: what can be named as a TARGET, for the completion of a shell; it imports as little as it can.
+
+It says nothing where no agent runs, where its status cannot be read, or where no TARGET is to be completed.
+"""
+
+import argparse
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from irqaffinity.agent.status_file import NoStatus, read_status
+from irqaffinity.agent.status_shape import WHOLE
+from irqaffinity.cli.arguments import COMMANDS, make_parser
+from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.output import say
+from irqaffinity.cli.shell_word import read_line
+from irqaffinity.conf.status_path import path_without_library
+from irqaffinity.model.text import printable
+
+_KINDS = {"guest": "guest", "device": "device"}
+"""What an argument that takes a TARGET is about, by its name; any other takes anything."""
+
+_MOST_NUMBERS = 65_536
+"""Interrupts of one device that are listed; the file need not be the agent's own."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one target a line; return 0."""
+    if arguments.line is None:
+        lines = list(_targets(arguments, arguments.kind, is_begun=arguments.begun))
+    else:
+        lines = list(_complete(arguments))
+    if lines:
+        say("\n".join(lines))
+    return 0
+
+
+def _complete(arguments: argparse.Namespace) -> Iterator[str]:
+    """Give what bash may put in place of the last word of a line."""
+    values, word = read_line(arguments.line, arguments.breaks)
+    asked = _asked(values[1:], word.value) if word is not None else None
+    if word is None or asked is None:
+        return
+    kind, start = asked
+    begun = word.value[start:]
+    for name in _targets(arguments, kind, is_begun=bool(begun)):
+        if name.startswith(begun):
+            quoted = word.replacement(word.value[:start] + name)
+            if quoted is not None:
+                yield quoted
+
+
+def _asked(before: list[str], value: str) -> tuple[str, int] | None:
+    """Return which kind of target is completed, and where it begins in the last word; None where none is."""
+    command = next((argument for argument in before if argument in COMMANDS), None)
+    if command is None:
+        return None
+    parser = make_parser([command]).commands()[command]
+    found = parser.find_action(before[before.index(command) + 1 :], value)
+    if found is None or found[0].metavar != "TARGET":
+        return None
+    return _KINDS.get(found[0].dest, "target"), found[1]
+
+
+def _targets(arguments: argparse.Namespace, kind: str, *, is_begun: bool) -> Iterator[str]:
+    """Give the names, and where something `is_begun` uuids and interrupts as well, each once.
+
+    A name that begins like an option is left out: it stands behind a sign, or behind --.
+    """
+    try:
+        placement = read_status(_path(arguments), WHOLE)["placement"]
+    except (CommandError, NoStatus):
+        return
+    found = (
+        *(_of_guests(placement["guests"], is_begun=is_begun) if kind != "device" else ()),
+        *(_of_devices(placement["devices"], is_begun=is_begun) if kind != "guest" else ()),
+    )
+    yield from dict.fromkeys(printable(name) for name in found if not name.startswith("-"))
+
+
+def _of_guests(guests: Iterable[Mapping[str, Any]], *, is_begun: bool) -> Iterator[str]:
+    for guest in guests:
+        yield guest["name"] or guest["uuid"]
+        if is_begun:
+            yield guest["uuid"]
+
+
+def _of_devices(devices: Iterable[Mapping[str, Any]], *, is_begun: bool) -> Iterator[str]:
+    for device in devices:
+        yield device["address"]
+        if is_begun:
+            yield from _numbers(device["irqs"])
+
+
+def _numbers(irqs: str) -> Iterator[str]:
+    for part in irqs.split(","):
+        first, _, last = part.partition("-")
+        if first.isdecimal() and (not last or last.isdecimal()) and len(part) < 24:
+            yield from map(str, range(int(first), min(int(last or first), int(first) + _MOST_NUMBERS) + 1))
+
+
+def _path(arguments: argparse.Namespace) -> str:
+    path = path_without_library(arguments.config_file, arguments.config_dir)
+    if path is None:
+        from irqaffinity.cli.settings import read_settings  # noqa: PLC0415  it takes longer than all the rest
+
+        path = read_settings(arguments).status_path
+    return path

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of a report, each a mapping of columns to plain values: their order, and their forms for other programs."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from irqaffinity.report.order import natural_key, show_value
+from irqaffinity.report.width import display_width, pad
+
+Row = Mapping[str, Any]
+
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
+"""What a spreadsheet takes for the beginning of a formula, also in full width, and the sign that says it is none."""
+
+
+def sort_rows(rows: Iterable[Row], orders: Sequence[tuple[str, bool]]) -> list[Row]:
+    """Return the rows by several columns, each with whether it goes down; what is null comes last in any case."""
+    ordered = list(rows)
+    for column, is_descending in reversed(orders):
+        known = [row for row in ordered if row.get(column) is not None]
+        known.sort(key=lambda row: natural_key(row[column]), reverse=is_descending)
+        ordered = known + [row for row in ordered if row.get(column) is None]
+    return ordered
+
+
+def pick(rows: Iterable[Row], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows with these columns alone, in this order; what a row does not have is None."""
+    return [{column: row.get(column) for column in columns} for row in rows]
+
+
+def render_plain(rows: Iterable[Row], columns: Sequence[str]) -> str:
+    """Return a table of these columns alone: one line a row under a line of names; `-` where there is nothing."""
+    head = [column.upper().replace("_", " ") for column in columns]
+    lines = [head, *([show_value(value) or "-" for value in row.values()] for row in pick(rows, columns))]
+    widths = [max(map(display_width, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(pad, line, widths)).rstrip() for line in lines)
+
+
+def render_csv(rows: Iterable[Row], columns: Sequence[str]) -> str:
+    """Return a line of names and one a row as in RFC 4180, but with the line ends of Unix; what is null is empty.
+
+    A text that begins with a sign of a formula, or with `'`, has a `'` before it: whoever names a guest shall not have
+    a formula computed by the spreadsheet of whoever opens the report.
+    """
+    made = io.StringIO()
+    writer = csv.writer(made, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(map(_cell, row.values()) for row in pick(rows, columns))
+    return made.getvalue().removesuffix("\n")
+
+
+def _cell(value: Any) -> str:
+    text = show_value(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+def render_values(rows: Iterable[Row], columns: Sequence[str]) -> str:
+    """Return one line a row, its values with a space between them; what is null or empty is `None`."""
+    return "\n".join(" ".join(show_value(value) or "None" for value in row.values()) for row in pick(rows, columns))
+
+
+def render_json(document: Any, *, is_line: bool = False) -> str:
+    """Return a document as JSON, its keys in their order, each on a line of its own unless all of it `is_line`."""
+    return json.dumps(document, separators=(",", ":")) if is_line else json.dumps(document, indent=1)
+
+
+def render_yaml(document: Any) -> str:
+    """Return a document as YAML, its keys in their order."""
+    import yaml  # noqa: PLC0415  few ask for it
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the one in C is not everywhere, and far quicker
+    text: str = yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000)
+    return text.removesuffix("\n")

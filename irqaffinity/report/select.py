@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What --only leaves of an outcome: the report is narrowed, and never what is done or counted."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from irqaffinity.model.only import Only
+from irqaffinity.model.verdict import FAILED, DeviceReason, Status, Verdict
+from irqaffinity.report.outcome import Outcome
+
+_VERDICTS = {
+    Only.ERROR: FAILED,
+    Only.CHANGED: frozenset({Verdict.SET, Verdict.WOULD_SET}),
+    Only.PENDING: frozenset({Verdict.PENDING, Verdict.UNREAD, Verdict.THROTTLED}),
+}
+
+REMOTE = frozenset({DeviceReason.REMOTE_NODE, DeviceReason.NODE_STRICT})
+"""Of a device that no CPU of its guest is near to: it is served from afar, or for that reason not at all."""
+
+
+def verdicts_of(only: Collection[Only]) -> frozenset[Verdict]:
+    """Return the verdicts that these words stand for."""
+    return frozenset().union(*(_VERDICTS.get(word, ()) for word in only))
+
+
+def select(outcome: Outcome, only: Collection[Only]) -> Outcome:
+    """Return an outcome with the guests, devices and interrupts alone that one of the words is true of; all with none.
+
+    A guest or a device is shown with all that belongs to it, and an interrupt with the device and the guest that it
+    belongs to.
+    """
+    if not only:
+        return outcome
+    guests = {guest.uuid for guest in outcome.guests if _is_status_meant(guest.status, only)}
+    devices = [device for device in outcome.devices if device.guest in guests]
+    if Only.REMOTE in only:
+        devices += [device for device in outcome.devices if device.reason in REMOTE]
+    addresses = {device.address for device in devices}
+    verdicts = verdicts_of(only)
+    results = [result for result in outcome.results if result.verdict in verdicts or result.action.device in addresses]
+    addresses |= {result.action.device for result in results}
+    shown = [device for device in outcome.devices if device.address in addresses]
+    guests |= {device.guest for device in shown if device.guest is not None}
+    return replace(
+        outcome,
+        guests=[guest for guest in outcome.guests if guest.uuid in guests],
+        devices=shown,
+        results=results,
+    )
+
+
+def _is_status_meant(status: Status, only: Collection[Only]) -> bool:
+    return (status.is_error and Only.ERROR in only) or (status.is_skipped and Only.SKIPPED in only)
+
+
+def select_placement(placement: Mapping[str, Any], only: Collection[Only]) -> Mapping[str, Any]:
+    """Return the placement of a status, narrowed in the same way."""
+    if not only:
+        return placement
+    verdicts = {verdict.value for verdict in verdicts_of(only)}
+    statuses = {status.value for status in Status if _is_status_meant(status, only)}
+    reasons = {reason.value for reason in REMOTE} if Only.REMOTE in only else set()
+    guests = {guest["uuid"] for guest in placement["guests"] if guest.get("status") in statuses}
+    devices = [
+        device
+        for device in placement["devices"]
+        if device["guest"] in guests or device.get("reason") in reasons or verdicts & device["verdicts"].keys()
+    ]
+    guests |= {device["guest"] for device in devices}
+    return {
+        **placement,
+        "guests": [guest for guest in placement["guests"] if guest["uuid"] in guests],
+        "devices": devices,
+        "troubles": [trouble for trouble in placement["troubles"] if trouble["verdict"] in verdicts],
+    }

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the agent publishes of itself, for people."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from irqaffinity.model.only import Only
+from irqaffinity.model.text import counted, printable
+from irqaffinity.model.verdict import FAILED, Verdict
+from irqaffinity.report.layout import Line, show_line
+from irqaffinity.report.order import natural_key
+from irqaffinity.report.screen import ANY_SCREEN, Screen, Tone, tone_of
+from irqaffinity.report.select import REMOTE, select_placement
+
+_NAME = 13
+"""The columns of what a line of the agent itself is about."""
+
+_ADDRESS = 14
+_FAILED = frozenset(verdict.value for verdict in FAILED)
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+_REMOTE = frozenset(reason.value for reason in REMOTE)
+
+
+def render_status(status: Mapping[str, Any], only: Collection[Only] = (), screen: Screen = ANY_SCREEN) -> str:
+    """Return the status, of printable characters: the file need not be the agent's own."""
+    lines = (line._replace(text=printable(line.text)) for line in _lines(status, only))
+    return "\n".join(text for line in lines for text in show_line(line, screen))
+
+
+def _lines(status: Mapping[str, Any], only: Collection[Only]) -> Iterator[Line]:
+    yield Line(f"irqaffinity {status['version']} on {status['host']}, pid {status['pid']}, since {status['started']}")
+    for name, link in status["connections"].items():
+        verb = "served at" if name == "metrics" else "connected to"
+        yield _about(name, _describe_link(link, verb), Tone.ERROR if link["trouble"] else None)
+    unsaved = status["state_unsaved"]
+    yield _about("state", unsaved or "stored", Tone.ERROR if unsaved else None)
+    if status["rivals"]:
+        yield _about("rivals", f"{', '.join(status['rivals'])} moves interrupts too: {status['advice']}", Tone.PENDING)
+    for clock in status.get("clocks_ahead", ()):
+        text = f"{clock['publisher']} is {clock['seconds']} s ahead of this host, at {clock['seen']}"
+        yield _about("clock", text, Tone.PENDING)
+    audit = status["last_audit"]
+    yield _about("last audit", _describe_audit(audit), Tone.ERROR if audit["error"] else None)
+    yield _about("counters", _describe_counters(status["counters"]))
+    if status["settling"]:
+        yield _about("settling", f"{counted(len(status['settling']), 'guest')}: {', '.join(status['settling'])}")
+    yield Line("")
+    yield from _placement_lines(status["placement"], only)
+
+
+def _about(name: str, text: str, tone: Tone | None = None) -> Line:
+    return Line(f"{name:<{_NAME}} {text}", tone=tone, more=_NAME + 1)
+
+
+def _describe_link(link: Mapping[str, Any], verb: str) -> str:
+    if link["state"] == "connected":
+        return f"{verb} {link['peer']} since {link['since']}"
+    return f"{link['state']} since {link['since']}: {link['trouble']}"
+
+
+def _describe_audit(audit: Mapping[str, Any]) -> str:
+    if audit["time"] is None:
+        return audit["error"] or "none yet"
+    trouble = f"; the one after it failed: {audit['error']}" if audit["error"] else ""
+    return f"{audit['time']}, in {audit['seconds']:.3f} s{trouble}"
+
+
+def _describe_counters(counters: Mapping[str, Any]) -> str:
+    passes = sum(counters["passes"].values())
+    writes = sum(counters["writes"].values())
+    messages = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counters["notifications"].items()))
+    heard = f"; notifications: {messages}" if messages else ""
+    return f"{passes} passes, {counted(writes, 'write')}, {counters['drifts']} repaired after drift{heard}"
+
+
+def _placement_lines(placement: Mapping[str, Any], only: Collection[Only]) -> Iterator[Line]:
+    shown = select_placement(placement, only)
+    devices: dict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
+    for device in shown["devices"]:
+        devices[device["guest"]].append(device)
+    guests = [(_is_in_trouble(guest, devices[guest["uuid"]]), guest) for guest in shown["guests"]]
+    for is_in_trouble, guest in sorted(guests, key=_order):
+        name = guest.get("name") or ""
+        is_error = is_in_trouble and guest.get("is_error") is True
+        yield Line(guest["text"], 0, Tone.ERROR if is_error else Tone.HEAD, None if is_error else len(name))
+        yield from map(_device_line, devices[guest["uuid"]])
+    troubles: Sequence[Mapping[str, Any]] = shown["troubles"]
+    if troubles:
+        yield Line("pending or failing:", tone=Tone.HEAD)
+    for irq in troubles:
+        text = f"{irq['device']} irq {irq['irq']}: {irq['verdict']}: {irq['message'] or ''}"
+        yield Line(text, 2, _tone([irq["verdict"]]), more=_ADDRESS)
+    showing = f"; showing {len(guests)} of {counted(len(placement['guests']), 'guest')}" if only else ""
+    is_bad = any(_is_in_trouble(guest, ()) for guest in placement["guests"]) or placement["summary"].get("failed")
+    yield Line(f"{placement['summary']['text']}{showing}", tone=Tone.ERROR if is_bad else None, more=0)
+
+
+def _is_in_trouble(guest: Mapping[str, Any], devices: Collection[Mapping[str, Any]]) -> bool:
+    return guest.get("is_error") is True or any(_FAILED & device["verdicts"].keys() for device in devices)
+
+
+def _order(pair: tuple[bool, Mapping[str, Any]]) -> tuple[bool, list[tuple[float, str]], str]:
+    """Return what the guests are sorted by, as in the table: those to be looked at last, else by name."""
+    return pair[0], natural_key(pair[1].get("name")), pair[1]["uuid"]
+
+
+def _device_line(device: Mapping[str, Any]) -> Line:
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in device["verdicts"].items())
+    where = f"irqs {device['irqs']} on CPUs {device['cpus']}: {verdicts}; " if device["irqs"] else ""
+    tone = _tone(device["verdicts"]) or (Tone.REMOTE if device.get("reason") in _REMOTE else None)
+    return Line(f"{device['address']}  {where}{device['why']}", 2, tone, more=_ADDRESS)
+
+
+def _tone(verdicts: Collection[str]) -> Tone | None:
+    return tone_of(_VERDICTS[verdict] for verdict in verdicts if verdict in _VERDICTS)

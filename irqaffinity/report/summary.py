@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The last line of a report for people: what was counted, and who has to be looked at."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.only import Only
+from irqaffinity.model.text import counted
+from irqaffinity.model.verdict import FAILED
+from irqaffinity.plan.guests import GuestPlan
+from irqaffinity.report.order import natural_key
+from irqaffinity.report.outcome import Outcome
+from irqaffinity.report.screen import ANY_SCREEN, Screen, Tone
+from irqaffinity.report.select import select
+
+_MOST_NAMES = 3
+_NOUNS = {"guests": "guest", "devices": "device", "irqs": "interrupt"}
+_TONES = {"set": Tone.CHANGED, "would_set": Tone.CHANGED, "pending": Tone.PENDING, "failed": Tone.ERROR}
+
+
+def render_summary(outcome: Outcome, only: Collection[Only] = (), screen: Screen = ANY_SCREEN) -> str:
+    """Return the counts in one line, those that are nothing left out; they are of all, also where `only` shows less."""
+    return "; ".join(_parts(outcome, only, screen))
+
+
+def _parts(outcome: Outcome, only: Collection[Only], screen: Screen) -> Iterator[str]:
+    counts = outcome.summary()
+    total = ", ".join(counted(counts[key], noun) for key, noun in _NOUNS.items())
+    verdicts = ", ".join(_verdicts(outcome, counts, screen))
+    yield f"{total}: {verdicts}" if verdicts else total
+    if counts["skipped"]:
+        yield f"{counted(counts['skipped'], 'guest')} skipped"
+    errors = [guest for guest in outcome.guests if guest.status.is_error]
+    if errors:
+        yield screen.paint(f"{counted(len(errors), 'guest')} in error: {_names(errors)}", Tone.ERROR)
+    if outcome.dry_run:
+        yield "dry run, nothing was written"
+    if only:
+        yield f"showing {len(select(outcome, only).guests)} of {counted(counts['guests'], 'guest')}"
+
+
+def _verdicts(outcome: Outcome, counts: Mapping[str, int], screen: Screen) -> Iterator[str]:
+    for key, count in counts.items():
+        if count and key not in (*_NOUNS, "skipped"):
+            failing = failing_guests(outcome) if key == "failed" else ()
+            whose = f" ({_names(guest for guest in outcome.guests if guest.uuid in failing)})" if failing else ""
+            yield screen.paint(f"{count} {key.replace('_', ' ')}{whose}", _TONES.get(key))
+
+
+def failing_guests(outcome: Outcome) -> frozenset[GuestId]:
+    """Return the guests of which an interrupt could not be moved to its place."""
+    results = (result for result in outcome.results if result.verdict in FAILED)
+    return frozenset(result.action.owner for result in results if not result.action.is_release)
+
+
+def _names(guests: Iterable[GuestPlan]) -> str:
+    """Return the names of a few, and how many more there are."""
+    names = sorted((guest.name or guest.uuid for guest in guests), key=natural_key)
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_MOST_NAMES])} and {more} more"
