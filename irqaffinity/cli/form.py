@@ -5,11 +5,13 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from irqaffinity.cli.guess import name_choices, refuse
 from irqaffinity.cli.output import say
 from irqaffinity.model.only import Only
 
 _FORMS = ("table", "json", "yaml", "csv", "value")
 _DIRECTIONS = {"asc": False, "desc": True}
+_COLUMN = "a column"
 _ONLY = tuple(word.value for word in Only)
 
 
@@ -39,15 +41,18 @@ def add_form(
     `other` is (argument, key, columns): where that argument is given, another list is the main one.
     """
     known = ", ".join(columns) + (f"; with --{other[0]}: {', '.join(other[2])}" if other is not None else "")
+    all_columns = dict.fromkeys([*columns, *(other[2] if other is not None else ())])
     parser.add_argument("-f", "--format", choices=_FORMS, default="table", help="form of the report")
-    parser.add_argument(
+    column = parser.add_argument(
         "-c",
         "--column",
         dest="columns",
         metavar="COLUMN",
+        choices=tuple(all_columns),
         action="append",
         help=f"only this column; can be repeated ({known})",
     )
+    name_choices(column, _COLUMN)
     parser.add_argument(
         "--sort",
         metavar="COLUMN[:desc]",
@@ -85,19 +90,17 @@ def find_misuse(arguments: argparse.Namespace) -> str | None:
     known = arguments.lists.chosen(arguments)[1]
     for column in arguments.columns or ():
         if column not in known:
-            return _refuse("-c/--column", "a column", column, known)
+            return _refuse("-c/--column", _COLUMN, column, known)
     for order in arguments.sort or ():
         column, _, direction = order.partition(":")
         if column not in known:
-            return _refuse("--sort", "a column", column, known)
+            return _refuse("--sort", _COLUMN, column, known)
         if direction not in ("", *_DIRECTIONS):
             return _refuse("--sort", "a direction", direction, _DIRECTIONS)
     return None
 
 
 def _refuse(option: str, kind: str, word: str, known: Iterable[str]) -> str:
-    from irqaffinity.cli.guess import refuse  # noqa: PLC0415  only a mistake needs it
-
     return f"argument {option}: {refuse(kind, word, known)}"
 
 
@@ -127,6 +130,7 @@ def render_report(
     json and yaml are the whole `document`, or with -c a list of objects; csv and value are its main list, which is at
     `key`. A table with -c or --sort is that list too, else what `table` returns. With `is_line` json is one line.
     """
+    from irqaffinity.cli.screen import look_at_screen  # noqa: PLC0415
     from irqaffinity.report import rows as report  # noqa: PLC0415  a probe parses arguments, and reports nothing
 
     columns = arguments.columns or arguments.lists.chosen(arguments)[1]
@@ -140,7 +144,7 @@ def render_report(
     if form == "value":
         return report.render_values(rows, columns) if rows else None
     is_plain = arguments.columns or arguments.sort
-    return report.render_plain(rows, columns) if is_plain else table()
+    return report.render_plain(rows, columns, look_at_screen(arguments)) if is_plain else table()
 
 
 def _order(text: str) -> tuple[str, bool]:

@@ -2,6 +2,10 @@
 """What somebody may have meant who wrote a word that is not known."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def guess(word: str, known: Iterable[str]) -> str:
@@ -17,6 +21,16 @@ def guess(word: str, known: Iterable[str]) -> str:
     longer = [name for name in names if name.lower().startswith(begun)] if len(begun) > 1 else []
     alike = longer if len(longer) == 1 else difflib.get_close_matches(begun, names, n=1)
     return f"; did you mean {alike[0]}?" if alike else ""
+
+
+def name_choices(action: "argparse.Action", kind: str) -> None:
+    """Let what refuses a value of an argument call its choices this (`a column`)."""
+    vars(action)["kind"] = kind
+
+
+def kind_of_choices(action: "argparse.Action") -> str:
+    """Return what the choices of an argument are called."""
+    return str(vars(action).get("kind", "one of its values"))
 
 
 def refuse(kind: str, word: str, known: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from irqaffinity.cli.guess import guess, refuse
+from irqaffinity.cli.guess import guess, kind_of_choices, refuse
 from irqaffinity.cli.output import complain, say
 from irqaffinity.cli.usage.command import PROGRAM
 from irqaffinity.model.text import clean
@@ -99,7 +99,7 @@ class Parser(argparse.ArgumentParser):
         if isinstance(action, argparse._SubParsersAction):
             meant = guess(value, [*names, *self._option_string_actions])
             self.error(f"'{clean(value[:40])}' is not a command{meant} ({', '.join(names)})")
-        raise argparse.ArgumentError(action, refuse("one of its values", value, names))
+        raise argparse.ArgumentError(action, refuse(kind_of_choices(action), value, names))
 
 
 class CommandParser(Parser):

@@ -8,23 +8,19 @@ import sys
 from irqaffinity.report.screen import Screen
 
 _LEAST_WIDTH = 40
-_LONGEST_WIDTH = 5
-"""Digits of COLUMNS."""
 
 
 def look_at_screen(arguments: argparse.Namespace) -> Screen:
-    """Return the screen: a terminal's width, or what COLUMNS says; nothing else has one.
+    """Return the screen; what is no terminal has no width.
 
+    COLUMNS is not asked: GNU readline puts it into the environment of each program that Python starts, for example.
     --color has the last word on colours, then NO_COLOR (https://no-color.org), then TERM.
     """
     return Screen(_width(), _is_coloured(arguments.color or "auto"))
 
 
 def _width() -> int | None:
-    """Return the columns of the screen; None where a line may be of any length."""
-    said = os.environ.get("COLUMNS", "")
-    if said.isascii() and said.isdecimal() and len(said) <= _LONGEST_WIDTH and int(said):
-        return max(int(said), _LEAST_WIDTH)
+    """Return the columns of the terminal; None where a line may be of any length."""
     if not _is_terminal():
         return None
     try:

@@ -19,7 +19,7 @@ _REQUIREMENT = re.compile(r"([\w.-]+) ?\(?>=([\d.]+)\)?")
 """A line of [project] dependencies in pyproject.toml, which wheel before 0.43 writes with a space or in parentheses;
 those of extras have a marker behind it."""
 
-_MODULES = {"libvirt-python": "libvirt"}
+_MODULES = {"libvirt-python": "libvirt", "PyYAML": "yaml"}
 """What a library is imported as, where that is not its name."""
 
 

@@ -2,7 +2,7 @@
 """Lays the lines of a table out, so that they fit the screen.
 
 Where the columns of a device do not fit beside a readable WHY, the table has fewer of them: the node, which WHY names,
-is left out, and the CPUs before and after are one column. Where that is still too wide, WHY stands below.
+is left out, the CPUs before and after are one column, and WHY is short, or stands below where it has more to say.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,12 +16,21 @@ _GAP = "  "
 _BELOW = 6
 """The columns by which a WHY that stands below is indented."""
 
-_LARGEST_SHARE = 5
+_LARGEST_SHARE = 4
 """The part of the screen that the list in one cell may take at most: a longer one goes on below itself."""
+
+_LEAST_CELL = 14
+"""The columns of a PCI address, indented: it is never broken."""
+
+_LEAST_WHY = 36
+"""The columns that WHY has at least beside all others."""
 
 
 class Row(NamedTuple):
-    """A device, or one of its interrupts; the tones are those of its verdict and of its why."""
+    """A device, or one of its interrupts; the tones are those of its verdict and of its why.
+
+    `brief` is the why of a narrow table, where that has another one.
+    """
 
     device: str
     node: str
@@ -32,6 +41,7 @@ class Row(NamedTuple):
     why: str
     tone: Tone | None = None
     why_tone: Tone | None = None
+    brief: str | None = None
 
 
 class Line(NamedTuple):
@@ -48,18 +58,12 @@ class Line(NamedTuple):
     more: int = 2
 
 
-class _Layout(NamedTuple):
-    cells: Callable[[Row], Sequence[str]]
-    """What stands before WHY, the verdict last."""
-    least: int
-    """The columns that WHY needs beside that."""
-
-
 class _Grid(NamedTuple):
     cells: Callable[[Row], Sequence[str]]
+    """What stands before WHY, the verdict last."""
     widths: Sequence[int]
     left: int | None
-    """The columns for WHY, None where it may have any number, 0 where it stands below."""
+    """The columns for WHY, None where it may have any number."""
 
 
 def _full(row: Row) -> Sequence[str]:
@@ -74,7 +78,6 @@ def _narrow(row: Row) -> Sequence[str]:
 
 
 HEAD = Row("DEVICE", "NODE", "IRQS", "CPUS BEFORE", "CPUS AFTER", "VERDICT", "WHY", Tone.HEAD, Tone.HEAD)
-_LAYOUTS = (_Layout(_full, 36), _Layout(_narrow, 24))
 
 
 def arrange(blocks: Sequence[Row | Line], screen: Screen) -> Iterator[str]:
@@ -96,32 +99,38 @@ def show_line(line: Line, screen: Screen) -> Iterator[str]:
 
 
 def _fit(rows: Sequence[Row], screen: Screen) -> _Grid:
-    """Return the first layout that fits."""
+    """Return the columns with all that there is to say where that fits, else fewer."""
     longest = max(display_width(row.why) for row in rows)
-    for layout in _LAYOUTS:
-        widths = [max(map(display_width, column)) for column in zip(*map(layout.cells, rows), strict=True)]
-        if screen.width is None:
-            return _Grid(layout.cells, widths, None)
-        largest = max(16, screen.width // _LARGEST_SHARE)
-        widths = [min(width, largest) for width in widths]
-        left = screen.width - sum(widths) - len(_GAP) * len(widths)
-        if left >= min(longest, layout.least):
-            return _Grid(layout.cells, widths, left)
-    return _Grid(_narrow, widths, 0)
+    full = _measure(_full, rows, screen)
+    is_wide = full.left is None or full.left >= min(longest, _LEAST_WHY)
+    return full if is_wide else _measure(_narrow, rows, screen)
+
+
+def _measure(cells: Callable[[Row], Sequence[str]], rows: Sequence[Row], screen: Screen) -> _Grid:
+    widths = [max(map(display_width, column)) for column in zip(*map(cells, rows), strict=True)]
+    if screen.width is None:
+        return _Grid(cells, widths, None)
+    room = screen.width - len(_GAP) * (len(widths) - 1)
+    largest = max(16, screen.width // _LARGEST_SHARE)
+    while largest > _LEAST_CELL and sum(min(width, largest) for width in widths) > room:
+        largest -= 1
+    widths = [min(width, largest) for width in widths]
+    return _Grid(cells, widths, room - len(_GAP) - sum(widths))
 
 
 def _show_row(row: Row, grid: _Grid, screen: Screen) -> Iterator[str]:
     cells = [wrap(cell, width) for cell, width in zip(grid.cells(row), grid.widths, strict=True)]
+    is_narrow = grid.cells is _narrow
+    why = row.brief if is_narrow and row.brief is not None else row.why
+    is_below = is_narrow and grid.left is not None and display_width(why) > grid.left
+    cells.append([] if is_below else wrap(why, grid.left))
     plain = Tone.HEAD if row is HEAD else None
-    tones = [*[plain] * (len(cells) - 1), row.tone, row.why_tone]
-    if grid.left != 0:
-        cells.append(wrap(row.why, grid.left))
-    widths = [*grid.widths, 0]
+    tones = [*[plain] * (len(cells) - 2), row.tone, row.why_tone]
     for texts in zip_longest(*cells, fillvalue=""):
         shown = [
             screen.paint(text, tone) + " " * (width - display_width(text))
-            for text, tone, width in zip(texts, tones, widths, strict=False)
+            for text, tone, width in zip(texts, tones, [*grid.widths, 0], strict=True)
         ]
         yield _GAP.join(shown).rstrip()
-    if grid.left == 0 and row is not HEAD and row.why:
+    if is_below and row is not HEAD and row.why:
         yield from (screen.paint(line, row.why_tone) for line in hang(row.why, screen.width, _BELOW, 2))

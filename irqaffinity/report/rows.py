@@ -3,14 +3,19 @@
 
 import csv
 import io
+import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from irqaffinity.report.order import natural_key, show_value
-from irqaffinity.report.width import display_width, pad
+from irqaffinity.report.screen import ANY_SCREEN, Screen, Tone
+from irqaffinity.report.width import display_width, pad, wrap
 
 Row = Mapping[str, Any]
+
+_GAP = "  "
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
 """What a spreadsheet takes for the beginning of a formula, also in full width, and the sign that says it is none."""
@@ -31,12 +36,38 @@ def pick(rows: Iterable[Row], columns: Sequence[str]) -> list[dict[str, Any]]:
     return [{column: row.get(column) for column in columns} for row in rows]
 
 
-def render_plain(rows: Iterable[Row], columns: Sequence[str]) -> str:
-    """Return a table of these columns alone: one line a row under a line of names; `-` where there is nothing."""
+def render_plain(rows: Iterable[Row], columns: Sequence[str], screen: Screen = ANY_SCREEN) -> str:
+    """Return a table of these columns alone: rows under a line of names, `-` where there is nothing.
+
+    Where the screen is too narrow, sentences and lists go on below themselves; no name or address is ever broken.
+    """
     head = [column.upper().replace("_", " ") for column in columns]
     lines = [head, *([show_value(value) or "-" for value in row.values()] for row in pick(rows, columns))]
     widths = [max(map(display_width, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(pad, line, widths)).rstrip() for line in lines)
+    if screen.width is not None:
+        least = [max(map(_longest_part, column)) for column in zip(*lines, strict=True)]
+        widths = _shrink(widths, least, screen.width - len(_GAP) * (len(widths) - 1))
+    shown = [_show(line, widths, screen, None if place else Tone.HEAD) for place, line in enumerate(lines)]
+    return "\n".join(itertools.chain.from_iterable(shown))
+
+
+def _longest_part(text: str) -> int:
+    return max(map(display_width, re.split(r" |(?<=,)", text)))
+
+
+def _shrink(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Return the widths, those that can be smaller shrunk until all fit, the largest first; or as they are."""
+    found = list(widths)
+    while sum(least) <= room < sum(found):
+        largest = max(range(len(found)), key=lambda place: (found[place] > least[place]) * found[place])
+        found[largest] -= 1
+    return found
+
+
+def _show(cells: Sequence[str], widths: Sequence[int], screen: Screen, tone: Tone | None) -> Iterator[str]:
+    broken = map(wrap, cells, widths)
+    for parts in itertools.zip_longest(*broken, fillvalue=""):
+        yield screen.paint(_GAP.join(map(pad, parts, widths)).rstrip(), tone)
 
 
 def render_csv(rows: Iterable[Row], columns: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ def _lines(status: Mapping[str, Any], only: Collection[Only]) -> Iterator[Line]:
     yield Line(f"irqaffinity {status['version']} on {status['host']}, pid {status['pid']}, since {status['started']}")
     for name, link in status["connections"].items():
         verb = "served at" if name == "metrics" else "connected to"
-        yield _about(name, _describe_link(link, verb), Tone.ERROR if link["trouble"] else None)
+        yield _about(name, _describe_link(link, verb), Tone.ERROR if link["state"] == "not connected" else None)
     unsaved = status["state_unsaved"]
     yield _about("state", unsaved or "stored", Tone.ERROR if unsaved else None)
     if status["rivals"]:

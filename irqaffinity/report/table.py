@@ -93,6 +93,16 @@ def describe_target(device: DevicePlan) -> str:
     return f"the {'CPU' if len(device.target) == 1 else 'CPUs'} of {name_cpus('vCPU', device.vcpus)} {where}"
 
 
+def _describe_briefly(device: DevicePlan) -> str | None:
+    """Return whose CPUs a target has in few words, None where there is more to say."""
+    if device.reason is not None or (device.target is None and device.message is not None):
+        return None
+    if device.target is None:
+        return "guest not placed" if device.guest is not None else "released"
+    whose = "emulator" if device.vcpus is None else name_cpus("vCPU", device.vcpus)
+    return f"{whose}, node {device.numa_node}"
+
+
 def describe_left_out(left: LeftOut) -> str:
     """Return what of a domain's elements leads to no device, and why."""
     return f"<{left.element}>: {left.reason.value}: {left.message}"
@@ -142,6 +152,7 @@ def _device_row(device: DevicePlan, results: Sequence[Result]) -> Row:
         why=describe_target(device),
         tone=tone_of(verdicts),
         why_tone=Tone.REMOTE if device.reason in REMOTE else None,
+        brief=_describe_briefly(device),
     )
 
 

@@ -4,16 +4,21 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 import yaml
 
 from irqaffinity.cli import columns
 from irqaffinity.cli.arguments import parse_arguments
-from irqaffinity.cli.form import say_report
+from irqaffinity.cli.form import only_words, say_report
+from irqaffinity.cli.main import main
+from irqaffinity.model.only import Only
 from irqaffinity.report.document import to_document
 from irqaffinity.report.status_report import describe_placement
+from tests.fakes.domains import make_libvirt
 from tests.fakes.scene import GUEST, VF0, VF1, Scene
+from tests.unit.cli.test_output import published
 
 
 @pytest.fixture
@@ -92,6 +97,11 @@ def test_a_table_with_columns_has_these_alone(told: Told) -> None:
         (["audit", "-c", "address", "--irqs"], "'address' is not a column (irq, device, "),
         (["audit", "--sort", "irq"], "argument --sort: 'irq' is not a column; did you mean irqs? (address, "),
         (["audit", "--sort", "irqs:down"], "argument --sort: 'down' is not a direction (asc, desc)"),
+        (
+            ["audit", "--only", "error,eror"],
+            "argument --only: 'eror' is not one of its words; did you mean error? (",
+        ),
+        (["status", "--only="], "argument --only: '' is not one of its words (error, changed, remote, pending, held, "),
         (["status", "-c", "x\x1b[31m"], "'x\\x1b[31m' is not a column (address, guest, "),
     ],
 )
@@ -104,3 +114,43 @@ def test_an_unknown_column_is_one_line_that_lists_the_columns(
     assert (left.value.code, line.isprintable()) == (64, True)
     assert line.startswith(f"irqaffinity {arguments[0]}: argument ")
     assert message in line
+
+
+def test_words_of_only_are_repeated_or_stand_in_a_list() -> None:
+    for arguments in (["--only", "pending,error"], ["--only=pending", "--only=error"], ["--only=error,pending,error"]):
+        assert only_words(parse_arguments(["status", *arguments])) == (Only.ERROR, Only.PENDING)
+    assert only_words(parse_arguments(["audit"])) == ()
+
+
+def test_an_unknown_column_is_told_before_anything_is_done(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.add_guest(VF0)
+    where = [f"--proc={scene.host.proc}", f"--sys={scene.host.sys}", f"--state={scene.folder / 'state'}"]
+    uri = f"--libvirt-uri={make_libvirt(scene.folder / 'libvirt', scene.domains)}"
+    with pytest.raises(SystemExit):
+        main(["--config-file=/dev/null", *where, uri, "audit", "--once", "-f", "csv", "-c", "adress"])
+    assert scene.host.smp(40) == "0-15"
+    assert main(["--config-file=/dev/null", *where, uri, "audit", "--once", "-f", "csv", "-c", "cpus"]) == 0
+    assert capsys.readouterr().out == "cpus\n2-3\n"
+
+
+def test_a_status_has_all_forms(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str], document: dict[str, object]
+) -> None:
+    status = published() | {"placement": describe_placement(scene.audit())}
+    (tmp_path / "status.json").write_text(json.dumps(status))
+    (tmp_path / "own.conf").write_text(f"[status]\npath = {tmp_path}/status.json\n")
+
+    def told(*arguments: str) -> str:
+        assert main([f"--config-file={tmp_path}/own.conf", "status", *arguments]) == 0
+        return capsys.readouterr().out
+
+    assert told("-f", "value", "-c", "name", "-c", "irqs", "--sort=irqs:desc") == "instance-0 50-51\ninstance-0 40-41\n"
+    assert told("-f", "csv").splitlines()[0] == ",".join(columns.PLACED_DEVICES)
+    assert yaml.safe_load(told("-f", "yaml")) == json.loads(told("-f", "json")) == status
+    assert json.loads(told("-f", "json", "--only", "error"))["placement"]["devices"] == []
+    assert told("-f", "value", "--only", "error") == ""
+    assert told("-c", "address", "-c", "cpus").splitlines() == [
+        "ADDRESS       CPUS",
+        f"{VF0}  2-3",
+        f"{VF1}  10-11",
+    ]
