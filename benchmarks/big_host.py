@@ -63,7 +63,7 @@ class BigHost:
         self.calls = TimedCalls()
         root = HostRoot(str(self.tree.proc), str(self.tree.sys), self.calls)
         store = Store(StateFolder(str(folder / "state")), "benchmark")
-        self._auditor = Auditor("benchmark", root, Hypervisor(self.uri), Policy(), store)
+        self.auditor = Auditor("benchmark", root, Hypervisor(self.uri), Policy(), store)
         self._view = View("benchmark")
 
     def _make_tree(self, folder: Path, guests: int, cpus: int) -> HostTree:
@@ -89,15 +89,15 @@ class BigHost:
 
     def audit(self) -> None:
         """Make a full pass."""
-        self._view.saw(self._auditor.audit(), 0.0, is_full=True)
+        self._view.saw(self.auditor.audit(), 0.0, is_full=True)
 
     def look(self, guest: int) -> None:
         """Look at one guest, without libvirt."""
-        self._view.saw(self._auditor.look(uuid(guest)), 0.0, is_full=False)
+        self._view.saw(self.auditor.look(uuid(guest)), 0.0, is_full=False)
 
     def hear(self, number: int) -> None:
         """Do what the kernel's word of a new interrupt leads to."""
-        self._auditor.birth(number)
+        self.auditor.birth(number)
 
     def status(self, path: Path) -> None:
         """Write what the status file says of the guests."""

@@ -14,6 +14,9 @@ from irqaffinity.model.verdict import FAILED
 LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the histograms, in seconds."""
 
+TARGET, OUTSIDE = "target", "outside"
+"""Where an interrupt arrived: at a CPU of its target, or at another one."""
+
 
 class Histogram:
     """Counts durations in seconds by upper bound."""
@@ -41,13 +44,15 @@ class Histogram:
 class Counters:
     """Counts since the agent started. Keys come from closed lists: nothing from outside makes a new one.
 
-    `passes` by (kind, result), `writes` by verdict, `notifications` by (event, outcome), `clocks` those of publishers.
+    `passes` by (kind, result), `writes` by verdict, `notifications` by (event, outcome), `clocks` those of publishers,
+    `arrivals` of guests' interrupts at a CPU by place (TARGET, OUTSIDE), counted once a full pass while metrics are on.
     `lock` is held to change more than the worker's own.
     """
 
     passes: Counter[tuple[str, str]] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
+    arrivals: Counter[str] = field(default_factory=lambda: Counter({TARGET: 0, OUTSIDE: 0}))
     clocks: Clocks = field(default_factory=Clocks)
     drifts: int = 0
     throttled: int = 0

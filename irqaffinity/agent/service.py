@@ -139,12 +139,16 @@ class Service:
         return self._threads.start("vectors", self._vectors.run)
 
     def _serve_metrics(self, settings: Settings) -> None:
-        from irqaffinity.agent.metrics import AgentCollector  # noqa: PLC0415  off by default
-        from irqaffinity.daemon.metrics import serve_metrics  # noqa: PLC0415
+        from irqaffinity.agent.arrivals import Arrivals  # noqa: PLC0415  off by default
+        from irqaffinity.agent.metrics import AgentCollector  # noqa: PLC0415
+        from irqaffinity.daemon.metrics import metrics_page, serve_metrics  # noqa: PLC0415
+        from irqaffinity.daemon.web import METRICS  # noqa: PLC0415
 
         collector = AgentCollector(self._counters, self._view, lambda: dict(self._links))
+        self._worker.on_audit = Arrivals(HostRoot(settings.proc, settings.sys), self._counters).count
+        pages = {METRICS: metrics_page(collector)}
         checks = {"/healthz": self._is_alive, "/readyz": self._works}
-        serve_metrics(settings.metrics.bind, settings.metrics.port, collector, checks, self._links, self._threads)
+        serve_metrics(settings.metrics.bind, settings.metrics.port, pages, checks, self._links, self._threads)
 
     def _is_alive(self) -> bool:
         return self._threads.dead is None and time.monotonic() - self._worker.heartbeat < FRESH

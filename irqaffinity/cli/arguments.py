@@ -18,6 +18,7 @@ COMMANDS = (
     "audit",
     "status",
     "explain",
+    "top",
     "mask",
     "reset",
     "check",

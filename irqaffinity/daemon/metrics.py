@@ -3,6 +3,7 @@
 
 import socket
 import time
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
@@ -18,39 +19,46 @@ _BACKLOG = 1024
 """Connections that the kernel keeps until they are accepted, which takes each no longer than a moment."""
 
 
+def metrics_page(collector: Collector) -> Page:
+    """Return the page that Prometheus reads, for the path METRICS."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return Page(_TYPE, lambda: generate_latest(registry).decode())
+
+
 def serve_metrics(
-    bind: str, port: int, collector: Collector, checks: Checks, links: dict[str, Link], threads: Threads
+    bind: str, port: int, pages: Mapping[str, Page], checks: Checks, links: dict[str, Link], threads: Threads
 ) -> None:
-    """Serve them in a thread of their own from now on; `links` gets the state of the listener."""
-    listener = MetricsListener(bind, port, collector, checks)
+    """Serve pages in a thread of their own from now on; `links` gets the state of the listener."""
+    listener = MetricsListener(bind, port, pages, checks)
     links["metrics"] = listener.link
     threads.start("metrics", listener.run)
 
 
 class MetricsListener:
-    """Serves metrics whenever the address can be had. `run` is the life of a thread, and nothing else waits for it.
+    """Serves the metrics and other pages whenever the address can be had. `run` is the life of a thread.
+
+    Nothing else waits for that thread.
 
     The log names once a port that another program has, a name that does not resolve and a name server that does not
     answer; each is tried again, for the work does not need metrics.
     """
 
-    def __init__(self, bind: str, port: int, collector: Collector, checks: Checks) -> None:
-        """Take the address to listen on, and what answers 200 or 503, by path."""
+    def __init__(self, bind: str, port: int, pages: Mapping[str, Page], checks: Checks) -> None:
+        """Take the address to listen on, the pages by path, and what answers 200 or 503, by path."""
         host = f"[{bind}]" if ":" in bind else bind
         self.link = Link("metrics", f"http://{host}:{port}{METRICS}", verb="served at")
         self.retry = Retry()
         self._bind = bind
         self._port = port
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(collector)
-        self._page = Page(_TYPE, lambda: generate_latest(registry).decode())
+        self._pages = pages
         self._checks = checks
 
     def run(self) -> None:
         """Serve without end."""
         while True:
             try:
-                with self._listen() as opened, Server(opened, self._page, self._checks) as server:
+                with self._listen() as opened, Server(opened, self._pages, self._checks) as server:
                     self.link.up(self.link.state.peer)
                     self.retry.worked()
                     server.serve()

@@ -6,7 +6,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -24,40 +25,68 @@ _END = re.compile(rb"\r?\n\r?\n")
 _REQUEST = re.compile(rb"([!-~]+) ([!-~]+) HTTP/1\.[0-9]\r?\n")
 
 
-def read_request(data: bytes) -> str | HTTPStatus | None:
-    """Return the path that is asked for, why nothing is given, or None while more has to come."""
+_METHODS = {b"GET": False, b"HEAD": True}
+
+
+@dataclass(frozen=True)
+class Request:
+    """The path that a client asks for, and whether it wants the headers alone (HEAD)."""
+
+    path: str
+    is_head: bool = False
+
+
+def read_request(data: bytes) -> Request | HTTPStatus | None:
+    """Return what is asked for, why nothing is given, or None while more has to come."""
     data = data.lstrip(b"\r\n")
     if _END.search(data, 0, LARGEST) is None:
         return None if len(data) < LARGEST else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     asked = _REQUEST.match(data)
     if asked is None:
         return HTTPStatus.BAD_REQUEST
-    return asked[2].decode("ascii").partition("?")[0] if asked[1] == b"GET" else HTTPStatus.METHOD_NOT_ALLOWED
+    if asked[1] not in _METHODS:
+        return HTTPStatus.METHOD_NOT_ALLOWED
+    return Request(asked[2].decode("ascii").partition("?")[0], _METHODS[asked[1]])
 
 
-def reply(status: HTTPStatus, body: str = "", kind: str = "text/plain") -> bytes:
-    """Return an answer with its headers."""
+def reply(
+    status: HTTPStatus, body: str = "", kind: str = "text/plain", headers: Mapping[str, str] | None = None
+) -> bytes:
+    """Return an answer with its headers, and more `headers` where they are given."""
     content = body.encode()
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
         "Server: irqaffinity",
         f"Date: {formatdate(usegmt=True)}",
-        *(["Allow: GET"] if status is HTTPStatus.METHOD_NOT_ALLOWED else []),
+        *([f"Allow: {', '.join(method.decode() for method in _METHODS)}"] if status == 405 else []),
         f"Content-Type: {kind}",
         f"Content-Length: {len(content)}",
+        *(f"{name}: {value}" for name, value in (headers or {}).items()),
         "Connection: close",
     ]
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
+def head_of(made: bytes) -> bytes:
+    """Return the answer to HEAD: the headers of an answer, without its body."""
+    return made[: made.index(b"\r\n\r\n") + 4]
+
+
 class Page:
     """A page that takes its time: made on a thread of its own, so that nothing else waits, once for all who ask."""
 
-    def __init__(self, kind: str, render: Callable[[], str], fresh: float = FRESH) -> None:
-        """Take the content type, what returns the page, and the seconds for which it is given out again."""
+    def __init__(
+        self,
+        kind: str,
+        render: Callable[[], str],
+        fresh: float = FRESH,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the content type, what returns the page, the seconds for which it is given out again, more headers."""
         self.made = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         """Can be read once the page is made; never closed, for the thread may still write to it."""
         self._kind = kind
+        self._headers = headers
         self._fresh = fresh
         self._render = render
         self._is_making = False
@@ -86,7 +115,7 @@ class Page:
 
     def _make(self) -> None:
         try:
-            made = reply(HTTPStatus.OK, self._render(), self._kind)
+            made = reply(HTTPStatus.OK, self._render(), self._kind, self._headers)
         except Exception as error:  # noqa: BLE001  the top of a thread, and metrics may never end the process
             self._fail(error)
         else:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
-from irqaffinity.daemon.page import LARGEST, Page, read_request, reply
+from irqaffinity.daemon.page import LARGEST, Page, Request, head_of, read_request, reply
 
 LOG = logging.getLogger(__name__)
 
@@ -56,23 +56,25 @@ class _Visit:
         self.request = b""
         self.heard = 0
         self.unsent = b""
-        self.waits = self.is_answered = False
+        self.waits_for: Page | None = None
+        self.is_head = self.is_answered = False
 
 
 class Server:
     """Serves a socket that listens, until it is left."""
 
-    def __init__(self, listener: socket.socket, metrics: Page, checks: Checks) -> None:
-        """Take the page at METRICS, and what answers 200 or 503, by path."""
+    def __init__(self, listener: socket.socket, pages: Mapping[str, Page], checks: Checks) -> None:
+        """Take the pages, and what answers 200 or 503, by path."""
         self._listener = listener
-        self._metrics = metrics
+        self._pages = pages
         self._checks = checks
         self._most = most_connections()
         self._visits: dict[int, _Visit] = {}
         self._spare: socket.socket | None = None
         self._deaf_until: float | None = 0.0
         self._poll = select.poll()
-        self._poll.register(metrics.made, select.POLLIN)
+        for page in pages.values():
+            self._poll.register(page.made, select.POLLIN)
         listener.setblocking(False)
 
     def __enter__(self) -> "Server":
@@ -90,8 +92,9 @@ class Server:
             self._end_late()
             self._hear_again()
             ready = {fd for fd, _event in self._poll.poll(self._idle_time())}
-            if self._metrics.made in ready:
-                self._hand_out(self._metrics.take())
+            for page in self._pages.values():
+                if page.made in ready:
+                    self._hand_out(page)
             for visit in [self._visits[fd] for fd in ready & self._visits.keys()]:
                 self._go_on(visit)
             if self._listener.fileno() in ready:
@@ -181,33 +184,39 @@ class Server:
         visit.heard += len(data)
         if not data or visit.heard > _MOST_HEARD:
             self._drop(visit, "it sent too much" if data else "it left")
-        elif not visit.waits and not visit.is_answered:
+        elif visit.waits_for is None and not visit.is_answered:
             visit.request += data
             self._heed(visit, read_request(visit.request))
 
-    def _heed(self, visit: _Visit, asked: str | HTTPStatus | None) -> None:
-        if asked == METRICS:
-            visit.waits = True
-            self._poll.modify(visit.opened, 0)  # poll tells all the same when it breaks
-            self._metrics.ask()
-        elif asked is not None:
-            self._answer(visit, self._reply(asked))
-
-    def _reply(self, asked: str | HTTPStatus) -> bytes:
+    def _heed(self, visit: _Visit, asked: Request | HTTPStatus | None) -> None:
+        if asked is None:
+            return
         if isinstance(asked, HTTPStatus):
-            return reply(asked)
-        if asked not in self._checks:
-            return reply(HTTPStatus.NOT_FOUND, f"{', '.join((METRICS, *self._checks))}\n")
-        if self._checks[asked]():
+            self._answer(visit, reply(asked))
+            return
+        visit.is_head = asked.is_head
+        page = self._pages.get(asked.path)
+        if page is None:
+            self._answer(visit, self._reply(asked.path))
+            return
+        visit.waits_for = page
+        self._poll.modify(visit.opened, 0)  # poll tells all the same when it breaks
+        page.ask()
+
+    def _reply(self, path: str) -> bytes:
+        if path not in self._checks:
+            return reply(HTTPStatus.NOT_FOUND, f"{', '.join((*self._pages, *self._checks))}\n")
+        if self._checks[path]():
             return reply(HTTPStatus.OK, "ok\n")
         return reply(HTTPStatus.SERVICE_UNAVAILABLE, "not ok; see the log, or irqaffinity status\n")
 
-    def _hand_out(self, made: bytes) -> None:
+    def _hand_out(self, page: Page) -> None:
+        made = page.take()
         for visit in self._visits.values():
-            if visit.waits:
-                visit.waits = False
+            if visit.waits_for is page:
+                visit.waits_for = None
                 self._answer(visit, made)
 
     def _answer(self, visit: _Visit, made: bytes) -> None:
-        visit.unsent = made
+        visit.unsent = head_of(made) if visit.is_head else made
         self._poll.modify(visit.opened, select.POLLOUT)

@@ -81,12 +81,14 @@ class Service:
         self._thread = self._threads.start("relay", self._relay.run)
 
     def _serve_metrics(self, settings: Settings) -> None:
-        from irqaffinity.daemon.metrics import serve_metrics  # noqa: PLC0415  off by default
+        from irqaffinity.daemon.metrics import metrics_page, serve_metrics  # noqa: PLC0415  off by default
+        from irqaffinity.daemon.web import METRICS  # noqa: PLC0415
         from irqaffinity.relay.metrics import RelayCollector  # noqa: PLC0415
 
         collector = RelayCollector(self._counters, lambda: dict(self._links))
+        pages = {METRICS: metrics_page(collector)}
         checks = {"/healthz": self._is_alive, "/readyz": self._works}
-        serve_metrics(settings.metrics.bind, settings.metrics.port, collector, checks, self._links, self._threads)
+        serve_metrics(settings.metrics.bind, settings.metrics.port, pages, checks, self._links, self._threads)
 
     def _is_alive(self) -> bool:
         return self._threads.dead is None and time.monotonic() - self._relay.beat < FRESH

@@ -64,7 +64,11 @@ class Served:
         self._listener.bind(("0.0.0.0", 0))
         self._listener.listen(1024)
         checks = {"/healthz": lambda: True, "/readyz": lambda: False}
-        self.server = web.Server(self._listener, Page("text/plain", self._render, fresh=0.0), checks)
+        pages = {
+            web.METRICS: Page("text/plain", self._render, fresh=0.0),
+            "/": Page("text/html; charset=utf-8", lambda: "<p>ü", fresh=0.0, headers={"X-Extra": "1"}),
+        }
+        self.server = web.Server(self._listener, pages, checks)
         self.server._poll = self._poll = Poll(self.server._poll)  # type: ignore[assignment]
         self.make()
 

@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from irqaffinity.daemon.metrics import MetricsListener
+from irqaffinity.daemon.metrics import METRICS, MetricsListener, metrics_page
 from irqaffinity.listen.retry import STEADY, Retry
 from tests.functional.agent import wait_for
 from tests.patience import HANG
@@ -34,7 +34,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start(bind: str, port: int) -> MetricsListener:
-    listener = MetricsListener(bind, port, One(), {"/healthz": lambda: True})
+    listener = MetricsListener(bind, port, {METRICS: metrics_page(One())}, {"/healthz": lambda: True})
     threading.Thread(target=listener.run, daemon=True).start()
     return listener
 
@@ -146,7 +146,7 @@ def test_the_delays_are_short_again_after_metrics_were_served_for_a_while(monkey
     monkeypatch.setattr("irqaffinity.listen.retry.random.uniform", lambda _low, _high: 1.0)
     monkeypatch.setattr("irqaffinity.daemon.metrics.time.sleep", slept.append)
     monkeypatch.setattr("irqaffinity.daemon.metrics.Server", Server)
-    listener = MetricsListener("127.0.0.1", 0, One(), {})
+    listener = MetricsListener("127.0.0.1", 0, {}, {})
     listener.retry = Retry(lambda: now)
     with pytest.raises(SystemExit):
         listener.run()

@@ -9,24 +9,25 @@ from http import HTTPStatus
 
 import pytest
 
-from irqaffinity.daemon.page import LARGEST, Page, read_request, reply
+from irqaffinity.daemon.page import LARGEST, Page, Request, head_of, read_request, reply
 from tests.patience import HANG
 
 
 @pytest.mark.parametrize(
     ("data", "found"),
     [
-        (b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", "/healthz"),
-        (b"GET /healthz HTTP/1.0\r\n\r\n", "/healthz"),
-        (b"GET /healthz?verbose=1 HTTP/1.1\n\n", "/healthz"),
-        (b"\r\n\r\nGET / HTTP/1.1\r\n\r\nGET /second HTTP/1.1\r\n\r\n", "/"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", Request("/healthz")),
+        (b"GET /healthz HTTP/1.0\r\n\r\n", Request("/healthz")),
+        (b"GET /healthz?verbose=1 HTTP/1.1\n\n", Request("/healthz")),
+        (b"\r\n\r\nGET / HTTP/1.1\r\n\r\nGET /second HTTP/1.1\r\n\r\n", Request("/")),
         (b"GET /\xff HTTP/1.1\r\n\r\n", HTTPStatus.BAD_REQUEST),
         (b"GET /healthz\r\n\r\n", HTTPStatus.BAD_REQUEST),
         (b"GET /healthz HTTP/2.0\r\n\r\n", HTTPStatus.BAD_REQUEST),
         (b"nonsense\r\n\r\n", HTTPStatus.BAD_REQUEST),
         (b"\x16\x03\x01\x02\r\n\r\n", HTTPStatus.BAD_REQUEST),
         (b"POST /metrics HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", HTTPStatus.METHOD_NOT_ALLOWED),
-        (b"HEAD /metrics HTTP/1.1\r\n\r\n", HTTPStatus.METHOD_NOT_ALLOWED),
+        (b"HEAD /metrics?a HTTP/1.1\r\n\r\n", Request("/metrics", is_head=True)),
+        (b"head /metrics HTTP/1.1\r\n\r\n", HTTPStatus.METHOD_NOT_ALLOWED),
         (b"get /metrics HTTP/1.1\r\n\r\n", HTTPStatus.METHOD_NOT_ALLOWED),
         (b"", None),
         (b"\r\n\r\n", None),
@@ -46,7 +47,8 @@ def test_no_bytes_are_a_trouble_and_each_path_can_be_printed() -> None:
     for _ in range(20_000):
         data = b"".join(dice.choice([*parts, dice.randbytes(dice.randrange(9))]) for _ in range(dice.randrange(12)))
         found = read_request(data)
-        assert found is None or isinstance(found, HTTPStatus) or set(found) <= set(string.printable) - set(" \t\r\n")
+        if isinstance(found, Request):
+            assert set(found.path) <= set(string.printable) - set(" \t\r\n")
 
 
 def test_a_reply_has_its_type_and_length_and_ends_the_connection() -> None:
@@ -58,8 +60,14 @@ def test_a_reply_has_its_type_and_length_and_ends_the_connection() -> None:
     assert (first, body) == ("HTTP/1.1 200 OK", "größer\n".encode())
 
 
-def test_another_method_learns_which_one_there_is() -> None:
-    assert b"\r\nAllow: GET\r\n" in reply(HTTPStatus.METHOD_NOT_ALLOWED)
+def test_a_reply_may_have_more_headers_and_its_head_is_all_but_its_body() -> None:
+    made = reply(HTTPStatus.OK, "a\r\n\r\nb", headers={"X-One": "1", "X-Two": "2"})
+    assert b"\r\nX-One: 1\r\nX-Two: 2\r\n" in made
+    assert head_of(made) + b"a\r\n\r\nb" == made
+
+
+def test_another_method_learns_which_ones_there_are() -> None:
+    assert b"\r\nAllow: GET, HEAD\r\n" in reply(HTTPStatus.METHOD_NOT_ALLOWED)
 
 
 def take(page: Page) -> bytes:

@@ -138,9 +138,10 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         (b"GET /healthz HTTP/1.1\r\n\r\n", 200),
         (b"GET /metrics?x=1 HTTP/1.1\r\n\r\n", 200),
         (b"GET /readyz HTTP/1.1\r\n\r\n", 503),
-        (b"GET / HTTP/1.1\r\n\r\n", 404),
+        (b"GET / HTTP/1.1\r\n\r\n", 200),
+        (b"GET /other HTTP/1.1\r\n\r\n", 404),
         (b"POST /healthz HTTP/1.1\r\n\r\n", 405),
-        (b"HEAD /metrics HTTP/1.1\r\n\r\n", 405),
+        (b"HEAD /metrics HTTP/1.1\r\n\r\n", 200),
         (b"hello\r\n\r\n", 400),
         (b"GET /" + b"x" * 9000, 431),
     ],
@@ -156,9 +157,38 @@ def test_a_usual_client_is_answered_and_leaves_no_line(serve: Callable[..., Serv
         assert answer.read() == b"ok\n"
     with pytest.raises(urllib.error.HTTPError, match="404") as caught:
         urllib.request.urlopen(f"http://{HERE}:{server.port}/elsewhere", timeout=HANG)
-    assert caught.value.read() == b"/metrics, /healthz, /readyz\n"
+    assert caught.value.read() == b"/metrics, /, /healthz, /readyz\n"
     caught.value.close()
     assert server.told() == ""
+
+
+def test_each_page_has_its_type_its_headers_and_its_body(serve: Callable[..., Server]) -> None:
+    server = serve()
+    with urllib.request.urlopen(f"http://{HERE}:{server.port}/", timeout=HANG) as answer:
+        assert (answer.headers["Content-Type"], answer.headers["X-Extra"]) == ("text/html; charset=utf-8", "1")
+        assert answer.read() == "<p>ü".encode()
+    with urllib.request.urlopen(f"http://{HERE}:{server.port}/metrics", timeout=HANG) as answer:
+        assert (answer.headers["Content-Type"], answer.headers["X-Extra"]) == ("text/plain", None)
+        assert answer.read() == b"x" * 10
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/other"])
+def test_head_gives_what_get_gives_without_the_body(serve: Callable[..., Server], path: str) -> None:
+    server = serve()
+    head, full = (whole(server.connect(f"{word} {path} HTTP/1.1\r\n\r\n".encode())) for word in ("HEAD", "GET"))
+    assert re.sub(rb"Date: [^\r]*", b"", full).startswith(re.sub(rb"Date: [^\r]*", b"", head))
+    assert head.endswith(b"\r\n\r\n")
+    assert int(re.findall(rb"Content-Length: (\d+)", head)[0]) == len(full) - len(head) > 0
+
+
+def test_who_waits_for_one_page_gets_no_other(serve: Callable[..., Server]) -> None:
+    server = serve()
+    server.tell("hold")
+    waiting = server.connect(b"GET /metrics HTTP/1.1\r\n\r\n")
+    assert "<p>ü".encode() in whole(server.connect(b"GET / HTTP/1.1\r\n\r\n"))
+    server.check()
+    server.tell("make")
+    assert whole(waiting).endswith(b"x" * 10)
 
 
 @pytest.mark.parametrize("host", [HERE, ELSEWHERE])

@@ -29,7 +29,7 @@ def test_a_probe_is_answered_from_the_start(tmp_path: Path, monkeypatch: pytest.
     class Listener:
         """Is asked before anything else happens."""
 
-        def __init__(self, bind: str, port: int, _collector: object, checks: Any) -> None:
+        def __init__(self, bind: str, port: int, _pages: object, checks: Any) -> None:
             self.link = Link("metrics", f"{bind}:{port}")
             answers.update({path: check() for path, check in checks.items()})
 

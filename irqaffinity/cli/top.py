@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`irqaffinity top`."""
+
+import argparse
+import logging
+import time
+
+from irqaffinity.cli import EXIT_FAILED
+from irqaffinity.cli.form import say_report
+from irqaffinity.cli.screen import look_at_screen
+from irqaffinity.cli.session import Session, explained
+from irqaffinity.passes.arrived import sample_arrivals
+from irqaffinity.report.top import By, render_top
+
+_FIRST = 0.5
+"""Seconds of the first interval, at most: whoever starts the view wants to see something."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show where interrupts arrive until somebody leaves, or print one interval; needs no agent, and writes nothing."""
+    if arguments.once or arguments.format != "table" or arguments.columns or arguments.sort:
+        return _print_once(arguments)
+    from irqaffinity.cli.top_terminal import require_terminal  # noqa: PLC0415  curses is for the live view alone
+
+    require_terminal()
+    return _show(arguments)
+
+
+def _print_once(arguments: argparse.Namespace) -> int:
+    session, by = Session.open(arguments), By(arguments.by)
+    with explained():
+        made = session.auditor.rehearse(logs=False)
+        document = sample_arrivals(session.root, made, arguments.delay)
+    say_report(arguments, document, by.key, lambda: render_top(document, by, look_at_screen(arguments)))
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from irqaffinity.cli.top_source import Pace, Source  # noqa: PLC0415
+    from irqaffinity.cli.top_terminal import opened_terminal  # noqa: PLC0415
+    from irqaffinity.cli.top_view import Around, View  # noqa: PLC0415
+
+    session = Session.open(arguments)
+    with explained():
+        source = Source(
+            session.root,
+            lambda: session.auditor.rehearse(logs=False),
+            session.auditor.rehearse(logs=False),
+        )
+    view, pace = View(By(arguments.by)), Pace(arguments.delay)
+    logging.disable()  # a line of the log would stand in the middle of the screen
+    with opened_terminal(is_coloured=look_at_screen(arguments).is_coloured) as terminal:
+        due = time.monotonic() + min(_FIRST, arguments.delay)
+        while not (view.has_ended or terminal.has_gone or terminal.is_to_end):
+            around = Around(pace.seconds, pace.share, pace.is_slowed, source.trouble)
+            lines = view.lines(source.document, around, *terminal.size)
+            terminal.draw(lines, bars=(4, len(lines) - 1) if source.document else ())
+            for key in terminal.wait(due - time.monotonic()):
+                view.press(key)
+            if view.wants_look:
+                view.wants_look = False
+                source.look()
+            if time.monotonic() >= due:
+                if not view.is_paused:
+                    source.refresh()
+                pace.took()
+                due = time.monotonic() + pace.seconds
+    return EXIT_FAILED if terminal.has_gone else 0

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Declares `irqaffinity top`."""
+
+import argparse
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from irqaffinity.cli.form import add_form
+from irqaffinity.cli.usage.command import Command, Example
+
+_DEVICES = ("address", "guest", "name", "irqs", "target", "rate", "arrived", "outside", "verdict", "reason")
+_COLUMNS = {
+    "device": ("devices", _DEVICES),
+    "guest": ("guests", ("guest", "name", "status", "devices", "cpus", "rate", "arrived", "outside", "verdict")),
+    "cpu": ("cpus", ("cpu", "guest", "name", "vcpu", "rate", "foreign", "foreign_irqs")),
+}
+"""The list of the document that has these, and its columns."""
+
+_LEAST, _MOST = 0.1, 3600.0
+
+
+class _Lists(NamedTuple):
+    """The main list of the report: that of --by."""
+
+    def chosen(self, arguments: argparse.Namespace) -> tuple[str, Sequence[str]]:
+        """Return the key of the main list, and its columns."""
+        return _COLUMNS[arguments.by]
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not _LEAST <= seconds <= _MOST:
+        wanted = f"a number of seconds between {_LEAST:g} and {_MOST:g}"
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {wanted}")
+    return seconds
+
+
+def _declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--by", choices=tuple(_COLUMNS), default="device", help="what a line stands for; a device unless told otherwise"
+    )
+    parser.add_argument(
+        "--delay", metavar="SECONDS", type=_seconds, default=2.0, help="length of an interval; 2 unless told otherwise"
+    )
+    parser.add_argument("--once", action="store_true", help="print one interval and leave; -f, -c and --sort do so too")
+    add_form(parser, *_COLUMNS["device"])
+    parser.set_defaults(lists=_Lists())
+
+
+COMMAND = Command(
+    summary="show live on which CPUs interrupts really arrive, and how many outside their target",
+    about="Counts the interrupts of passed-through devices as the kernel does, and shows beside each device's target "
+    "where they arrive. It needs no agent and no root, and writes nothing. h is for help, q leaves.",
+    examples=(
+        Example("top", "watch the devices of all guests"),
+        Example("top --by cpu", "whose each CPU is, and which foreign interrupts land there"),
+        Example("top --once --delay 10 -f json", "ten seconds, for a program to read"),
+    ),
+    statuses={
+        0: "one interval was printed, or somebody left the view",
+        1: "libvirt or the counts cannot be reached, or the terminal cannot show the view or is gone",
+    },
+    declare=_declare,
+)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many interrupts arrived on which CPU, between two readings of the kernel's counts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+_WRAP = 1 << 32
+"""The kernel counts in 32 bits (include/linux/irqdesc.h, struct irqstat)."""
+
+_FASTEST = 1_000_000
+"""More arrivals of one interrupt a second than any CPU can serve."""
+
+Arrived = Mapping[int, int]
+"""How many arrived, by CPU; those without any are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What arrived between two readings.
+
+    `arrived` has an entry, perhaps an empty one, for each interrupt whose counts are known at both ends, by its number;
+    `names` has the names of the handlers of those that arrived.
+    """
+
+    seconds: float = 0.0
+    arrived: Mapping[int, Arrived] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+def count_arrivals(
+    cpus: Sequence[int], before: Sequence[bytes], after: Sequence[bytes], seconds: float
+) -> dict[int, int] | None:
+    """Return how many arrived on each of `cpus`, given its counts as the kernel wrote them at both ends.
+
+    None means that the interrupt was born anew in between: a count fell, or it rose by more than can have arrived. What
+    looks like a fall, but is a count that went round, is none.
+    """
+    most = _FASTEST * (seconds + 1.0)
+    arrived = {}
+    for cpu, old, new in zip(cpus, before, after, strict=True):
+        if old != new:
+            more = (int(new) - int(old)) % _WRAP
+            if more > most:
+                return None
+            arrived[cpu] = more
+    return arrived

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts the interrupts that arrive, by the difference of the kernel's counts at two moments."""
+
+import time
+from collections.abc import Callable, Collection, Hashable, Mapping
+from types import MappingProxyType
+
+from irqaffinity.model.arrivals import Arrived, Interval, count_arrivals
+from irqaffinity.observe.counts import Files, Table
+from irqaffinity.observe.root import HostRoot, HostUnreadable
+
+ROWS_A_FILE = 4
+"""How many rows of /proc/interrupts cost as much as one per_cpu_count, about: benchmarks/counts.py measures it."""
+
+_NONE: Arrived = MappingProxyType({})
+
+
+class ArrivalCounter:
+    """Remembers the counts of its last reading. For one thread."""
+
+    def __init__(self, root: HostRoot, clock: Callable[[], float] = time.monotonic) -> None:
+        self._root = root
+        self._clock = clock
+        self._time = 0.0
+        self._counts: Table | Files | None = None
+        self._lives: Mapping[int, Hashable] = {}
+        self._is_cut = False
+
+    @property
+    def numbers(self) -> Collection[int]:
+        """The interrupts whose counts were read last."""
+        return () if self._counts is None else self._counts.rows.keys()
+
+    def read(self, lives: Mapping[int, Hashable] | None = None) -> Interval:
+        """Return what has arrived since the last call; the first one only remembers. Raises HostUnreadable.
+
+        Only the interrupts in `lives` are counted, or all without it. Under another value there than the last time an
+        interrupt counts as another one, which begins anew, as one does that has other handlers now or whose counts
+        fell.
+        """
+        now, counts = self._clock(), self._read(lives)
+        before, lives_before, seconds = self._counts, self._lives, now - self._time
+        self._time, self._counts, self._lives = now, counts, lives or {}
+        if before is None or type(before) is not type(counts):
+            return Interval()
+        arrived: dict[int, Arrived] = {}
+        for number, row in counts.rows.items():
+            if number not in before.rows or lives_before.get(number) != self._lives.get(number):
+                continue
+            if row == before.rows[number] and counts.cpus == before.cpus:
+                arrived[number] = _NONE
+            elif (found := _compare(number, before, counts, seconds)) is not None:
+                arrived[number] = found
+        names = {number: counts.name(number) for number, found in arrived.items() if found}
+        return Interval(seconds, arrived, names)
+
+    def _read(self, lives: Mapping[int, Hashable] | None) -> Table | Files:
+        """Read what is the cheaper of the two, the other one where that is not there; raise HostUnreadable."""
+        wanted = None if lives is None else lives.keys()
+        sources: list[type[Table | Files]] = [Table, Files]
+        if wanted is not None and not self._is_cut and len(wanted) * ROWS_A_FILE < self._rows_to_read():
+            sources.reverse()
+        trouble: OSError | None = None
+        for source in sources:
+            try:
+                counts = source.read(self._root, wanted)
+            except OSError as error:
+                trouble = trouble or error
+                continue
+            self._is_cut = self._is_cut or (isinstance(counts, Files) and counts.is_cut)
+            return counts
+        why = "" if trouble is None else f" ({trouble.strerror})"
+        raise HostUnreadable(
+            f"{self._root.proc}/interrupts cannot be read{why}: point --proc or [host] proc at the procfs of the host"
+        )
+
+    def _rows_to_read(self) -> float:
+        """Return about how many rows /proc/interrupts has: each takes time, also where it is not wanted.
+
+        A change of the source loses an interval, so that the other one has to be cheaper by far.
+        """
+        try:
+            rows = len(self._root.calls.listdir(f"{self._root.proc}/irq"))
+        except OSError:
+            return 0.0
+        return rows if self._counts is None else rows * 2.0 if isinstance(self._counts, Files) else rows / 2.0
+
+
+def _compare(number: int, before: Table | Files, after: Table | Files, seconds: float) -> Arrived | None:
+    """Return what arrived of an interrupt on the CPUs that both readings have, None where it was born anew."""
+    old, new = before.split(number), after.split(number)
+    if old is None or new is None or old[1] != new[1]:
+        return None
+    if before.cpus == after.cpus:
+        return count_arrivals(after.cpus, old[0], new[0], seconds)
+    counts = dict(zip(before.cpus, old[0], strict=True))
+    pairs = [(cpu, count) for cpu, count in zip(after.cpus, new[0], strict=True) if cpu in counts]
+    cpus = [cpu for cpu, _ in pairs]
+    return count_arrivals(cpus, [counts[cpu] for cpu in cpus], [count for _, count in pairs], seconds)

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where interrupts arrive, beside where they belong: by device, by guest and by CPU. Schema 1 of `top`."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from irqaffinity.model.action import Result
+from irqaffinity.model.arrivals import Arrived, Interval
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.text import merge_numbers
+from irqaffinity.model.verdict import FAILED, Verdict
+from irqaffinity.plan.guests import GuestPlan
+from irqaffinity.plan.targets import DevicePlan
+from irqaffinity.report.document import SCHEMA, describe_facts
+from irqaffinity.report.outcome import Outcome
+
+_GRAVEST = (
+    Verdict.DENIED,
+    Verdict.NO_VECTOR,
+    Verdict.OFFLINE,
+    Verdict.UNREAD,
+    Verdict.WOULD_SET,
+    Verdict.THROTTLED,
+    Verdict.PENDING,
+    Verdict.IMMOVABLE,
+    Verdict.MANAGED,
+    Verdict.GONE,
+    Verdict.SET,
+    Verdict.OK,
+)
+"""The verdicts, the one first that somebody has to know of first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A device of a guest: its interrupts, and the gravest verdict on them, None where none was judged."""
+
+    plan: DevicePlan
+    name: str | None
+    numbers: tuple[int, ...]
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """A physical CPU, and the dedicated vCPU that it is; a CPU that two guests have is there twice."""
+
+    number: int
+    guest: GuestId | None = None
+    name: str | None = None
+    vcpu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where interrupts belong by one pass; what arrives is described against it any number of times.
+
+    `owners` has the guest of each interrupt that is a guest's, `names` the name of each guest.
+    """
+
+    outcome: Outcome
+    devices: Sequence[Place]
+    cpus: Sequence[Cpu]
+    owners: Mapping[int, GuestId]
+    names: Mapping[GuestId, str]
+
+    @classmethod
+    def of(cls, outcome: Outcome, interrupts: Mapping[PciAddress, Iterable[int]], online: CpuSet) -> "Places":
+        """Take a pass, the interrupts of its devices, and the CPUs that are online."""
+        names = {guest.uuid: guest.name for guest in outcome.guests}
+        verdicts: dict[tuple[PciAddress, GuestId | None], set[Verdict]] = defaultdict(set)
+        for result in outcome.results:
+            verdicts[result.action.device, _owner(result)].add(result.verdict)
+        devices, owners = [], {}
+        for plan in outcome.devices:
+            numbers = tuple(sorted(interrupts.get(plan.address, ())))
+            found = verdicts.get((plan.address, plan.guest), set())
+            gravest = next((verdict for verdict in _GRAVEST if verdict in found), None)
+            devices.append(Place(plan, names.get(plan.guest) if plan.guest else None, numbers, gravest))
+            if plan.guest is not None:
+                owners.update(dict.fromkeys(numbers, plan.guest))
+        return cls(outcome, devices, _cpus(outcome.guests, online), owners, names)
+
+
+def describe_arrivals(places: Places, interval: Interval, time: datetime) -> dict[str, Any]:
+    """Return what arrived in an interval that ended at `time`, as plain values; rates are those of a second."""
+    devices = [_device(place, interval) for place in places.devices]
+    on_cpu: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for number, arrived in interval.arrived.items():
+        for cpu, count in arrived.items():
+            on_cpu[cpu].append((count, number))
+    judged = [row for row in devices if row["outside"] is not None]
+    outside = sum(_outside(row["arrived"], row["target"]) for row in judged)
+    return {
+        "schema": SCHEMA,
+        "host": places.outcome.host,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "seconds": round(interval.seconds, 3),
+        "host_facts": describe_facts(places.outcome.facts),
+        "summary": {
+            **count_wrong(places.outcome),
+            "irqs": sum(len(place.numbers) for place in places.devices),
+            "rate": round(sum(row["rate"] or 0.0 for row in devices), 3),
+            "outside": _share(outside, sum(sum(row["arrived"].values()) for row in judged)),
+        },
+        "devices": devices,
+        "guests": [_guest(guest, devices, interval) for guest in places.outcome.guests],
+        "cpus": [_cpu(cpu, on_cpu[cpu.number], places, interval) for cpu in places.cpus],
+    }
+
+
+def count_wrong(outcome: Outcome) -> dict[str, int]:
+    """Return how many guests and devices there are, and how much of them is not as it has to be."""
+    verdicts = [result.verdict for result in outcome.results]
+    return {
+        "guests": len(outcome.guests),
+        "devices": len(outcome.devices),
+        "guests_in_error": sum(guest.status.is_error for guest in outcome.guests),
+        "failed": sum(verdict in FAILED for verdict in verdicts),
+        "would_set": verdicts.count(Verdict.WOULD_SET),
+    }
+
+
+def _owner(result: Result) -> GuestId | None:
+    return None if result.action.is_release else result.action.owner
+
+
+def _cpus(guests: Iterable[GuestPlan], online: CpuSet) -> list[Cpu]:
+    owned: dict[int, list[Cpu]] = defaultdict(list)
+    for guest in guests:
+        for vcpu, cpu in guest.dedication.pins.items() if guest.dedication is not None else ():
+            owned[cpu].append(Cpu(cpu, guest.uuid, guest.name, vcpu))
+    return [cpu for number in sorted({*online, *owned}) for cpu in owned.get(number, [Cpu(number)])]
+
+
+def _device(place: Place, interval: Interval) -> dict[str, Any]:
+    known = [interval.arrived[number] for number in place.numbers if number in interval.arrived]
+    total = _total(known)
+    plan, target = place.plan, None if place.plan.target is None else str(place.plan.target)
+    count = sum(total.values())
+    return {
+        "address": str(plan.address),
+        "guest": plan.guest,
+        "name": place.name,
+        "irqs": merge_numbers(place.numbers),
+        "target": target,
+        "rate": _rate(count, interval) if known else None,
+        "arrived": total,
+        "outside": None if target is None else _share(_outside(total, target), count),
+        "verdict": None if place.verdict is None else place.verdict.value,
+        "reason": None if plan.reason is None else plan.reason.value,
+    }
+
+
+def _guest(guest: GuestPlan, devices: Iterable[Mapping[str, Any]], interval: Interval) -> dict[str, Any]:
+    own = [row for row in devices if row["guest"] == guest.uuid]
+    judged = [row for row in own if row["outside"] is not None]
+    total = _total({int(cpu): count for cpu, count in row["arrived"].items()} for row in own)
+    outside = sum(_outside(row["arrived"], row["target"]) for row in judged)
+    verdicts = {row["verdict"] for row in own}
+    return {
+        "guest": guest.uuid,
+        "name": guest.name,
+        "status": guest.status.value,
+        "devices": len(own),
+        "cpus": str(guest.irq_pcpus) if guest.irq_pcpus is not None else None,
+        "rate": _rate(sum(total.values()), interval) if any(row["rate"] is not None for row in own) else None,
+        "arrived": total,
+        "outside": _share(outside, sum(sum(row["arrived"].values()) for row in judged)),
+        "verdict": next((verdict.value for verdict in _GRAVEST if verdict.value in verdicts), None),
+    }
+
+
+def _cpu(cpu: Cpu, arrived: Sequence[tuple[int, int]], places: Places, interval: Interval) -> dict[str, Any]:
+    """Return the row of a CPU. Foreign is what its guest has nothing of: the host's interrupts and other guests'."""
+    owners = places.owners
+    foreign = [] if cpu.guest is None else [pair for pair in arrived if owners.get(pair[1]) != cpu.guest]
+    return {
+        "cpu": cpu.number,
+        "guest": cpu.guest,
+        "name": cpu.name,
+        "vcpu": cpu.vcpu,
+        "rate": _rate(sum(count for count, _ in arrived), interval),
+        "foreign": None if cpu.guest is None else _rate(sum(count for count, _ in foreign), interval),
+        "foreign_irqs": [
+            {
+                "irq": number,
+                "name": interval.names.get(number, ""),
+                "guest": owners.get(number),
+                "guest_name": places.names.get(owners[number]) if number in owners else None,
+                "rate": _rate(count, interval),
+            }
+            for count, number in sorted(foreign, key=lambda pair: (-pair[0], pair[1]))
+        ],
+    }
+
+
+def _total(each: Iterable[Arrived]) -> dict[str, int]:
+    """Return the sum by CPU, in JSON's keys, that with the most first."""
+    total: dict[int, int] = defaultdict(int)
+    for arrived in each:
+        for cpu, count in arrived.items():
+            total[cpu] += count
+    return {str(cpu): count for cpu, count in sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))}
+
+
+def _outside(arrived: Mapping[str, int], target: str) -> int:
+    inside = CpuSet.parse(target)
+    return sum(count for cpu, count in arrived.items() if int(cpu) not in inside)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _rate(count: int, interval: Interval) -> float:
+    return round(count / interval.seconds, 3) if interval.seconds else 0.0
