@@ -15,6 +15,7 @@ from irqaffinity.agent.status_file import SCHEMA, publish
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Worker
 from irqaffinity.conf.load import Settings
+from irqaffinity.daemon.reload import LastReload
 from irqaffinity.daemon.systemd import notify
 from irqaffinity.listen.link import CONNECTED, NOT_CONNECTED, NOT_NEEDED, Link
 from irqaffinity.model.times import PUBLISH
@@ -31,13 +32,20 @@ class Announcer:
     """Puts together what the parts of the agent know of themselves. `links` may change while it runs."""
 
     def __init__(
-        self, worker: Worker, counters: Counters, view: View, store: TolerantStore, links: Mapping[str, Link]
+        self,
+        worker: Worker,
+        counters: Counters,
+        view: View,
+        store: TolerantStore,
+        links: Mapping[str, Link],
+        last_reload: LastReload,
     ) -> None:
         self._worker = worker
         self._counters = counters
         self._view = view
         self._store = store
         self._links = links
+        self._last_reload = last_reload
         self._started = datetime.now(timezone.utc)
         self._version = version("irqaffinity")
         self._is_ready = False
@@ -59,6 +67,7 @@ class Announcer:
             tuple(self._worker.settling),
             tuple(link.state for link in self._links.values()),
             self._store.unsaved,
+            self._last_reload.error,
             works,
         )
         now = time.monotonic()
@@ -96,6 +105,7 @@ class Announcer:
             "heartbeat": self._worker.heartbeat,
             "connections": self._describe_links(settings),
             "state_unsaved": self._store.unsaved,
+            "configuration": {"time": show_time(self._last_reload.time), "error": self._last_reload.error},
             "rivals": list(rivals),
             "advice": "; ".join(ADVICE[name] for name in rivals) or None,
             "clocks_ahead": [
@@ -103,12 +113,7 @@ class Announcer:
                 for clock in self._counters.clocks.ahead
             ],
             "settling": self._worker.settling,
-            "counters": {
-                "passes": {f"{kind} {result}": count for (kind, result), count in list(self._counters.passes.items())},
-                "writes": dict(self._counters.writes),
-                "drifts": self._counters.drifts,
-                "notifications": dict(self._counters.notifications_by_outcome()),
-            },
+            "counters": self._counters.describe(),
             **self._view.describe(),
         }
 

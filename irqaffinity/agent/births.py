@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Collection
 
-from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.counters import AWAY, BROKEN, Counters
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.observe.root import HostUnreadable
@@ -33,6 +33,7 @@ class Births:
             newborn = self._auditor.birth(number)
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
             LOG.debug("interrupt %d was born, and is left to the next full pass: %s", number, error)
+            self._counters.count_no_birth(AWAY if isinstance(error, LibvirtUnreachable) else BROKEN)
             self._queue.wake_all("births")
             return
         result = newborn.result

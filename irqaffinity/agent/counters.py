@@ -4,15 +4,23 @@
 import bisect
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from irqaffinity.listen.clocks import Clocks
 from irqaffinity.model.action import Result
-from irqaffinity.model.verdict import FAILED
+from irqaffinity.model.verdict import FAILED, IrqReason
 
 LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the histograms, in seconds."""
+
+FULL, GUEST, BIRTH, LOOK = "full", "guest", "birth", "look"
+"""What is done: a pass over all guests, over one of which libvirt was asked, or over one interrupt that was just born;
+or a look at one guest without libvirt, as one that settles has it again and again. A look is no pass."""
+
+DONE, AWAY, BROKEN = "done", "libvirt_unreachable", "failed"
+"""What became of a pass or look: it came to its end, or it could not be made."""
 
 TARGET, OUTSIDE = "target", "outside"
 """Where an interrupt arrived: at a CPU of its target, or at another one."""
@@ -44,21 +52,42 @@ class Histogram:
 class Counters:
     """Counts since the agent started. Keys come from closed lists: nothing from outside makes a new one.
 
-    `passes` by (kind, result), `writes` by verdict, `notifications` by (event, outcome), `clocks` those of publishers,
-    `arrivals` of guests' interrupts at a CPU by place (TARGET, OUTSIDE), counted once a full pass while metrics are on.
-    `lock` is held to change more than the worker's own.
+    `passes` by (kind, result), `looks` by result, `writes` that the kernel took and `failures` by verdict,
+    `notifications` by (event, outcome), `clocks` those of publishers, `drifts` are interrupts that were put back, and
+    `fights` those of them that are fought over. `arrivals` of guests' interrupts at a CPU by place (TARGET, OUTSIDE),
+    counted once a full pass while metrics are on. `pass_seconds` by kind, without births and looks. `lock` is held to
+    change more than the worker's own.
     """
 
     passes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    looks: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
     arrivals: Counter[str] = field(default_factory=lambda: Counter({TARGET: 0, OUTSIDE: 0}))
     clocks: Clocks = field(default_factory=Clocks)
     drifts: int = 0
+    fights: int = 0
     throttled: int = 0
-    pass_seconds: Histogram = field(default_factory=Histogram)
+    pass_seconds: Mapping[str, Histogram] = field(default_factory=lambda: {FULL: Histogram(), GUEST: Histogram()})
     wake_seconds: Histogram = field(default_factory=Histogram)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count_pass(self, kind: str, result: str, seconds: float | None = None) -> None:
+        """Count a pass of the loop, or a look, and how long it took if it came to its end."""
+        if kind == LOOK:
+            self.looks[result] += 1
+            return
+        self.passes[kind, result] += 1
+        if seconds is not None:
+            self.pass_seconds[kind].add(seconds)
+
+    def count_results(self, results: Iterable[Result]) -> None:
+        """Count what was written, and what the kernel did not take; what was not tried again is neither."""
+        for result in results:
+            if result.was_written or (result.verdict in FAILED and result.reason is not IrqReason.BACKOFF):
+                with self.lock:
+                    (self.writes if result.was_written else self.failures)[result.verdict.value] += 1
 
     def count_throttled(self) -> None:
         """Count an interrupt that was born beyond what its guest is given, and waits for its place."""
@@ -67,12 +96,16 @@ class Counters:
 
     def count_birth(self, result: Result, seconds: float | None = None) -> None:
         """Count what was done with an interrupt at its birth, and how long that took if that is known."""
+        self.count_results((result,))
         with self.lock:
-            self.passes["birth", "failed" if result.verdict in FAILED else "done"] += 1
-            if result.was_written:
-                self.writes[result.verdict.value] += 1
-                if seconds is not None:
-                    self.wake_seconds.add(seconds)
+            self.passes[BIRTH, BROKEN if result.verdict in FAILED else DONE] += 1
+            if result.was_written and seconds is not None:
+                self.wake_seconds.add(seconds)
+
+    def count_no_birth(self, result: str) -> None:
+        """Count an interrupt of which, at its birth, it could not even be seen whose it is."""
+        with self.lock:
+            self.passes[BIRTH, result] += 1
 
     def count_notification(self, event: str, outcome: str) -> None:
         """Count a message of the broker."""
@@ -91,3 +124,15 @@ class Counters:
             for (_event, outcome), count in self.notifications.items():
                 counts[outcome] += count
             return counts
+
+    def describe(self) -> dict[str, Any]:
+        """Return those that the status has, as plain values; what never happened is left out."""
+        return {
+            "passes": {f"{kind} {result}": count for (kind, result), count in list(self.passes.items())},
+            "looks": dict(self.looks),
+            "writes": dict(self.writes),
+            "failures": dict(self.failures),
+            "drifts": self.drifts,
+            "fights": self.fights,
+            "notifications": dict(self.notifications_by_outcome()),
+        }

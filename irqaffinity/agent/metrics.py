@@ -1,94 +1,131 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics of the agent. Labels come from closed lists."""
+"""The metrics of the agent. Each label has a closed list of values, and each of these is there from the start."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from irqaffinity.agent.counters import Counters, Histogram
+from irqaffinity.agent.counters import AWAY, BIRTH, BROKEN, DONE, FULL, GUEST, OUTSIDE, TARGET, Counters, Histogram
+from irqaffinity.agent.listening import BROKER
+from irqaffinity.agent.metric_texts import HELP
 from irqaffinity.agent.view import View
+from irqaffinity.daemon.collector import Rows, counter, gauge
+from irqaffinity.listen.events import EVENTS, OTHER, asks_for_a_look
 from irqaffinity.listen.link import Link
-from irqaffinity.model.verdict import Verdict
+from irqaffinity.listen.payload import Outcome
+from irqaffinity.model.host import MsiSource
+from irqaffinity.model.verdict import FAILED, DeviceReason, Status, Term, Verdict
+from irqaffinity.observe.rivals import ADVICE
+from irqaffinity.state.tolerant import TolerantStore
+
+NO_REASON = "none"
+"""The reason of a device of which nothing is to be said."""
+
+_PASSES = [(kind, result) for kind in (FULL, GUEST, BIRTH) for result in (DONE, AWAY, BROKEN)]
+_VERDICTS = [verdict for verdict in Verdict if verdict is not Verdict.WOULD_SET]
+_MESSAGES = [
+    (event, outcome.value)
+    for event in sorted(EVENTS)
+    for outcome in (Outcome.WOKE, Outcome.FOREIGN, Outcome.IGNORED)
+    if outcome is not Outcome.WOKE or asks_for_a_look(event, "end")
+] + [(OTHER, outcome.value) for outcome in Outcome]
+"""What can become of a message, by event."""
 
 
 class AgentCollector(Collector):
     """Turns what the agent counts into metrics, whenever it is asked."""
 
-    def __init__(self, counters: Counters, view: View, links: Callable[[], Mapping[str, Link]]) -> None:
+    def __init__(
+        self,
+        counters: Counters,
+        view: View,
+        store: TolerantStore,
+        links: Callable[[], Mapping[str, Link]],
+        interval: Callable[[], float],
+        lost: Callable[[], Mapping[str, int]],
+    ) -> None:
+        """Take what is asked; `interval` is of audits, in seconds, `lost` the events that were lost by source."""
         self._counters = counters
         self._view = view
+        self._store = store
         self._links = links
+        self._interval = interval
+        self._lost = lost
 
     def collect(self) -> Iterator[Metric]:
         """Give all metrics."""
-        yield from self._counts()
-        yield from self._gauges()
-        yield _histogram("irqaffinity_pass_seconds", "Duration of a pass.", self._counters.pass_seconds)
+        yield from self._placement()
+        yield from self._passes()
+        yield from self._writes()
+        yield from self._births()
+        yield from self._surroundings()
+        yield from self._messages()
+
+    def _placement(self) -> Iterator[Metric]:
+        outcome = self._view.outcome
+        guests: Counter[Term] = Counter(guest.status for guest in outcome.guests)
+        devices = Counter(device.reason for device in outcome.devices if device.guest is not None)
+        verdicts: Counter[Term] = Counter(result.verdict for result in outcome.results)
+        reasons = [([reason.value], devices[reason]) for reason in DeviceReason]
+        yield _gauge("guests", ["status"], [([status.value], guests[status]) for status in Status])
+        yield _gauge("devices", ["reason"], [([NO_REASON], devices[None]), *reasons])
+        yield _gauge("interrupts", ["verdict"], [([verdict.value], verdicts[verdict]) for verdict in _VERDICTS])
+        arrivals = self._counters.arrivals
+        yield _counter("arrivals", ["place"], [([place], arrivals[place]) for place in (TARGET, OUTSIDE)])
+
+    def _passes(self) -> Iterator[Metric]:
+        passes, looks = self._counters.passes, self._counters.looks
+        yield _counter("passes", ["kind", "result"], [(labels, passes[labels]) for labels in _PASSES])
+        yield _counter("looks", ["result"], [([result], looks[result]) for result in (DONE, BROKEN)])
         yield _histogram(
-            "irqaffinity_wake_to_placed_seconds",
-            "From the wake-up of a guest to the end of the pass that moved its interrupts.",
-            self._counters.wake_seconds,
+            "pass_seconds", ["kind"], {(kind,): each for kind, each in self._counters.pass_seconds.items()}
         )
-
-    def _counts(self) -> Iterator[Metric]:
-        passes = CounterMetricFamily("irqaffinity_passes", "Passes by kind and result.", labels=["kind", "result"])
-        for labels, count in list(self._counters.passes.items()):
-            passes.add_metric(labels, count)
-        writes = CounterMetricFamily("irqaffinity_writes", "Accepted writes by what followed.", labels=["result"])
-        for result, count in list(self._counters.writes.items()):
-            writes.add_metric([result], count)
-        messages = CounterMetricFamily(
-            "irqaffinity_notifications", "Messages by event and outcome.", labels=["event", "outcome"]
-        )
-        with self._counters.lock:
-            for labels, count in self._counters.notifications.items():
-                messages.add_metric(labels, count)
-        losses = CounterMetricFamily("irqaffinity_connection_losses", "Connections that broke.", labels=["peer"])
-        for name, link in self._links().items():
-            losses.add_metric([name], link.losses)
-        yield from (passes, writes, messages, losses)
-        yield CounterMetricFamily(
-            "irqaffinity_clock_ahead",
-            "Messages with extra specs from a clock more than five minutes ahead of this host's.",
-            value=self._counters.clocks.count,
-        )
-        yield CounterMetricFamily(
-            "irqaffinity_births_throttled",
-            "New interrupts that waited for others of their guest, because it made too many.",
-            value=self._counters.throttled,
-        )
-        yield CounterMetricFamily(
-            "irqaffinity_drift_repaired", "Interrupts put back after drift.", value=self._counters.drifts
-        )
-
-    def _gauges(self) -> Iterator[Metric]:
-        summary = self._view.outcome.summary()
-        verdicts = GaugeMetricFamily("irqaffinity_interrupts", "Interrupts by verdict.", labels=["verdict"])
-        counts = {verdict.value: 0 for verdict in Verdict if verdict is not Verdict.WOULD_SET}
-        for result in self._view.outcome.results:
-            counts[result.verdict.value] += 1
-        for verdict, count in counts.items():
-            verdicts.add_metric([verdict], count)
-        links = GaugeMetricFamily("irqaffinity_connected", "1 while a connection stands.", labels=["peer"])
-        states = {name: link.state for name, link in self._links().items()}
-        for name, state in states.items():
-            if state.is_needed:
-                links.add_metric([name], float(state.is_up))
-        yield from (verdicts, links)
-        yield GaugeMetricFamily(
-            "irqaffinity_notifications_wanted",
-            "1 while Nova's notifications are listened to or tried for, 0 where no guest needs them or they are off.",
-            value=float("broker" in states and states["broker"].is_needed),
-        )
-        yield GaugeMetricFamily("irqaffinity_guests", "Active guests.", value=summary["guests"])
         last = self._view.last_audit
-        yield GaugeMetricFamily(
-            "irqaffinity_last_complete_audit_timestamp_seconds",
-            "Start of the last full pass that was made to its end, in Unix time; 0 before the first.",
-            value=0.0 if last is None else last.timestamp(),
-        )
+        yield _gauge("last_complete_audit_timestamp_seconds", value=0.0 if last is None else last.timestamp())
+        yield _gauge("audit_interval_seconds", value=self._interval())
+
+    def _writes(self) -> Iterator[Metric]:
+        writes, failures = self._counters.writes, self._counters.failures
+        accepted = [verdict.value for verdict in (Verdict.SET, Verdict.PENDING)]
+        failed = [verdict.value for verdict in Verdict if verdict in FAILED]
+        yield _counter("writes", ["result"], [([verdict], writes[verdict]) for verdict in accepted])
+        yield _counter("write_failures", ["verdict"], [([verdict], failures[verdict]) for verdict in failed])
+        yield _counter("drift_repaired", value=self._counters.drifts)
+        yield _counter("fights", value=self._counters.fights)
+
+    def _births(self) -> Iterator[Metric]:
+        vectors = self._links().get("vectors")
+        source = MsiSource.TRACE if vectors is not None and vectors.state.is_up else MsiSource.POLL
+        yield _histogram("wake_to_placed_seconds", [], {(): self._counters.wake_seconds})
+        yield _counter("births_throttled", value=self._counters.throttled)
+        yield _gauge("vector_source", ["source"], [([each.value], float(each is source)) for each in MsiSource])
+        yield _counter("events_lost", ["source"], [([lossy], lost) for lossy, lost in self._lost().items()])
+
+    def _surroundings(self) -> Iterator[Metric]:
+        rivals = self._view.rivals
+        yield _gauge("rival", ["name"], [([name], float(name in rivals)) for name in sorted(ADVICE)])
+        yield _gauge("state_saved", value=float(self._store.unsaved is None))
+
+    def _messages(self) -> Iterator[Metric]:
+        broker, counts = self._links().get(BROKER), self._counters.notifications
+        messages = [] if broker is None else _MESSAGES
+        yield _gauge("notifications_wanted", value=float(broker is not None and broker.state.is_needed))
+        yield _counter("notifications", ["event", "outcome"], [(labels, counts[labels]) for labels in messages])
+        yield _counter("clock_ahead", value=self._counters.clocks.count)
 
 
-def _histogram(name: str, text: str, histogram: Histogram) -> HistogramMetricFamily:
-    return HistogramMetricFamily(name, text, buckets=histogram.cumulative(), sum_value=histogram.total)
+def _counter(name: str, labels: Sequence[str] = (), rows: Rows = (), value: float | None = None) -> Metric:
+    return counter(f"irqaffinity_{name}", HELP[name], labels, rows if value is None else [((), value)])
+
+
+def _gauge(name: str, labels: Sequence[str] = (), rows: Rows = (), value: float | None = None) -> Metric:
+    return gauge(f"irqaffinity_{name}", HELP[name], labels, rows if value is None else [((), value)])
+
+
+def _histogram(name: str, labels: Sequence[str], histograms: Mapping[tuple[str, ...], Histogram]) -> Metric:
+    family = HistogramMetricFamily(f"irqaffinity_{name}", HELP[name], labels=labels)
+    for values, histogram in histograms.items():
+        family.add_metric(values, buckets=histogram.cumulative(), sum_value=histogram.total)
+    return family

@@ -5,7 +5,6 @@ import logging
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from irqaffinity.agent import marks
 from irqaffinity.agent.announce import Announcer
 from irqaffinity.agent.births import Births
 from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.health import Health
 from irqaffinity.agent.listening import Configuration, Listening
 from irqaffinity.agent.need import Need
 from irqaffinity.agent.status_file import withdraw
@@ -20,6 +20,7 @@ from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Tunables, Worker
 from irqaffinity.conf.load import ConfigError, Settings
 from irqaffinity.daemon.log import set_level
+from irqaffinity.daemon.reload import LastReload
 from irqaffinity.daemon.systemd import notify
 from irqaffinity.daemon.threads import Threads
 from irqaffinity.hypervisor.connection import Hypervisor
@@ -29,7 +30,7 @@ from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.tracing import instance_name, tracing_folder
 from irqaffinity.listen.uevents import UeventListener
 from irqaffinity.listen.vectors import VectorListener
-from irqaffinity.model.times import FAREWELL, FRESH, LAST_PASS
+from irqaffinity.model.times import FAREWELL, LAST_PASS
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.auditor import Auditor
@@ -60,6 +61,7 @@ class Service:
         root = HostRoot(settings.proc, settings.sys)
         self._configuration = configuration
         self._reload = reload
+        self._last_reload = LastReload()
         self._threads = Threads()
         self._queue = WakeQueue()
         self._counters = Counters()
@@ -88,7 +90,11 @@ class Service:
             on_sight=self._listening.look,
         )
         self._links["libvirt"] = self._worker.libvirt.link
-        self._announcer = Announcer(self._worker, self._counters, self._view, self._store, self._links)
+        self._health = Health(self._threads, self._worker, lambda: self._configuration.settings.audit_interval)
+        self._uevents = UeventListener(self._queue)
+        self._announcer = Announcer(
+            self._worker, self._counters, self._view, self._store, self._links, self._last_reload
+        )
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return 0, 130 after SIGINT, 1 when a thread ended with an error."""
@@ -112,7 +118,11 @@ class Service:
                 self._reconfigure()
             elif number == signal.SIGUSR1:
                 self._queue.wake_all()
-            self._announcer.tell(self._configuration.settings, is_alive=self._is_alive(), works=self._works())
+            self._announcer.tell(
+                self._configuration.settings,
+                is_alive=not self._health.why_dead(),
+                works=not self._health.why_not_ready(),
+            )
         notify("STOPPING=1", "STATUS=ending")
         self._listening.stop()
         self._vectors.stop()
@@ -127,9 +137,8 @@ class Service:
         return _INTERRUPTED if number == signal.SIGINT else 0
 
     def _listen_to_kernel(self) -> None:
-        listener = UeventListener(self._queue)
-        self._links["uevents"] = listener.link
-        self._threads.start("uevents", listener.run)
+        self._links["uevents"] = self._uevents.link
+        self._threads.start("uevents", self._uevents.run)
 
     def _listen_to_tracing(self, settings: Settings) -> threading.Thread | None:
         if settings.vectors_source == "poll":
@@ -141,23 +150,24 @@ class Service:
     def _serve_metrics(self, settings: Settings) -> None:
         from irqaffinity.agent.arrivals import Arrivals  # noqa: PLC0415  off by default
         from irqaffinity.agent.metrics import AgentCollector  # noqa: PLC0415
+        from irqaffinity.daemon.collector import ProgramCollector  # noqa: PLC0415
         from irqaffinity.daemon.metrics import metrics_page, serve_metrics  # noqa: PLC0415
         from irqaffinity.daemon.web import METRICS  # noqa: PLC0415
 
-        collector = AgentCollector(self._counters, self._view, lambda: dict(self._links))
         self._worker.on_audit = Arrivals(HostRoot(settings.proc, settings.sys), self._counters).count
-        pages = {METRICS: metrics_page(collector)}
-        checks = {"/healthz": self._is_alive, "/readyz": self._works}
+        agent = AgentCollector(
+            self._counters,
+            self._view,
+            self._store,
+            lambda: dict(self._links),
+            lambda: self._configuration.settings.audit_interval,
+            lambda: {"trace": self._vectors.lost, "uevents": self._uevents.lost, "notifications": self._queue.lost},
+        )
+        optional = {"vectors"} if settings.vectors_source == "auto" else ()
+        program = ProgramCollector(self._last_reload, lambda: dict(self._links), optional)
+        pages = {METRICS: metrics_page(agent, program)}
+        checks = {"/healthz": self._health.why_dead, "/readyz": self._health.why_not_ready}
         serve_metrics(settings.metrics.bind, settings.metrics.port, pages, checks, self._links, self._threads)
-
-    def _is_alive(self) -> bool:
-        return self._threads.dead is None and time.monotonic() - self._worker.heartbeat < FRESH
-
-    def _works(self) -> bool:
-        """Tell whether every guest was looked at lately; by the monotonic clock, for the other one may jump."""
-        audited, interval = self._worker.audited, self._configuration.settings.audit_interval
-        is_recent = audited is not None and time.monotonic() - audited < 3 * interval + FRESH
-        return self._is_alive() and is_recent and self._worker.libvirt.is_up
 
     def _reconfigure(self) -> None:
         """Take over what may change while the agent runs; a bad configuration changes nothing."""
@@ -165,6 +175,7 @@ class Service:
             new = self._reload()
         except (ConfigError, OSError) as error:
             LOG.error("the configuration is left as it was: %s", error)
+            self._last_reload.failed(error)
             return
         old = self._configuration
         for field, name in _FIXED.items():
@@ -176,6 +187,7 @@ class Service:
         self._worker.tune(_tunables(new.settings))
         if (new.broker, new.settings.notifications) != (old.broker, old.settings.notifications):
             self._listening.follow(self._configuration)
+        self._last_reload.succeeded()
         LOG.info("the configuration was read again")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 
 from irqaffinity.agent.attend import attend, find_drifts
-from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.counters import AWAY, BROKEN, DONE, FULL, GUEST, LOOK, Counters
 from irqaffinity.agent.heed import heed
 from irqaffinity.agent.together import Together
 from irqaffinity.agent.view import View
@@ -154,17 +154,17 @@ class Worker:
         try:
             made = self._auditor.audit()
         except LibvirtUnreachable as error:
-            self._lose_libvirt("full", error)
+            self._lose_libvirt(FULL, error)
             self._view.audit_failed(str(error))
             self._look_at_all(before)
         except (HostUnreadable, StateError, OSError) as error:
-            self._fail("full", error)
+            self._fail(FULL, error)
             self._view.audit_failed(str(error))
         else:
             missed = self._auditor.guests.keys() - (before.keys() if self.libvirt.is_up else ())
             self.libvirt.answered()
             self.audited = self._clock()
-            self._see("full", made, start)
+            self._see(FULL, made, start)
             self.on_audit(made)
             for uuid in missed:
                 self._lives.of(uuid).wake(self._patience, self._clock(), asks=False)
@@ -186,16 +186,17 @@ class Worker:
     def _make_look(self, life: Life) -> None:
         start = self._clock()
         asks = life.watch is not None and life.watch.asks and self.libvirt.is_up
+        kind = GUEST if asks else LOOK
         try:
             made = self._auditor.audit_guest(life.uuid) if asks else self._auditor.look(life.uuid)
         except LibvirtUnreachable as error:
-            self._lose_libvirt("guest", error)
+            self._lose_libvirt(kind, error)
             self._postpone(life)
         except (HostUnreadable, StateError, OSError) as error:
-            self._fail("guest", error)
+            self._fail(kind, error)
             self._postpone(life)
         else:
-            self._see("guest", made, start)
+            self._see(kind, made, start)
 
     def _postpone(self, life: Life) -> None:
         if life.watch is not None and life.watch.postpone(self._patience, self._clock() + AGAIN):
@@ -208,7 +209,7 @@ class Worker:
             life, is_new = self._lives.of(uuid), uuid not in made.draft.unchanged
             if is_new:
                 drifts += find_drifts(life, part, now)
-                self._counters.writes.update(result.verdict.value for result in part.results if result.was_written)
+                self._counters.count_results(part.results)
             waited = attend(life, part if is_new else None, self._patience, now)
             if waited is not None:
                 self._counters.wake_seconds.add(waited)
@@ -216,9 +217,8 @@ class Worker:
         self._repair(drifts)
         self._failure = ""
         self._retry.worked()
-        self._counters.passes[kind, "done"] += 1
-        self._counters.pass_seconds.add(now - start)
-        self._view.saw(made, now - start, is_full=kind == "full")
+        self._counters.count_pass(kind, DONE, now - start)
+        self._view.saw(made, now - start, is_full=kind == FULL)
 
     def _confirm(self, life: Life, now: float) -> None:
         """Have libvirt asked again about a guest of which a device changed its driver since it was asked last."""
@@ -231,6 +231,7 @@ class Worker:
     def _repair(self, drifts: Sequence[Drift]) -> None:
         """Count and log what was put back; what is fought over is left alone for a while."""
         self._counters.drifts += len(drifts)
+        self._counters.fights += sum(drift.is_fight for drift in drifts)
         for drift in drifts:
             if drift.is_fight:
                 self._lives.of(drift.owner).backoff.hold(drift.irq, drift.belongs, FIGHT_PAUSE)
@@ -239,11 +240,11 @@ class Worker:
     def _lose_libvirt(self, kind: str, error: LibvirtUnreachable) -> None:
         """Note that libvirt is away, and ask again soon; a full pass makes up for what was missed."""
         self.libvirt.lost(error)
-        self._counters.passes[kind, "libvirt_unreachable"] += 1
+        self._counters.count_pass(kind, AWAY)
         self._audit_due = min(self._audit_due, self._clock() + self.libvirt.next_wait())
 
     def _fail(self, kind: str, error: Exception) -> None:
-        self._counters.passes[kind, "failed"] += 1
+        self._counters.count_pass(kind, BROKEN)
         self._view.fail(str(error))
         LOG.log(logging.DEBUG if str(error) == self._failure else logging.ERROR, "%s", error)
         self._failure = str(error)

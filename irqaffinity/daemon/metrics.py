@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.registry import Collector
 
 from irqaffinity.daemon.page import Page
@@ -19,10 +19,12 @@ _BACKLOG = 1024
 """Connections that the kernel keeps until they are accepted, which takes each no longer than a moment."""
 
 
-def metrics_page(collector: Collector) -> Page:
-    """Return the page that Prometheus reads, for the path METRICS."""
+def metrics_page(*collectors: Collector) -> Page:
+    """Return the page that Prometheus reads, for the path METRICS; it has the metrics of the process too."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(collector)
+    for collector in collectors:
+        registry.register(collector)
+    ProcessCollector(registry=registry)
     return Page(_TYPE, lambda: generate_latest(registry).decode())
 
 

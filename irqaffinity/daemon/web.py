@@ -14,7 +14,7 @@ import resource
 import select
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 from irqaffinity.daemon.page import LARGEST, Page, Request, head_of, read_request, reply
@@ -26,8 +26,8 @@ METRICS = "/metrics"
 LIMIT = 5.0
 """Seconds that a connection may last."""
 
-Checks = Mapping[str, Callable[[], bool]]
-"""What answers 200 or 503, by path."""
+Checks = Mapping[str, Callable[[], Sequence[str]]]
+"""What returns the reasons for which a path answers 503, by path; without one it answers 200."""
 
 _MOST = 16
 _MOST_HEARD = 8 * LARGEST
@@ -192,7 +192,7 @@ class Server:
         if asked is None:
             return
         if isinstance(asked, HTTPStatus):
-            self._answer(visit, reply(asked))
+            self._answer(visit, reply(asked, f"{asked.phrase}\n"))
             return
         visit.is_head = asked.is_head
         page = self._pages.get(asked.path)
@@ -206,9 +206,10 @@ class Server:
     def _reply(self, path: str) -> bytes:
         if path not in self._checks:
             return reply(HTTPStatus.NOT_FOUND, f"{', '.join((*self._pages, *self._checks))}\n")
-        if self._checks[path]():
-            return reply(HTTPStatus.OK, "ok\n")
-        return reply(HTTPStatus.SERVICE_UNAVAILABLE, "not ok; see the log, or irqaffinity status\n")
+        reasons = self._checks[path]()
+        if reasons:
+            return reply(HTTPStatus.SERVICE_UNAVAILABLE, "".join(f"not ok: {reason}\n" for reason in reasons))
+        return reply(HTTPStatus.OK, "ok\n")
 
     def _hand_out(self, page: Page) -> None:
         made = page.take()

@@ -42,7 +42,10 @@ _LEGACY_NAMES = {"finish_resize": "resize_finish"}
 _PHASES = frozenset({"start", "end", "error"})
 
 EVENTS = _LOOKS | _NOTHING
-"""The metrics count each of these names by itself, and all other names as `other`."""
+"""The metrics count each of these names by itself, and all other names as OTHER."""
+
+OTHER = "other"
+"""What an event counts as that is none of Nova's."""
 
 
 def split_event(name: str) -> tuple[str, str]:

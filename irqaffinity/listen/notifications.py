@@ -20,7 +20,7 @@ from irqaffinity.listen.clocks import Clocks
 from irqaffinity.listen.connection import connected
 from irqaffinity.listen.deliveries import Delivery
 from irqaffinity.listen.ending import Ending
-from irqaffinity.listen.events import EVENTS
+from irqaffinity.listen.events import EVENTS, OTHER
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.payload import (
     BadNotification,
@@ -38,9 +38,6 @@ from irqaffinity.model.credit import Credit
 from irqaffinity.model.guest import GuestId
 
 LOG = logging.getLogger(__name__)
-
-OTHER = "other"
-"""What an event counts as that is none of Nova's."""
 
 Count = Callable[[str, Outcome], None]
 """Is told the event and the outcome of each message."""

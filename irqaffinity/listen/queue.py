@@ -64,6 +64,8 @@ class WakeQueue:
     """Coalesces wake-ups: a thousand for one guest are one, until they are taken. For any number of threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.lost = 0
+        """Extra specs of strangers that were lost, because too many came at once."""
         self._clock = clock
         self._changed = threading.Condition()
         self._wakes = Wakes()
@@ -113,6 +115,7 @@ class WakeQueue:
                 _keep_newest(self._strangers_specs, guest, specs)
                 if len(self._strangers_specs) > STRANGERS_SPECS:
                     self._strangers_specs.popitem(last=False)
+                    self.lost += 1
             if asks and self._strangers.take(self._clock()):
                 self._wakes.guests.setdefault(guest, self._clock())
             elif asks:

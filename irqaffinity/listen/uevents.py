@@ -2,6 +2,7 @@
 """Listens to the kernel's uevents: PCI devices that come, go and change drivers, and CPUs that go on- and offline."""
 
 import contextlib
+import errno
 import logging
 import re
 import socket
@@ -77,6 +78,8 @@ class UeventListener:
     def __init__(self, queue: WakeQueue, open_socket: Callable[[], socket.socket] = open_kernel_socket) -> None:
         self.link = Link("uevents", "the kernel")
         self.retry = Retry()
+        self.lost = 0
+        """How often uevents were lost, because the socket's buffer was full; how many each time, nobody knows."""
         self._wakes = queue
         self._open = open_socket
 
@@ -86,6 +89,7 @@ class UeventListener:
             try:
                 self._listen()
             except OSError as error:
+                self.lost += error.errno == errno.ENOBUFS
                 self.link.down(
                     f"no uevents ({error}); allow netlink sockets, or leave to the audits what these would tell"
                 )

@@ -66,6 +66,8 @@ class VectorListener:
         """Take where tracefs is, and the name of the instance; only one process may use that name at a time."""
         self.link = Link("vectors", f"{tracing}/instances/{name}")
         self.retry = Retry()
+        self.lost = 0
+        """Events that the kernel dropped."""
         self._wakes = queue
         self._hearer = hearer
         self._tracing = tracing
@@ -137,6 +139,7 @@ class VectorListener:
 
     def _make_up(self, lost: int) -> None:
         """Look at every guest: whose interrupts the lost events were of, nobody knows."""
+        self.lost += lost
         level = logging.DEBUG if self._has_lost else logging.WARNING
         LOG.log(level, "vectors: the kernel dropped %d events, which came too fast; every guest is looked at", lost)
         self._has_lost = True

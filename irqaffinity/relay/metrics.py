@@ -1,57 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics of the relay. Labels come from closed lists."""
+"""The metrics of the relay. Each label has a closed list of values, and each of these has its value from the start."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from irqaffinity.listen.link import Link
+from irqaffinity.daemon.collector import counter
 from irqaffinity.relay.counters import Counters
 
 
 class RelayCollector(Collector):
     """Turns what the relay counts into metrics, whenever it is asked."""
 
-    def __init__(self, counters: Counters, links: Callable[[], Mapping[str, Link]]) -> None:
+    def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._links = links
 
     def collect(self) -> Iterator[Metric]:
         """Give all metrics."""
-        messages = CounterMetricFamily("irqaffinity_relay_messages", "Messages by outcome.", labels=["outcome"])
-        for fate, count in self._counters.messages.items():
-            messages.add_metric([fate.value], count)
-        copies = CounterMetricFamily("irqaffinity_relay_copies", "Copies for hosts by result.", labels=["result"])
-        copies.add_metric(["confirmed"], self._counters.confirmed)
-        copies.add_metric(["refused"], self._counters.refused)
-        losses = CounterMetricFamily("irqaffinity_connection_losses", "Connections that broke.", labels=["peer"])
-        connected = GaugeMetricFamily("irqaffinity_connected", "1 while a connection stands.", labels=["peer"])
-        for name, link in self._links().items():
-            losses.add_metric([name], link.losses)
-            connected.add_metric([name], float(link.state.is_up))
-        yield from (messages, copies, losses, connected)
+        counters = self._counters
+        yield counter(
+            "irqaffinity_relay_messages",
+            "Messages from Nova's queue: relayed; ignored, no node needs it; no_host, nobody knows whose it is; "
+            "malformed, no notification; unread, too large, compressed or too much at once; refused, the broker did "
+            "not take a copy. Worry when the last three rise.",
+            ["outcome"],
+            [([fate.value], count) for fate, count in counters.messages.items()],
+        )
+        yield counter(
+            "irqaffinity_relay_copies",
+            "Copies that were published, one for each node: confirmed by the broker, or refused. Worry when refused "
+            "rises: those nodes did not get the message.",
+            ["result"],
+            [(["confirmed"], counters.confirmed), (["refused"], counters.refused)],
+        )
         yield from self._gauges()
 
     def _gauges(self) -> Iterator[Metric]:
         counters = self._counters
         yield GaugeMetricFamily(
             "irqaffinity_relay_active",
-            "1 once this relay gets the messages, 0 while it stands by.",
+            "1 once this relay gets the messages, 0 while it stands by. Worry when no relay has 1 although messages "
+            "wait.",
             value=float(counters.is_active),
         )
         yield GaugeMetricFamily(
             "irqaffinity_relay_blocked",
-            "1 while the broker takes no message, for want of memory or disk.",
+            "1 while the broker takes no message, for want of memory or disk. Worry at 1: it is the broker that needs "
+            "help.",
             value=float(counters.blocked is not None),
         )
         yield GaugeMetricFamily(
             "irqaffinity_relay_unconfirmed_copies",
-            "Copies that the broker has not confirmed yet.",
+            "Copies that the broker has not confirmed yet. Worry when it stays high: the broker is slow.",
             value=counters.unconfirmed,
         )
         yield GaugeMetricFamily(
             "irqaffinity_relay_queue_messages",
-            "Messages in the queue of the relays, which none of them has got yet.",
-            value=counters.waiting,  # no sample where nobody knows
+            "Messages in the queue of the relays, which none of them has got yet; no value while nobody can ask. Worry "
+            "when it grows.",
+            value=counters.waiting,
         )

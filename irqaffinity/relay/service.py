@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from irqaffinity.conf.load import ConfigError, Settings
 from irqaffinity.daemon.log import set_level
+from irqaffinity.daemon.reload import LastReload
 from irqaffinity.daemon.systemd import notify
 from irqaffinity.daemon.threads import Threads
 from irqaffinity.listen.broker import Broker
@@ -42,6 +43,7 @@ class Service:
     def __init__(self, configuration: Configuration, reload: Callable[[], Configuration]) -> None:
         self._configuration = configuration
         self._reload = reload
+        self._last_reload = LastReload()
         self._threads = Threads()
         self._router = Router()
         self._counters = Counters()
@@ -81,21 +83,33 @@ class Service:
         self._thread = self._threads.start("relay", self._relay.run)
 
     def _serve_metrics(self, settings: Settings) -> None:
-        from irqaffinity.daemon.metrics import metrics_page, serve_metrics  # noqa: PLC0415  off by default
+        from irqaffinity.daemon.collector import ProgramCollector  # noqa: PLC0415  off by default
+        from irqaffinity.daemon.metrics import metrics_page, serve_metrics  # noqa: PLC0415
         from irqaffinity.daemon.web import METRICS  # noqa: PLC0415
         from irqaffinity.relay.metrics import RelayCollector  # noqa: PLC0415
 
-        collector = RelayCollector(self._counters, lambda: dict(self._links))
-        pages = {METRICS: metrics_page(collector)}
-        checks = {"/healthz": self._is_alive, "/readyz": self._works}
+        program = ProgramCollector(self._last_reload, lambda: dict(self._links))
+        pages = {METRICS: metrics_page(RelayCollector(self._counters), program)}
+        checks = {"/healthz": self._why_dead, "/readyz": self._why_not_ready}
         serve_metrics(settings.metrics.bind, settings.metrics.port, pages, checks, self._links, self._threads)
 
-    def _is_alive(self) -> bool:
-        return self._threads.dead is None and time.monotonic() - self._relay.beat < FRESH
+    def _why_dead(self) -> list[str]:
+        """Return why only a restart helps; nothing while it lives."""
+        reasons, silent = [], time.monotonic() - self._relay.beat
+        if self._threads.dead is not None:
+            reasons.append(f"the thread {self._threads.dead} has ended with an error; the log names it")
+        if silent >= FRESH:
+            reasons.append(f"the relay has not moved for {silent:.0f} s, which is {FRESH:.0f} s or more")
+        return reasons
 
-    def _works(self) -> bool:
-        """Tell whether it relays, or would if it were its turn."""
-        return self._is_alive() and self._relay.link.state.is_up and self._counters.blocked is None
+    def _why_not_ready(self) -> list[str]:
+        """Return why it does not relay, and would not if it were its turn; nothing where it would."""
+        reasons = self._why_dead()
+        if not self._relay.link.state.is_up:
+            reasons.append("the broker is not connected; the log tells why")
+        elif self._counters.blocked is not None:
+            reasons.append("the broker takes no message, for want of memory or disk")
+        return reasons
 
     def _tell(self) -> None:
         """Tell systemd how it is, when that has changed, and that it lives."""
@@ -103,7 +117,7 @@ class Service:
         if line == self._told[0] and now - self._told[1] < PUBLISH:
             return
         self._told = line, now
-        notify(f"STATUS={line}", *(["WATCHDOG=1"] if self._is_alive() else []))
+        notify(f"STATUS={line}", *([] if self._why_dead() else ["WATCHDOG=1"]))
 
     def _one_line(self) -> str:
         messages = self._counters.messages
@@ -123,6 +137,7 @@ class Service:
             new = self._reload()
         except (ConfigError, OSError) as error:
             LOG.error("the configuration is left as it was: %s", error)
+            self._last_reload.failed(error)
             return
         old = self._configuration
         for field, name in {"host": "[DEFAULT] host", "metrics": "[metrics]"}.items():
@@ -135,4 +150,5 @@ class Service:
             self._relay.stop()
             self._thread.join(_FAREWELL)
             self._start_relay()
+        self._last_reload.succeeded()
         LOG.info("the configuration was read again")

@@ -19,6 +19,7 @@ from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.marks import ALIVE, READY
 from irqaffinity.agent.view import View
 from irqaffinity.conf.load import Settings, load
+from irqaffinity.daemon.reload import LastReload
 from irqaffinity.listen.link import Link
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.observe.rivals import ADVICE
@@ -39,11 +40,16 @@ class Rig:
         self.counters = Counters()
         self.view = View("cmp-1")
         self.links = {"libvirt": Link("libvirt", "qemu:///system"), "uevents": Link("uevents", "the kernel")}
-        self.announcer = Announcer(self.worker, self.counters, self.view, self.store, self.links)
+        self.last_reload = LastReload()
+        self.make()
         self.settings = self.configured(folder, "")
         self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._manager.bind(str(folder / "notify"))
         self._manager.setblocking(False)
+
+    def make(self) -> None:
+        """Make an announcer that knows nothing yet."""
+        self.announcer = Announcer(self.worker, self.counters, self.view, self.store, self.links, self.last_reload)
 
     def configured(self, folder: Path, lines: str) -> Settings:
         file = folder / "irqaffinity.conf"
@@ -144,8 +150,9 @@ def test_what_probes_look_at_is_renewed_at_least_every_ten_seconds(rig: Rig) -> 
         lambda rig: rig.links["uevents"].down("a new trouble"),
         lambda rig: rig.links.pop("uevents"),
         lambda rig: setattr(rig.store, "unsaved", "no space"),
+        lambda rig: rig.last_reload.failed(ValueError("no such option")),
     ],
-    ids=["a-message", "a-pass", "settling", "up", "down", "a-link-less", "unsaved"],
+    ids=["a-message", "a-pass", "settling", "up", "down", "a-link-less", "unsaved", "reload"],
 )
 def test_a_change_is_told_at_once_and_once(rig: Rig, change: Callable[[Rig], None]) -> None:
     rig.tell()
@@ -189,7 +196,10 @@ def test_the_status_of_an_agent_that_has_done_nothing(rig: Rig) -> None:
     assert (status["schema"], status["host"], status["pid"], status["heartbeat"]) == (1, "cmp-1", os.getpid(), 5.5)
     assert status["version"]
     assert status["started"] <= status["updated"]
-    assert status["counters"] == {"passes": {}, "writes": {}, "drifts": 0, "notifications": {}}
+    nothing: dict[str, Any] = {key: {} for key in ("passes", "looks", "writes", "failures", "notifications")}
+    assert status["counters"] == nothing | {"drifts": 0, "fights": 0}
+    assert status["configuration"]["error"] is None
+    assert status["configuration"]["time"] <= status["updated"]
     for name, expected in (
         ("state_unsaved", None),
         ("rivals", []),
@@ -204,7 +214,10 @@ def test_the_status_of_an_agent_that_has_done_nothing(rig: Rig) -> None:
 def test_the_status_of_an_agent_at_work(rig: Rig) -> None:
     rig.counters.passes.update({("full", "done"): 2, ("guest", "failed"): 1})
     rig.counters.writes.update({"set": 3})
-    rig.counters.drifts = 4
+    rig.counters.drifts, rig.counters.fights = 4, 1
+    rig.counters.looks.update({"done": 17})
+    rig.counters.failures.update({"denied": 2})
+    rig.last_reload.failed(ValueError("[audit] interval: no\nnumber"))
     for event, outcome in (("create", "woke"), ("delete", "woke"), ("create", "foreign")):
         rig.counters.count_notification(event, outcome)
     rig.counters.clocks.saw(RememberedSpecs("1", "2026-11-20 12:07:00", "cmp-2", "2026-11-20 12:00:00"))
@@ -215,13 +228,23 @@ def test_the_status_of_an_agent_at_work(rig: Rig) -> None:
     status = rig.status
     assert status["counters"] == {
         "passes": {"full done": 2, "guest failed": 1},
+        "looks": {"done": 17},
         "writes": {"set": 3},
+        "failures": {"denied": 2},
         "drifts": 4,
+        "fights": 1,
         "notifications": {"woke": 2, "foreign": 1},
     }
     assert status["clocks_ahead"] == [{"publisher": "cmp-2", "seconds": 420, "seen": "2026-11-20 12:00:00"}]
     assert (status["settling"], status["state_unsaved"]) == ([GUEST], "no space")
     assert (status["rivals"], status["advice"]) == (["irqbalance"], ADVICE["irqbalance"])
+    read = status["configuration"]["time"]
+    shown = render_status(status).splitlines()
+    assert f"configuration read {read}; a newer one was refused: [audit] interval: no\\x0anumber" in shown
+    assert (
+        "counters      3 passes, 17 looks, 3 writes, 2 failed, 4 repaired after drift (1 of them fought over); "
+        "notifications: 1 foreign, 2 woke"
+    ) in shown
 
 
 def test_what_is_not_connected_tells_why_and_what_is_off_who_wants_it_so(rig: Rig, tmp_path: Path) -> None:
@@ -245,7 +268,7 @@ def test_what_is_not_connected_tells_why_and_what_is_off_who_wants_it_so(rig: Ri
 
 def test_what_is_not_needed_is_no_failure_and_tells_why(rig: Rig) -> None:
     rig.links = {"broker": Link("broker", "amqp://b:5672/nova")}
-    rig.announcer = Announcer(rig.worker, rig.counters, rig.view, rig.store, rig.links)
+    rig.make()
     rig.links["broker"].rest("every domain of Nova's has had its extra specs for 7 days")
     assert rig.tell()[0] == "STATUS=broker not needed; 0 guests, 0 interrupts, 0 failed"
     row = rig.status["connections"]["broker"]

@@ -71,7 +71,7 @@ def test_one_that_was_refused_is_counted_as_no_write(ward: Ward) -> None:
     ward.scene.host.refuse(42, errno.ENOSPC)
     assert ward.born() == Wakes(placed={GuestId(GUEST)})
     assert ward.counted == (0, {}, 0, 0.0)
-    assert ward.counters.passes["birth", "failed"] == 1
+    assert (ward.counters.passes["birth", "failed"], ward.counters.failures) == (1, {"no_vector": 1})
 
 
 def test_one_that_could_not_be_placed_alone_has_its_guest_looked_at_and_counts_for_nothing(ward: Ward) -> None:
@@ -117,22 +117,23 @@ def refuse_driver(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lose", "told"),
+    ("lose", "told", "counted"),
     [
-        (lose_libvirt, "libvirt is away"),
-        (lose_host, "default_smp_affinity does not exist"),
-        (fill_disk, "No space left"),
-        (refuse_driver, "Too many open files"),
+        (lose_libvirt, "libvirt is away", "libvirt_unreachable"),
+        (lose_host, "default_smp_affinity does not exist", "failed"),
+        (fill_disk, "No space left", "failed"),
+        (refuse_driver, "Too many open files", "failed"),
     ],
 )
 def test_whatever_stands_in_the_way_is_left_to_a_full_pass(
-    ward: Ward, caplog: pytest.LogCaptureFixture, lose: object, told: str
+    ward: Ward, caplog: pytest.LogCaptureFixture, lose: object, told: str, counted: str
 ) -> None:
     caplog.set_level(logging.DEBUG, "irqaffinity.agent.births")
     assert callable(lose)
     lose(ward.scene)
     assert ward.born() == Wakes(everything=True)
     assert (ward.scene.host.smp(42), ward.counted) == ("0-15", (0, {}, 0, 0.0))
+    assert ward.counters.passes == {("birth", counted): 1}
     assert [message for message in caplog.messages if "is left to the next full pass" in message and told in message]
 
 

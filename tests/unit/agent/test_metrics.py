@@ -1,17 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the metrics say."""
+"""What the metrics say, as Prometheus reads them."""
 
+import itertools
 from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import Any
 
-from prometheus_client import CollectorRegistry
+import pytest
 
-from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.counters import OUTSIDE, TARGET, Counters
+from irqaffinity.agent.metric_texts import HELP
 from irqaffinity.agent.metrics import AgentCollector
 from irqaffinity.agent.view import View
+from irqaffinity.listen.events import EVENTS
 from irqaffinity.listen.link import Link
+from irqaffinity.model.action import Action, Result
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs
-from irqaffinity.model.verdict import Verdict
-from tests.fakes.scene import VF0, VF1, Scene
+from irqaffinity.model.verdict import FAILED, DeviceReason, IrqReason, Status, Verdict
+from irqaffinity.report.outcome import Outcome, Part
+from tests.fakes.domains import nova_metadata
+from tests.fakes.scene import OTHER, VF0, VF1, Scene
+from tests.unit.daemon.scrape import Scrape, scrape
+
+RESULTS = ("done", "failed", "libvirt_unreachable")
 
 
 class Rig:
@@ -21,80 +35,226 @@ class Rig:
         self.counters = Counters()
         self.view = View("cmp-1")
         self.links: dict[str, Link] = {}
-        self.collector = AgentCollector(self.counters, self.view, lambda: self.links)
+        self.store: Any = SimpleNamespace(unsaved=None)
+        self.lost = {"trace": 0, "uevents": 0, "notifications": 0}
+        self.collector = AgentCollector(
+            self.counters, self.view, self.store, lambda: self.links, lambda: 60.0, lambda: self.lost
+        )
 
-    def value(self, name: str, **labels: str) -> float | None:
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(self.collector)
-        return registry.get_sample_value(f"irqaffinity_{name}", labels)
+    def scrape(self) -> Scrape:
+        return scrape(self.collector)
+
+    def value(self, name: str, /, **labels: str) -> float | None:
+        return self.scrape().value(name, **labels)
+
+
+def test_all_that_can_happen_is_there_from_the_start_at_zero() -> None:
+    rig = Rig()
+    rig.links["broker"] = Link("broker", "amqp://b")
+    found = rig.scrape()
+    events = {(event, outcome) for event in EVENTS for outcome in ("woke", "foreign", "ignored")}
+    others = {("other", outcome) for outcome in ("woke", "foreign", "ignored", "malformed", "unread")}
+    expected: dict[str, set[tuple[str, ...]]] = {
+        "guests": {(status.value,) for status in Status},
+        "devices": {("none",)} | {(reason.value,) for reason in DeviceReason},
+        "interrupts": {(verdict.value,) for verdict in Verdict if verdict is not Verdict.WOULD_SET},
+        "passes_total": set(itertools.product(("full", "guest", "birth"), RESULTS)),
+        "looks_total": {("done",), ("failed",)},
+        "writes_total": {("set",), ("pending",)},
+        "write_failures_total": {(verdict.value,) for verdict in FAILED},
+        "arrivals_total": {("target",), ("outside",)},
+        "events_lost_total": {("trace",), ("uevents",), ("notifications",)},
+        "rival": {("irqbalance",)},
+        "pass_seconds_count": {("full",), ("guest",)},
+        **{
+            key: {()} for key in ("drift_repaired_total", "fights_total", "births_throttled_total", "clock_ahead_total")
+        },
+    }
+    for name, labels in expected.items():
+        assert found.labels(name) == labels, name
+        assert {value for (sample, _), value in found.samples.items() if sample == f"irqaffinity_{name}"} == {0}, name
+    messages = found.labels("notifications_total")
+    assert others < messages < events | others
+    assert {("reboot", "woke"), ("lock", "foreign"), ("lock", "ignored")} < messages
+    assert ("lock", "woke") not in messages
+    assert sum(value for (sample, _), value in found.samples.items() if sample.endswith("notifications_total")) == 0
+    assert found.value("last_complete_audit_timestamp_seconds") == 0
 
 
 def test_what_is_counted() -> None:
     rig = Rig()
-    rig.counters.passes.update({("full", "done"): 2, ("guest", "failed"): 1})
-    rig.counters.writes.update({"set": 3})
-    rig.counters.drifts = 4
-    rig.counters.count_notification("create", "woke")
+    for kind, result, seconds in (("full", "done", 0.02), ("full", "done", 0.3), ("guest", "failed", None)):
+        rig.counters.count_pass(kind, result, seconds)
+    for _ in range(7):
+        rig.counters.count_pass("look", "done", 0.5)
+    rig.counters.drifts, rig.counters.fights, rig.counters.throttled = 4, 1, 5
+    rig.counters.arrivals.update({TARGET: 900, OUTSIDE: 100})
     rig.counters.clocks.saw(RememberedSpecs("1", "2026-11-20 12:07:00", "cmp-2", "2026-11-20 12:00:00"))
-    rig.counters.pass_seconds.add(0.02)
     rig.counters.wake_seconds.add(3.0)
     rig.counters.wake_seconds.add(40.0)
-    assert rig.value("passes_total", kind="full", result="done") == 2
-    assert rig.value("passes_total", kind="guest", result="failed") == 1
-    assert rig.value("writes_total", result="set") == 3
-    assert rig.value("drift_repaired_total") == 4
+    rig.lost["trace"] = 12
+    found = rig.scrape()
+    assert [found.value("passes_total", kind="full", result=result) for result in RESULTS] == [2, 0, 0]
+    assert found.value("passes_total", kind="guest", result="failed") == 1
+    assert found.value("looks_total", result="done") == 7
+    names = ("drift_repaired_total", "fights_total", "births_throttled_total", "clock_ahead_total")
+    assert [found.value(name) for name in names] == [4, 1, 5, 1]
+    assert [found.value("arrivals_total", place=place) for place in ("target", "outside")] == [900, 100]
+    assert [found.value("pass_seconds_bucket", kind="full", le=le) for le in ("0.01", "0.025", "+Inf")] == [0, 1, 2]
+    assert [found.value("pass_seconds_count", kind=kind) for kind in ("full", "guest")] == [2, 0]
+    assert [found.value("wake_to_placed_seconds_bucket", le=le) for le in ("2.5", "5.0", "+Inf")] == [0, 1, 2]
+    assert (found.value("wake_to_placed_seconds_sum"), found.value("wake_to_placed_seconds_count")) == (43.0, 2)
+    assert found.value("events_lost_total", source="trace") == 12
+    assert found.value("audit_interval_seconds") == 60
+
+
+def result(verdict: Verdict, reason: IrqReason | None = None, *, was_written: bool = False) -> Result:
+    action = Action(40, PciAddress.parse(VF0), GuestId(OTHER), CpuSet([1]), None, CpuSet([2]))
+    return Result(action, verdict, CpuSet([2]), CpuSet([2]), None, reason, was_written=was_written)
+
+
+def test_writes_and_failures_are_told_apart_and_what_was_not_tried_is_neither() -> None:
+    rig = Rig()
+    rig.counters.count_results(
+        [
+            result(Verdict.SET, was_written=True),
+            result(Verdict.PENDING, was_written=True),
+            result(Verdict.PENDING),
+            result(Verdict.OK),
+            result(Verdict.NO_VECTOR),
+            result(Verdict.NO_VECTOR, IrqReason.BACKOFF),
+            result(Verdict.DENIED, IrqReason.RELEASED),
+        ]
+    )
+    found = rig.scrape()
+    assert [found.value("writes_total", result=each) for each in ("set", "pending")] == [1, 1]
+    failures = {each: found.value("write_failures_total", verdict=each) for each in ("no_vector", "offline", "denied")}
+    assert failures == {"no_vector": 1, "offline": 0, "denied": 1}
+
+
+def test_what_comes_from_outside_makes_no_label(scene: Scene) -> None:
+    """Neither a guest's name, nor a device's tags, nor an event of Nova's notifications."""
+    rig = Rig()
+    rig.links["broker"] = Link("broker", "amqp://b")
+    before = rig.scrape()
+    evil = 'x"} 1\nirqaffinity_evil{a="b'
+    scene.add_guest(VF0, metadata=nova_metadata(evil.replace('"', "&quot;"), {"hw:cpu_policy": "dedicated"}))
+    rig.view.saw(scene.auditor.audit(), 0.1, is_full=True)
+    for count in (rig.counters.notifications, rig.counters.passes):
+        count[evil, evil] += 1
+    for counts in (rig.counters.looks, rig.counters.writes, rig.counters.failures, rig.counters.arrivals):
+        counts[evil] += 1
+    rig.view.rivals = ("irqbalance", evil)
+    after = rig.scrape()
+    process = {key for key in before.samples | after.samples if not key[0].startswith("irqaffinity_")}
+    assert after.samples.keys() - process == before.samples.keys() - process
+    assert "evil" not in after.text
+
+
+def test_notifications_are_counted_by_event_where_there_is_a_broker() -> None:
+    rig = Rig()
+    assert rig.scrape().labels("notifications_total") == set()
+    rig.links["broker"] = Link("broker", "amqp://b")
+    rig.counters.count_notification("create", "woke")
     assert rig.value("notifications_total", event="create", outcome="woke") == 1
-    assert rig.value("clock_ahead_total") == 1
-    assert [rig.value("pass_seconds_bucket", le=bound) for bound in ("0.01", "0.025", "+Inf")] == [0, 1, 1]
-    assert [rig.value("wake_to_placed_seconds_bucket", le=bound) for bound in ("2.5", "5.0", "+Inf")] == [0, 1, 2]
-    assert (rig.value("pass_seconds_sum"), rig.value("pass_seconds_count")) == (0.02, 1)
-    assert (rig.value("wake_to_placed_seconds_sum"), rig.value("wake_to_placed_seconds_count")) == (43.0, 2)
 
 
-def test_connections_and_their_losses() -> None:
-    rig = Rig()
-    rig.links = {"broker": Link("broker", "amqp://b"), "libvirt": Link("libvirt", "qemu:///system")}
-    rig.links["libvirt"].up("qemu:///system")
-    rig.links["broker"].up("b:5672")
-    rig.links["broker"].down("reset")
-    assert [rig.value("connected", peer=peer) for peer in ("libvirt", "broker")] == [1, 0]
-    assert [rig.value("connection_losses_total", peer=peer) for peer in ("libvirt", "broker")] == [0, 1]
-
-
-def test_a_connection_that_is_new_is_shown_from_then_on() -> None:
-    rig = Rig()
-    assert rig.value("connected", peer="broker") is None
-    rig.links = {"broker": Link("broker", "amqp://b")}
-    assert rig.value("connected", peer="broker") == 0
-
-
-def test_a_broker_that_is_not_needed_is_no_connection_that_is_down() -> None:
+def test_a_broker_that_is_not_needed_is_not_wanted() -> None:
     rig = Rig()
     assert rig.value("notifications_wanted") == 0
     rig.links = {"broker": Link("broker", "amqp://b")}
-    assert (rig.value("notifications_wanted"), rig.value("connected", peer="broker")) == (1, 0)
+    assert rig.value("notifications_wanted") == 1
     rig.links["broker"].rest("every domain has its extra specs")
-    assert (rig.value("notifications_wanted"), rig.value("connected", peer="broker")) == (0, None)
-    assert rig.value("connection_losses_total", peer="broker") == 0
+    assert rig.value("notifications_wanted") == 0
     rig.links["broker"].turn_to("amqp://b")
-    assert (rig.value("notifications_wanted"), rig.value("connected", peer="broker")) == (1, 0)
+    assert rig.value("notifications_wanted") == 1
 
 
-def test_an_agent_that_has_seen_nothing_has_each_verdict_with_none() -> None:
+def test_new_interrupts_are_told_by_the_trace_while_that_stands() -> None:
     rig = Rig()
-    found = {verdict: rig.value("interrupts", verdict=verdict.value) for verdict in Verdict}
-    assert found == {verdict: None if verdict is Verdict.WOULD_SET else 0 for verdict in Verdict}
-    assert (rig.value("guests"), rig.value("last_complete_audit_timestamp_seconds")) == (0, 0)
+
+    def sources() -> list[float | None]:
+        found = rig.scrape()
+        return [found.value("vector_source", source=source) for source in ("trace", "poll")]
+
+    assert sources() == [0, 1]
+    rig.links["vectors"] = Link("vectors", "/sys/kernel/tracing")
+    assert sources() == [0, 1]
+    rig.links["vectors"].up("/sys/kernel/tracing")
+    assert sources() == [1, 0]
+    rig.links["vectors"].down("somebody changed it")
+    assert sources() == [0, 1]
+
+
+def test_a_rival_and_a_state_that_is_not_stored_show_while_they_last() -> None:
+    rig = Rig()
+    assert (rig.value("rival", name="irqbalance"), rig.value("state_saved")) == (0, 1)
+    rig.view.rivals, rig.store.unsaved = ("irqbalance",), "no space"
+    assert (rig.value("rival", name="irqbalance"), rig.value("state_saved")) == (1, 0)
 
 
 def test_what_the_last_pass_saw(scene: Scene) -> None:
     rig = Rig()
     scene.add_guest(VF0, VF1)
+    scene.add_guest(uuid=OTHER)
     scene.host.quiet = {40}
     before = datetime.now(timezone.utc).timestamp()
     rig.view.saw(scene.auditor.audit(), 0.1, is_full=True)
-    verdicts = {verdict: rig.value("interrupts", verdict=verdict) for verdict in ("set", "pending", "denied")}
+    found = rig.scrape()
+    verdicts = {verdict: found.value("interrupts", verdict=verdict) for verdict in ("set", "pending", "denied")}
     assert verdicts == {"set": 3, "pending": 1, "denied": 0}
-    assert rig.value("guests") == 1
-    audited = rig.value("last_complete_audit_timestamp_seconds") or 0.0
+    assert [found.value("guests", status=status) for status in ("placed", "no_devices", "no_mask")] == [1, 1, 0]
+    assert [found.value("devices", reason=reason) for reason in ("none", "not_found")] == [2, 0]
+    audited = found.value("last_complete_audit_timestamp_seconds") or 0.0
     assert before <= audited <= datetime.now(timezone.utc).timestamp()
+
+
+def test_a_device_that_nobody_has_any_more_is_no_guests_device(scene: Scene) -> None:
+    rig = Rig()
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.domains.clear()
+    made = scene.auditor.audit()
+    assert [device.guest for device in made.outcome.devices] == [None]
+    rig.view.saw(made, 0.1, is_full=True)
+    assert rig.value("devices", reason="none") == 0
+
+
+def test_promtool_has_nothing_to_say() -> None:
+    rig = Rig()
+    rig.links["broker"] = Link("broker", "amqp://b")
+    rig.scrape().check()
+
+
+def test_each_text_is_of_a_metric_and_says_more_than_its_name() -> None:
+    found = Rig().scrape().ours
+    assert found.keys() == {f"irqaffinity_{name}" for name in HELP}
+    for name, text in found.items():
+        assert len(text) > 60, name
+        assert text.endswith("."), name
+
+
+def test_a_scrape_of_a_large_host_puts_its_interrupts_together_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2,048 interrupts: another scrape without a pass in between only counts them."""
+    rig = Rig()
+    scene.add_guest(VF0)
+    made = scene.auditor.audit()
+    (part,) = made.parts.values()
+    many = [part.results[0]._replace(action=part.results[0].action._replace(number=n)) for n in range(2048)]
+    object.__setattr__(part, "results", tuple(many))
+    rig.view.saw(made, 0.1, is_full=True)
+    put_together: list[int] = []
+    real = Outcome.of
+
+    def of(parts: Any, *arguments: Any) -> Outcome:
+        put_together.append(1)
+        return real(parts, *arguments)
+
+    monkeypatch.setattr(Outcome, "of", of)
+    found = [rig.scrape() for _ in range(3)]
+    assert len(put_together) == 1
+    assert found[2].value("interrupts", verdict="set") == 2048
+    assert len(found[2].text) < 64 << 10
+    assert isinstance(part, Part)

@@ -63,7 +63,7 @@ class Served:
         self._listener = Listener(socket.AF_INET, socket.SOCK_STREAM)
         self._listener.bind(("0.0.0.0", 0))
         self._listener.listen(1024)
-        checks = {"/healthz": lambda: True, "/readyz": lambda: False}
+        checks: web.Checks = {"/healthz": list, "/readyz": lambda: ["the first reason", "the second one"]}
         pages = {
             web.METRICS: Page("text/plain", self._render, fresh=0.0),
             "/": Page("text/html; charset=utf-8", lambda: "<p>ü", fresh=0.0, headers={"X-Extra": "1"}),

@@ -34,7 +34,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start(bind: str, port: int) -> MetricsListener:
-    listener = MetricsListener(bind, port, {METRICS: metrics_page(One())}, {"/healthz": lambda: True})
+    listener = MetricsListener(bind, port, {METRICS: metrics_page(One())}, {"/healthz": list})
     threading.Thread(target=listener.run, daemon=True).start()
     return listener
 
@@ -162,4 +162,6 @@ def test_the_page_has_the_type_that_prometheus_reads() -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics?x", timeout=HANG) as answer:
         assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         names = {family.name for family in text_string_to_metric_families(answer.read().decode())}
-    assert names == {"irqaffinity_one"}
+    process = {name for name in names if name.startswith("process_")}
+    assert names - process == {"irqaffinity_one"}
+    assert {"process_cpu_seconds", "process_resident_memory_bytes", "process_open_fds"} <= process

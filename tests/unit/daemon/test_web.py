@@ -172,6 +172,19 @@ def test_each_page_has_its_type_its_headers_and_its_body(serve: Callable[..., Se
         assert answer.read() == b"x" * 10
 
 
+def test_what_is_not_well_tells_each_reason(serve: Callable[..., Server]) -> None:
+    answer = whole(serve().connect(b"GET /readyz HTTP/1.1\r\n\r\n"))
+    assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"\r\nContent-Type: text/plain\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nnot ok: the first reason\nnot ok: the second one\n")
+
+
+def test_another_method_learns_which_ones_there_are(serve: Callable[..., Server]) -> None:
+    answer = whole(serve().connect(b"DELETE /metrics HTTP/1.1\r\n\r\n"))
+    assert answer.startswith(b"HTTP/1.1 405 Method Not Allowed\r\n")
+    assert b"\r\nAllow: GET, HEAD\r\n" in answer
+
+
 @pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/other"])
 def test_head_gives_what_get_gives_without_the_body(serve: Callable[..., Server], path: str) -> None:
     server = serve()

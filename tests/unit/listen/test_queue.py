@@ -108,6 +108,7 @@ def test_of_too_many_strangers_the_specs_that_came_first_go_first_and_no_guest_o
         queue.hear_of_stranger(guest_id(number), NOTHING, asks=False)
     kept = [guest_id(number) for number in range(4, STRANGERS_SPECS + 4)]
     assert list(queue.take(0).specs) == [A, *kept]
+    assert queue.lost == 2
     assert queue.take(0) == Wakes()
 
 

@@ -109,8 +109,14 @@ def test_a_socket_that_lost_events_is_replaced_and_everything_looked_at(monkeypa
     sockets = Sockets(OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)), (BIND, (0, 1)))
     queue, listener = listen(sockets)
     taken = queue.take(0)
-    assert (sockets.opened, sockets.closed, listener.link.losses) == (2, 2, 1)
+    assert (sockets.opened, sockets.closed, listener.link.losses, listener.lost) == (2, 2, 1, 1)
     assert (taken.everything, len(taken.devices)) == (True, 1)
+
+
+def test_a_socket_that_fails_otherwise_has_lost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("irqaffinity.listen.uevents.time.sleep", lambda _seconds: None)
+    _queue, listener = listen(Sockets(OSError(errno.EIO, os.strerror(errno.EIO))))
+    assert (listener.link.losses, listener.lost) == (1, 0)
 
 
 def test_the_waits_are_short_again_after_a_socket_that_lasted(monkeypatch: pytest.MonkeyPatch) -> None:

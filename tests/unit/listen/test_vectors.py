@@ -111,6 +111,7 @@ def test_lost_events_ask_for_a_look_at_everybody_and_are_said_once(
     for _ in range(2):
         tracefs.say("CPU:3 [LOST 12 EVENTS]\n")
         assert tracefs.queue.take(LIMIT).everything
+    assert tracefs.listener.lost == 24
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         "vectors: the kernel dropped 12 events, which came too fast; every guest is looked at"
     ]

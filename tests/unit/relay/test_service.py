@@ -31,7 +31,7 @@ def test_a_probe_is_answered_from_the_start(tmp_path: Path, monkeypatch: pytest.
 
         def __init__(self, bind: str, port: int, _pages: object, checks: Any) -> None:
             self.link = Link("metrics", f"{bind}:{port}")
-            answers.update({path: check() for path, check in checks.items()})
+            answers.update({path: list(check()) for path, check in checks.items()})
 
         def run(self) -> None:
             return
@@ -43,7 +43,7 @@ def test_a_probe_is_answered_from_the_start(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(signal, "pthread_sigmask", lambda *_arguments: None)
     monkeypatch.setattr(signal, "sigtimedwait", lambda *_arguments: signal.struct_siginfo((signal.SIGTERM,) * 7))
     assert Service(Configuration(load([str(file)]), BROKER), no_other).run() == 0
-    assert answers == {"/healthz": True, "/readyz": False}
+    assert answers == {"/healthz": [], "/readyz": ["the broker is not connected; the log tells why"]}
 
 
 def test_what_nobody_needs_does_not_count_as_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
