@@ -62,8 +62,19 @@ RELAY = {
 
 METRICS = {
     "conf": {"irqaffinity": {"metrics": {"enabled": True, "port": 9999}}},
-    "manifests": {"pod_monitor": True, "service_metrics": True, "network_policy": True},
-    "monitoring": {"pod_monitor": {"labels": {"release": "prometheus"}}, "service": {"annotations": {"a": "b"}}},
+    "manifests": {
+        "pod_monitor": True,
+        "service_metrics": True,
+        "network_policy": True,
+        "prometheus_rule": True,
+        "configmap_dashboard": True,
+    },
+    "monitoring": {
+        "pod_monitor": {"labels": {"release": "prometheus"}},
+        "prometheus_rule": {"labels": {"role": "alert-rules"}},
+        "dashboard": {"annotations": {"grafana_folder": "OpenStack"}},
+        "service": {"annotations": {"a": "b"}},
+    },
 }
 
 OPENSTACK_HELM = {

@@ -31,6 +31,7 @@ from tests.project import PROJECT
 
 NOVA = ["--nova-config", "/etc/nova/nova.conf"]
 ALWAYS = ["DaemonSet", "Pod", "Secret", "ServiceAccount"]
+MONITORING = ["ConfigMap", "PodMonitor", "PrometheusRule", "Service"]
 OLDEST, NEWEST = "1.25.0", "1.37.0"
 
 values = pytest.mark.parametrize("values", MATRIX.values(), ids=list(MATRIX))
@@ -51,7 +52,7 @@ def test_kubernetes_knows_every_field(chart: Chart, values: dict[str, Any], kube
 
 def test_what_is_made_is_chosen_by_the_values(chart: Chart) -> None:
     assert chart.render().kinds() == ALWAYS
-    assert chart.render(METRICS).kinds() == sorted([*ALWAYS, "NetworkPolicy", "PodMonitor", "Service"])
+    assert chart.render(METRICS).kinds() == sorted([*ALWAYS, *MONITORING, "NetworkPolicy"])
     assert chart.render(NOTHING).kinds() == []
 
 

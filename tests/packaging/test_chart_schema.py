@@ -30,6 +30,9 @@ def nest(path: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
+        ("manifests.prometheus_rule", "yes", "manifests.prometheus_rule: Invalid type"),
+        ("monitoring.dashboard.labels", {"grafana_dashboard": 1}, "dashboard.labels.grafana_dashboard: Invalid type"),
+        ("monitoring.prometheus_rule.lables", {}, "prometheus_rule: Additional property lables is not allowed"),
         ("replicas", 3, "Additional property replicas is not allowed"),
         ("nova_config.name", "nova-etc", "nova_config: Additional property name is not allowed"),
         ("host.tracefs.enable", True, "host.tracefs: Additional property enable is not allowed"),
@@ -71,6 +74,8 @@ def test_wrong_types_and_unknown_names_are_refused(chart: Chart, path: str, valu
         (nest("conf.irqaffinity.host.proc", "/proc"), r"conf\.irqaffinity\.host\.proc is /proc, .* such as /host/proc"),
         (nest("manifests.pod_monitor", True), r"manifests\.pod_monitor is set.*conf\.irqaffinity\.metrics\.enabled"),
         (nest("manifests.service_metrics", True), r"manifests\.service_metrics is set"),
+        (nest("manifests.prometheus_rule", True), r"manifests\.prometheus_rule is set, and there are no metrics"),
+        (nest("manifests.configmap_dashboard", True), r"manifests\.configmap_dashboard is set"),
         (nest("tls.client_certificate", True), r"tls\.client_certificate is set without tls\.oslo_messaging"),
         (
             nest("pod.probes.irqaffinity.irqaffinity.liveness.params.periodSeconds", 9),

@@ -173,6 +173,8 @@ def test_what_is_read_beside_the_program_is_there(installed: Sandbox) -> None:
     documents = installed.path("/usr/share/doc/irqaffinity")
     for name in ("irqaffinity.json", "irqaffinity-relay.json"):
         assert (documents / "examples" / name).read_text() == (TREE / "etc/rabbitmq" / name).read_text()
+    for name in ("grafana/irqaffinity.json", "prometheus/irqaffinity.rules.yaml"):
+        assert (documents / "examples" / name).read_text() == (TREE / "etc" / name).read_text()
     versions = (documents / "dependencies").read_text()
     assert re.search(r"(?m)^oslo\.messaging==\d", versions)
     assert re.search(r"(?m)^kombu==\d", versions)

@@ -85,6 +85,13 @@ def test_it_has_program_units_and_configuration(package: Path) -> None:
     assert "/usr/lib/systemd/system/irqaffinity.service" in units
 
 
+def test_it_has_what_rabbitmq_prometheus_and_grafana_are_given(unpacked: Path) -> None:
+    (documents,) = (unpacked / "usr/share/doc").iterdir()  # the name has no version where there are Fedora's macros
+    for folder in ("grafana", "prometheus", "rabbitmq"):
+        given = {path.name: path.read_bytes() for path in (TREE / "etc" / folder).iterdir()}
+        assert {path.name: path.read_bytes() for path in (documents / folder).iterdir()} == given
+
+
 def test_the_program_in_it_runs(unpacked: Path) -> None:
     """It is unpacked only: the libraries are those of the tests."""
     (modules,) = unpacked.glob("usr/lib/python3*/site-packages")

@@ -87,7 +87,9 @@ def test_the_source_distribution_can_be_tested_and_documented(unpacked: Path) ->
 
 
 DATA = {
+    "etc/grafana/": "grafana/",
     "etc/irqaffinity/irqaffinity.conf.sample": "irqaffinity.conf.sample",
+    "etc/prometheus/": "prometheus/",
     "etc/rabbitmq/": "rabbitmq/",
     "systemd/": "systemd/",
 }

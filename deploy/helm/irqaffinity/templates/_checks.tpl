@@ -20,7 +20,7 @@
 {{- if and .Values.tls.client_certificate (not .Values.tls.oslo_messaging) -}}
 {{-   fail "tls.client_certificate is set without tls.oslo_messaging: set both, for a certificate is shown over TLS alone" -}}
 {{- end -}}
-{{- range $manifest := list "pod_monitor" "service_metrics" -}}
+{{- range $manifest := list "pod_monitor" "service_metrics" "prometheus_rule" "configmap_dashboard" -}}
 {{-   if and (get $.Values.manifests $manifest) (not $.Values.conf.irqaffinity.metrics.enabled) -}}
 {{-     fail (printf "manifests.%s is set, and there are no metrics: set conf.irqaffinity.metrics.enabled too" $manifest) -}}
 {{-   end -}}

@@ -4,7 +4,7 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
 {{- end }}
 
-{{/* Room is left for "-metrics" and "-check". */}}
+{{/* Room is left for "-metrics", "-check" and "-dashboard". */}}
 {{- define "irqaffinity.fullname" -}}
 {{- $name := include "irqaffinity.name" . -}}
 {{- $both := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
