@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pass means for the guests that are watched: which of them are looked at again, and what has drifted."""
+"""What a pass means for the guests that are watched: which of them are looked at again."""
 
-from irqaffinity.guests.drift import Drift
 from irqaffinity.guests.life import Life
 from irqaffinity.guests.watch import AGAIN, Patience
 from irqaffinity.model.guest import UnreadableGuest
@@ -23,11 +22,6 @@ def attend(life: Life, part: Part | None, patience: Patience, now: float) -> flo
     elif has_grown and life.seen is not None:
         life.wake(patience, now, asks=False)
     return waited
-
-
-def find_drifts(life: Life, part: Part, now: float) -> list[Drift]:
-    """Return what had drifted of a guest that was not watched, and remember where its interrupts are now."""
-    return life.drifts.saw(part.results, now, is_quiet=life.watch is None)
 
 
 def _go_on(life: Life, patience: Patience, now: float, *, has_changed: bool) -> None:

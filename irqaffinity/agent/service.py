@@ -35,6 +35,7 @@ from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.history import StoredHistory
 from irqaffinity.state.store import Store
 from irqaffinity.state.tolerant import TolerantStore
 
@@ -68,7 +69,10 @@ class Service:
         self._store = TolerantStore(Store(StateFolder(settings.state_path), read_boot_id(root)))
         self._events = LibvirtEvents(self._queue)
         hypervisor = Hypervisor(settings.libvirt_uri, listener=self._events)
-        self._auditor = Auditor(settings.host, root, hypervisor, settings.policy, self._store, gathers=True)
+        self._history = StoredHistory(StateFolder(settings.state_path), settings.history, stays=True)
+        self._auditor = Auditor(
+            settings.host, root, hypervisor, settings.policy, self._store, gathers=True, history=self._history
+        )
         self._view = View(settings.host, self._auditor.throttled)
         births = Births(self._auditor, self._queue, self._counters)
         tracing, name = tracing_folder(settings.sys), instance_name(settings.state_path)
@@ -184,6 +188,7 @@ class Service:
         kept = {field: getattr(old.settings, field) for field in _FIXED}
         self._configuration = replace(new, settings=replace(new.settings, **kept))
         set_level(debug=new.settings.debug)
+        self._history.bounds = new.settings.history
         self._worker.tune(_tunables(new.settings))
         if (new.broker, new.settings.notifications) != (old.broker, old.settings.notifications):
             self._listening.follow(self._configuration)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from irqaffinity.agent.attend import attend, find_drifts
+from irqaffinity.agent.attend import attend
 from irqaffinity.agent.counters import AWAY, BROKEN, DONE, FULL, GUEST, LOOK, Counters
 from irqaffinity.agent.heed import heed
 from irqaffinity.agent.together import Together
 from irqaffinity.agent.view import View
-from irqaffinity.guests.drift import Drift, log_drifts
+from irqaffinity.guests.drift import Drift
 from irqaffinity.guests.life import Life
 from irqaffinity.guests.watch import AGAIN, Patience
 from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
@@ -113,7 +113,7 @@ class Worker:
             self._beat()
             self._step(self._queue.take(self._idle_time()))
             self.libvirt.watch()
-        self._auditor.settle(everything=True)
+        self._auditor.settle(everything=True, rivals=self._view.rivals)
 
     def _beat(self) -> None:
         self.heartbeat = self._clock()
@@ -143,7 +143,7 @@ class Worker:
                 return
             if life.watch is not None and life.watch.next_look <= now:
                 self._look(life)
-        self._auditor.settle()
+        self._auditor.settle(rivals=self._view.rivals)
         if self.audited is not None and self.libvirt.is_up:
             self._on_sight()
 
@@ -204,17 +204,16 @@ class Worker:
 
     def _see(self, kind: str, made: Pass, start: float) -> None:
         """Note what a pass did: for the watches, for drift, for the counters and for the status."""
-        now, drifts = self._clock(), list[Drift]()
+        now = self._clock()
         for uuid, part in made.parts.items():
             life, is_new = self._lives.of(uuid), uuid not in made.draft.unchanged
             if is_new:
-                drifts += find_drifts(life, part, now)
                 self._counters.count_results(part.results)
             waited = attend(life, part if is_new else None, self._patience, now)
             if waited is not None:
                 self._counters.wake_seconds.add(waited)
             self._confirm(life, now)
-        self._repair(drifts)
+        self._repair(made.drifts)
         self._failure = ""
         self._retry.worked()
         self._counters.count_pass(kind, DONE, now - start)
@@ -229,13 +228,12 @@ class Worker:
                 life.watch.postpone(self._patience, now + AGAIN, asks=True)
 
     def _repair(self, drifts: Sequence[Drift]) -> None:
-        """Count and log what was put back; what is fought over is left alone for a while."""
+        """Count what was put back; what is fought over is left alone for a while."""
         self._counters.drifts += len(drifts)
         self._counters.fights += sum(drift.is_fight for drift in drifts)
         for drift in drifts:
             if drift.is_fight:
                 self._lives.of(drift.owner).backoff.hold(drift.irq, drift.belongs, FIGHT_PAUSE)
-        log_drifts(drifts, self._view.rivals)
 
     def _lose_libvirt(self, kind: str, error: LibvirtUnreachable) -> None:
         """Note that libvirt is away, and ask again soon; a full pass makes up for what was missed."""

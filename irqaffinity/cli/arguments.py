@@ -19,6 +19,7 @@ COMMANDS = (
     "status",
     "explain",
     "top",
+    "history",
     "mask",
     "reset",
     "check",

@@ -20,3 +20,4 @@ DEVICES = (
 )
 IRQS = ("irq", "device", "guest", "current", "target", "effective", "verdict", "reason", "message")
 PLACED_DEVICES = ("address", "guest", "name", "numa_node", "irqs", "cpus", "verdicts", "reason", "why")
+LINES = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verdict")

@@ -16,6 +16,7 @@ from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.history import StoredHistory
 from irqaffinity.state.store import Store
 
 
@@ -54,7 +55,8 @@ class Session:
     def auditor(self) -> Auditor:
         """What makes passes over this host."""
         store = Store(self.folder, read_boot_id(self.root))
-        return Auditor(self.settings.host, self.root, self.hypervisor, self.settings.policy, store)
+        history = StoredHistory(self.folder, self.settings.history)
+        return Auditor(self.settings.host, self.root, self.hypervisor, self.settings.policy, store, history=history)
 
 
 @contextlib.contextmanager

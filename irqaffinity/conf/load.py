@@ -18,6 +18,7 @@ from irqaffinity.conf.names import (
 from irqaffinity.conf.opened import Opened, open_conf, read_value
 from irqaffinity.conf.options import list_opts
 from irqaffinity.conf.places import ConfigError
+from irqaffinity.model.change import Bounds
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
 
 __all__ = ["ConfigError", "Metrics", "Notifications", "Overrides", "Settings", "load"]
@@ -71,6 +72,7 @@ class Settings:
     vectors_source: str
     debug: bool
     status_path: str
+    history: Bounds
     notifications: Notifications
     metrics: Metrics
     policy: Policy
@@ -118,6 +120,7 @@ def _settings(opened: Opened) -> Settings:
         vectors_source=values["vectors", "source"],
         debug=values["DEFAULT", "debug"],
         status_path=values["status", "path"],
+        history=Bounds(values["history", "days"], values["history", "lines"]),
         notifications=Notifications(
             enabled=values["notifications", "enabled"] != "false",
             is_auto=values["notifications", "enabled"] == "auto",

@@ -8,6 +8,7 @@ from oslo_config import cfg
 from irqaffinity.conf import (
     audit,
     default,
+    history,
     host,
     libvirt,
     metrics,
@@ -20,7 +21,21 @@ from irqaffinity.conf import (
     vectors,
 )
 
-_GROUPS = (default, host, libvirt, state, placement, pci, audit, settle, vectors, notifications, metrics, status)
+_GROUPS = (
+    default,
+    host,
+    libvirt,
+    state,
+    history,
+    placement,
+    pci,
+    audit,
+    settle,
+    vectors,
+    notifications,
+    metrics,
+    status,
+)
 
 
 def list_opts() -> Sequence[tuple[str, Sequence[cfg.Opt]]]:

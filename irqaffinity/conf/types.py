@@ -25,11 +25,12 @@ _URI = re.compile(r"[\w-]+|[\w+.-]+:(//([^\s@:/?#=]+@)?[^\s@/?#=]*)?[^\s@?#=]*(\
 """An alias of libvirt.conf, or driver[+transport]://[user@][host][:port]/path[?options]: neither has a password."""
 
 
-class Seconds(types.Integer):
-    """A whole number of seconds, from one to a day."""
+class Count(types.Integer):
+    """A whole number of what `noun` names, from `least` to `most`."""
 
-    def __init__(self) -> None:
-        super().__init__(min=1, max=_DAY, type_name="seconds value")
+    def __init__(self, noun: str, least: int, most: int) -> None:
+        super().__init__(min=least, max=most, type_name=f"{noun} value")
+        self._noun = noun
 
     def __call__(self, value: Any) -> int:
         """Return the number; raise ValueRefused."""
@@ -38,8 +39,15 @@ class Seconds(types.Integer):
         except ValueError:
             number = None
         if number is None:
-            raise ValueRefused(f"it is not a whole number of seconds between 1 and {_DAY}")
+            raise ValueRefused(f"it is not a whole number of {self._noun} between {self.min} and {self.max}")
         return int(number)
+
+
+class Seconds(Count):
+    """A whole number of seconds, from one to a day."""
+
+    def __init__(self) -> None:
+        super().__init__("seconds", 1, _DAY)
 
 
 class Switch(types.String):

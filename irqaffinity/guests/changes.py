@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was done with a guest's interrupts, gathered until it has settled: a burst of births is one change."""
 
+import functools
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from math import inf
+from operator import or_
 from typing import NamedTuple
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.change import Change, Settled
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import IrqId
+from irqaffinity.model.verdict import FAILED, Cause, Verdict
 
 QUIET, LONGEST = 1.0, 60.0
 """Seconds: a change has settled when nothing has followed for so long, and counts as settled after so long at most."""
@@ -23,7 +28,7 @@ class Unsettled:
 
     def __init__(self, owner: GuestId) -> None:
         self._owner = owner
-        self._found: OrderedDict[tuple[IrqId, bool], _Row] = OrderedDict()
+        self._found: OrderedDict[tuple[IrqId, bool, bool], _Row] = OrderedDict()
         self._waited = 0
         self.due = inf
         """When it will have settled, if nothing follows."""
@@ -32,16 +37,15 @@ class Unsettled:
     def __bool__(self) -> bool:
         return bool(self._found or self._waited)
 
-    def add(self, results: Iterable[Result], now: float) -> None:
-        """Take what was written of these."""
-        for result in results:
-            if not result.was_written:
-                continue
+    def add(self, caused: Iterable[tuple[Result, Cause]], now: float) -> None:
+        """Take what was done, and why."""
+        for result, cause in caused:
             self._note(now)
-            key = result.action.irq, result.action.is_release
+            key = result.action.irq, result.action.is_release, result.verdict in FAILED
             before = self._found.pop(key, None)
-            first = result if before is None else before.first
-            self._found[key] = _Row(first, result, 1 if before is None else before.writes + 1)
+            first = _Row(result, result, cause, 0) if before is None else before
+            why = cause if cause is Cause.FIGHT else first.cause  # a fight begins with single drifts
+            self._found[key] = _Row(first.first, result, why, first.writes + 1)
             if len(self._found) > MOST:
                 self._found.popitem(last=False)
 
@@ -50,13 +54,14 @@ class Unsettled:
         self._note(now)
         self._waited += 1
 
-    def settle(self) -> Settled:
-        """Return it, by device and number, and begin anew."""
+    def settle(self, name: str | None, time: datetime) -> Settled:
+        """Return it, by device and number, and begin anew; `name` is the guest's, where known, and `time` is now."""
         alike: dict[tuple[object, ...], list[_Row]] = {}
-        for (irq, is_release), row in sorted(self._found.items(), key=lambda item: item[0]):
-            way = irq.device, row.first.action.current, row.last.smp, row.last.verdict, is_release
-            alike.setdefault(way, []).append(row)
-        settled = Settled(self._owner, tuple(map(_change, alike.values())), self._waited)
+        for (irq, is_release, has_failed), row in sorted(self._found.items(), key=lambda item: item[0]):
+            kind = row.last.verdict if has_failed else None
+            alike.setdefault((irq.device, is_release, kind, row.cause), []).append(row)
+        changes = tuple(_change(rows, self._owner, name, time) for rows in alike.values())
+        settled = Settled(self._owner, name, changes, self._waited)
         self._found, self._waited, self.due = OrderedDict(), 0, inf
         return settled
 
@@ -67,21 +72,32 @@ class Unsettled:
 
 
 class _Row(NamedTuple):
-    """The first and the last write of one interrupt, and how many there were."""
+    """The first and the last that was done with one interrupt, why at first, and how often something was."""
 
     first: Result
     last: Result
+    cause: Cause
     writes: int
 
 
-def _change(rows: Sequence[_Row]) -> Change:
-    first, last = rows[0].first.action, rows[0].last
+def _change(rows: Sequence[_Row], owner: GuestId, name: str | None, time: datetime) -> Change:
+    first, verdicts = rows[0].first.action, {row.last.verdict for row in rows}
     return Change(
+        time=time,
+        guest=owner,
+        name=name,
         device=first.device,
         numbers=tuple(row.first.action.number for row in rows),
-        before=first.current,
-        after=last.smp,
-        verdict=last.verdict,
+        before=_unite(row.first.action.current for row in rows),
+        after=_unite(row.last.asked if row.last.verdict in FAILED else row.last.smp for row in rows),
+        cause=rows[0].cause,
+        verdict=Verdict.PENDING if Verdict.PENDING in verdicts else rows[0].last.verdict,
         is_release=first.is_release,
         writes=sum(row.writes for row in rows),
     )
+
+
+def _unite(sets: Iterable[CpuSet | None]) -> CpuSet | None:
+    """Return all CPUs of several sets, None where none of them is known."""
+    known = {cpus for cpus in sets if cpus is not None}
+    return functools.reduce(or_, known) if known else None

@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tells drift, an interrupt that somebody moved away, from the rebirth of one, and a fight from a single drift."""
 
-import logging
-from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import IrqId
-from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.text import counted, merge_numbers
 from irqaffinity.model.verdict import IrqReason, Verdict
-
-LOG = logging.getLogger(__name__)
 
 FIGHT = 3
 """Drifts of one interrupt within an hour that make a fight."""
@@ -26,13 +21,12 @@ _IN_PLACE = frozenset({Verdict.OK, Verdict.SET, Verdict.PENDING})
 class Drift(NamedTuple):
     """An interrupt that was where it belongs at the last pass, and was found elsewhere at this one.
 
-    `is_news` is false for a fight that was logged within the hour.
+    `is_news` is false for a fight that was told within the hour.
     """
 
     irq: IrqId
     owner: GuestId
     belongs: CpuSet
-    found: CpuSet | None
     is_fight: bool
     is_news: bool
 
@@ -46,7 +40,12 @@ class Drifts:
     def __init__(self) -> None:
         self._left: dict[IrqId, CpuSet] = {}
         self._times: dict[IrqId, deque[float]] = {}
-        self._logged: dict[IrqId, float] = {}
+        self._told: dict[IrqId, float] = {}
+
+    @property
+    def places(self) -> Mapping[IrqId, CpuSet]:
+        """Where each interrupt was left, as far as it was in its place."""
+        return self._left
 
     def left(self, irq: IrqId, cpus: CpuSet) -> None:
         """Note that an interrupt was put in its place."""
@@ -73,7 +72,7 @@ class Drifts:
             if result.verdict in _IN_PLACE and is_there and not action.is_release:
                 self._left[action.irq] = result.asked
         self._times = {irq: times for irq, times in self._times.items() if irq in self._left}
-        self._logged = {irq: logged for irq, logged in self._logged.items() if irq in self._left}
+        self._told = {irq: told for irq, told in self._told.items() if irq in self._left}
         return drifts
 
     def _note(self, result: Result, now: float) -> Drift:
@@ -81,31 +80,7 @@ class Drifts:
         times = self._times.setdefault(irq, deque(maxlen=FIGHT))
         times.append(now)
         is_fight = len(times) == FIGHT and now - times[0] < HOUR
-        is_news = not is_fight or now - self._logged.get(irq, now - HOUR) >= HOUR
+        is_news = not is_fight or now - self._told.get(irq, now - HOUR) >= HOUR
         if is_fight and is_news:
-            self._logged[irq] = now
-        return Drift(irq, result.action.owner, result.action.target, result.action.current, is_fight, is_news)
-
-
-def log_drifts(drifts: Iterable[Drift], rivals: Sequence[str]) -> None:
-    """Warn of what had drifted, from where, to where, and who could have done it.
-
-    A device has a line for its single drifts, and one for what is fought over.
-    """
-    by_device: dict[tuple[GuestId, PciAddress, bool], list[Drift]] = defaultdict(list)
-    for drift in drifts:
-        if drift.is_news:
-            by_device[drift.owner, drift.irq.device, drift.is_fight].append(drift)
-    for (owner, device, is_fight), found in by_device.items():
-        fight = "; they drift again and again, and are put back once a minute" if is_fight else ""
-        LOG.warning(
-            "guest %s: %s: %s (%s) had drifted from %s to %s%s%s",
-            owner,
-            device,
-            counted(len(found), "interrupt"),
-            merge_numbers(drift.irq.number for drift in found),
-            found[0].belongs,
-            found[0].found,
-            fight,
-            f"; {', '.join(rivals)} runs on this host" if rivals else "",
-        )
+            self._told[irq] = now
+        return Drift(irq, result.action.owner, result.action.target, is_fight, is_news)

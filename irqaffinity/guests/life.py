@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from operator import is_
 
 from irqaffinity.apply.backoff import Backoff
+from irqaffinity.guests.cause import Grounds, Occasion, find_causes
 from irqaffinity.guests.changes import Unsettled
 from irqaffinity.guests.drift import Drifts
 from irqaffinity.guests.pace import Pace
@@ -16,14 +17,17 @@ from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import Device, SeenGuest
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.verdict import DeviceReason, Status, Verdict
+from irqaffinity.model.verdict import FAILED, Cause, DeviceReason, Status, Verdict
 from irqaffinity.observe.reading import Reading
 from irqaffinity.plan.plan import Decision
 from irqaffinity.report.log import Troubles
 from irqaffinity.report.outcome import Part
 
-LINES, LINES_RATE = 10.0, 1 / 60
-"""Lines of the log on one guest, and how many more in a second; what is beyond is gathered, or told later."""
+LINES, LINES_RATE = 32.0, 1 / 60
+"""Lines of the log on one guest, and how many more in a second; what is beyond is gathered, or told later.
+
+A change has a line a device, so that a guest with many devices can start and have its mask changed within a minute.
+"""
 
 _WITHOUT_INTERRUPT = frozenset({DeviceReason.NO_IRQS, DeviceReason.NOT_FOUND})
 
@@ -37,7 +41,8 @@ class Life:
     while it settles, and `waiting_since` is the time of its first event that no write has followed yet (seconds of the
     agent's clock). `throttled` are interrupts that were born too soon after others, with their devices, and wait for
     their places. `unsettled` is what was done and is not told yet, `troubles` are those that the log has, `lines` is
-    how much it takes still.
+    how much it takes still. `name` is the guest's, None where this process has never seen it; `grounds` is what its
+    last places follow from, and `failing` are interrupts that could not be moved at the last try.
     """
 
     def __init__(self, uuid: GuestId, clock: Callable[[], float]) -> None:
@@ -57,6 +62,9 @@ class Life:
         self.unsettled = Unsettled(uuid)
         self.troubles: Troubles = {}
         self.lines = Credit(LINES, LINES_RATE)
+        self.name: str | None = None
+        self.grounds: Grounds | None = None
+        self.failing: frozenset[IrqId] = frozenset()
         self._irqs: frozenset[IrqId] | None = None
 
     @property
@@ -100,6 +108,14 @@ class Life:
             if address is not None and (plan := plans.get(address)) is not None and plan.birthplace is not None
         ]
 
+    def tell_births(self, results: Iterable[Result], now: float) -> None:
+        """Note what was done with interrupts that were just born."""
+        results = tuple(results)
+        self.unsettled.add(find_causes(results, Occasion(Cause.BIRTH, failing=self.failing)), now)
+        failed = {result.action.irq for result in results if result.verdict in FAILED}
+        if failed or self.failing:
+            self.failing = self.failing.difference(result.action.irq for result in results) | failed
+
     def next_line(self, now: float) -> float:
         """Return when what is not told yet is to be told."""
         due = self.unsettled.due
@@ -107,7 +123,7 @@ class Life:
 
     def leave(self) -> None:
         """Note that libvirt has it no more: all that is left of it is what is to be given back."""
-        self.seen = self.decision = self.part = None
+        self.seen = self.decision = self.part = self.grounds = None
         self.readings, self.basis, self.decided_from, self.throttled = {}, (), (), {}
 
     def decision_from(self, *origin: object) -> Decision | None:
@@ -197,8 +213,8 @@ class Lives:
                 life.leave()
 
     def end_those_without(self, reason: Container[GuestId], among: Iterable[GuestId] | None = None) -> None:
-        """End each life that nothing is waited for and that is not in `reason`; where given, only `among` these."""
+        """End lives not in `reason`, once nothing is waited for and all is told; where given, only `among` these."""
         for uuid in tuple(self._lives if among is None else among):
             life = self._lives.get(uuid)
-            if life is not None and life.watch is None and uuid not in reason:
+            if life is not None and life.watch is None and not life.unsettled and uuid not in reason:
                 del self._lives[uuid]

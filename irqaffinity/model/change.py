@@ -1,33 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was done with interrupts, once it has settled: the log is one reader of it."""
+"""What was done with interrupts, once it has settled: the log is one reader of it, the history another."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.verdict import Verdict
+from irqaffinity.model.text import merge_numbers
+from irqaffinity.model.verdict import Cause, Verdict
 
 
 class Change(NamedTuple):
-    """Interrupts of one device that went the same way, also over several lives of them.
+    """Interrupts of one device that were moved for the same cause, also over several lives of them.
 
-    `before` is what they had at first, None where that is not known, and `after` what they have in the end. `writes` is
-    how often they were written.
+    `time` is when that had settled, in UTC; `name` is None where the guest's is not known. `before` is all CPUs that
+    the interrupts had at first, None where that is not known, and `after` all that they have in the end; of a write
+    that failed, those that they were to have. `verdict` is `pending` as soon as one of them is. `writes` is how often
+    they were written.
     """
 
+    time: datetime
+    guest: GuestId
+    name: str | None
     device: PciAddress
     numbers: tuple[int, ...]
     before: CpuSet | None
     after: CpuSet | None
+    cause: Cause
     verdict: Verdict
     is_release: bool
     writes: int
+
+    def fields(self) -> Mapping[str, str | None]:
+        """Return what readers show of it beside the time, under the names of the history's JSON."""
+        return {
+            "guest": self.guest,
+            "name": self.name,
+            "device": str(self.device),
+            "irqs": merge_numbers(self.numbers),
+            "from": None if self.before is None else str(self.before),
+            "to": None if self.after is None else str(self.after),
+            "cause": self.cause.value,
+            "verdict": self.verdict.value,
+        }
 
 
 class Settled(NamedTuple):
     """All that was done for one guest in a burst; `waited` is how many new interrupts had to wait for their places."""
 
     owner: GuestId
+    name: str | None
     changes: tuple[Change, ...]
     waited: int
+
+
+class Bounds(NamedTuple):
+    """For how many days the history keeps changes, and how many lines at most; with no lines, none is written."""
+
+    days: int = 30
+    lines: int = 100_000

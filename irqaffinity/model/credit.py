@@ -24,6 +24,11 @@ class Credit:
         self._refill(now)
         self._left = max(-self.most, self._left - amount)
 
+    def left(self, now: float) -> float:
+        """Return how much is there, less than nothing where more was spent."""
+        self._refill(now)
+        return self._left
+
     def wait(self, now: float, amount: float = 0.0) -> float:
         """Return the seconds until `amount` is there."""
         self._refill(now)

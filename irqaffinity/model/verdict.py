@@ -127,3 +127,21 @@ class IrqReason(Term):
     NEXT_CPU = "next_cpu", "its CPU had no free vector, so the next of the target serves"
     RELEASED = "released", "goes back to where it was before it was moved"
     BACKOFF = "backoff", "no vector was free the last time; it is tried again later"
+
+
+class Cause(Term):
+    """Why interrupts were moved."""
+
+    START = "start", "the agent's first pass found them elsewhere"
+    AUDIT = "audit", "a pass of the command line found them elsewhere"
+    BIRTH = "birth", "they are new, or the kernel made them anew"
+    DEVICE = "device", "the device was attached to the guest, or is the guest's no longer"
+    PINS = "pins", "the CPUs of the guest that serve them are others now"
+    MASK = "mask", "the guest's mask, or where it comes from, is another one now"
+    CONFIG = "config", "the configuration was read again and says otherwise"
+    DRIFT = "drift", "something else had moved them away"
+    FIGHT = "fight", "something else moves them away again and again"
+    GONE = "gone", "the guest has ended"
+    RESET = "reset", "a person had everything given back"
+    ERROR = "error", "they could not be moved: the verdict says why"
+    RECOVERED = "recovered", "they could not be moved before, and now it works"

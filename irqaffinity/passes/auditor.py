@@ -3,7 +3,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -18,6 +18,7 @@ from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.model.target import Narrowing
 from irqaffinity.observe.guests import Seen, read_guests
 from irqaffinity.observe.root import HostRoot
+from irqaffinity.passes.account import Account
 from irqaffinity.passes.birth import Newborn, Nursery
 from irqaffinity.passes.draft import Draft, Drafter
 from irqaffinity.passes.finish import Finish, rehearse_all
@@ -28,8 +29,8 @@ from irqaffinity.passes.sight import Domains, Sight
 from irqaffinity.passes.turns import Turns, collector_paused
 from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.policy import Policy, Scope
-from irqaffinity.report.log import find_troubles, log_each, log_settled, log_troubles
 from irqaffinity.report.outcome import Part
+from irqaffinity.state.history import History, NoHistory
 from irqaffinity.state.store import Keeper
 
 
@@ -50,20 +51,23 @@ class Auditor:
         clock: Callable[[], float] = time.monotonic,
         *,
         gathers: bool = False,
+        history: History | None = None,
     ) -> None:
         """Take the name that reports carry, what a pass is made from, and a clock in seconds.
 
-        Where it `gathers`, `settle` logs what was done once it has settled; else each pass does at its end.
+        Where it `gathers`, as an agent's does, `settle` tells log and `history` what was done once it has settled; else
+        each pass does at its end.
         """
         self.policy, self.msi_source = policy, MsiSource.POLL
         self.lives = Lives(clock)
         self.lock = threading.RLock()
-        self._gathers = gathers
         self._host = host
         self._root = root
         self._domains = domains
         self._keeper = keeper
         self._clock = clock
+        self._history = NoHistory() if history is None else history
+        self._account = Account(self.lives, self._history, self.lock, clock, gathers=gathers)
         self._sight, self._news = Sight(root), News(clock)
         self._turns = Turns(root, keeper, self._news)
         self._drafter = Drafter(root, self.lives)
@@ -92,7 +96,9 @@ class Auditor:
                 self._keeper.tidy()
                 if scope == Scope():
                     self.lives.end_those_without(self.guests.keys() | state.owners)
-            return made
+                    self._account.first_pass_is_over()
+        self._history.tidy()
+        return made
 
     def audit_guest(self, uuid: GuestId) -> Pass:
         """Do what `audit` does for one guest; the others are as they were seen last. One that is gone is released."""
@@ -145,15 +151,9 @@ class Auditor:
         """Return the interrupts that wait for their places because their guests have had too many."""
         return [result for life in self.lives if life.throttled for result in life.waiting()]
 
-    def settle(self, *, everything: bool = False) -> None:
-        """Tell what has been done and has settled, or all that has been done."""
-        now = self._clock()
-        for life in self.lives:
-            if life.unsettled and (everything or (life.unsettled.due <= now and life.next_line(now) <= now)):
-                with self.lock:
-                    settled = life.unsettled.settle()
-                life.lines.spend(now, 1.0)
-                log_settled(settled)
+    def settle(self, *, everything: bool = False, rivals: Sequence[str] = ()) -> None:
+        """Tell what has been done and has settled, or all of it; `rivals` are other programs that move interrupts."""
+        self._account.settle(everything=everything, rivals=rivals)
 
     def reset(self) -> Pass:
         """Give back every interrupt that the state says was moved, without asking libvirt; raise StateError."""
@@ -161,7 +161,8 @@ class Auditor:
             self._sight.look_around_again()
             with self._turns.begun(self.guests) as state:
                 frame = self._sight.frame(self.policy)
-                return self._carry_out(frame, self._drafter.draft_reset(frame, state, self.policy), state, Scope())
+                draft = self._drafter.draft_reset(frame, state, self.policy)
+                return self._carry_out(frame, draft, state, Scope(), is_reset=True)
 
     def rehearse(self, scope: Scope | Narrowing = Scope(), *, logs: bool = True) -> Pass:
         """Tell what `audit` would do, in the log too unless `logs` is false: take no lock, write and store nothing."""
@@ -175,7 +176,7 @@ class Auditor:
             parts = rehearse_all(draft, found, self.lives)
         made = self._report(frame, draft, parts, datetime.now(timezone.utc), dry_run=True)
         if logs:
-            self._log(made)
+            self._account.rehearsed(made)
         return made
 
     def remember(self, uuid: GuestId, specs: RememberedSpecs) -> bool:
@@ -208,14 +209,15 @@ class Auditor:
             require_covered(scope, draft)
         return self._carry_out(frame, draft, state, scope, is_look=not is_named)
 
-    def _carry_out(self, frame: Frame, draft: Draft, state: State, scope: Scope, *, is_look: bool = False) -> Pass:
+    def _carry_out(
+        self, frame: Frame, draft: Draft, state: State, scope: Scope, *, is_look: bool = False, is_reset: bool = False
+    ) -> Pass:
         start = datetime.now(timezone.utc)
         parts, unsaved = self._finish.carry_out(draft, scope, state)
         for uuid in draft.covered if scope.device is None else ():
             self.lives.of(uuid).spare(() if uuid not in parts else parts[uuid].results)
         made = self._report(frame, draft, parts, start, unsaved=unsaved)
-        self._log(made, is_look=is_look)
-        return made
+        return replace(made, drifts=self._account.take(made, self.policy, is_look=is_look, is_reset=is_reset))
 
     def _report(
         self,
@@ -229,18 +231,3 @@ class Auditor:
     ) -> Pass:
         facts = replace(self._sight.facts, msi_source=self.msi_source)
         return Pass(self._host, start, facts, frame, self.guests, draft, parts, dry_run, unsaved)
-
-    def _log(self, made: Pass, *, is_look: bool = False) -> None:
-        now = self._clock()
-        for uuid, part in made.parts.items():
-            if uuid in made.draft.unchanged:
-                continue
-            life, troubles = self.lives.of(uuid), find_troubles(part)
-            if troubles != life.troubles and (not troubles or life.lines.take(now)):
-                log_troubles(troubles, life.troubles)
-                life.troubles = troubles
-            life.unsettled.add(part.results, now)
-            if not is_look or any(result.was_written for result in part.results):
-                log_each(part)
-        if not self._gathers:
-            self.settle(everything=True)

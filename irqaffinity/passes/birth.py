@@ -185,5 +185,5 @@ class Nursery:
         self._finish.learn([done])
         for result in done.results:
             life.drifts.left(result.action.irq, result.asked)
-        life.unsettled.add(done.results, self._clock())
+        life.tell_births(done.results, self._clock())
         return done.results

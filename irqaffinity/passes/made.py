@@ -2,10 +2,11 @@
 """What a pass saw, decided and did."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from irqaffinity.guests.drift import Drift
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostFacts
 from irqaffinity.observe.guests import Seen
@@ -18,7 +19,8 @@ from irqaffinity.report.outcome import Outcome, Part
 class Pass:
     """One pass: what it went by, what it decided, and in `parts` what it made of each guest.
 
-    `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so.
+    `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so. `drifts` are the
+    interrupts that somebody had moved since the pass before.
     """
 
     host: str
@@ -30,6 +32,7 @@ class Pass:
     parts: Mapping[GuestId, Part]
     dry_run: bool = False
     unsaved: str | None = None
+    drifts: Sequence[Drift] = ()
 
     @functools.cached_property
     def outcome(self) -> Outcome:

@@ -3,7 +3,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.change import Change, Settled
@@ -12,8 +12,8 @@ from irqaffinity.model.host import Device
 from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record, State
-from irqaffinity.model.text import counted, merge_numbers
-from irqaffinity.model.verdict import FAILED, DeviceReason, GuestReason
+from irqaffinity.model.text import clean, counted, merge_numbers
+from irqaffinity.model.verdict import FAILED, Cause, DeviceReason, GuestReason
 from irqaffinity.report.outcome import Part
 from irqaffinity.report.table import describe_left_out
 
@@ -26,6 +26,9 @@ Troubles = Mapping[Subject, tuple[int, str]]
 """What is wrong with a guest, and the level of its line in the log."""
 
 _LEFT_OUT = "left out"
+_BY_OTHERS = frozenset({Cause.DRIFT, Cause.FIGHT})
+_NOTES = {Cause.FIGHT: "; put back once a minute, told once an hour"}
+_TOO_FAST = "it makes them too fast"
 _FAULTS = frozenset({GuestReason.CPUS_OVERLAP, GuestReason.DEDICATED_MASK_INVALID})
 """Reasons of a guest that somebody has to mend, although it is placed."""
 
@@ -48,24 +51,53 @@ def log_each(part: Part) -> None:
         _log_each(part)
 
 
-def log_settled(settled: Settled) -> None:
-    """Tell in one line what was done for a guest; it is a warning where it makes more interrupts than it is given."""
-    done = [text for is_release in (False, True) if (text := _describe_changes(settled.changes, is_release=is_release))]
+def log_settled(settled: Settled, most: float, rivals: Sequence[str] = ()) -> int:
+    """Tell what was done for a guest, a line a change, or all in one where `most` is less; return how many lines it is.
+
+    What somebody else had moved is a warning that names the `rivals`; what failed has its warning already, as a trouble
+    of the guest. It is a warning too where the guest makes more interrupts than it is given.
+    """
+    who = settled.owner if settled.name is None else f"{settled.owner} ({settled.name})"
+    told = [change for change in settled.changes if change.cause is not Cause.ERROR]
+    if len(told) > max(1.0, most):
+        LOG.info("guest %s: %s; irqaffinity history shows each change", who, _sum_up(told))
+        told = told[:1]
+    else:
+        for change in told:
+            level = logging.WARNING if change.cause in _BY_OTHERS else logging.INFO
+            LOG.log(level, "guest %s: %s", who, _describe(change, rivals), extra={"change": change.fields()})
     if settled.waited:
         waited = counted(settled.waited, "new interrupt")
-        done.append(f"{waited} had to wait, and may have been on other CPUs meanwhile: it makes them too fast")
-    LOG.log(logging.WARNING if settled.waited else logging.INFO, "guest %s: %s", settled.owner, "; ".join(done))
+        LOG.warning("guest %s: %s had to wait, and may have been on other CPUs meanwhile: %s", who, waited, _TOO_FAST)
+    return len(told) + bool(settled.waited)
 
 
-def _describe_changes(changes: Iterable[Change], *, is_release: bool) -> str:
-    """Return what was written: interrupts that were placed, and those that were given back, are not the same news."""
-    found = [change for change in changes if change.is_release is is_release]
-    if not found:
-        return ""
-    numbers, writes = sum(len(change.numbers) for change in found), sum(change.writes for change in found)
-    devices = ", ".join(sorted({str(change.device) for change in found}))
+def _describe(change: Change, rivals: Sequence[str]) -> str:
+    """Return which interrupts were moved, from where, to where, and why."""
+    which = f"{counted(len(change.numbers), 'interrupt')} ({clean(merge_numbers(change.numbers))}) of {change.device}"
+    way = f"to {change.after}" if change.before is None else f"from {change.before} to {change.after}"
+    again = f", with {change.writes} writes" if change.writes > len(change.numbers) else ""
+    others = f"; {', '.join(rivals)} runs on this host" if rivals and change.cause in _BY_OTHERS else ""
+    return f"{_verb(change)} {which} {way}{again}: {change.cause.value}{_NOTES.get(change.cause, '')}{others}"
+
+
+def _verb(change: Change) -> str:
+    return "gave back" if change.is_release else "put back" if change.cause in _BY_OTHERS else "placed"
+
+
+def _sum_up(changes: Iterable[Change]) -> str:
+    """Return how many interrupts of which devices had the same done with them."""
+    alike: dict[str, list[Change]] = defaultdict(list)
+    for change in changes:
+        alike[_verb(change)].append(change)
+    return "; ".join(f"{verb} {_count(found)}" for verb, found in alike.items())
+
+
+def _count(changes: Sequence[Change]) -> str:
+    numbers, writes = sum(len(change.numbers) for change in changes), sum(change.writes for change in changes)
+    devices = ", ".join(sorted({str(change.device) for change in changes}))
     again = f", with {writes} writes" if writes > numbers else ""
-    return f"{'gave back' if is_release else 'placed'} {counted(numbers, 'interrupt')} of {devices}{again}"
+    return f"{counted(numbers, 'interrupt')} of {devices}{again}"
 
 
 def log_forgotten(state: State, changed: Mapping[IrqId, Record | None], devices: Mapping[PciAddress, Device]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""state.db and its connections: every one of them is opened here.
+"""Databases of the state folder and their connections: every one of them is opened here.
 
 SQLite opens files by path alone, and resolves /proc/self/fd/N to the real path before it does (3.39 and later), so a
 descriptor of the folder does not bind it. The folder and the files are looked at before, and again once SQLite has
@@ -13,7 +13,7 @@ import logging
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from urllib.parse import quote
 
@@ -24,7 +24,7 @@ from irqaffinity.state.folder import Stamp, StateError, StateFolder, stamp_of
 from irqaffinity.state.format import NewerState
 from irqaffinity.state.frames import find_damage
 from irqaffinity.state.rows import read_boot, read_proof, read_specs, read_state
-from irqaffinity.state.schema import check_version, check_whole, is_mistake, migrate
+from irqaffinity.state.schema import MIGRATIONS, Migration, check_version, check_whole, is_mistake, migrate
 
 LOG = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ DATABASE = "state.db"
 ENDINGS = ("", "-wal", "-shm", "-journal")
 """Of the files that SQLite has for one database; `-journal` is there only while the first page is written."""
 
-_WAL = f"{DATABASE}-wal"
+NEWER = "install the newer program again, or move the file away once that one has given back what it moved"
 _text = partial(str, encoding="utf-8", errors="surrogateescape")  # the getters judge texts
 _BUSY = 1.0
 """Seconds that SQLite waits for a program that is not ours, since pass.lock keeps ours apart."""
@@ -76,16 +76,15 @@ def copied(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def judged(folder: StateFolder, name: str = DATABASE) -> Iterator[None]:
+def judged(folder: StateFolder, name: str = DATABASE, newer: str = NEWER) -> Iterator[None]:
     """Turn what SQLite says of the file into BadState, and what it says of the world into StateError.
 
-    A mistake in a statement of ours stays what it is.
+    A mistake in a statement of ours stays what it is. `newer` is the next step for one of a newer program.
     """
     try:
         yield
     except NewerState as error:
-        remedy = "install the newer program again, or move the file away once that one has given back what it moved"
-        raise StateError(f"{folder.path}/{name}: {error}; {remedy}") from error
+        raise StateError(f"{folder.path}/{name}: {error}; {newer}") from error
     except sqlite3.OperationalError as error:
         if is_mistake(error):
             raise
@@ -99,12 +98,17 @@ def judged(folder: StateFolder, name: str = DATABASE) -> Iterator[None]:
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Make the tables those of today; raise NewerState before anything is changed, and BadState."""
-    check_version(connection)
+    migrate_in_place(connection, MIGRATIONS)
+    check_whole(connection)
+
+
+def migrate_in_place(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Make the migrations that are due, and begin a write-ahead log; raise NewerState before all that, and BadState."""
+    check_version(connection, migrations)
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError("this file system has no shared memory for a write-ahead log")
-    migrate(connection)
-    check_whole(connection)
+    migrate(connection, migrations)
 
 
 @contextlib.contextmanager
@@ -125,13 +129,14 @@ def find_log_damage(folder: StateFolder, inside: int) -> str | None:
 
     It is read before SQLite opens it, which has no locks on it: these are on the other files.
     """
+    log = f"{DATABASE}-wal"
     try:
-        with open(folder.open_file(inside, _WAL, os.O_RDONLY), "rb") as file:
+        with open(folder.open_file(inside, log, os.O_RDONLY), "rb") as file:
             return find_damage(file)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StateError(f"{folder.path}/{_WAL}: {error.strerror}; mend its file system") from error
+        raise StateError(f"{folder.path}/{log}: {error.strerror}; mend its file system") from error
 
 
 def read_all(connection: sqlite3.Connection, boot_id: str, damage: str | None = None) -> tuple[bool, State]:
@@ -155,21 +160,22 @@ def read_all(connection: sqlite3.Connection, boot_id: str, damage: str | None = 
 
 
 class Database:
-    """The connection of whoever holds pass.lock, to files that were checked."""
+    """A connection that writes, to files that were checked; to state.db it is that of whoever holds pass.lock."""
 
-    def __init__(self, folder: StateFolder) -> None:
-        """Connect to a state.db that exists; raise StateError and BadState."""
+    def __init__(self, folder: StateFolder, name: str = DATABASE) -> None:
+        """Connect to a database that exists; raise StateError and BadState."""
+        self.name = name
         self._folder = folder
         with folder.opened() as inside:
-            found = [folder.find_file(inside, DATABASE + ending) for ending in ENDINGS]
+            found = [folder.find_file(inside, name + ending) for ending in ENDINGS]
             before = stamp_of(os.fstat(inside)), found[0] and stamp_of(found[0])
-        with judged(folder):
-            self.connection = connect(folder)
+        with judged(folder, name):
+            self.connection = connect(folder, name)
         self.close = weakref.finalize(self, self.connection.close)
         self._stamps = self._look()
         if self._stamps[:2] != before:
             self.close()
-            raise StateError(f"{folder.path} was replaced while {DATABASE} was opened: let nobody else write above it")
+            raise StateError(f"{folder.path} was replaced while {name} was opened: let nobody else write above it")
 
     def is_current(self) -> bool:
         """Tell whether the path still leads to these files, and they are still for nobody else."""
@@ -183,17 +189,17 @@ class Database:
     def log_size(self) -> int:
         """Return the bytes of the write-ahead log."""
         try:
-            return os.stat(f"{self._folder.path}/{_WAL}").st_size
+            return os.stat(f"{self._folder.path}/{self.name}-wal").st_size
         except OSError:
             return 0
 
-    def prepare(self) -> None:
+    def prepare(self, make: Callable[[sqlite3.Connection], None] = prepare) -> None:
         """Make the tables those of today; raise NewerState and BadState, or sqlite3.Error."""
-        prepare(self.connection)
+        make(self.connection)
         self._stamps = self._look()
 
     def _look(self) -> tuple[Stamp | None, Stamp | None, Stamp | None]:
-        return self._folder.stamp(), self._folder.stamp(DATABASE), self._folder.stamp(_WAL)
+        return self._folder.stamp(), self._folder.stamp(self.name), self._folder.stamp(f"{self.name}-wal")
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:

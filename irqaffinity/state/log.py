@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies the write-ahead log of state.db into it. That syncs, and so is done when no interrupt waits to be placed."""
+"""Copies the write-ahead log of a database into it. That syncs, and so is done when no interrupt waits to be placed."""
 
 import logging
 import threading
@@ -25,11 +25,11 @@ class LogCopier:
     def copy(self, database: Database) -> None:
         """Copy the log through the connection that writes it."""
         try:
-            with judged(self._folder):
+            with judged(self._folder, database.name):
                 checkpoint(database.connection)
         except (StateError, BadState) as error:
             if str(error) != self._said:
-                LOG.warning("the log of the state grows until it can be copied: %s", error)
+                LOG.warning("the log of %s grows until it can be copied: %s", database.name, error)
             self._said = str(error)
 
     def copy_if_large(self, database: Database) -> None:
@@ -39,14 +39,16 @@ class LogCopier:
     def copy_apart(self, database: Database, least: int = 1) -> None:
         """Have a log of `least` bytes or more copied in a thread, through a connection of its own."""
         if (self._thread is None or not self._thread.is_alive()) and database.log_size() >= least:
-            self._thread = threading.Thread(target=self._copy_apart, name="state-log", daemon=True)
+            self._thread = threading.Thread(
+                target=self._copy_apart, args=(database.name,), name="state-log", daemon=True
+            )
             self._thread.start()
 
-    def _copy_apart(self) -> None:
+    def _copy_apart(self, name: str) -> None:
         try:
-            own = Database(self._folder)
+            own = Database(self._folder, name)
         except (StateError, BadState) as error:
-            LOG.debug("the log of the state is not copied: %s", error)  # whoever loads next says what is wrong
+            LOG.debug("the log of %s is not copied: %s", name, error)  # whoever loads next says what is wrong
             return
         try:
             self.copy(own)

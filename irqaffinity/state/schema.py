@@ -7,7 +7,7 @@ survives it. Each table is WITHOUT ROWID: it is one tree, and whoever has read a
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from irqaffinity.model.text import clean
 from irqaffinity.state.fields import BadState
@@ -107,8 +107,13 @@ def check_whole(connection: sqlite3.Connection) -> None:
     (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise BadState(clean(f"it is damaged: {found}"))
-    for table, columns in COLUMNS.items():
+    check_columns(connection, {table: (*columns, "sum") for table, columns in COLUMNS.items()})
+
+
+def check_columns(connection: sqlite3.Connection, tables: Mapping[str, Sequence[str]]) -> None:
+    """Raise BadState where a table or column is missing that this program reads or writes."""
+    for table, columns in tables.items():
         found = {row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
-        missing = [column for column in (*columns, "sum") if column not in found]
+        missing = [column for column in columns if column not in found]
         if missing:
             raise BadState(f"table {table} has no {', '.join(missing)}" if found else f"table {table} is missing")

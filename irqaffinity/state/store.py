@@ -11,6 +11,7 @@ from irqaffinity.model.times import PASS_WAIT
 from irqaffinity.state.database import DATABASE, ENDINGS, Database, find_log_damage, judged, read_all, transaction
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.history import HISTORY
 from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, Lock
 from irqaffinity.state.log import LogCopier
 from irqaffinity.state.peek import peek
@@ -66,7 +67,8 @@ class MemoryStore:
 def check_files(folder: StateFolder) -> None:
     """Raise StateError where the folder, or what is in it under a name that the state uses, cannot be used."""
     with folder.opened() as inside:
-        for name in (*(DATABASE + ending for ending in ENDINGS), JSON, PASS_LOCK, AGENT_LOCK):
+        databases = [name + ending for name in (DATABASE, HISTORY) for ending in ENDINGS]
+        for name in (*databases, JSON, PASS_LOCK, AGENT_LOCK):
             folder.find_file(inside, name)
 
 

@@ -519,7 +519,7 @@ def test_a_drift_is_repaired_and_told_with_from_and_to(stage: Stage) -> None:
     stage.agent.wait_placed(irq40="2-3")
     wait_settled(stage.agent)
     stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "5")
-    stage.agent.wait_logged(f"guest {GUEST}: {VF0}: 1 interrupt (40) had drifted from 2-3 to 5; irqbalance runs on")
+    stage.agent.wait_logged(f"put back 1 interrupt (40) of {VF0} from 5 to 2-3: drift; irqbalance runs on this host")
     stage.agent.wait_placed(irq40="2-3")
     wait_for("the count", lambda: stage.agent.status()["counters"]["drifts"] == 1)
     assert "irqbalance" in stage.agent.run("status").stdout

@@ -26,7 +26,7 @@ def test_what_another_program_moves_is_put_back_and_told_once(rivalled: Node) ->
     rivalled.call(interrupts.move, number, "6")
     rivalled.call(program.wake_agent)
     rivalled.wait_placed(ALPHA | BETA)
-    rivalled.call(program.wait_logged, f"{VF0}: 1 interrupt ({number}) had drifted from 1 to 6")
+    rivalled.call(program.wait_logged, f"put back 1 interrupt ({number}) of {VF0} from 6 to 1: drift")
     assert rivalled.call(program.status_after_pass)["counters"]["drifts"] == drifts + 1
 
 

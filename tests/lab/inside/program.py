@@ -179,7 +179,7 @@ def wait_logged(text: str, times: int = 1, limit: float = LIMIT) -> None:
 
 def fought_over() -> list[str]:
     """Return the interrupts that another program moves again and again, once for each time the log says so."""
-    lines = re.findall(r"\(([\d,-]+)\) had drifted .*; they drift again and again", log())
+    lines = re.findall(r"put back \d+ interrupts? \(([\d,-]+)\) of .*: fight;", log())
     return [number for line in lines for number in map(str, CpuSet.parse(line))]
 
 

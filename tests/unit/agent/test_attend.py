@@ -3,14 +3,12 @@
 
 import pytest
 
-from irqaffinity.agent.attend import attend, find_drifts
-from irqaffinity.guests.drift import Drift
+from irqaffinity.agent.attend import attend
 from irqaffinity.guests.life import Life
 from irqaffinity.guests.watch import AGAIN, QUIET, Patience
-from irqaffinity.model.action import Action, Result
+from irqaffinity.model.action import Result
 from irqaffinity.model.guest import Guest, UnreadableGuest
 from irqaffinity.model.host import Device, SeenGuest
-from irqaffinity.model.irq import IrqId
 from irqaffinity.model.record import State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.frame import make_frame
@@ -20,7 +18,6 @@ from irqaffinity.report.outcome import Part
 from tests.fakes.snapshots import (
     VF,
     VF2,
-    cpus,
     guest_id,
     make_device,
     make_guest,
@@ -156,28 +153,3 @@ def test_a_pass_that_found_nothing_new_wakes_nobody(watched: Watched) -> None:
     watched.saw(0.0, vf(40))
     assert attend(watched.life, None, watched.patience, 1.0) is None
     assert not watched.is_watched
-
-
-def drifted(watched: Watched, now: float) -> list[Drift]:
-    """Return what a pass finds drifted, after one that left interrupt 40 in its place."""
-    part = Part(None, (), (Result(action("5"), Verdict.SET, cpus(IN_PLACE), cpus(IN_PLACE), None),))
-    watched.life.drifts.left(IrqId(VF, 40), cpus(IN_PLACE))
-    return find_drifts(watched.life, part, now)
-
-
-def action(current: str) -> Action:
-    return Action(40, VF, A, cpus(current), None, cpus(IN_PLACE))
-
-
-def test_what_is_elsewhere_has_drifted_where_nobody_was_awaited(watched: Watched) -> None:
-    assert [(drift.irq, drift.found) for drift in drifted(watched, 60.0)] == [(IrqId(VF, 40), cpus("5"))]
-
-
-def test_what_is_elsewhere_while_its_guest_is_watched_was_born_again(watched: Watched) -> None:
-    watched.wake(0.0, 0.0)
-    assert drifted(watched, 60.0) == []
-
-
-def test_drifts_are_counted_by_the_time_of_the_pass(watched: Watched) -> None:
-    fights = [drift.is_fight for now in (0.0, 1.0, 2.0, 3602.0) for drift in drifted(watched, now)]
-    assert fights == [False, False, True, False]

@@ -233,9 +233,9 @@ def test_the_log_has_a_line_a_minute_for_a_guest_that_never_stops(busy: Busy, ca
         busy.toggle()
         busy.step(0.5)
     lines = [record.getMessage() for record in caplog.records]
-    assert len(lines) == len(told(caplog, logging.WARNING)) == 2
-    assert lines[0].startswith(f"guest {GUEST}: placed 1 interrupt of {VF0}, with 1")
-    assert "; 120 new interrupts had to wait, and may have been on other CPUs meanwhile" in lines[0]
+    assert len(lines) == 2 * len(told(caplog, logging.WARNING)) == 4
+    assert lines[0].startswith(f"guest {GUEST} (vm): placed 1 interrupt (40) of {VF0} from 0-15 to 2-3, with 1")
+    assert lines[1].startswith(f"guest {GUEST} (vm): 120 new interrupts had to wait, and may have been on other CPUs")
 
 
 def test_a_guest_that_has_no_place_is_told_of_too(
@@ -247,7 +247,7 @@ def test_a_guest_that_has_no_place_is_told_of_too(
     busy.toggle()
     busy.step(1.5)
     (line,) = told(caplog, logging.WARNING)
-    assert line.startswith(f"guest {GUEST}: 1 new interrupt had to wait")
+    assert line.startswith(f"guest {GUEST} (vm): 1 new interrupt had to wait")
 
 
 def test_a_burst_is_one_line_a_second_after_its_end(busy: Busy, caplog: pytest.LogCaptureFixture) -> None:
@@ -259,7 +259,8 @@ def test_a_burst_is_one_line_a_second_after_its_end(busy: Busy, caplog: pytest.L
         busy.step(0.3)
     assert told(caplog, logging.INFO) == []
     busy.step(0.7)
-    assert told(caplog, logging.INFO) == [f"guest {GUEST}: placed 2 interrupts of {VF0}, with 3 writes"]
+    placed = f"placed 2 interrupts (40-41) of {VF0} from 0-15 to 2-3, with 3 writes: birth"
+    assert told(caplog, logging.INFO) == [f"guest {GUEST} (vm): {placed}"]
 
 
 def test_what_is_not_told_yet_is_told_at_the_end(busy: Busy, caplog: pytest.LogCaptureFixture) -> None:
@@ -269,7 +270,8 @@ def test_what_is_not_told_yet_is_told_at_the_end(busy: Busy, caplog: pytest.LogC
     busy.toggle()
     busy.worker.stop()
     busy.worker.run()
-    assert told(caplog, logging.INFO) == [f"guest {GUEST}: placed 1 interrupt of {VF0}"]
+    placed = f"placed 1 interrupt (40) of {VF0} from 0-15 to 2-3: birth"
+    assert told(caplog, logging.INFO) == [f"guest {GUEST} (vm): {placed}"]
 
 
 def test_those_whose_owner_was_not_sought_are_found_together(busy: Busy) -> None:

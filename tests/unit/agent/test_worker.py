@@ -5,6 +5,7 @@ import contextlib
 import errno
 import gc
 import itertools
+import logging
 import os
 import sys
 import threading
@@ -19,6 +20,7 @@ import pytest
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import FIGHT_PAUSE, Tunables, Worker
+from irqaffinity.guests.changes import QUIET
 from irqaffinity.guests.drift import FIGHT
 from irqaffinity.guests.life import Life
 from irqaffinity.guests.watch import AGAIN, FAST, Watch
@@ -94,7 +96,7 @@ def test_a_fight_is_repaired_once_a_minute_and_a_rebirth_at_once(rig: Rig, caplo
         return rig.host.smp(40)
 
     assert [audit() for _ in range(5)] == ["2-3", "2-3", "2-3", "5", "5"]
-    assert caplog.text.count("drift again and again") == 1
+    assert caplog.text.count(": fight; put back once a minute") == 1
     rig.queue.wake_all()
     rig.step(FIGHT_PAUSE)
     assert rig.host.smp(40) == "2-3"
@@ -1008,8 +1010,9 @@ def test_drifts_are_told_with_the_rivals(rig: Rig, caplog: pytest.LogCaptureFixt
     rig.move(40, "5")
     rig.queue.wake_all()
     rig.step(1.0)
-    assert [message for message in caplog.messages if "had drifted" in message] == [
-        f"guest {GUEST}: {VF0}: 1 interrupt (40) had drifted from 2-3 to 5; irqbalance runs on this host"
+    rig.step(QUIET)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        f"guest {GUEST} (vm): put back 1 interrupt (40) of {VF0} from 5 to 2-3: drift; irqbalance runs on this host"
     ]
 
 

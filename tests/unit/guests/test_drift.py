@@ -3,7 +3,7 @@
 
 import pytest
 
-from irqaffinity.guests.drift import FIGHT, HOUR, Drifts, log_drifts
+from irqaffinity.guests.drift import FIGHT, HOUR, Drifts
 from irqaffinity.model.action import Action, Result
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.verdict import IrqReason, Verdict
@@ -27,7 +27,7 @@ def test_an_interrupt_that_was_in_place_and_is_elsewhere_has_drifted() -> None:
     drifts = Drifts()
     assert saw(drifts, 0.0, result("0-15")) == []
     (drift,) = drifts.saw([result("5")], 60.0, is_quiet=True)
-    assert drift == (IrqId(VF, 40), OWNER, cpus("2-3"), cpus("5"), False, True)
+    assert drift == (IrqId(VF, 40), OWNER, cpus("2-3"), False, True)
 
 
 def test_what_was_never_in_place_has_not_drifted() -> None:
@@ -87,30 +87,6 @@ def test_an_interrupt_that_was_placed_at_its_birth_drifts_from_there() -> None:
     drifts = Drifts()
     drifts.left(IrqId(VF, 40), cpus("2-3"))
     assert saw(drifts, 60.0, result("5")) == [False]
-
-
-def test_a_device_has_one_warning_with_from_to_and_the_rival(caplog: pytest.LogCaptureFixture) -> None:
-    drifts = Drifts()
-    saw(drifts, 0.0, result("2-3"), result("2-3", number=41))
-    found = drifts.saw([result("5"), result("5", number=41)], 60.0, is_quiet=True)
-    log_drifts(found, ("irqbalance",))
-    assert caplog.messages == [
-        f"guest {OWNER}: {VF}: 2 interrupts (40-41) had drifted from 2-3 to 5; irqbalance runs on this host"
-    ]
-
-
-def test_a_single_drift_is_not_told_as_the_fight_over_its_neighbour(caplog: pytest.LogCaptureFixture) -> None:
-    drifts = Drifts()
-    saw(drifts, 0.0, result("2-3"), result("2-3", number=41))
-    for moment in range(1, FIGHT):
-        saw(drifts, moment * 60.0, result("5"), result("2-3", number=41))
-    found = drifts.saw([result("5"), result("5", number=41)], 600.0, is_quiet=True)
-    log_drifts(found, ())
-    drifted = "had drifted from 2-3 to 5"
-    assert [message.removeprefix(f"guest {OWNER}: {VF}: ") for message in caplog.messages] == [
-        f"1 interrupt (40) {drifted}; they drift again and again, and are put back once a minute",
-        f"1 interrupt (41) {drifted}",
-    ]
 
 
 def release(current: str, target: str = "2-3", verdict: Verdict = Verdict.SET) -> Result:
@@ -187,15 +163,6 @@ def test_another_interrupt_that_is_gone_changes_nothing() -> None:
     for moment in (60.0, 120.0):
         saw(drifts, moment, result("5"))
     assert saw(drifts, 180.0, result("5")) == [True]
-
-
-def test_a_drift_that_is_no_news_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
-    drifts = Drifts()
-    saw(drifts, 0.0, result("2-3"))
-    for moment in range(1, FIGHT + 2):
-        log_drifts(drifts.saw([result("5")], moment * 60.0, is_quiet=True), ("irqbalance", "tuned"))
-    assert len(caplog.messages) == FIGHT
-    assert all(message.endswith("; irqbalance, tuned runs on this host") for message in caplog.messages)
 
 
 def test_what_is_held_back_and_was_never_seen_is_not_known_to_be_in_its_place() -> None:

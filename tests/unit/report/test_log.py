@@ -2,10 +2,17 @@
 """What the log says of what a pass wrote."""
 
 import logging
+from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
+from irqaffinity.model.change import Change, Settled
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import Cause, Verdict
+from irqaffinity.report.log import log_settled
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
+from tests.fakes.snapshots import cpus, guest_id
 
 
 def told(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[str]:
@@ -21,17 +28,98 @@ def test_what_is_placed_and_what_is_given_back_are_not_the_same_news(
     caplog.set_level(logging.INFO)
     scene.add_guest(VF0)
     scene.audit()
-    assert told(caplog) == [f"guest {GUEST}: placed 2 interrupts of {VF0}"]
+    guest = f"guest {GUEST} (instance-0):"
+    assert told(caplog) == [f"{guest} placed 2 interrupts (40-41) of {VF0} from 0-15 to 2-3: audit"]
     scene.domains.clear()
     scene.add_guest(VF1)
     scene.audit()
     assert told(caplog) == [
-        f"guest {GUEST}: placed 2 interrupts of {VF1}; gave back 2 interrupts of {VF0}",
+        f"{guest} gave back 2 interrupts (40-41) of {VF0} from 2-3 to 0-15: audit",
+        f"{guest} placed 2 interrupts (50-51) of {VF1} from 0-15 to 10-11: audit",
     ]
     scene.audit()
     assert told(caplog) == []
     scene.auditor.reset()
-    assert told(caplog) == [f"guest {GUEST}: gave back 2 interrupts of {VF1}"]
+    assert told(caplog) == [f"{guest} gave back 2 interrupts (50-51) of {VF1} from 10-11 to 0-15: reset"]
+
+
+def change(number: int, cause: Cause = Cause.BIRTH, **others: Any) -> Change:
+    """Return a change of one interrupt, of a device of its own."""
+    made = Change(
+        datetime(2026, 11, 20, 12, tzinfo=timezone.utc),
+        guest_id(1),
+        "vm",
+        PciAddress(0, 0x41, number, 0),
+        (number,),
+        cpus("0-15"),
+        cpus("2-3"),
+        cause,
+        Verdict.SET,
+        False,
+        1,
+    )
+    return made._replace(**others)
+
+
+def test_each_change_is_a_line_with_its_fields(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    one, two = change(1), change(2, Cause.GONE, is_release=True, before=None)
+    assert log_settled(Settled(one.guest, "vm", (one, two), 0), 32.0) == 2
+    assert [(record.levelno, vars(record)["change"]) for record in caplog.records] == [
+        (logging.INFO, one.fields()),
+        (logging.INFO, two.fields()),
+    ]
+    assert told(caplog) == [
+        f"guest {one.guest} (vm): placed 1 interrupt (1) of 0000:41:01.0 from 0-15 to 2-3: birth",
+        f"guest {one.guest} (vm): gave back 1 interrupt (2) of 0000:41:02.0 to 2-3: gone",
+    ]
+
+
+def test_what_others_moved_is_one_warning_with_the_rivals_and_a_fight_says_what_comes_of_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    drift, fight = change(1, Cause.DRIFT, before=cpus("5")), change(2, Cause.FIGHT, before=cpus("5"))
+    log_settled(Settled(drift.guest, None, (drift, fight), 0), 32.0, ("irqbalance", "tuned"))
+    rivals, again = "irqbalance, tuned runs on this host", "put back once a minute, told once an hour"
+    assert told(caplog, logging.WARNING) == [
+        f"guest {drift.guest}: put back 1 interrupt (1) of 0000:41:01.0 from 5 to 2-3: drift; {rivals}",
+        f"guest {drift.guest}: put back 1 interrupt (2) of 0000:41:02.0 from 5 to 2-3: fight; {again}; {rivals}",
+    ]
+
+
+def test_what_failed_is_left_to_the_warning_that_it_has(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    failed = change(1, Cause.ERROR, verdict=Verdict.NO_VECTOR)
+    assert log_settled(Settled(failed.guest, "vm", (failed,), 0), 32.0) == 0
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("left", [3.9, 1.0, -5.0])
+def test_more_changes_than_the_log_takes_are_one_line_that_names_the_history(
+    caplog: pytest.LogCaptureFixture, left: float
+) -> None:
+    caplog.set_level(logging.INFO)
+    changes = (change(1), change(2), change(3, writes=4), change(4, Cause.GONE, is_release=True))
+    assert log_settled(Settled(changes[0].guest, "vm", changes, 0), left) == 1
+    placed = "placed 3 interrupts of 0000:41:01.0, 0000:41:02.0, 0000:41:03.0, with 6 writes"
+    freed = "gave back 1 interrupt of 0000:41:04.0"
+    told_of = f"guest {changes[0].guest} (vm): {placed}; {freed}; irqaffinity history shows each change"
+    assert told(caplog) == [told_of]
+
+
+def test_one_change_is_told_however_little_the_log_takes(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert log_settled(Settled(change(1).guest, "vm", (change(1),), 0), 0.0) == 1
+    assert told(caplog)[0].endswith(" from 0-15 to 2-3: birth")
+
+
+def test_a_line_is_not_made_long_by_many_interrupts(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    many = change(1, numbers=tuple(range(0, 8000, 2)))
+    log_settled(Settled(many.guest, "vm", (many,), 0), 32.0)
+    (line,) = told(caplog)
+    assert "placed 4000 interrupts (0,2,4," in line
+    assert len(line) < 500
 
 
 def test_what_is_left_out_is_told_once_and_again_when_it_comes_back(

@@ -241,7 +241,7 @@ def test_a_log_that_cannot_be_copied_is_said_once_and_nothing_is_lost(path, capl
         made.tidy()
         made.tidy()
     (message,) = caplog.messages
-    assert message.startswith(f"the log of the state grows until it can be copied: {path}/state.db: ")
+    assert message.startswith(f"the log of state.db grows until it can be copied: {path}/state.db: ")
     assert made.load() == store_in(path).load() == make_state(500)
 
 

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`irqaffinity history`."""
+
+import argparse
+import socket
+from datetime import datetime, timezone
+
+from irqaffinity.cli.form import say_report
+from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.settings import read_settings
+from irqaffinity.model.target import UnknownTarget
+from irqaffinity.report.history import render_history
+from irqaffinity.report.status_report import show_time
+from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.past import Wanted, read_history
+
+SCHEMA = 1
+_REMEDY = "run it as the agent's user, or name the folder with --state"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what was moved, the oldest first; it needs no agent, and holds none up."""
+    host, path = _place(arguments)
+    named = arguments.guest, arguments.device, arguments.irq, arguments.cause
+    wanted = Wanted(arguments.since, arguments.until, *named)
+    try:
+        lines = read_history(StateFolder(path, remedy=_REMEDY), wanted)
+    except (StateError, UnknownTarget) as error:
+        raise CommandError(str(error)) from error
+    document = {"schema": SCHEMA, "host": host, "time": show_time(datetime.now(timezone.utc)), "lines": lines}
+    say_report(arguments, document, "lines", lambda: render_history(lines, wanted._asdict()))
+    return 0
+
+
+def _place(arguments: argparse.Namespace) -> tuple[str, str]:
+    """Return the name of the host, and the folder of the state; with --state no configuration has to be right."""
+    try:
+        settings = read_settings(arguments)
+    except CommandError:
+        if arguments.state is None:
+            raise
+        return socket.gethostname(), arguments.state
+    return settings.host, settings.state_path

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gives account of what passes did: to the log at once of what is wrong, to log and history of what has settled."""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+
+from irqaffinity.guests.cause import Grounds, Occasion, find_causes
+from irqaffinity.guests.drift import Drift
+from irqaffinity.guests.life import Life, Lives
+from irqaffinity.model.change import Settled
+from irqaffinity.model.guest import GuestId, UnreadableGuest
+from irqaffinity.model.verdict import FAILED, Cause
+from irqaffinity.passes.made import Pass
+from irqaffinity.plan.policy import Policy
+from irqaffinity.report.log import find_troubles, log_each, log_settled, log_troubles
+from irqaffinity.report.outcome import Part
+from irqaffinity.state.history import History
+
+
+class Account:
+    """What is told of all guests. Whoever calls `take` makes no other pass meanwhile; `settle` is for one thread."""
+
+    def __init__(
+        self, lives: Lives, history: History, lock: threading.RLock, clock: Callable[[], float], *, gathers: bool
+    ) -> None:
+        """Take where changes go to, the lock of passes, a clock in seconds, and whether `settle` is called later."""
+        self._lives = lives
+        self._history = history
+        self._lock = lock
+        self._clock = clock
+        self._gathers = gathers
+        self._of_pass: Cause | None = Cause.START if gathers else Cause.AUDIT
+
+    def first_pass_is_over(self) -> None:
+        """Note that from now on an agent knows of each guest how it was before."""
+        if self._gathers:
+            self._of_pass = None
+
+    def take(self, made: Pass, policy: Policy, *, is_look: bool = False, is_reset: bool = False) -> list[Drift]:
+        """Take what a pass did, and return which interrupts had drifted until then."""
+        now, drifts = self._clock(), list[Drift]()
+        of_pass = Cause.RESET if is_reset else self._of_pass
+        for uuid, part in made.parts.items():
+            if uuid in made.draft.unchanged:
+                continue
+            life = self._lives.of(uuid)
+            self._tell(life, part, now, is_look=is_look)
+            drifts += self._take_part(life, part, made, policy, of_pass, now)
+        if not self._gathers:
+            self.settle(everything=True)
+        return drifts
+
+    def rehearsed(self, made: Pass) -> None:
+        """Tell the log what is wrong, and in detail what would be done; nothing was."""
+        for uuid, part in made.parts.items():
+            self._tell(self._lives.of(uuid), part, self._clock(), is_look=False)
+
+    def settle(self, *, everything: bool = False, rivals: Sequence[str] = ()) -> None:
+        """Tell what has been done and has settled, or all of it; `rivals` are other programs that move interrupts."""
+        now, changes = self._clock(), list[Settled]()
+        for life in self._lives:
+            if life.unsettled and (everything or (life.unsettled.due <= now and life.next_line(now) <= now)):
+                with self._lock:
+                    settled = life.unsettled.settle(life.name, datetime.now(timezone.utc).replace(microsecond=0))
+                changes.append(settled)
+                life.lines.spend(now, log_settled(settled, life.lines.left(now), rivals))
+        if changes:
+            self._history.append([change for settled in changes for change in settled.changes])
+
+    def _tell(self, life: Life, part: Part, now: float, *, is_look: bool) -> None:
+        troubles = find_troubles(part)
+        if troubles != life.troubles and (not troubles or life.lines.take(now)):
+            log_troubles(troubles, life.troubles)
+            life.troubles = troubles
+        if not is_look or any(result.was_written for result in part.results):
+            log_each(part)
+
+    def _take_part(
+        self, life: Life, part: Part, made: Pass, policy: Policy, of_pass: Cause | None, now: float
+    ) -> list[Drift]:
+        """Find the causes of what was done for one guest, and keep what the next ones are found by."""
+        grounds, places = _grounds(life.uuid, made, policy), life.drifts.places
+        drifts = life.drifts.saw(part.results, now, is_quiet=life.watch is None)
+        occasion = Occasion(
+            of_pass,
+            life.uuid not in made.guests,
+            life.grounds,
+            grounds or life.grounds,
+            places,
+            life.failing,
+            {drift.irq: drift for drift in drifts},
+        )
+        life.unsettled.add(find_causes(part.results, occasion), now)
+        life.failing = frozenset(result.action.irq for result in part.results if result.verdict in FAILED)
+        life.name = part.guest.name if part.guest is not None else life.name
+        life.grounds = grounds or life.grounds
+        return drifts
+
+
+def _grounds(uuid: GuestId, made: Pass, policy: Policy) -> Grounds | None:
+    """Return what a guest's places follow from now, None where this pass does not tell: they stay as they were."""
+    decision, seen = made.draft.decisions.get(uuid), made.guests.get(uuid)
+    is_known = seen is not None and not isinstance(seen.guest, UnreadableGuest)
+    return Grounds(policy, decision) if decision is not None and is_known else None

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was moved, for people."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from irqaffinity.model.text import clean, counted
+from irqaffinity.report.rows import render_plain
+from irqaffinity.report.status_report import show_time
+
+COLUMNS = ("time", "name", "device", "irqs", "from", "to", "cause", "verdict")
+"""Of the table, which has a guest's uuid only where its name is not known: a line is to fit the screen."""
+
+_WORDS = {
+    "since": "since",
+    "until": "until",
+    "guest": "of guest",
+    "device": "of device",
+    "irq": "of interrupt",
+    "cause": "for the cause",
+}
+
+
+def render_history(lines: Sequence[Mapping[str, str | None]], asked: Mapping[str, object]) -> str:
+    """Return the lines as a table with how many they are, or in words that there are none of what was `asked` for."""
+    if not lines:
+        return f"the history has no change{''.join(_describe(asked))}"
+    rows = [{**line, "name": line["name"] or line["guest"]} for line in lines]
+    guests = len({line["guest"] for line in lines})
+    return f"{render_plain(rows, COLUMNS)}\n\n{counted(len(lines), 'change')} of {counted(guests, 'guest')}"
+
+
+def _describe(asked: Mapping[str, object]) -> Iterator[str]:
+    for what, value in asked.items():
+        shown = show_time(value) if isinstance(value, datetime) else clean(str(value))
+        yield f" {_WORDS[what]} {shown}" if value is not None else ""

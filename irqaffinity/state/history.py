@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""history.db: what has settled, a line a change, for days.
+
+It is a file of its own. state.db is read and checked whole whenever it is opened, is set aside whole when a part of it
+is damaged, and is refused whole by an older program; none of that may happen to the originals because of a history, or
+take longer because of it. Nothing here is in the way of a birth: who writes lines holds no lock of passes.
+"""
+
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from irqaffinity.model.change import Bounds, Change
+from irqaffinity.model.verdict import Cause
+from irqaffinity.state.database import ENDINGS, Database, judged, migrate_in_place, transaction
+from irqaffinity.state.fields import BadState
+from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.log import LogCopier
+from irqaffinity.state.schema import Migration, check_columns
+from irqaffinity.state.takeover import put_aside
+
+LOG = logging.getLogger(__name__)
+
+HISTORY = "history.db"
+NEWER = "install the newer program again, or move the file away: a new one begins then"
+
+COLUMNS = ("time", "guest", "name", "device", "irqs", "before", "after", "cause", "verdict")
+"""`time` is in whole seconds since 1970, UTC; all others are the texts of the history's JSON, or null."""
+
+MIGRATIONS: Sequence[Migration] = (
+    (
+        """CREATE TABLE lines (
+            id INTEGER PRIMARY KEY, time INTEGER NOT NULL, guest TEXT NOT NULL, name TEXT, device TEXT NOT NULL,
+            irqs TEXT NOT NULL, before TEXT, after TEXT, cause TEXT NOT NULL, verdict TEXT NOT NULL
+        )""",
+        "CREATE INDEX lines_time ON lines (time)",
+    ),
+)
+"""In their order, as those of state.db. Lines are in the order of `id`: the clock may have been set back."""
+
+STEP = 1000
+"""Lines that are removed at once; there is a step in each full pass, which more lines than that never come in."""
+
+_MOST_OWED = 4096
+_DAY = 86400
+_LARGE = 1 << 20
+"""Bytes of the write-ahead log at which it is copied."""
+
+_INSERT = f"INSERT INTO lines ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_LAST = "SELECT irqs, cause, verdict FROM lines WHERE guest = ? AND device = ? ORDER BY id DESC LIMIT 1"
+_ENDS = (
+    "SELECT (SELECT min(time) FROM lines), (SELECT min(id) FROM lines), (SELECT max(id) FROM lines)"  # each by an index
+)
+_FORGET_OLD = f"DELETE FROM lines WHERE id IN (SELECT id FROM lines WHERE time < ? ORDER BY time LIMIT {STEP})"
+_FORGET_FIRST = "DELETE FROM lines WHERE id < ?"
+
+
+class History(Protocol):
+    """Where changes go once they have settled."""
+
+    def append(self, changes: Sequence[Change]) -> None:
+        """Keep the changes; never raises for what a file or disk is like."""
+
+    def tidy(self) -> None:
+        """Forget what is beyond the bounds, some of it."""
+
+
+class NoHistory:
+    """Keeps nothing."""
+
+    def append(self, changes: Sequence[Change]) -> None:
+        """Forget the changes."""
+
+    def tidy(self) -> None:
+        """Do nothing."""
+
+
+class StoredHistory:
+    """The history in one folder, within `bounds`, which may be replaced. For one thread.
+
+    What cannot be stored is kept in memory, as far as it is not too much, and stored when that is possible again; the
+    log has one line when that begins and one when it is over. `stays` is whether the process will be there for long:
+    then its log is copied by a thread.
+    """
+
+    def __init__(
+        self, folder: StateFolder, bounds: Bounds, *, stays: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.bounds = bounds
+        self._folder = folder
+        self._stays = stays
+        self._clock = clock
+        self._database: Database | None = None
+        self._owed: deque[Change] = deque(maxlen=_MOST_OWED)
+        self._log = LogCopier(folder)
+        self._trouble: str | None = None
+
+    def append(self, changes: Sequence[Change]) -> None:
+        """Store the changes, and what could not be stored before."""
+        if self.bounds.lines:
+            self._owed.extend(changes)
+            if self._owed:
+                self._attempt(self._store)
+
+    def tidy(self) -> None:
+        """Store what could not be stored before, and forget a step of what is beyond the bounds."""
+        if not self.bounds.lines:
+            return
+        if self._owed:
+            self._attempt(self._store)
+        elif self._database is not None or self._folder.stamp(HISTORY) is not None:
+            self._attempt(self._trim)
+
+    def _attempt(self, work: Callable[[Database], None]) -> None:
+        """Do something with the database; a damaged one is set aside, and then it is done with a new one."""
+        try:
+            try:
+                self._work(work)
+            except BadState as error:
+                self._set_aside(error)
+                self._work(work)
+        except (StateError, BadState) as error:
+            self._close()
+            if self._trouble is None:
+                LOG.warning("the history is not kept at present, and placement goes on: %s", error)
+            self._trouble = str(error)
+        else:
+            if self._trouble is not None:
+                LOG.info("the history is kept again")
+            self._trouble = None
+
+    def _work(self, work: Callable[[Database], None]) -> None:
+        with judged(self._folder, HISTORY, NEWER):
+            if self._database is None or not self._database.is_current():
+                self._close()
+                self._open()
+            assert self._database is not None
+            work(self._database)
+
+    def _open(self) -> None:
+        """Open the file, made if need be; raise StateError, BadState and sqlite3.Error."""
+        with self._folder.opened() as inside:
+            if self._folder.find_file(inside, HISTORY) is None:
+                if any(self._folder.find_file(inside, HISTORY + ending) for ending in ENDINGS):
+                    put_aside(self._folder, inside, HISTORY, "its database is gone")
+                try:
+                    self._folder.make_file(inside, HISTORY)
+                except FileExistsError:
+                    pass  # another process made it
+                except OSError as error:
+                    raise StateError(f"{self._folder.path}/{HISTORY} cannot be made: {error.strerror}") from error
+        self._database = Database(self._folder, HISTORY)
+        self._database.prepare(_prepare)
+
+    def _store(self, database: Database) -> None:
+        with transaction(database.connection):
+            for change in self._owed:
+                fields = change.fields()
+                if change.cause is not Cause.ERROR or not _is_told(database.connection, fields):
+                    database.connection.execute(_INSERT, (int(change.time.timestamp()), *fields.values()))
+        self._owed.clear()
+
+    def _trim(self, database: Database) -> None:
+        oldest, first, last = database.connection.execute(_ENDS).fetchone()
+        if oldest is None:
+            return
+        since, least = int(self._clock()) - self.bounds.days * _DAY, last - self.bounds.lines + 1
+        if oldest < since:
+            database.connection.execute(_FORGET_OLD, (since,))
+        if first < least:
+            database.connection.execute(_FORGET_FIRST, (min(least, first + STEP),))
+        if self._stays:
+            self._log.copy_apart(database, _LARGE)
+        elif database.log_size() >= _LARGE:
+            self._log.copy(database)
+
+    def _set_aside(self, error: BadState) -> None:
+        """Take damaged files out of the way; only then close them, so that SQLite leaves each as it is."""
+        try:
+            with self._folder.opened() as inside:
+                put_aside(self._folder, inside, HISTORY, str(error))
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database = None
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    migrate_in_place(connection, MIGRATIONS)
+    check_columns(connection, {"lines": ("id", *COLUMNS)})
+
+
+def _is_told(connection: sqlite3.Connection, fields: Mapping[str, str | None]) -> bool:
+    """Tell whether the last line of a device tells of this failure already, as one of an earlier process."""
+    last = connection.execute(_LAST, (fields["guest"], fields["device"])).fetchone()
+    return bool(last == (fields["irqs"], fields["cause"], fields["verdict"]))

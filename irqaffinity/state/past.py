@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the history, beside whoever writes it: it holds up nobody, and changes nothing on the disk."""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+from irqaffinity.model.guest import parse_guest_id
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.target import UnknownTarget
+from irqaffinity.model.text import clean, printable
+from irqaffinity.state.beside import read_beside
+from irqaffinity.state.database import transaction
+from irqaffinity.state.fields import BadState
+from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.history import COLUMNS, HISTORY, MIGRATIONS, NEWER
+from irqaffinity.state.schema import check_columns, check_version
+
+_SHORT_ADDRESS = re.compile(r"[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.IGNORECASE)
+_KEYS = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verdict")
+"""Of the JSON, for the columns in their order."""
+
+_NULLABLE = frozenset({"name", "from", "to"})
+_NAMES = "SELECT guest, name, max(id) FROM lines WHERE name IS NOT NULL GROUP BY guest"
+
+Line = Mapping[str, str | None]
+"""A line of the history under the keys of the JSON; `time` is in UTC, whole seconds."""
+
+
+class Wanted(NamedTuple):
+    """Which lines: from `since`, before `until`, of a guest (uuid or name), device (address) or interrupt, by cause."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    guest: str | None = None
+    device: str | None = None
+    irq: int | None = None
+    cause: str | None = None
+
+
+class _Condition(NamedTuple):
+    """A part of WHERE with its values; `subject` is what has to be in some line at least."""
+
+    sql: str
+    values: Sequence[object]
+    subject: str | None = None
+
+
+def read_history(folder: StateFolder, wanted: Wanted) -> list[Line]:
+    """Return the lines that are wanted, in the order in which they were written.
+
+    Raises StateError for a history that cannot be read or is not there, and UnknownTarget for a guest, device or
+    interrupt that no line has.
+    """
+
+    def read(connection: sqlite3.Connection) -> list[Line]:
+        if not check_version(connection, MIGRATIONS):
+            return []  # it is just being made
+        check_columns(connection, {"lines": COLUMNS})
+        connection.create_function("has_irq", 2, _has_irq, deterministic=True)
+        with transaction(connection, "DEFERRED"):
+            return _select(connection, list(_conditions(wanted)))
+
+    lines = read_beside(folder, HISTORY, NEWER, read, "move it away, and a new one begins")
+    if lines is None:
+        why = "nothing was moved since one is kept, or [history] lines is 0"
+        raise StateError(f"{folder.path} has no {HISTORY}: {why}")
+    return lines
+
+
+def _select(connection: sqlite3.Connection, conditions: Sequence[_Condition]) -> list[Line]:
+    for sql, values, subject in conditions:
+        found = connection.execute(f"SELECT EXISTS (SELECT 1 FROM lines WHERE {sql})", values).fetchone()
+        if subject is not None and not found[0]:
+            raise UnknownTarget(f"no line of the history has {subject}; without a filter, all lines are shown")
+    names = {guest: name for guest, name, _ in connection.execute(_NAMES)}
+    where = " AND ".join(f"({condition.sql})" for condition in conditions) or "TRUE"
+    rows = connection.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM lines WHERE {where} ORDER BY id",
+        [value for condition in conditions for value in condition.values],
+    )
+    return [_line(row, names) for row in rows]
+
+
+def _conditions(wanted: Wanted) -> Iterator[_Condition]:
+    if wanted.since is not None:
+        yield _Condition("time >= ?", [wanted.since.timestamp()])
+    if wanted.until is not None:
+        yield _Condition("time < ?", [wanted.until.timestamp()])
+    if wanted.cause is not None:
+        yield _Condition("cause = ?", [wanted.cause])
+    if wanted.guest is not None:
+        try:
+            uuid = str(parse_guest_id(wanted.guest))
+        except ValueError:
+            uuid = ""
+        sql = "guest = ? OR guest IN (SELECT guest FROM lines WHERE name = ?)"
+        yield _Condition(sql, [uuid, clean(wanted.guest)], f"a guest '{clean(wanted.guest)}'")
+    if wanted.device is not None:
+        sql = "device LIKE ?" if _SHORT_ADDRESS.fullmatch(wanted.device) else "device = ?"
+        yield _Condition(sql, [_address(wanted.device)], f"a device '{clean(wanted.device)}'")
+    if wanted.irq is not None:
+        yield _Condition("has_irq(irqs, ?)", [wanted.irq], f"an interrupt {wanted.irq}")
+
+
+def _address(text: str) -> str:
+    """Return what an address looks like in a line; a short one is that of any PCI domain."""
+    if _SHORT_ADDRESS.fullmatch(text):
+        return f"%:{text.lower()}"
+    try:
+        return str(PciAddress.parse(text))
+    except ValueError:
+        return ""
+
+
+def _has_irq(irqs: object, number: int) -> bool:
+    """Tell whether a list such as `40-43,47` has a number."""
+    for part in str(irqs).split(","):
+        first, _, last = part.partition("-")
+        if first.isdecimal() and (last or first).isdecimal() and int(first) <= number <= int(last or first):
+            return True
+    return False
+
+
+def _line(row: Sequence[object], names: Mapping[object, object]) -> Line:
+    """Return a row as its line, with the name that its guest had in another one; raise BadState."""
+    time, *cells = row
+    texts = dict(zip(_KEYS[1:], cells, strict=True))
+    texts["name"] = texts["name"] if texts["name"] is not None else names.get(texts["guest"])
+    line: dict[str, str | None] = {"time": _show_time(time)}
+    for key, value in texts.items():
+        if not isinstance(value, str) and (value is not None or key not in _NULLABLE):
+            raise BadState(f"a line of {line['time']} has no {key}")
+        line[key] = None if value is None else printable(value)
+    return line
+
+
+def _show_time(time: object) -> str:
+    try:
+        if isinstance(time, int):
+            return f"{datetime.fromtimestamp(time, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise BadState("a line has no time")
