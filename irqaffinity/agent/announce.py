@@ -20,7 +20,9 @@ from irqaffinity.daemon.systemd import notify
 from irqaffinity.listen.link import CONNECTED, NOT_CONNECTED, NOT_NEEDED, Link
 from irqaffinity.model.times import PUBLISH
 from irqaffinity.observe.rivals import ADVICE
+from irqaffinity.report.outcome import EXIT_DONE
 from irqaffinity.report.status_report import show_time
+from irqaffinity.report.table import render_summary
 from irqaffinity.state.tolerant import TolerantStore
 
 LOG = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Announcer:
         self._started = datetime.now(timezone.utc)
         self._version = version("irqaffinity")
         self._is_ready = False
+        self._is_first_told = False
         self._published = 0.0
         self._shown: object = None
         self._cannot_publish = False
@@ -58,6 +61,8 @@ class Announcer:
 
         Both renew the marks of a probe, so these are as old as the status at most.
         """
+        if not self._is_first_told and self._worker.started.is_set():
+            self._tell_first_pass()
         if not self._is_ready and self._worker.started.is_set():
             self._is_ready = True
             notify("READY=1")
@@ -76,6 +81,19 @@ class Announcer:
         self._shown, self._published = shown, now
         notify(f"STATUS={self._one_line()}", *(["WATCHDOG=1"] if is_alive else []))
         self._publish(settings, is_alive=is_alive, works=works)
+
+    def _tell_first_pass(self) -> None:
+        """Log what the first pass that was made found; before that once why none could be made."""
+        trouble = self._view.trouble
+        if trouble is not None and not self._is_ready:
+            LOG.warning("the first pass could not be made, as told above; it is tried again")
+        if trouble is None:
+            outcome = self._view.outcome
+            is_wrong = outcome.exit_status() != EXIT_DONE
+            LOG.log(
+                logging.WARNING if is_wrong else logging.INFO, "the first pass has ended: %s", render_summary(outcome)
+            )
+            self._is_first_told = True
 
     def _one_line(self) -> str:
         links = ", ".join(f"{name} {_SHORT[link.state.word]}" for name, link in self._links.items())

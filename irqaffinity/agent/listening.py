@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.machine import read_machine_id
@@ -26,10 +27,14 @@ BROKER = "broker"
 
 @dataclass(frozen=True)
 class Configuration:
-    """The settings, and the broker that they name; None where notifications are off or no broker is named."""
+    """The settings, and the broker that they name; None where notifications are off or no broker is named.
+
+    `logs` are the options of oslo.log (conf/logs), None where none is set.
+    """
 
     settings: Settings
     broker: Broker | None
+    logs: Any = None
 
 
 class Listening:

@@ -18,8 +18,10 @@ from irqaffinity.agent.need import Need
 from irqaffinity.agent.status_file import withdraw
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Tunables, Worker
+from irqaffinity.conf.differences import changed_names
 from irqaffinity.conf.load import ConfigError, Settings
-from irqaffinity.daemon.log import set_level
+from irqaffinity.daemon.farewell import Farewell
+from irqaffinity.daemon.log import LogRefused, set_up_log
 from irqaffinity.daemon.reload import LastReload
 from irqaffinity.daemon.systemd import notify
 from irqaffinity.daemon.threads import Threads
@@ -103,6 +105,7 @@ class Service:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return 0, 130 after SIGINT, 1 when a thread ended with an error."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        farewell = Farewell("agent")
         sys.setswitchinterval(_SWITCH)
         settings = self._configuration.settings
         if settings.metrics.enabled:
@@ -136,6 +139,7 @@ class Service:
             vectors.join(FAREWELL)
         withdraw(settings.status_path)
         marks.remove(settings.status_path)
+        farewell.tell(number, self._threads.dead)
         if self._threads.dead is not None:
             return 1
         return _INTERRUPTED if number == signal.SIGINT else 0
@@ -158,7 +162,7 @@ class Service:
         from irqaffinity.daemon.metrics import metrics_page, serve_metrics  # noqa: PLC0415
         from irqaffinity.daemon.web import METRICS  # noqa: PLC0415
 
-        self._worker.on_audit = Arrivals(HostRoot(settings.proc, settings.sys), self._counters).count
+        self._view.on_full_pass = Arrivals(HostRoot(settings.proc, settings.sys), self._counters).count
         agent = AgentCollector(
             self._counters,
             self._view,
@@ -177,7 +181,8 @@ class Service:
         """Take over what may change while the agent runs; a bad configuration changes nothing."""
         try:
             new = self._reload()
-        except (ConfigError, OSError) as error:
+            set_up_log(debug=new.settings.debug, options=new.logs)
+        except (ConfigError, LogRefused, OSError) as error:
             LOG.error("the configuration is left as it was: %s", error)
             self._last_reload.failed(error)
             return
@@ -187,13 +192,13 @@ class Service:
                 LOG.warning("%s has changed: restart needed", name)
         kept = {field: getattr(old.settings, field) for field in _FIXED}
         self._configuration = replace(new, settings=replace(new.settings, **kept))
-        set_level(debug=new.settings.debug)
         self._history.bounds = new.settings.history
         self._worker.tune(_tunables(new.settings))
         if (new.broker, new.settings.notifications) != (old.broker, old.settings.notifications):
             self._listening.follow(self._configuration)
         self._last_reload.succeeded()
-        LOG.info("the configuration was read again")
+        names = changed_names(old.settings.marks, new.settings.marks)
+        LOG.info("the configuration was read again: %s", f"changed: {', '.join(names)}" if names else "nothing changed")
 
 
 def _tunables(settings: Settings) -> Tunables:

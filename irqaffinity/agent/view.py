@@ -18,13 +18,14 @@ from irqaffinity.report.status_report import describe_placement, show_time
 class View:
     """What the last pass made of each guest. For any number of threads.
 
-    `version` grows with each pass that brought something new.
+    `version` grows with each pass that brought something new. `on_full_pass` is given each full one.
     """
 
     def __init__(self, host: str, throttled: Callable[[], Sequence[Result]] = list) -> None:
         """Take the name of the host, and what returns the interrupts that wait for their places at the moment."""
         self.rivals: tuple[str, ...] = ()
         self.version = 0
+        self.on_full_pass: Callable[[Pass], None] = lambda _made: None
         self._host = host
         self._throttled = throttled
         self._lock = threading.Lock()
@@ -47,6 +48,8 @@ class View:
                 self._audit_seconds, self._audit_error = seconds, None
             for uuid, part in made.parts.items():
                 self._put(uuid, part)
+        if is_full:
+            self.on_full_pass(made)
 
     def audit_failed(self, error: str) -> None:
         """Note why a full pass could not be made."""
@@ -68,6 +71,11 @@ class View:
             if self._outcome is None:
                 self._outcome = Outcome.of(self._parts.values(), self._host, *self._latest)
             return self._outcome.with_results(throttled) if throttled else self._outcome
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last pass could not be made, None where it was."""
+        return self._audit_error or self._pass_error
 
     @property
     def last_audit(self) -> datetime | None:

@@ -50,7 +50,7 @@ class Tunables:
 
 
 class Worker:
-    """Owns the loop. `run` is the life of a thread, which gives `on_audit` each full pass; the rest is for any."""
+    """Owns the loop. `run` is the life of a thread; everything else may be called from any."""
 
     def __init__(
         self,
@@ -73,7 +73,6 @@ class Worker:
         self.heartbeat = clock()
         self.audited: float | None = None
         self.started = threading.Event()
-        self.on_audit: Callable[[Pass], None] = lambda _made: None
         self._auditor = auditor
         self._lives = auditor.lives
         self._root = root
@@ -165,7 +164,6 @@ class Worker:
             self.libvirt.answered()
             self.audited = self._clock()
             self._see(FULL, made, start)
-            self.on_audit(made)
             for uuid in missed:
                 self._lives.of(uuid).wake(self._patience, self._clock(), asks=False)
         self._view.rivals = find_rivals(self._root)

@@ -7,11 +7,13 @@ import logging
 
 from irqaffinity.agent.listening import Configuration
 from irqaffinity.agent.service import Service
+from irqaffinity.cli.logs import read_log_options, start_log
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
+from irqaffinity.cli.settings import tell_tls_faults, warn_of
 from irqaffinity.conf.broker_process import ask_broker
 from irqaffinity.conf.load import ConfigError
-from irqaffinity.daemon.log import leave, set_up_log
+from irqaffinity.daemon.log import leave
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.lock import LockTaken
 from irqaffinity.state.one_agent import hold_agent_locks, run_folder
@@ -21,8 +23,9 @@ LOG = logging.getLogger(__name__)
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the daemon until a signal ends it."""
-    session = Session.open(arguments)
-    set_up_log(debug=arguments.debug or session.settings.debug)
+    session = Session.read(arguments)
+    start_log(session.settings, arguments)
+    warn_of(session.settings)
     try:
         configuration = _configure(session, arguments)
     except ConfigError as error:
@@ -53,4 +56,6 @@ def _configure(session: Session, arguments: argparse.Namespace) -> Configuration
     if settings.notifications.enabled and settings.messaging:
         files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config
         broker = ask_broker(files, folders, settings.notifications, nova)
-    return Configuration(dataclasses.replace(settings, debug=settings.debug or arguments.debug), broker)
+    tell_tls_faults(broker)
+    logs = read_log_options(settings, arguments)
+    return Configuration(dataclasses.replace(settings, debug=settings.debug or arguments.debug), broker, logs)

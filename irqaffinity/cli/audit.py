@@ -8,9 +8,12 @@ import time
 
 from irqaffinity.cli import EXIT_INTERRUPTED
 from irqaffinity.cli.form import only_words, say_report
+from irqaffinity.cli.logs import start_log
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session, explained
+from irqaffinity.cli.settings import warn_of
+from irqaffinity.daemon.farewell import Farewell
 from irqaffinity.model.target import Narrowing
 from irqaffinity.passes.turns import collector_paused
 from irqaffinity.report.document import to_document
@@ -28,10 +31,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     SIGINT, which is Ctrl-C, has a status of its own, as with every command.
     """
-    session = Session.open(arguments)
     if arguments.once:
+        session = Session.open(arguments)
         with collector_paused():
             return _pass(session, arguments)
+    session = Session.read(arguments)
+    start_log(session.settings, arguments)
+    warn_of(session.settings)
+    farewell = Farewell("audit")
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)  # they wait until the pass that runs has ended
     while True:
         start = time.monotonic()
@@ -42,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             status = EXIT_FAILED
         received = signal.sigtimedwait(_ENDS, max(0.0, start + session.settings.audit_interval - time.monotonic()))
         if received is not None:
+            farewell.tell(received.si_signo, None)
             return EXIT_INTERRUPTED if received.si_signo == signal.SIGINT else status
 
 

@@ -21,3 +21,6 @@ DEVICES = (
 IRQS = ("irq", "device", "guest", "current", "target", "effective", "verdict", "reason", "message")
 PLACED_DEVICES = ("address", "guest", "name", "numa_node", "irqs", "cpus", "verdicts", "reason", "why")
 LINES = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verdict")
+ARRIVED_DEVICES = ("address", "guest", "name", "irqs", "target", "rate", "arrived", "outside", "verdict", "reason")
+ARRIVED_GUESTS = ("guest", "name", "status", "devices", "cpus", "rate", "arrived", "outside", "verdict")
+ARRIVED_CPUS = ("cpu", "guest", "name", "vcpu", "rate", "foreign", "foreign_irqs")

@@ -27,10 +27,11 @@ class CommandError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; wrong usage leaves with 64."""
+    stays = False
     try:
         parsed = parse_arguments(sys.argv[1:] if arguments is None else arguments)
-        level = logging.DEBUG if parsed.debug else logging.WARNING
-        logging.basicConfig(format=f"{PROGRAM}: %(message)s", level=level, stream=sys.stderr)
+        stays = parsed.command in ("agent", "relay") or (parsed.command == "audit" and not parsed.once)
+        _begin_log(stays, debug=parsed.debug)
         if parsed.command in ("agent", "relay"):
             signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         if parsed.command in _WITH_LIBRARIES:
@@ -38,15 +39,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = importlib.import_module(f"irqaffinity.cli.{parsed.command}")
         status: int = command.run(parsed)
     except CommandError as error:
-        complain(f"{PROGRAM}: {error}")
+        _fail(stays, str(error))
         return EXIT_FAILED
     except OutputLost as error:
         if not error.is_quiet:
-            complain(f"{PROGRAM}: {error}")
+            _fail(stays, str(error))
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    finally:
+        if stays:
+            _end_log()
     return status
+
+
+def _begin_log(stays: bool, *, debug: bool) -> None:
+    """Have what goes wrong told on standard error: of a command that stays with the time, until its options are read.
+
+    With `debug` each step of ours is told, and none of a library's.
+    """
+    if stays:
+        from irqaffinity.daemon.log import set_up_log  # noqa: PLC0415  few commands stay
+
+        set_up_log(debug=debug)
+        return
+    if not logging.getLogger().handlers:  # or a program around this one has a log of its own
+        logging.basicConfig(format=f"{PROGRAM}: %(message)s", level=logging.WARNING, stream=sys.stderr)
+        logging.getLogger(PROGRAM).setLevel(logging.DEBUG if debug else logging.NOTSET)
+
+
+def _fail(stays: bool, text: str) -> None:
+    """Tell why a command ends: the log where it stays, and in any case whoever started it."""
+    if stays:
+        from irqaffinity.daemon.log import is_on_stderr  # noqa: PLC0415
+
+        LOG.error("%s", text)
+        if is_on_stderr():
+            return
+    complain(f"{PROGRAM}: {text}")
+
+
+def _end_log() -> None:
+    from irqaffinity.daemon.log import end_log  # noqa: PLC0415
+
+    end_log()
 
 
 def _look_at_libraries(command: str) -> None:

@@ -4,18 +4,20 @@
 import argparse
 import dataclasses
 
+from irqaffinity.cli.logs import read_log_options, start_log
 from irqaffinity.cli.main import CommandError
-from irqaffinity.cli.settings import open_settings
+from irqaffinity.cli.settings import open_settings, read_settings, tell_tls_faults, warn_of
 from irqaffinity.conf.broker_process import ask_broker
 from irqaffinity.conf.load import ConfigError, Settings
-from irqaffinity.daemon.log import leave, set_up_log
+from irqaffinity.daemon.log import leave
 from irqaffinity.relay.service import Configuration, Service
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the relay until a signal ends it."""
-    settings = open_settings(arguments)
-    set_up_log(debug=arguments.debug or settings.debug)
+    settings = read_settings(arguments)
+    start_log(settings, arguments)
+    warn_of(settings)
     try:
         configuration = _configure(settings, arguments)
     except ConfigError as error:
@@ -40,4 +42,6 @@ def _configure(settings: Settings, arguments: argparse.Namespace) -> Configurati
         broker = ask_broker(files, folders, settings.notifications, nova)
     if broker is None:
         raise ConfigError("no transport_url is set: copy nova.conf's, or name nova.conf with --nova-config")
-    return Configuration(dataclasses.replace(settings, debug=settings.debug or arguments.debug), broker)
+    tell_tls_faults(broker)
+    logs = read_log_options(settings, arguments)
+    return Configuration(dataclasses.replace(settings, debug=settings.debug or arguments.debug), broker, logs)

@@ -21,12 +21,10 @@ def look_at_screen(arguments: argparse.Namespace) -> Screen:
 
 def _width() -> int | None:
     """Return the columns of the terminal; None where a line may be of any length."""
-    if not _is_terminal():
-        return None
     try:
         columns = os.get_terminal_size(sys.stdout.fileno()).columns
-    except OSError:
-        return None
+    except (AttributeError, OSError, ValueError):
+        return None  # it is no terminal, or closed
     return max(columns, _LEAST_WIDTH) if columns else None  # a serial line may not know its own
 
 

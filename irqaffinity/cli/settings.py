@@ -7,6 +7,7 @@ import logging
 from irqaffinity.cli.arguments import OVERRIDES
 from irqaffinity.cli.main import CommandError
 from irqaffinity.conf.load import ConfigError, Settings, load
+from irqaffinity.listen.broker import Broker
 
 LOG = logging.getLogger(__name__)
 
@@ -14,11 +15,16 @@ LOG = logging.getLogger(__name__)
 def open_settings(arguments: argparse.Namespace) -> Settings:
     """Do what `read_settings` does, and warn of what in the files is no option, does nothing, or has another name."""
     settings = read_settings(arguments)
+    warn_of(settings)
+    return settings
+
+
+def warn_of(settings: Settings) -> None:
+    """Warn of what in the files is no option, does nothing, or has another name."""
     for name in settings.unknown:
         LOG.warning("%s is no option, and does nothing: mend or remove it", name)
     for note in settings.notes:
         LOG.warning("%s", note)
-    return settings
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:
@@ -29,3 +35,13 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
         return load(arguments.config_file, arguments.config_dir, given, arguments.nova_config)
     except ConfigError as error:
         raise CommandError(str(error)) from error
+
+
+def tell_tls_faults(broker: Broker | None) -> None:
+    """Tell of each file of TLS that cannot be used: what ssl says of it later names no file."""
+    if broker is None or broker.tls is None:
+        return
+    from irqaffinity.conf.broker_files import tls_faults  # noqa: PLC0415  few brokers need it
+
+    for fault in tls_faults(broker):
+        LOG.error("%s", fault)

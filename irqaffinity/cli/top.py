@@ -4,13 +4,19 @@
 import argparse
 import logging
 import time
+from typing import TYPE_CHECKING
 
 from irqaffinity.cli import EXIT_FAILED
 from irqaffinity.cli.form import say_report
 from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.passes.arrived import sample_arrivals
+from irqaffinity.passes.made import Pass
 from irqaffinity.report.top import By, render_top
+
+if TYPE_CHECKING:
+    from irqaffinity.cli.top_source import Source
+    from irqaffinity.cli.top_terminal import Terminal
 
 _FIRST = 0.5
 """Seconds of the first interval, at most: whoever starts the view wants to see something."""
@@ -36,33 +42,39 @@ def _print_once(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from irqaffinity.cli.top_source import Pace, Source  # noqa: PLC0415
+    from irqaffinity.cli.top_source import Source  # noqa: PLC0415
     from irqaffinity.cli.top_terminal import opened_terminal  # noqa: PLC0415
-    from irqaffinity.cli.top_view import Around, View  # noqa: PLC0415
 
     session = Session.open(arguments)
+
+    def rehearse() -> Pass:
+        return session.auditor.rehearse(logs=False)
+
     with explained():
-        source = Source(
-            session.root,
-            lambda: session.auditor.rehearse(logs=False),
-            session.auditor.rehearse(logs=False),
-        )
-    view, pace = View(By(arguments.by)), Pace(arguments.delay)
+        source = Source(session.root, rehearse, rehearse())
     logging.disable()  # a line of the log would stand in the middle of the screen
     with opened_terminal(is_coloured=look_at_screen(arguments).is_coloured) as terminal:
-        due = time.monotonic() + min(_FIRST, arguments.delay)
-        while not (view.has_ended or terminal.has_gone or terminal.is_to_end):
-            around = Around(pace.seconds, pace.share, pace.is_slowed, source.trouble)
-            lines = view.lines(source.document, around, *terminal.size)
-            terminal.draw(lines, bars=(4, len(lines) - 1) if source.document else ())
-            for key in terminal.wait(due - time.monotonic()):
-                view.press(key)
-            if view.wants_look:
-                view.wants_look = False
-                source.look()
-            if time.monotonic() >= due:
-                if not view.is_paused:
-                    source.refresh()
-                pace.took()
-                due = time.monotonic() + pace.seconds
+        _watch(terminal, source, By(arguments.by), arguments.delay)
     return EXIT_FAILED if terminal.has_gone else 0
+
+
+def _watch(terminal: "Terminal", source: "Source", by: By, delay: float) -> None:
+    """Show what arrives until somebody leaves or the terminal goes."""
+    from irqaffinity.cli.top_source import Pace  # noqa: PLC0415
+    from irqaffinity.cli.top_view import Around, View  # noqa: PLC0415
+
+    view, pace, due = View(by), Pace(delay), time.monotonic() + min(_FIRST, delay)
+    while not (view.has_ended or terminal.has_gone or terminal.is_to_end):
+        around = Around(pace.seconds, pace.share, pace.is_slowed, source.trouble)
+        lines = view.lines(source.document, around, *terminal.size)
+        terminal.draw(lines, bars=(4, len(lines) - 1) if source.document else ())
+        for key in terminal.wait(due - time.monotonic()):
+            view.press(key)
+        if view.wants_look:
+            view.wants_look = False
+            source.look()
+        if time.monotonic() >= due:
+            if not view.is_paused:
+                source.refresh()
+            pace.took()
+            due = time.monotonic() + pace.seconds

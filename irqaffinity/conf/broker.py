@@ -43,7 +43,7 @@ _RABBIT = "oslo_messaging_rabbit"
 _NOTIFICATIONS = "oslo_messaging_notifications"
 _SCHEMES = frozenset({"rabbit", "amqp", "kombu+amqp", "kombu+rabbit"})
 _LOGIN_METHODS = ("AMQPLAIN", "PLAIN", "EXTERNAL")
-_PORT = 5672
+_PORT, _LAST_PORT = 5672, 65535
 _FORM = "rabbit://user:password@host:port/vhost"
 _NODE = re.compile(r"[\w.:-]+")
 """What the name or address of a node is made of."""
@@ -61,10 +61,8 @@ def load_broker(
     read = _Reader(opened, known)
     url = read(_NOTIFICATIONS, "transport_url") or read("DEFAULT", "transport_url")
     place = read.place(_NOTIFICATIONS if read(_NOTIFICATIONS, "transport_url") else "DEFAULT", "transport_url")
-    login_method = read(_RABBIT, "rabbit_login_method")
+    login_method = _login_method(read)
     heartbeat = read(_RABBIT, "heartbeat_timeout_threshold")
-    if login_method not in _LOGIN_METHODS:
-        raise read.refusal(_RABBIT, "rabbit_login_method", f"it is not one of {', '.join(_LOGIN_METHODS)}")
     if heartbeat < 0:
         raise read.refusal(_RABBIT, "heartbeat_timeout_threshold", "it is below 0")
     hosts, virtual_host = _hosts(opened.conf, place, url)
@@ -114,7 +112,10 @@ def _hosts(conf: cfg.ConfigOpts, place: str, text: str) -> tuple[tuple[BrokerHos
     """
     try:
         url = oslo_messaging.TransportURL.parse(conf, text)
-        nodes = [(host.hostname, host.port or _PORT, host.username, host.password) for host in url.hosts]
+        ports = [_PORT if host.port is None else host.port for host in url.hosts]
+        nodes = [
+            (host.hostname, port, host.username, host.password) for host, port in zip(url.hosts, ports, strict=True)
+        ]
         rest = "".join(urlsplit(text or "")[2:])
     except (ValueError, oslo_messaging.InvalidTransportURL):
         raise ConfigError(clean(f"{place}: it is not of the form {_FORM}")) from None
@@ -122,11 +123,24 @@ def _hosts(conf: cfg.ConfigOpts, place: str, text: str) -> tuple[tuple[BrokerHos
         raise ConfigError(clean(f"{place}: it does not begin with rabbit://, and no other broker can be used"))
     if any(not name for name, *_ in nodes):
         raise ConfigError(clean(f"{place}: a node has no name: write {_FORM}"))
+    if any(not 1 <= port <= _LAST_PORT for _, port, _, _ in nodes):
+        raise ConfigError(clean(f"{place}: a port is not between 1 and {_LAST_PORT}: write {_FORM}"))
     users = [user is not None for _, _, user, _ in nodes]
     if "@" in rest or users != sorted(users, reverse=True) or not all(_NODE.fullmatch(name) for name, *_ in nodes):
         raise ConfigError(clean(f"{place}: write {_FORM}, and / ? # @ : , of a user and password as %2F %3F %23 ..."))
     hosts = tuple(BrokerHost(name, port, user or "guest", password or "guest") for name, port, user, password in nodes)
     return hosts, url.virtual_host or "/"
+
+
+def _login_method(read: _Reader) -> str:
+    """Return the way to log in: oslo.messaging has one more, which is a demonstration, and kombu has not."""
+    try:
+        method = str(read(_RABBIT, "rabbit_login_method"))
+    except ConfigError:
+        method = ""
+    if method not in _LOGIN_METHODS:
+        raise read.refusal(_RABBIT, "rabbit_login_method", f"it is not one of {', '.join(_LOGIN_METHODS)}")
+    return method
 
 
 def _topics(read: _Reader) -> Sequence[str]:

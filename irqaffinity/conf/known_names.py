@@ -74,6 +74,18 @@ MESSAGING = _names(
 )
 """Those of them that are oslo.messaging's."""
 
+LOG = _names(
+    """
+    default_log_levels fatal_deprecations instance_format instance_uuid_format log_color log_config log_config_append
+    log_date_format log_dir log_file log_rotate_interval log_rotate_interval_type log_rotation_type logdir logfile
+    logging_context_format_string logging_debug_format_suffix logging_default_format_string logging_exception_prefix
+    logging_user_identity_format max_logfile_count max_logfile_size_mb publish_errors rate_limit_burst
+    rate_limit_except_level rate_limit_interval syslog_log_facility use_eventlog use_journal use_json use_stderr
+    use_syslog watch_log_file
+    """
+)
+"""Those of them that are oslo.log's, without `debug`, which is an option of ours."""
+
 RABBIT = _names(
     """
     amqp_auto_delete amqp_durable_queues conn_pool_min_size conn_pool_ttl direct_mandatory_flag

@@ -2,19 +2,13 @@
 """Reads configuration files into plain values, and says of a mistake where it stands and what is allowed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
+from irqaffinity.conf.differences import Marks, mark
+from irqaffinity.conf.effects import sets_log, sets_messaging, without_effect
 from irqaffinity.conf.mistakes import mistake
-from irqaffinity.conf.names import (
-    old_names,
-    refuse_slips,
-    refuse_slips_of_nova,
-    sets_messaging,
-    slips_of_nova,
-    unknown_names,
-    without_effect,
-)
+from irqaffinity.conf.names import old_names, refuse_slips, refuse_slips_of_nova, slips_of_nova, unknown_names
 from irqaffinity.conf.opened import Opened, open_conf, read_value
 from irqaffinity.conf.options import list_opts
 from irqaffinity.conf.places import ConfigError
@@ -59,7 +53,8 @@ class Settings:
 
     `files` are the ones of ours that were read, and `nova_files` nova.conf's; `unknown` is what in ours is no option,
     and `notes` are sentences on what does nothing or has another name today. `messaging` tells whether an option of
-    oslo.messaging is set anywhere; where none is, there is no broker to ask for.
+    oslo.messaging is set anywhere; where none is, there is no broker to ask for. `log` tells the same of oslo.log.
+    `marks` are for the comparison with those of another reading (conf/differences).
     """
 
     host: str
@@ -81,6 +76,8 @@ class Settings:
     unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     messaging: bool = False
+    log: bool = False
+    marks: Marks = field(default_factory=dict, repr=False)
 
 
 def load(
@@ -144,6 +141,8 @@ def _settings(opened: Opened) -> Settings:
         files=tuple(opened.own),
         nova_files=tuple(opened.nova),
         unknown=(*unknown_names(opened.own), *slips_of_nova(opened.nova)),
-        notes=(*old_names(opened.nova), *without_effect(opened.own), *without_effect(opened.nova)),
+        notes=(*old_names(opened.nova), *without_effect(opened.own, opened.nova)),
         messaging=sets_messaging(opened.own) or sets_messaging(opened.nova),
+        log=sets_log(opened.own),
+        marks=mark(values, opened.own, opened.nova),
     )

@@ -36,20 +36,8 @@ Nova's (nova/conf/pci.py), and those of oslo.messaging, of which today's has for
 Nova may still take them. In our own files they are refused: what `rabbit_use_ssl` does must not depend on a version.
 """
 
-_OF_MESSAGING = "oslo_messaging_"
-_MESSAGING = {("DEFAULT", "transport_url"), ("DEFAULT", "config_source"), *OLD_NAMES}
-"""What tells of a broker outside of oslo.messaging's groups, or may do so."""
-
 _ALIKE = 0.8
 """How much alike two names have to be for one to be a slip of the other (difflib.SequenceMatcher.ratio)."""
-
-_WITHOUT_EFFECT = {
-    "ssl_version": "both sides agree on the newest TLS that they know",
-    "kombu_ssl_version": "both sides agree on the newest TLS that they know",
-    "ssl_enforce_hostname_verification": "with ssl_ca_file the broker's name is checked always, without it never",
-    "ssl_enforce_fips_mode": "the host's own OpenSSL decides",
-}
-"""Options of [oslo_messaging_rabbit] that oslo.messaging knows, and that do nothing here, with what holds instead."""
 
 
 _RESTRICTIONS = {
@@ -162,40 +150,11 @@ def old_names(sections: Sections) -> Iterator[str]:
                 yield f"{entry} is an old name, and read as [{new[0]}] {new[1]}"
 
 
-def without_effect(sections: Sections) -> Iterator[str]:
-    """Give a sentence for each option that oslo.messaging would heed, and that does nothing here."""
-    for path, section in sections.items():
-        for name, lines in section.get(RABBIT, {}).items():
-            if name in _WITHOUT_EFFECT and _says_something(name, lines[-1].value):
-                yield f"{entry_of(path, RABBIT, name, lines[-1])} has no effect: {_WITHOUT_EFFECT[name]}"
-
-
-def sets_messaging(sections: Sections) -> bool:
-    """Tell whether a file or the environment sets an option of oslo.messaging under any of its names, to any value.
-
-    `config_source` counts as well: it names files elsewhere, which are not among `sections`.
-    """
-    places = {(group, name) for section in sections.values() for group, names in section.items() for name in names}
-    for variable in os.environ:
-        group, _, name = variable.removeprefix("OS_").partition("__")
-        if variable.startswith("OS_"):
-            places.add((group if group == "DEFAULT" else group.lower(), name.lower()))
-    return any(group.startswith(_OF_MESSAGING) or (group, name) in _MESSAGING for group, name in places)
-
-
-def _says_something(name: str, value: str) -> bool:
-    """Tell whether a value is another than what is done anyway."""
-    is_true = value.strip().lower() in ("1", "true", "on", "yes")
-    if name == "ssl_enforce_hostname_verification":
-        return not is_true
-    return is_true if name == "ssl_enforce_fips_mode" else bool(value.strip())
-
-
 def _options() -> Mapping[str, frozenset[str]]:
     """Return the names of all options that are read, by group, and those that stand beside them by right."""
     ours = {group: frozenset(option.dest for option in options) for group, options in list_opts()}
     return ours | {
-        "DEFAULT": ours["DEFAULT"] | known_names.MESSAGING,
+        "DEFAULT": ours["DEFAULT"] | known_names.MESSAGING | known_names.LOG,
         RABBIT: known_names.RABBIT,
         NOTIFICATIONS: known_names.NOTIFICATIONS,
     }

@@ -1,36 +1,149 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a process that stays logs, and how it leaves."""
+"""How a process that stays logs, and how it leaves.
+
+Where no option of oslo.log is set, lines go to standard error: in the form of every OpenStack service, which those who
+collect logs know, or with the priority alone where that is the journal (sd-daemon(3)), which adds the rest.
+"""
 
 import contextlib
 import logging
 import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+from irqaffinity.daemon.journal import PRIORITIES
+from irqaffinity.daemon.scribe import Desk, Scribe
+
+LOG = logging.getLogger(__name__)
+
+FORM = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [-] %(message)s"
+"""The default of oslo.log's logging_default_format_string, as long as no instance is named."""
+
+_TIME = "%Y-%m-%d %H:%M:%S"
+_OURS = "irqaffinity"
+_CHATTY = ("amqp", "kombu")
+_FAREWELL = 1.0
+"""Seconds that the last lines are given at the end."""
+
+_SCRIBE = Scribe()
 
 
-def set_up_log(*, debug: bool) -> None:
-    """Log from INFO on; for the journal with the priority, which sd-daemon(3) reads from the start of a line."""
+class LogRefused(ValueError):
+    """The options of the log cannot be followed; str() names the option and says why."""
+
+
+class _Now:
+    """What the log goes by at present."""
+
+    debug = False
+    options: Any = None
+
+
+def set_up_log(*, debug: bool, options: Any = None) -> None:
+    """Log from INFO on, or each step of ours; raise LogRefused, and leave the log as it was.
+
+    `options` are those of oslo.log (conf/logs), or None where none of them is set. Files are opened anew.
+    """
     root = logging.getLogger()
-    set_level(debug=debug)
-    if os.environ.get("JOURNAL_STREAM"):
-        for handler in root.handlers:
-            handler.setFormatter(_JournalFormatter())
-    for chatty in ("amqp", "kombu"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    if options is None and any(not isinstance(handler, Desk) for handler in root.handlers):
+        return  # a program around this one has a log of its own
+    _SCRIBE.flush(_FAREWELL)
+    try:
+        troubles = _follow(options, debug=debug)
+    except LogRefused:
+        _follow(_Now.options, debug=_Now.debug)
+        raise
+    _Now.debug, _Now.options = debug, options
+    for trouble in troubles:
+        LOG.error("%s", trouble)
 
 
 def set_level(*, debug: bool) -> None:
-    """Log each step, or from INFO on."""
-    logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
+    """Log from INFO on, or each step of ours; of the libraries that tell much, what is wrong alone."""
+    logging.getLogger().setLevel(logging.INFO)
+    logging.getLogger(_OURS).setLevel(logging.DEBUG if debug else logging.NOTSET)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class _JournalFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return f"<{_PRIORITIES.get(record.levelno, 6)}>{super().format(record)}"
+def is_on_stderr() -> bool:
+    """Tell whether standard error gets the lines."""
+    desks = [desk for logger in _loggers() for desk in _desks(logger)]
+    return any(getattr(handler, "stream", None) is sys.stderr for desk in desks for handler in desk.handlers)
+
+
+def end_log() -> None:
+    """Give the last lines a moment to be written; where they cannot, go on."""
+    if _SCRIBE.flush(_FAREWELL):
+        for desk in [desk for logger in _loggers() for desk in _desks(logger)]:
+            with contextlib.suppress(OSError, ValueError):
+                desk.close()
 
 
 def leave(status: int) -> None:
     """End the process at once: a thread may be inside a library, and no interpreter can be taken down around it."""
-    with contextlib.suppress(OSError, ValueError):
-        logging.shutdown()
+    end_log()
     os._exit(status)
+
+
+def stderr_handler(formatter: logging.Formatter | None = None) -> logging.Handler:
+    """Return a handler of standard error; for the journal with the priority in front."""
+    handler = logging.StreamHandler(sys.stderr)
+    if _is_journal():
+        handler.setFormatter(_PriorityFormatter(formatter or logging.Formatter()))
+    else:
+        handler.setFormatter(formatter or logging.Formatter(FORM, _TIME))
+    return handler
+
+
+def _follow(options: Any, *, debug: bool) -> Sequence[str]:
+    """Replace all handlers; return what is wrong although there is a log, and raise LogRefused where there is none."""
+    for logger in _loggers():
+        for desk in _desks(logger):
+            logger.removeHandler(desk)
+            with contextlib.suppress(OSError, ValueError):
+                desk.close()
+    troubles: Sequence[str] = ()
+    if options is None:
+        set_level(debug=debug)
+        logging.getLogger().addHandler(stderr_handler())
+    else:
+        from irqaffinity.daemon.oslo import set_up_oslo_log  # noqa: PLC0415  5 MB and 40 ms, and seldom wanted
+
+        troubles = set_up_oslo_log(options, debug=debug)
+    for logger in _loggers():
+        handlers = [handler for handler in logger.handlers if not isinstance(handler, (Desk, logging.NullHandler))]
+        if handlers:
+            logger.handlers = [Desk(_SCRIBE, handlers)]
+    return troubles
+
+
+def _loggers() -> Iterator[logging.Logger]:
+    yield logging.getLogger()
+    yield from (found for found in list(logging.root.manager.loggerDict.values()) if isinstance(found, logging.Logger))
+
+
+def _desks(logger: logging.Logger) -> Sequence[Desk]:
+    return [handler for handler in logger.handlers if isinstance(handler, Desk)]
+
+
+def _is_journal() -> bool:
+    """Tell whether standard error is the journal itself, as systemd.exec(5) says how to."""
+    try:
+        found = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+class _PriorityFormatter(logging.Formatter):
+    """Puts the priority in front of each line of another formatter."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        front = f"<{PRIORITIES.get(record.levelno, 6)}>"
+        return front + self._inner.format(record).replace("\n", f"\n{front}")

@@ -59,6 +59,9 @@ class Occasion:
         return self.before is not None and self.now is not None and what(self.before) != what(self.now)
 
 
+BORN = Occasion(Cause.BIRTH)
+"""Interrupts were born, and none is failing."""
+
 Applies = Callable[[Result, Occasion], bool]
 
 
@@ -108,7 +111,10 @@ TABLE: Sequence[tuple[Cause | None, Applies]] = (
 
 def find_cause(result: Result, at: Occasion) -> Cause | None:
     """Return why this was done, None where there is nothing to tell of it."""
-    return next(cause for cause, applies in TABLE if applies(result, at))
+    for cause, applies in TABLE:  # a birth waits for it, and a generator would be slower
+        if applies(result, at):
+            return cause
+    return None
 
 
 def find_causes(results: Iterable[Result], at: Occasion) -> Iterator[tuple[Result, Cause]]:

@@ -43,9 +43,7 @@ class Unsettled:
             self._note(now)
             key = result.action.irq, result.action.is_release, result.verdict in FAILED
             before = self._found.pop(key, None)
-            first = _Row(result, result, cause, 0) if before is None else before
-            why = cause if cause is Cause.FIGHT else first.cause  # a fight begins with single drifts
-            self._found[key] = _Row(first.first, result, why, first.writes + 1)
+            self._found[key] = _Row(result, result, cause, 1) if before is None else before.then(result, cause)
             if len(self._found) > MOST:
                 self._found.popitem(last=False)
 
@@ -78,6 +76,10 @@ class _Row(NamedTuple):
     last: Result
     cause: Cause
     writes: int
+
+    def then(self, last: Result, cause: Cause) -> "_Row":
+        """Return the row with what was done since; a fight, which begins with single drifts, is told as one."""
+        return _Row(self.first, last, cause if cause is Cause.FIGHT else self.cause, self.writes + 1)
 
 
 def _change(rows: Sequence[_Row], owner: GuestId, name: str | None, time: datetime) -> Change:

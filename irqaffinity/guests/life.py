@@ -2,11 +2,11 @@
 """The one object that holds all that is known of a guest: it is made when the guest appears, and dies with it."""
 
 import time
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from operator import is_
 
 from irqaffinity.apply.backoff import Backoff
-from irqaffinity.guests.cause import Grounds, Occasion, find_causes
+from irqaffinity.guests.cause import BORN, Grounds, Occasion, find_causes
 from irqaffinity.guests.changes import Unsettled
 from irqaffinity.guests.drift import Drifts
 from irqaffinity.guests.pace import Pace
@@ -108,12 +108,12 @@ class Life:
             if address is not None and (plan := plans.get(address)) is not None and plan.birthplace is not None
         ]
 
-    def tell_births(self, results: Iterable[Result], now: float) -> None:
+    def tell_births(self, results: Sequence[Result], now: float) -> None:
         """Note what was done with interrupts that were just born."""
-        results = tuple(results)
-        self.unsettled.add(find_causes(results, Occasion(Cause.BIRTH, failing=self.failing)), now)
-        failed = {result.action.irq for result in results if result.verdict in FAILED}
-        if failed or self.failing:
+        born = Occasion(Cause.BIRTH, failing=self.failing) if self.failing else BORN
+        self.unsettled.add(find_causes(results, born), now)
+        if self.failing or any(result.verdict in FAILED for result in results):
+            failed = {result.action.irq for result in results if result.verdict in FAILED}
             self.failing = self.failing.difference(result.action.irq for result in results) | failed
 
     def next_line(self, now: float) -> float:

@@ -79,6 +79,8 @@ class Link:
         with self._lock:
             state = self._state
             is_news = is_news and state.trouble != trouble
-            LOG.log(logging.WARNING if is_news else logging.DEBUG, "%s: %s", self.name, trouble)
+            says_who = trouble.startswith(f"{self.name} ")  # as what is said of libvirt everywhere does
+            line = trouble if says_who else f"{self.name}: {trouble}"
+            LOG.log(logging.WARNING if is_news else logging.DEBUG, "%s", line)
             self.losses += state.is_up
             self._state = LinkState(False, self._now() if state.is_up else state.since, state.peer, trouble)

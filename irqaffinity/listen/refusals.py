@@ -2,6 +2,7 @@
 """What it means that a broker is away, refuses, or sends what is no AMQP: one clean line with the next step."""
 
 import errno
+import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -24,6 +25,13 @@ FAILURES: tuple[type[BaseException], ...] = (
 
 _TLS_FILES = {"ca_certs": "ssl_ca_file", "certfile": "ssl_cert_file", "keyfile": "ssl_key_file"}
 _FILE_ERRORS = frozenset({errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+
+_EXPIRED, _NOT_YET = 10, 9
+_UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})
+_OTHER_NAME = frozenset({62, 64})
+"""What OpenSSL has against a certificate (openssl/x509_vfy.h)."""
+
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "HTTP_REQUEST"})
 _HIDDEN = "***"
 _LONGEST = 120
 """Characters of what a broker says: the next step has to find room in the line."""
@@ -54,18 +62,41 @@ def explain(error: BaseException, broker: Broker, *, from_relay: bool = False) -
         return "the queue was deleted; it is made anew"
     if isinstance(error, UnicodeError) and not isinstance(error, UnicodeDecodeError):
         return "the node's name cannot be one of a host: mend transport_url"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {_why_refused(error, broker.tls or {})}"
+    if isinstance(error, socket.gaierror):
+        return f"its name has no address ({error.strerror}): mend it in transport_url, or the host's resolver"
     if isinstance(error, FAILURES):
         return f"{words}; {_tls_advice(error, broker) or 'start the broker, or mend transport_url'}"
     return f"{words}; what answers there speaks no AMQP 0-9-1: mend host and port in transport_url"
 
 
+def _why_refused(error: ssl.SSLCertVerificationError, tls: Mapping[str, Any]) -> str:
+    """Return what is wrong with a certificate, and what mends it, by the numbers of X509_verify_cert_error(3)."""
+    authority, code = tls.get("ca_certs"), getattr(error, "verify_code", None)
+    if code in _OTHER_NAME:
+        return "it is for another name: write one that it has in transport_url, or renew it with this one"
+    if code == _EXPIRED:
+        return "it has expired, or an authority above it has: renew it on the broker"
+    if code == _NOT_YET:
+        return "it is not valid yet: compare the clocks of this host and the broker"
+    if code in _UNKNOWN_AUTHORITY and authority:
+        return f"no authority in {authority} has signed it: mend ssl_ca_file in [oslo_messaging_rabbit]"
+    if code in _UNKNOWN_AUTHORITY:
+        return "none of the system's authorities has signed it: set ssl_ca_file in [oslo_messaging_rabbit]"
+    words = clean(str(getattr(error, "verify_message", error)))[:_LONGEST]
+    return f"{words}: renew it, or mend ssl_ca_file in [oslo_messaging_rabbit]"
+
+
 def _tls_advice(error: BaseException, broker: Broker) -> str | None:
     """Return what to look at where TLS, or one of its files, may be the matter: ssl names no file in its errors."""
+    if broker.tls is None and isinstance(error, ConnectionResetError):
+        return "start the broker, or mend transport_url; does it speak TLS there: set ssl in [oslo_messaging_rabbit]"
     if broker.tls is None or not isinstance(error, OSError):
         return None
+    if isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in _NO_TLS:
+        return "it speaks no TLS on that port: mend the port in transport_url, or ssl in [oslo_messaging_rabbit]"
     files = f"see {', '.join(_tls_files(broker.tls)) or 'ssl_ca_file, which is not set'} in [oslo_messaging_rabbit]"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"{files}, and whether the certificate has the name in transport_url"
     if isinstance(error, ssl.SSLError):
         return f"{files}, and whether the broker speaks TLS on that port"
     return files if error.errno in _FILE_ERRORS else None

@@ -43,13 +43,12 @@ class Table:
     def split(self, number: int) -> tuple[list[bytes], bytes] | None:
         """Return the counts of an interrupt and the rest of its row; None where it has not one for each CPU.
 
-        The kernel writes the rows one by one: a CPU that comes or goes meanwhile is in some of them alone.
+        The kernel writes the rows one by one: a CPU that goes meanwhile is in some of them alone, and the count of one
+        that comes stands in the rest.
         """
         cells = self.rows[number].split(None, len(self.cpus))
         counts, rest = cells[: len(self.cpus)], b"".join(cells[len(self.cpus) :])
-        if len(counts) < len(self.cpus) or not b"".join(counts).isdigit() or rest.split(None, 1)[:1][-1:] == []:
-            return None
-        return None if rest.split(None, 1)[0].isdigit() else (counts, rest)
+        return (counts, rest) if len(counts) == len(self.cpus) and b"".join(counts).isdigit() else None
 
     def name(self, number: int) -> str:
         """Return the names of an interrupt's handlers; two spaces stand before them."""

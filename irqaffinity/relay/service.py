@@ -6,9 +6,12 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
+from irqaffinity.conf.differences import changed_names
 from irqaffinity.conf.load import ConfigError, Settings
-from irqaffinity.daemon.log import set_level
+from irqaffinity.daemon.farewell import Farewell
+from irqaffinity.daemon.log import LogRefused, set_up_log
 from irqaffinity.daemon.reload import LastReload
 from irqaffinity.daemon.systemd import notify
 from irqaffinity.daemon.threads import Threads
@@ -31,10 +34,11 @@ _INTERRUPTED = 128 + signal.SIGINT
 
 @dataclass(frozen=True)
 class Configuration:
-    """The settings, and the broker that they name."""
+    """The settings, the broker that they name, and the options of oslo.log, None where none is set."""
 
     settings: Settings
     broker: Broker
+    logs: Any = None
 
 
 class Service:
@@ -53,6 +57,7 @@ class Service:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return 0, 130 after SIGINT, 1 when a thread ended with an error."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        farewell = Farewell("relay")
         settings = self._configuration.settings
         self._start_relay()
         if settings.metrics.enabled:
@@ -70,6 +75,7 @@ class Service:
         notify("STOPPING=1", "STATUS=ending")
         self._relay.stop()
         self._thread.join(_FAREWELL)
+        farewell.tell(number, self._threads.dead)
         if self._threads.dead is not None:
             return 1
         return _INTERRUPTED if number == signal.SIGINT else 0
@@ -135,7 +141,8 @@ class Service:
         """Take over what may change while it runs; a bad configuration changes nothing."""
         try:
             new = self._reload()
-        except (ConfigError, OSError) as error:
+            set_up_log(debug=new.settings.debug, options=new.logs)
+        except (ConfigError, LogRefused, OSError) as error:
             LOG.error("the configuration is left as it was: %s", error)
             self._last_reload.failed(error)
             return
@@ -145,10 +152,10 @@ class Service:
                 LOG.warning("%s has changed: restart needed", name)
         kept = replace(new.settings, host=old.settings.host, metrics=old.settings.metrics)
         self._configuration = replace(new, settings=kept)
-        set_level(debug=kept.debug)
         if new.broker != old.broker:
             self._relay.stop()
             self._thread.join(_FAREWELL)
             self._start_relay()
         self._last_reload.succeeded()
-        LOG.info("the configuration was read again")
+        names = changed_names(old.settings.marks, new.settings.marks)
+        LOG.info("the configuration was read again: %s", f"changed: {', '.join(names)}" if names else "nothing changed")

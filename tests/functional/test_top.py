@@ -20,6 +20,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from irqaffinity.cli import columns
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.observe.arrivals import ArrivalCounter
 from irqaffinity.observe.root import HostRoot
@@ -340,6 +341,9 @@ def test_one_interval_as_json(host: Host) -> None:
     jsonschema.validate(found, SCHEMA)
     assert found["seconds"] >= 0.3
     assert [row["address"] for row in found["devices"]] == [address(guest) for guest in range(GUESTS)]
+    assert tuple(found["devices"][0]) == columns.ARRIVED_DEVICES
+    assert tuple(found["guests"][0]) == columns.ARRIVED_GUESTS
+    assert tuple(found["cpus"][0]) == columns.ARRIVED_CPUS
     five = found["devices"][5]
     assert (five["guest"], five["target"], five["outside"]) == (uuid(5), "10-11", 0.1)
     assert five["arrived"] == {"10": 9 * five["arrived"]["12"], "12": five["arrived"]["12"]}
@@ -357,6 +361,13 @@ def test_one_interval_as_a_table_and_as_csv(host: Host) -> None:
     by_cpu = run(host.command("--once", "--delay", "0.3", "--by", "cpu", "-f", "csv", "--sort", "foreign:desc")).stdout
     first = next(csv.DictReader(io.StringIO(by_cpu)))
     assert (first["cpu"], first["name"]) == ("12", name(6))
+    one = run(host.command("--delay", "0.1", "--by", "guest", "-f", "value", "-c", "name", "-c", "cpus")).stdout
+    assert one.split("\n")[5] == f"{name(5)} 10-11"
+
+
+def test_a_column_of_another_list_is_told_with_those_that_there_are(host: Host) -> None:
+    said = run(host.command("--by", "cpu", "-c", "address"), 64).stderr
+    assert re.search("'address' is not a column.*cpu, guest, name, vcpu, rate, foreign, foreign_irqs", said)
 
 
 def test_neither_root_nor_a_state_nor_a_boot_id_is_needed(host: Host, short_folder: Path) -> None:

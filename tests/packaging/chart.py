@@ -131,8 +131,13 @@ class Rendered:
 
     def file_of(self, spec: Manifest) -> str:
         """Return the file irqaffinity.conf of a pod."""
+        return self.files_of(spec)["irqaffinity.conf"]
+
+    def files_of(self, spec: Manifest) -> dict[str, str]:
+        """Return the files of /etc/irqaffinity of a pod by their names."""
         (name,) = (volume["secret"]["secretName"] for volume in spec["volumes"] if volume["name"] == "etc")
-        return base64.b64decode(self.named("Secret", name)["data"]["irqaffinity.conf"]).decode()
+        data = self.named("Secret", name)["data"]
+        return {file: base64.b64decode(text).decode() for file, text in data.items()}
 
     @property
     def checksum(self) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The irqaffinity.conf of the chart, as oslo.config and the program itself read it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from irqaffinity.plan.policy import Numa
 from tests.packaging.chart import Chart
 from tests.packaging.chart_values import BROKER, EXTRAS, MATRIX, METRICS, NOTHING, OPENSTACK_HELM, PASSWORD, TLS
 
+_PROGRAM = Path(sys.executable).with_name("irqaffinity")
 _VALIDATOR = Path(sys.executable).with_name("oslo-config-validator")
 _WITH_FILE = {name: values for name, values in MATRIX.items() if values is not NOTHING}
 
@@ -48,7 +50,7 @@ def test_every_option_is_one_of_the_program(chart: Chart, tmp_path: Path, values
     assert files
     for text in files:
         read = Read(text, tmp_path)
-        namespaces = ("--namespace", "irqaffinity", "--namespace", "irqaffinity.broker")
+        namespaces = [f"--namespace=irqaffinity{name}" for name in ("", ".broker", ".log")]
         done = subprocess.run(
             [_VALIDATOR, *namespaces, "--input-file", read.file], capture_output=True, text=True, check=False
         )
@@ -145,3 +147,43 @@ def test_a_switch_of_three_takes_words_and_yaml_s_own(chart: Chart, given: objec
     conf = {"notifications": {"enabled": given, "queue": "exclusive", "source": "nova", "leave_after": 0}}
     text = chart.render({"conf": {"irqaffinity": conf}}).configuration
     assert f"[notifications]\nenabled = {word}\nleave_after = 0\nqueue = exclusive\nsource = nova\n" in text
+
+
+LOGGING = {
+    "loggers": {"keys": ["root", "irqaffinity"]},
+    "handlers": {"keys": ["stderr", "null"]},
+    "formatters": {"keys": ["context", "json"]},
+    "logger_root": {"level": "WARNING", "handlers": "null"},
+    "logger_irqaffinity": {"level": "INFO", "handlers": ["stderr"], "qualname": "irqaffinity"},
+    "handler_null": {"class": "logging.NullHandler", "formatter": "context", "args": "()"},
+    "handler_stderr": {"class": "StreamHandler", "args": "(sys.stderr,)", "formatter": "json"},
+    "formatter_context": {"class": "oslo_log.formatters.ContextFormatter", "datefmt": "%Y-%m-%d %H:%M:%S"},
+    "formatter_json": {"class": "oslo_log.formatters.JSONFormatter"},
+}
+"""As in the values of openstack-helm's charts."""
+
+
+@pytest.mark.parametrize("options", [{}, {"use_json": True, "default_log_levels": ["kombu=INFO", "irqaffinity=DEBUG"]}])
+def test_options_of_the_log_and_a_logging_conf_are_followed_by_the_program(
+    chart: Chart, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """By the relay, which needs no host, as a process that leaves at once for want of a broker."""
+    values: dict[str, Any] = {"conf": {"irqaffinity": {"DEFAULT": {"transport_url": "amqp1://a", **options}}}}
+    if not options:
+        values["conf"]["logging"] = LOGGING
+    rendered = chart.render({**values, "manifests": {"deployment_relay": True}})
+    for spec in rendered.specs():
+        for name, text in rendered.files_of(spec).items():
+            (tmp_path / name).write_text(text.replace("/etc/irqaffinity/", f"{tmp_path}/"))
+        command = [_PROGRAM, "--config-file", tmp_path / "irqaffinity.conf", "relay"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert ("logging.conf" in rendered.files_of(spec)) is not bool(options)
+        first, last = map(json.loads, (done.stderr.splitlines()[0], done.stderr.splitlines()[-1]))
+        assert ": the relay starts on host " in first["message"]
+        assert "it does not begin with rabbit://" in last["message"]
+
+
+def test_pods_are_made_anew_when_the_logging_conf_changes(chart: Chart) -> None:
+    before, after = (chart.render({"conf": {"logging": logging}}) for logging in ({}, LOGGING))
+    assert before.checksum != after.checksum

@@ -3,14 +3,14 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import yaml
 from oslo_config import cfg
 
-from irqaffinity.conf.options import list_opts
+from irqaffinity.conf import log_options, options
 from tests.packaging.chart import CHART, Chart, Refused
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
@@ -115,6 +115,10 @@ def test_values_that_do_not_go_together_are_refused(chart: Chart, values: dict[s
         chart.render(values)
 
 
+def list_opts() -> list[tuple[str, Sequence[cfg.Opt]]]:
+    return [*options.list_opts(), *log_options.list_opts()]
+
+
 def options_of_schema() -> Iterator[tuple[str, str, Any]]:
     for group, schema in SCHEMA["definitions"]["options"]["properties"].items():
         for name, option in schema.get("properties", {}).items():
@@ -122,7 +126,7 @@ def options_of_schema() -> Iterator[tuple[str, str, Any]]:
 
 
 def test_the_schema_knows_every_option_of_the_program() -> None:
-    of_program = {(group, option.dest) for group, options in list_opts() for option in options}
+    of_program = {(group, option.dest) for group, of_group in list_opts() for option in of_group}
     of_schema = {(group, name) for group, name, _ in options_of_schema()}
     assert of_schema - {("DEFAULT", "transport_url")} == of_program - FILLED_IN
 
@@ -130,8 +134,8 @@ def test_the_schema_knows_every_option_of_the_program() -> None:
 def test_the_choices_of_the_schema_are_those_of_the_program() -> None:
     choices = {
         (group, option.dest): list(option.type.choices)
-        for group, options in list_opts()
-        for option in options
+        for group, of_group in list_opts()
+        for option in of_group
         if isinstance(option, cfg.StrOpt) and option.type.choices
     }
     assert {(group, name): option["enum"] for group, name, option in options_of_schema() if "enum" in option} == choices

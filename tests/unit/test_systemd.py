@@ -55,3 +55,4 @@ def test_what_the_agent_needs_is_left_to_it() -> None:
     assert int(options["TimeoutStopSec"]) > 5
     assert f"/run/{options['RuntimeDirectory']}" == RUN
     assert options["RuntimeDirectoryPreserve"] == "yes"
+    assert f"/var/log/{options['LogsDirectory']}" in (Path(__file__).parents[2] / "doc/logs.rst").read_text()

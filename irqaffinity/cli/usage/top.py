@@ -5,14 +5,14 @@ import argparse
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from irqaffinity.cli.columns import ARRIVED_CPUS, ARRIVED_DEVICES, ARRIVED_GUESTS
 from irqaffinity.cli.form import add_form
 from irqaffinity.cli.usage.command import Command, Example
 
-_DEVICES = ("address", "guest", "name", "irqs", "target", "rate", "arrived", "outside", "verdict", "reason")
-_COLUMNS = {
-    "device": ("devices", _DEVICES),
-    "guest": ("guests", ("guest", "name", "status", "devices", "cpus", "rate", "arrived", "outside", "verdict")),
-    "cpu": ("cpus", ("cpu", "guest", "name", "vcpu", "rate", "foreign", "foreign_irqs")),
+LISTS = {
+    "device": ("devices", ARRIVED_DEVICES),
+    "guest": ("guests", ARRIVED_GUESTS),
+    "cpu": ("cpus", ARRIVED_CPUS),
 }
 """The list of the document that has these, and its columns."""
 
@@ -24,7 +24,7 @@ class _Lists(NamedTuple):
 
     def chosen(self, arguments: argparse.Namespace) -> tuple[str, Sequence[str]]:
         """Return the key of the main list, and its columns."""
-        return _COLUMNS[arguments.by]
+        return LISTS[arguments.by]
 
 
 def _seconds(text: str) -> float:
@@ -40,13 +40,13 @@ def _seconds(text: str) -> float:
 
 def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--by", choices=tuple(_COLUMNS), default="device", help="what a line stands for; a device unless told otherwise"
+        "--by", choices=tuple(LISTS), default="device", help="what a line stands for; a device unless told otherwise"
     )
     parser.add_argument(
         "--delay", metavar="SECONDS", type=_seconds, default=2.0, help="length of an interval; 2 unless told otherwise"
     )
     parser.add_argument("--once", action="store_true", help="print one interval and leave; -f, -c and --sort do so too")
-    add_form(parser, *_COLUMNS["device"])
+    add_form(parser, "devices", tuple(dict.fromkeys((*ARRIVED_DEVICES, *ARRIVED_GUESTS, *ARRIVED_CPUS))))
     parser.set_defaults(lists=_Lists())
 
 

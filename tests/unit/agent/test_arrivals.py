@@ -9,7 +9,7 @@ from irqaffinity.agent.arrivals import Arrivals
 from irqaffinity.agent.counters import OUTSIDE, TARGET
 from irqaffinity.agent.worker import Tunables
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.plan.policy import Policy
+from irqaffinity.plan.policy import Distribution, Policy
 from tests.fakes.counts import Counts
 from tests.fakes.host import FakeHost
 from tests.fakes.scene import GUEST, VF0
@@ -28,7 +28,7 @@ class Counted:
             self.counts.add(number, f"vfio-msix[{number}]({VF0})", {0: 100})
         self.counts.add(24, "nvme0q1")
         self.counts.write()
-        self.rig.worker.on_audit = Arrivals(host.root, self.rig.counters, self.rig.clock).count
+        self.rig.view.on_full_pass = Arrivals(host.root, self.rig.counters, self.rig.clock).count
         self.rig.step()
 
     def full_pass(self, *arrivals: tuple[int, int, int]) -> tuple[int, int]:
@@ -75,6 +75,14 @@ def test_what_came_before_the_target_was_another_one_is_not_judged_by_it(counted
     assert counted.full_pass((40, 3, 7)) == (0, 0)
     assert rig.host.smp(40) == "2"
     assert counted.full_pass((40, 3, 7)) == (0, 7)
+
+
+def test_any_cpu_of_the_devices_target_is_its_target(counted: Counted) -> None:
+    rig = counted.rig
+    rig.worker.tune(Tunables(Policy(distribution=Distribution.SPREAD), INTERVAL, 300.0, rig.uri))
+    assert counted.full_pass() == (0, 0)
+    assert {rig.host.smp(40), rig.host.smp(41)} == {"2", "3"}
+    assert counted.full_pass((40, 2, 1), (40, 3, 1)) == (2, 0)
 
 
 def test_without_the_counts_placement_goes_on_and_one_line_says_so(

@@ -2,7 +2,11 @@
 """What the metrics say, as Prometheus reads them."""
 
 import itertools
+import re
+import subprocess
+import sys
 from datetime import datetime, timezone
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +16,8 @@ from irqaffinity.agent.counters import OUTSIDE, TARGET, Counters
 from irqaffinity.agent.metric_texts import HELP
 from irqaffinity.agent.metrics import AgentCollector
 from irqaffinity.agent.view import View
+from irqaffinity.daemon.collector import ProgramCollector
+from irqaffinity.daemon.reload import LastReload
 from irqaffinity.listen.events import EVENTS
 from irqaffinity.listen.link import Link
 from irqaffinity.model.action import Action, Result
@@ -220,6 +226,16 @@ def test_a_device_that_nobody_has_any_more_is_no_guests_device(scene: Scene) -> 
     assert rig.value("devices", reason="none") == 0
 
 
+def test_without_metrics_the_library_is_not_loaded() -> None:
+    """It takes some megabytes, and a fraction of a second."""
+    program = (
+        "import sys, irqaffinity.cli.agent, irqaffinity.cli.relay\n"
+        "import irqaffinity.agent.service, irqaffinity.relay.service\n"
+        "print({'prometheus_client', 'irqaffinity.daemon.web', 'irqaffinity.agent.metric_texts'} & set(sys.modules))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"
+
+
 def test_promtool_has_nothing_to_say() -> None:
     rig = Rig()
     rig.links["broker"] = Link("broker", "amqp://b")
@@ -232,6 +248,13 @@ def test_each_text_is_of_a_metric_and_says_more_than_its_name() -> None:
     for name, text in found.items():
         assert len(text) > 60, name
         assert text.endswith("."), name
+
+
+def test_each_metric_stands_in_the_guide() -> None:
+    guide = (Path(__file__).parents[3] / "doc/agent.rst").read_text()
+    program = scrape(ProgramCollector(LastReload(), lambda: {"libvirt": Link("libvirt", "qemu:///system")}))
+    for name in [*Rig().scrape().ours, *program.ours]:
+        assert re.search(rf"``{name}(_total)?[`{{]", guide), name
 
 
 def test_a_scrape_of_a_large_host_puts_its_interrupts_together_once(

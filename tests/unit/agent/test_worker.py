@@ -559,6 +559,7 @@ def test_a_guest_that_ended_is_held_by_nothing_after_the_next_full_pass(
     end_guest(rig, monkeypatch)
     rig.queue.wake(GuestId(GUEST))
     rig.step()
+    rig.step(QUIET)
     rig.queue.wake_all()
     rig.step(1.0)
     gc.collect()

@@ -84,6 +84,13 @@ def test_other_interrupts_mean_other_guests(watched: Watched, number: int) -> No
     assert watched.looks == before + 1
 
 
+def test_interrupts_that_have_gone_mean_other_guests(watched: Watched) -> None:
+    watched.refresh(5.0)
+    del watched.counts.interrupts[41]
+    watched.refresh(5.0)
+    assert watched.looks == 1
+
+
 def test_a_new_guest_is_shown_after_the_look(watched: Watched) -> None:
     watched.scene.domains.clear()
     watched.refresh(LOOK_EVERY)

@@ -116,6 +116,8 @@ def test_without_a_url_there_is_no_broker(tmp_path: Path, text: str) -> None:
         "rabbit://nova:12,cret@h:5672/v",
         "rabbit://nova:cret@one,nova:12,cret@two/v",
         "rabbit://nova:se@cret%zz@h=x/v",
+        "rabbit://nova:secret@h:0/v",
+        "rabbit://nova:secret@one,nova:secret@h:65536/v",
     ],
 )
 def test_a_url_that_cannot_be_used_is_told_without_repeating_it(tmp_path: Path, url: str) -> None:
@@ -174,3 +176,13 @@ def test_without_any_topic_nothing_would_be_heard(tmp_path: Path) -> None:
 def test_what_the_library_would_fail_with_later_is_refused_at_once(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigError, match=line.partition(" ")[0]):
         read(tmp_path, f"[DEFAULT]\ntransport_url = rabbit://a:b@h/\n[oslo_messaging_rabbit]\n{line}\n")
+
+
+@pytest.mark.parametrize("method", ["RABBIT-CR-DEMO", "x", ""])
+def test_a_way_to_log_in_is_one_that_kombu_has(tmp_path: Path, method: str) -> None:
+    text = f"[DEFAULT]\ntransport_url = rabbit://h/\n[oslo_messaging_rabbit]\nrabbit_login_method = {method}\n"
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text)
+    assert str(caught.value).endswith(
+        "[oslo_messaging_rabbit] rabbit_login_method: it is not one of AMQPLAIN, PLAIN, EXTERNAL"
+    )

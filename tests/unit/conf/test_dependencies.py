@@ -45,7 +45,7 @@ def test_a_library_that_is_too_old_is_told_and_stops_nobody(tmp_path: Path) -> N
     for command in ("agent", "relay"):
         code, out, err = run(tmp_path, "--config-file=/nowhere", command)
         told, ended = err.splitlines()
-        assert (code, out, told) == (1, "", f"irqaffinity: {OLD}")
+        assert (code, out, told[24:]) == (1, "", f"{told[24:].split()[0]} WARNING irqaffinity.cli.main [-] {OLD}")
         assert "/nowhere" in ended
     code, out, err = run(tmp_path, "--config-file=/nowhere", "check")
     assert (code, err, out.splitlines()[0]) == (1, "", f"libraries      FAILED  {OLD}")
@@ -54,9 +54,13 @@ def test_a_library_that_is_too_old_is_told_and_stops_nobody(tmp_path: Path) -> N
 def test_all_that_are_too_old_are_named(tmp_path: Path) -> None:
     install(tmp_path, "kombu", "4.6")
     install(tmp_path, "amqp", "5.1")
-    assert run(tmp_path, "--config-file=/nowhere", "agent")[2].splitlines()[0] == (
-        "irqaffinity: amqp 5.1 is too old: it has to be 5.1.1 or newer; "
-        f"kombu 4.6 is too old: it has to be 5.2.4 or newer; {ANEW}"
+    assert (
+        run(tmp_path, "--config-file=/nowhere", "agent")[2]
+        .splitlines()[0]
+        .endswith(
+            " [-] amqp 5.1 is too old: it has to be 5.1.1 or newer; "
+            f"kombu 4.6 is too old: it has to be 5.2.4 or newer; {ANEW}"
+        )
     )
 
 

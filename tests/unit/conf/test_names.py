@@ -70,7 +70,7 @@ def test_a_slip_in_the_name_of_a_group_is_refused(file: Path, group: str, meant:
 
 def test_other_names_are_told_and_those_of_nova_and_its_libraries_are_not(file: Path) -> None:
     file.write_text(
-        "[DEFAULT]\nmy_ip = x\nlog_file = x\nlog-dir = x\nuse_journal = true\ncontrol_exchange = nova\nverbose = true\n"
+        "[DEFAULT]\nmy_ip = x\nlog_file = x\nlogdir = x\nuse_journal = true\ncontrol_exchange = nova\nverbose = true\n"
         "compute_topic = x\n[oslo_messaging_rabbit]\namqp_durable_queues = true\nrabbit_password = x\n"
         "[oslo_messaging_notifications]\ndriver = messagingv2\nformat = x\n"
         "[oslo_messaging_kafka]\nanything = x\n[neutron]\nanything = x\n[placement]\nauth_url = x\n"

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is said of a broker that is away, refuses, or sends what is no AMQP."""
 
+import contextlib
 import socket
 import ssl
 import struct
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +93,6 @@ NAMED = "ssl_ca_file /etc/ca.pem, ssl_cert_file /etc/c.pem, ssl_key_file /etc/k.
     ("error", "advice"),
     [
         (
-            ssl.SSLCertVerificationError(1, "certificate verify failed"),
-            "see {} in [oslo_messaging_rabbit], and whether the certificate has the name in",
-        ),
-        (
             ssl.SSLError(1, "wrong version number"),
             "see {} in [oslo_messaging_rabbit], and whether the broker speaks TLS on that port",
         ),
@@ -121,3 +119,95 @@ def test_the_errors_of_ssl_itself_are_known(tmp_path: Path) -> None:
 def test_the_network_is_no_matter_of_tls() -> None:
     said = explain(ConnectionRefusedError(111, "refused"), broker(tls=FILES))
     assert said == "ConnectionRefusedError: [Errno 111] refused; start the broker, or mend transport_url"
+
+
+def openssl(folder: Path, *arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def make_certificate(folder: Path, name: str, *, days: str) -> None:
+    """Make a certificate that an authority of its own, `ca.pem`, has signed, for one name."""
+    key = ("-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key")
+    openssl(folder, "req", "-x509", *key, "-subj", "/CN=ca", "-days", "2", "-out", "ca.pem")
+    request = ("-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-subj", "/CN=x", "-out", "csr.pem")
+    openssl(folder, "req", *request)
+    (folder / "names").write_text(f"subjectAltName = {name}\n")
+    signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", days)
+    openssl(folder, "x509", "-req", "-in", "csr.pem", *signing, "-out", "cert.pem")
+
+
+def shake_hands(folder: Path, tls: dict[str, Any]) -> None:
+    """Have a client speak to a server that shows the certificate; it raises what kombu would see."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    client = ssl.create_default_context(cafile=tls.get("ca_certs"))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    theirs = server.wrap_bio(outgoing, incoming, server_side=True)
+    ours = client.wrap_bio(incoming, outgoing, server_hostname="broker.example.org")
+    for _ in range(4):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            ours.do_handshake()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            theirs.do_handshake()
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "authority", "told"),
+    [
+        ("DNS:other.example.org", "2", "ca.pem", "it is for another name: write one that it has in transport_url, or"),
+        ("DNS:broker.example.org", "-1", "ca.pem", "it has expired, or an authority above it has: renew it"),
+        ("DNS:broker.example.org", "2", None, "none of the system's authorities has signed it: set ssl_ca_file in"),
+        ("DNS:broker.example.org", "2", "other.pem", "no authority in {}/other.pem has signed it: mend ssl_ca_file in"),
+    ],
+    ids=["name", "expired", "no-authority", "other-authority"],
+)
+def test_what_is_wrong_with_a_certificate_is_said(
+    name: str, days: str, authority: str | None, told: str, tmp_path: Path
+) -> None:
+    make_certificate(tmp_path, name, days=days)
+    openssl(
+        tmp_path,
+        *[
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            "other.key",
+            "-subj",
+            "/CN=o",
+            "-days",
+            "2",
+            "-out",
+            "other.pem",
+        ],
+    )
+    tls = {} if authority is None else {"ca_certs": str(tmp_path / authority)}
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        shake_hands(tmp_path, tls)
+    said = explain(caught.value, broker(tls=tls))
+    assert said.startswith(f"its certificate is refused: {told.format(tmp_path)}")
+    assert "start the broker" not in said
+
+
+def test_a_certificate_of_tomorrow_and_what_openssl_may_say_some_day_are_told_too() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = 9, "certificate is not yet valid"
+    assert explain(error, broker(tls=FILES)).endswith("compare the clocks of this host and the broker")
+    error.verify_code, error.verify_message = 79, "invalid CA certificate\x1b"
+    assert r"refused: invalid CA certificate\x1b: renew it, or mend ssl_ca_file" in explain(error, broker(tls=FILES))
+
+
+def test_a_name_without_an_address_and_a_port_with_or_without_tls_are_told() -> None:
+    said = explain(socket.gaierror(-2, "Name or service not known"), broker())
+    assert (
+        said == "its name has no address (Name or service not known): mend it in transport_url, or the host's resolver"
+    )
+    assert explain(ConnectionResetError(104, "reset"), broker()).endswith("set ssl in [oslo_messaging_rabbit]")
+    client, server = socket.socketpair()
+    with client, server:
+        server.sendall(b"AMQP\0\0\x09\x01")
+        with pytest.raises(ssl.SSLError) as caught:
+            ssl.create_default_context().wrap_socket(client, server_hostname="broker")
+    assert "it speaks no TLS on that port: mend the port" in explain(caught.value, broker(tls=FILES))

@@ -124,6 +124,18 @@ def test_a_cpu_that_comes_or_goes_between_two_readings_counts_in_neither(
     assert counter.read().arrived[24] == ({0: 10} if source == "table" else everywhere)
 
 
+def test_a_row_of_the_same_counts_on_other_cpus_is_another_row(host: FakeHost) -> None:
+    counts = Counts(host, "0-2")
+    counts.add(24, "eth0", {1: 9, 2: 4, 3: 4})
+    counts.write()
+    counter = ArrivalCounter(host.root, Clock())
+    counter.read()
+    counts.arrive(24, 2, 5)
+    counts.online = counts.online.parse("0,2-3")
+    counts.write()
+    assert counter.read().arrived == {24: {2: 5}}
+
+
 def test_a_cpu_that_comes_while_the_rows_are_written_makes_them_unknown(host: FakeHost) -> None:
     counts = Counts(host, "0-1")
     counts.add(24, "eth0", {0: 7})

@@ -11,7 +11,7 @@ from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.model.only import Only
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import Policy
-from irqaffinity.report.layout import HEAD, Row, arrange
+from irqaffinity.report.layout import Row, arrange
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.report.screen import Screen
 from irqaffinity.report.table import render_table
@@ -117,22 +117,16 @@ def test_colours_are_never_the_only_sign(crowd: Outcome) -> None:
     assert "\x1b[1;31m4 guests in error: instance-9, " in coloured
 
 
-def test_long_lists_go_on_below_themselves() -> None:
+@pytest.mark.parametrize("width", [62, 80])
+def test_long_lists_go_on_below_themselves(width: int) -> None:
     numbers = ",".join(map(str, range(1000, 1032, 2)))
     row = Row("  0000:41:00.1", "0", numbers, "0-7,64-71,128-135", "2,66,130", "15 set, 1 no_vector", "whatever it is")
-    lines = list(arrange([row], Screen(80)))
-    assert max(map(display_width, lines)) <= 80
-    rest = "".join(line[16:36].strip() for line in lines[1:])
-    assert rest.startswith(numbers)
-    assert HEAD.why in lines[0] or lines[-1].strip() == "whatever it is"
-
-
-def test_a_row_that_has_nothing_to_say_has_no_line_for_it(scene: Scene) -> None:
-    scene.add_guest(VF0)
-    for path in scene.host.proc.glob("irq/*/effective_affinity_list"):
-        path.unlink()
-    lines = render_table(scene.audit(), each_irq=True, screen=Screen(60)).splitlines()
-    assert [line for line in lines[:-2] if not line.strip()] == []
+    lines = list(arrange([row, row._replace(why="")], Screen(width)))
+    assert max(map(display_width, lines)) <= width
+    lines.remove("      whatever it is")
+    start, end = lines[0].index("IRQS"), lines[0].index("CPUS")
+    assert "".join(line[start:end].strip() for line in lines[1:]) == numbers * 2
+    assert "" not in [line.strip() for line in lines]
 
 
 def test_the_summary_names_a_few_and_counts_the_rest(crowd: Outcome) -> None:

@@ -39,7 +39,7 @@ def ordered(values: list[Any], *, down: bool = False) -> list[Any]:
         ["1f000000-0000-4000-8000-000000000000", "2e000000-0000-4000-8000-000000000000"],
         ["9", "9" * 19, "9" * 5000],
         ["2026-11-20T09:00:00Z", "2026-11-20T10:00:00Z"],
-        ["VM-1", "vm-2"],
+        ["a-1", "B-1", "c-1"],
     ],
 )
 def test_values_go_in_the_order_of_people_and_nothing_comes_last(values: list[Any]) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from irqaffinity.grammar.device_spec import parse_device_spec
+from irqaffinity.guests.cause import TABLE
 from irqaffinity.guests.pace import EVENTS
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import RememberedSpecs, State
-from irqaffinity.model.verdict import DeviceReason, GuestReason, IrqReason, LeftOutReason, Status, Term, Verdict
+from irqaffinity.model.verdict import Cause, DeviceReason, GuestReason, IrqReason, LeftOutReason, Status, Term, Verdict
 from irqaffinity.plan.guests import MaskSource
 from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
 from irqaffinity.report.outcome import Outcome
@@ -349,7 +350,13 @@ def test_the_guide_has_the_reasons_of_a_device_in_the_order_in_which_they_are_tr
     assert found == [reason.anchor for reason in DeviceReason]
 
 
-@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.anchor)
+def test_the_guide_has_the_causes_in_the_order_in_which_they_are_tried() -> None:
+    guide = (Path(__file__).parents[3] / "doc/operate.rst").read_text()
+    found = re.findall(r"(?m)^\.\. _(cause-[a-z-]+):$", guide)
+    assert found == list(dict.fromkeys(cause.anchor for cause, _ in TABLE if cause is not None))
+
+
+@pytest.mark.parametrize("term", [*TERMS, *Cause], ids=lambda term: term.anchor)
 def test_the_word_has_its_paragraph_in_the_operators_guide(term: Term) -> None:
     guide = (Path(__file__).parents[3] / "doc/operate.rst").read_text()
     assert re.search(rf"^\.\. _{re.escape(term.anchor)}:$", guide, re.MULTILINE), f"doc/operate.rst lacks {term.anchor}"

@@ -34,7 +34,7 @@ node has goes before, and the name of the node before all labels, so no node get
 {{-   include "irqaffinity.putOver" (list $conf (.conf.irqaffinity | default dict)) -}}
 {{-   $values := dict -}}
 {{-   range $name, $value := $root.Values }}{{ $_ := set $values $name $value }}{{ end -}}
-{{-   $_ := set $values "conf" (dict "irqaffinity" $conf) -}}
+{{-   $_ := set $values "conf" (dict "irqaffinity" $conf "logging" ($root.Values.conf.logging | default dict)) -}}
 {{-   $context := dict "Values" $values "agent" . -}}
 {{-   range $name := list "Chart" "Release" "Capabilities" "Template" }}{{ $_ := set $context $name (get $root $name) }}{{ end -}}
 {{-   $contexts = append $contexts $context -}}

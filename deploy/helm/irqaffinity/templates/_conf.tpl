@@ -48,6 +48,11 @@
 {{- end }}
 {{ end }}
 
+{{/* Where the log is told what to do when `conf.logging` says so, as JSON by group and option. */}}
+{{- define "irqaffinity.logConf" -}}
+{{- .Values.conf.logging | empty | ternary dict (dict "DEFAULT" (dict "log_config_append" "/etc/irqaffinity/logging.conf")) | toJson -}}
+{{- end }}
+
 {{/* How the broker is reached, as other values say it, as JSON by group and option. Takes (list . user). */}}
 {{- define "irqaffinity.brokerConf" -}}
 {{- $filled := dict -}}
@@ -82,6 +87,7 @@
 {{- $uri := printf "qemu+unix:///system?socket=%s/%s" .Values.host.libvirt.path .Values.host.libvirt.socket -}}
 {{- $_ := set $conf "libvirt" (dict "uri" $uri) -}}
 {{- if .Values.manifests.deployment_relay }}{{ $_ := set $conf "notifications" (dict "source" "relay") }}{{ end -}}
+{{- include "irqaffinity.putOver" (list $conf (include "irqaffinity.logConf" . | fromJson)) -}}
 {{- include "irqaffinity.putOver" (list $conf .Values.conf.irqaffinity) -}}
 {{- include "irqaffinity.file" $conf -}}
 {{- end }}
@@ -96,6 +102,7 @@
 {{-   $_ := set $groups "oslo_messaging_notifications" (omit ($groups.oslo_messaging_notifications | default dict) "transport_url") -}}
 {{- end -}}
 {{- $_ := set $groups "DEFAULT" $default -}}
+{{- include "irqaffinity.putOver" (list $conf (include "irqaffinity.logConf" . | fromJson)) -}}
 {{- include "irqaffinity.putOver" (list $conf $groups) -}}
 {{- include "irqaffinity.file" $conf -}}
 {{- end }}

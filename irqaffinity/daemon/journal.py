@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hands lines to systemd's journal with their fields, in its native protocol.
+
+oslo.log's own handler needs systemd-python, which has to be compiled and is in no image or package of OpenStack's
+usual ones; the protocol is a datagram to a socket (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
+"""
+
+import logging
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from irqaffinity.daemon.scribe import fields_of
+
+SOCKET = "/run/systemd/journal/socket"
+IDENTIFIER = "irqaffinity"
+PREFIX = "IRQAFFINITY_"
+"""What the names of the fields of a settled change begin with: the journal has those of all programs."""
+
+PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+"""The priorities of syslog.h by the levels of logging."""
+
+
+class JournalHandler(logging.Handler):
+    """Sends each record. The socket is looked up anew each time, so a journal that was restarted is found again."""
+
+    def __init__(self, facility: int) -> None:
+        """Take the facility, as it is in syslog.h: a number times eight."""
+        super().__init__()
+        self.place = f"the journal at {SOCKET}"
+        self._facility = facility >> 3
+        self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record, or leave it to handleError."""
+        try:
+            self._sender.sendto(encode(self._describe(record)), SOCKET)
+        except Exception:  # noqa: BLE001  as every handler does
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._sender.close()
+        super().close()
+
+    def _describe(self, record: logging.LogRecord) -> Mapping[str, Any]:
+        """Return the fields: those of oslo.log's handler under their names there, and those of a settled change."""
+        fields: dict[str, Any] = {
+            "MESSAGE": self.format(record),
+            "PRIORITY": PRIORITIES.get(record.levelno, 6),
+            "SYSLOG_IDENTIFIER": IDENTIFIER,
+            "SYSLOG_FACILITY": self._facility,
+            "CODE_FILE": record.pathname,
+            "CODE_LINE": record.lineno,
+            "CODE_FUNC": record.funcName,
+            "THREAD_NAME": record.threadName,
+            "PROCESS_NAME": record.processName,
+            "LOGGER_NAME": record.name,
+            "LOGGER_LEVEL": record.levelname,
+            "EXCEPTION_INFO": record.exc_text,
+        }
+        return fields | {PREFIX + name.upper(): value for name, value in fields_of(record).items()}
+
+
+def encode(fields: Mapping[str, Any]) -> bytes:
+    """Return the datagram; fields that are None are left out."""
+    parts = []
+    for name, value in fields.items():
+        if value is None:
+            continue
+        text = str(value).encode(errors="backslashreplace")
+        if b"\n" in text:
+            parts.append(name.encode() + b"\n" + len(text).to_bytes(8, "little") + text + b"\n")
+        else:
+            parts.append(name.encode() + b"=" + text + b"\n")
+    return b"".join(parts)

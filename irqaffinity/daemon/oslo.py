@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Has oslo.log set the log up. Only a process where one of its options is set imports this: it takes 5 MB.
+
+What is done here in another way than there: lines never go to standard output, which is for reports; the journal needs
+no systemd-python; a file that cannot be opened is no reason to end; and --debug is for this program's lines alone.
+"""
+
+import logging
+import logging.config
+import os
+import stat
+import sys
+import syslog
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what these libraries warn each other of is no matter of an operator
+    # Older ones bring eventlet, of which 0.33 cannot load a newer dnspython for its own look-up of names.
+    os.environ["EVENTLET_NO_GREENDNS"] = "yes"
+    from oslo_log import formatters, handlers, log, rate_limit
+
+from irqaffinity.daemon.journal import SOCKET, JournalHandler
+from irqaffinity.daemon.log import LogRefused, set_level, stderr_handler
+
+_NAME = "irqaffinity"
+_SYSLOG = "/dev/log"
+_SPARE = "lines go to standard error meanwhile: mend that, and send SIGHUP"
+
+
+class _Overlaid:
+    """The options with other values for some: what oslo.log reads are attributes."""
+
+    def __init__(self, options: Any, **values: Any) -> None:
+        self.__dict__.update(values)
+        self._options = options
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._options, name)
+
+
+_levelled: set[str] = set()
+"""The loggers that default_log_levels gave a level last."""
+
+
+def set_up_oslo_log(options: Any, *, debug: bool) -> Sequence[str]:
+    """Follow the options; return what is wrong, and raise LogRefused where they cannot be followed at all."""
+    rate_limit.uninstall_filter()
+    for name in _levelled:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    _levelled.clear()
+    set_level(debug=debug)
+    if options.log_config_append:
+        return _follow_file(options.log_config_append)
+    path = log_path(options)
+    trouble = None if path is None else _why_not_writable(path)
+    troubles = [] if trouble is None else [f"[DEFAULT] log_file: {path} cannot be opened: {trouble}; {_SPARE}"]
+    if options.use_syslog and not os.path.exists(_SYSLOG):
+        troubles.append(f"[DEFAULT] use_syslog: {_SYSLOG} is not there, so nobody gets these lines: mount it")
+    if options.use_journal and not os.path.exists(SOCKET):
+        troubles.append(f"[DEFAULT] use_journal: {SOCKET} is not there, so nobody gets these lines: mount it")
+    _follow(options, has_file=path is not None and trouble is None, is_short=bool(troubles), debug=debug)
+    return troubles
+
+
+def log_path(options: Any) -> str | None:
+    """Return the file of log_file and log_dir, None where neither is set."""
+    return os.path.join(options.log_dir or "", options.log_file) if options.log_file else None
+
+
+def _follow(options: Any, *, has_file: bool, is_short: bool, debug: bool) -> None:
+    """Set all handlers up; with `is_short`, where lines would be missing somewhere, standard error has them too."""
+    overlaid = _Overlaid(options, debug=False, publish_errors=False, use_eventlog=False, watch_log_file=False)
+    overlaid.__dict__.update(use_stderr=False, use_journal=False, fatal_deprecations=False)
+    if not has_file:
+        overlaid.__dict__.update(log_file=None, log_dir=None)
+    root = logging.getLogger()
+    try:
+        log.setup(overlaid, _NAME, version(_NAME))
+    except Exception as error:
+        raise LogRefused(f"oslo.log cannot follow its options: {type(error).__name__}; look at them again") from error
+    finally:
+        sys.excepthook = sys.__excepthook__
+    root.handlers = [handler for handler in root.handlers if getattr(handler, "stream", None) is not sys.stdout]
+    formatter = _formatter(options, overlaid)
+    if options.use_syslog:
+        syslog.openlog(_NAME, 0, facility(options.syslog_log_facility))
+    if options.use_journal:
+        journal = JournalHandler(facility(options.syslog_log_facility))
+        journal.setFormatter(formatter if options.use_json else None)
+        root.addHandler(journal)
+    if options.use_stderr or is_short or not root.handlers:
+        root.addHandler(_stderr(options, formatter))
+    _levelled.update(pair.partition("=")[0] for pair in options.default_log_levels)
+    if debug and _NAME not in _levelled:
+        logging.getLogger(_NAME).setLevel(logging.DEBUG)
+
+
+def _formatter(options: Any, overlaid: _Overlaid) -> logging.Formatter:
+    made: logging.Formatter = formatters.JSONFormatter(datefmt=options.log_date_format)
+    if not options.use_json:
+        about = {"project": _NAME, "version": version(_NAME), "config": overlaid}
+        made = formatters.ContextFormatter(datefmt=options.log_date_format, **about)
+    return made
+
+
+def _stderr(options: Any, formatter: logging.Formatter) -> logging.Handler:
+    """Return the handler of standard error; log_color came with oslo.log 5.3 or later."""
+    if not getattr(options, "log_color", False):
+        return stderr_handler(formatter)
+    handler: logging.Handler = handlers.ColorHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    return handler
+
+
+def facility(name: str) -> int:
+    """Return a facility of syslog.h by its name, with or without `LOG_`; raise LogRefused."""
+    found = getattr(syslog, f"LOG_{name.upper().removeprefix('LOG_')}", None)
+    if not isinstance(found, int):
+        raise LogRefused("[DEFAULT] syslog_log_facility: it is no facility: write LOG_DAEMON, LOG_USER or LOG_LOCAL0")
+    return found
+
+
+def _follow_file(path: str) -> Sequence[str]:
+    """Follow log_config_append, which takes the place of all other options of the log."""
+    for logger in [logging.getLogger(), *logging.root.manager.loggerDict.values()]:
+        if isinstance(logger, logging.Logger):
+            logger.handlers, logger.propagate = [], True
+            logger.setLevel(logging.NOTSET)
+    try:
+        logging.config.fileConfig(path, disable_existing_loggers=False)
+    except OSError as error:
+        logging.getLogger().handlers = [stderr_handler()]
+        set_level(debug=False)
+        what = f"what it names cannot be opened: {error.filename or ''} {error.strerror or type(error).__name__}"
+        return [f"[DEFAULT] log_config_append: {path}: {what}; {_SPARE}"]
+    except Exception as error:
+        raise LogRefused(f"[DEFAULT] log_config_append: {path}: {_why_refused(error)}") from error
+    return []
+
+
+def _why_refused(error: Exception) -> str:
+    """Return what logging has against a file, without what stands in it: an argument of a handler can be a password."""
+    if isinstance(error, KeyError) and str(error.args[0]).replace("_", "").isalnum():
+        return f"it names {error.args[0]}, and does not say what that is"
+    return f"logging cannot follow it ({type(error).__name__}): compare it with Nova's etc/nova/logging_sample.conf"
+
+
+def _why_not_writable(path: str) -> str | None:
+    """Return why a log file cannot be opened, None where it can. A pipe without a reader would be waited for."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o644)
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or "it is no path"
+    mode = os.fstat(fd).st_mode
+    os.close(fd)
+    return "it is no file" if stat.S_ISBLK(mode) else None

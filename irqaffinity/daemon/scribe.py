@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the log in a thread of its own: who logs never waits for a disk, a pipe or the journal, nor fails with them.
+
+There is a second reason. The formatters of oslo.log add the exception that is being handled to a warning, also where
+the warning says it already, or leaves it out because a library repeats passwords in it. No exception is being handled
+in this thread.
+"""
+
+import logging
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from time import monotonic
+from typing import Any
+
+LIMIT = 10_000
+"""Lines that wait to be written at most; what comes while so many wait is lost, and counted."""
+
+_FIELDS = {"guest": "uuid", "irqs": "interrupts"}
+"""Names of the fields of a settled change, where they differ from those that its record has."""
+
+
+class Scribe:
+    """Has one thread, from the first line on. For any number of threads."""
+
+    def __init__(self) -> None:
+        self._lines: deque[tuple[logging.LogRecord, Sequence[logging.Handler]]] = deque()
+        self._changed = threading.Condition(threading.Lock())
+        self._is_writing = False
+        self._lost = 0
+        self._thread: threading.Thread | None = None
+        self._failing: dict[logging.Handler, int] = {}
+        self._error: BaseException | None = None
+
+    def take(self, record: logging.LogRecord, handlers: Sequence[logging.Handler]) -> None:
+        """Have a record written soon."""
+        with self._changed:
+            if self._thread is None:
+                self._thread = self._start()
+            if len(self._lines) < LIMIT:
+                self._lines.append((record, handlers))
+                self._changed.notify_all()
+            else:
+                self._lost += 1
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all is written, but not for longer; tell whether it is."""
+        end = monotonic() + seconds
+        with self._changed:
+            while self._lines or self._is_writing:
+                left = end - monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+        return True
+
+    def _start(self) -> threading.Thread:
+        """Start the thread without any signal: those that the process waits for are for the threads that do."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            thread = threading.Thread(target=self._run, name="log", daemon=True)
+            thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return thread
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._is_writing = False
+                self._changed.notify_all()
+                while not self._lines:
+                    self._changed.wait()
+                record, handlers = self._lines.popleft()
+                self._is_writing, lost, self._lost = True, self._lost, 0
+            if lost:
+                told = f"{lost} lines of the log were lost: they came faster than it is written"
+                self._write(_made_up(told), handlers)
+            self._write(record, handlers)
+
+    def _write(self, record: logging.LogRecord, handlers: Iterable[logging.Handler]) -> None:
+        for handler in handlers:
+            if record.levelno >= handler.level:
+                self._hand(record, handler)
+
+    def _hand(self, record: logging.LogRecord, handler: logging.Handler) -> None:
+        """Have a handler write a record. Its failure is told once on standard error, and when it is over in the log."""
+        handler.handleError = self._note  # type: ignore[method-assign]
+        self._error = None
+        try:
+            handler.handle(record)
+        except Exception as error:  # noqa: BLE001  a handler may raise anything, also one of log_config_append
+            self._error = error
+        if self._error is not None:
+            self._failing[handler] = self._failing.get(handler, 0) + 1
+            if self._failing[handler] == 1:
+                _tell_of_failure(handler, self._error)
+            return
+        lost = self._failing.pop(handler, 0)
+        if lost:
+            self._hand(_made_up(f"the log can be written again; {lost} lines before the last one were lost"), handler)
+
+    def _note(self, record: logging.LogRecord) -> None:  # noqa: ARG002  the name is logging's
+        """Stand in for what a handler does when it fails: it prints a traceback for each line."""
+        self._error = sys.exc_info()[1]
+
+
+class Desk(logging.Handler):
+    """Takes the records of a logger, and gives them to the scribe for `handlers`."""
+
+    def __init__(self, scribe: Scribe, handlers: Sequence[logging.Handler]) -> None:
+        super().__init__()
+        self.handlers = handlers
+        self._scribe = scribe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Put the message together in the thread that knows its parts, and hand it over."""
+        try:
+            record.msg, record.args = record.getMessage(), None
+        except Exception:  # noqa: BLE001  a line that cannot be put together is no reason to fail
+            record.msg, record.args = f"a line cannot be put together: {record.msg!r}", None
+        fields = fields_of(record)
+        if fields:
+            record.extra = fields
+        self._scribe.take(record, self.handlers)
+
+    def close(self) -> None:
+        """Close the handlers as well."""
+        for handler in self.handlers:
+            handler.close()
+        super().close()
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what a record says of a settled change, by the names that it has in JSON and in the journal."""
+    change = getattr(record, "change", None)
+    if not isinstance(change, dict):
+        return {}
+    return {_FIELDS.get(str(name), str(name)): value for name, value in change.items()}
+
+
+def _made_up(message: str) -> logging.LogRecord:
+    return logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, None, None)
+
+
+def _tell_of_failure(handler: logging.Handler, error: BaseException) -> None:
+    """Tell standard error, unless that is what fails, or is closed."""
+    stream = sys.stderr
+    if stream is None or getattr(handler, "stream", None) is stream:
+        return
+    where = getattr(handler, "baseFilename", None) or getattr(handler, "place", None) or type(handler).__name__
+    why = getattr(error, "strerror", None) or type(error).__name__
+    try:
+        stream.write(f"irqaffinity: the log cannot be written to {where}: {why}; lines are lost until it can\n")
+        stream.flush()
+    except (OSError, ValueError):
+        return

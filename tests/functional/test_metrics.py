@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a real agent's metrics say of what happens to it, scraped over HTTP."""
+
+import http.client
+import signal
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.scene import VF0
+from tests.fakes.tree import HostTree
+from tests.functional.agent import Agent, ended, wait_for
+from tests.functional.conftest import Libvirtd
+from tests.functional.rabbitmq import free_ports
+from tests.functional.test_agent import Stage, wait_settled
+from tests.patience import HANG
+from tests.unit.daemon.scrape import Scrape
+
+AT_START = {
+    "irqaffinity_passes_total",
+    "irqaffinity_pass_seconds_bucket",
+    "irqaffinity_pass_seconds_count",
+    "irqaffinity_pass_seconds_sum",
+}
+"""What an agent without guests has counted: its full passes."""
+
+
+class Watcher:
+    """Reads what an agent serves."""
+
+    def __init__(self, agent: Agent) -> None:
+        (self.port,) = free_ports(1)
+        self.agent = agent
+        agent.set("metrics", enabled=True, port=self.port)
+        agent.set("audit", interval=3600)
+        agent.set("settle", boot=1)
+
+    def ask(self, path: str, method: str = "GET") -> tuple[int, str, http.client.HTTPResponse]:
+        """Return the status, the body and the answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG)
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(), answer
+
+    def scrape(self) -> Scrape:
+        """Return the metrics of this moment, or of a moment ago (page.FRESH)."""
+        return Scrape(self.ask("/metrics")[1])
+
+    def value(self, name: str, /, **labels: str) -> float:
+        """Return one sample, which has to be there."""
+        found = self.scrape().value(name, **labels)
+        assert found is not None, (name, labels)
+        return found
+
+    def wait(self, wanted: float, name: str, /, **labels: str) -> None:
+        """Wait until a sample has a value."""
+        wait_for(f"{name}{labels} to be {wanted}", lambda: self.value(name, **labels) == wanted)
+
+    def full_pass(self) -> None:
+        """Have the agent make a full pass, and wait for its end."""
+        before = self.value("passes_total", kind="full", result="done")
+        self.agent.signal(signal.SIGUSR1)
+        wait_for("a full pass", lambda: self.value("passes_total", kind="full", result="done") > before)
+
+
+@pytest.fixture
+def stage(libvirtd: Libvirtd, tree: HostTree, tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path, libvirtd, tree, None)
+    with ended(made.agent):
+        yield made
+
+
+def test_each_metric_moves_when_what_it_counts_happens(stage: Stage) -> None:
+    watcher = Watcher(stage.agent)
+    stage.agent.start()
+    stage.agent.wait_connected("metrics")
+    check_start(watcher)
+    check_placement(stage, watcher)
+    check_drift_and_fight(stage, watcher)
+    check_reload(stage, watcher)
+    check_state(stage, watcher)
+    check_loss_of_libvirt(stage, watcher)
+    watcher.scrape().check()
+    assert stage.agent.stop() == 0
+
+
+def check_start(watcher: Watcher) -> None:
+    """All counters are there and stand at 0, but for the full passes."""
+    found = watcher.scrape()
+    counted = [
+        (name, value)
+        for (name, _labels), value in found.samples.items()
+        if name.startswith("irqaffinity_") and name.endswith(("_total", "_bucket", "_count", "_sum"))
+    ]
+    assert {name for name, value in counted if value} == AT_START
+    assert {name for name, _ in counted} > {"irqaffinity_writes_total", "irqaffinity_wake_to_placed_seconds_count"}
+    assert found.value("passes_total", kind="full", result="done")
+    assert found.labels("connected") == {("libvirt",), ("uevents",), ("metrics",)}, "what is configured"
+    assert [found.value("vector_source", source=source) for source in ("trace", "poll")] == [0, 1]
+    assert (found.value("state_saved"), found.value("config_last_reload_successful")) == (1, 1)
+    assert found.samples["process_resident_memory_bytes", frozenset()] > 1 << 20
+
+
+def check_placement(stage: Stage, watcher: Watcher) -> None:
+    """A guest that starts is passed over with libvirt, and looked at without it until it has settled."""
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3", irq41="2-3")
+    watcher.wait(2, "writes_total", result="set")
+    wait_settled(stage.agent)
+    watcher.wait(1, "guests", status="placed")
+    watcher.wait(2, "interrupts", verdict="ok")
+    found = watcher.scrape()
+    asked = found.value("passes_total", kind="guest", result="done") or 0
+    looks = found.value("looks_total", result="done") or 0
+    assert 1 <= asked < looks
+    assert found.value("pass_seconds_count", kind="guest") == asked
+    assert found.value("devices", reason="none") == 1
+    assert found.value("wake_to_placed_seconds_count") == 1
+    assert (found.value("drift_repaired_total"), found.value("fights_total")) == (0, 0)
+
+
+def check_drift_and_fight(stage: Stage, watcher: Watcher) -> None:
+    """What is moved away is put back and counted; at the third time it is fought over."""
+    stage.tree.add_process(4711, "irqbalance")
+    for times in (1, 2, 3):
+        stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "5")
+        watcher.full_pass()
+        stage.agent.wait_placed(irq40="2-3")
+        watcher.wait(times, "drift_repaired_total")
+        assert watcher.value("fights_total") == (times == 3)
+    assert watcher.value("writes_total", result="set") == 5
+    assert watcher.value("rival", name="irqbalance") == 1
+
+
+def check_reload(stage: Stage, watcher: Watcher) -> None:
+    """A configuration with a mistake shows until one without is read."""
+    started = watcher.value("config_last_reload_success_timestamp_seconds")
+    agent = stage.agent
+    agent.set("audit", interval="soon")
+    agent.write_configuration()
+    agent.signal(signal.SIGHUP)
+    watcher.wait(0, "config_last_reload_successful")
+    assert watcher.value("config_last_reload_success_timestamp_seconds") == started
+    assert watcher.value("audit_interval_seconds") == 3600
+    wait_for("the error in the status", lambda: "[audit] interval" in (agent.status()["configuration"]["error"] or ""))
+    agent.set("audit", interval=1800)
+    agent.write_configuration()
+    agent.signal(signal.SIGHUP)
+    watcher.wait(1, "config_last_reload_successful")
+    assert watcher.value("config_last_reload_success_timestamp_seconds") > started
+    assert watcher.value("audit_interval_seconds") == 1800
+    wait_for("no error in the status", lambda: agent.status()["configuration"]["error"] is None)
+    (line,) = [line for line in agent.run("status").stdout.splitlines() if line.startswith("configuration ")]
+    assert line == f"configuration read {agent.status()['configuration']['time']}"
+
+
+def check_state(stage: Stage, watcher: Watcher) -> None:
+    """A state that cannot be stored shows while that lasts."""
+    stage.agent.set("audit", interval=1)
+    stage.agent.write_configuration()
+    stage.agent.signal(signal.SIGHUP)
+    lock = sqlite3.connect(stage.agent.folder / "state/state.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    stage.tree.add_vectors(VF0, [42], "0-15")
+    watcher.wait(0, "state_saved")
+    lock.execute("ROLLBACK")
+    lock.close()
+    watcher.wait(1, "state_saved")
+
+
+def check_loss_of_libvirt(stage: Stage, watcher: Watcher) -> None:
+    """Without libvirt it is not ready, says why, and lives."""
+    assert watcher.ask("/readyz")[:2] == (200, "ok\n")
+    stage.libvirtd.stop()
+    watcher.wait(0, "connected", peer="libvirt")
+    watcher.wait(1, "connection_losses_total", peer="libvirt")
+    assert watcher.value("passes_total", kind="full", result="libvirt_unreachable") >= 1
+    status, reason, _answer = watcher.ask("/readyz")
+    assert (status, reason.startswith("not ok: libvirt is away since 20")) == (503, True)
+    status, nothing, answer = watcher.ask("/readyz", "HEAD")
+    assert (status, nothing, int(answer.headers["Content-Length"])) == (503, "", len(reason))
+    assert watcher.ask("/healthz")[:2] == (200, "ok\n")
