@@ -22,7 +22,7 @@ from irqaffinity.model.times import PUBLISH
 from irqaffinity.observe.rivals import ADVICE
 from irqaffinity.report.outcome import EXIT_DONE
 from irqaffinity.report.status_report import show_time
-from irqaffinity.report.table import render_summary
+from irqaffinity.report.summary import render_summary
 from irqaffinity.state.tolerant import TolerantStore
 
 LOG = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Announcer:
         """Log what the first pass that was made found; before that once why none could be made."""
         trouble = self._view.trouble
         if trouble is not None and not self._is_ready:
-            LOG.warning("the first pass could not be made, as told above; it is tried again")
+            LOG.warning("the first pass failed, the lines above say why; it is tried again")
         if trouble is None:
             outcome = self._view.outcome
             is_wrong = outcome.exit_status() != EXIT_DONE

@@ -156,13 +156,15 @@ class Service:
         return self._threads.start("vectors", self._vectors.run)
 
     def _serve_metrics(self, settings: Settings) -> None:
-        from irqaffinity.agent.arrivals import Arrivals  # noqa: PLC0415  off by default
+        from irqaffinity.agent import host_page  # noqa: PLC0415  off by default
+        from irqaffinity.agent.arrivals import Arrivals  # noqa: PLC0415
         from irqaffinity.agent.metrics import AgentCollector  # noqa: PLC0415
         from irqaffinity.daemon.collector import ProgramCollector  # noqa: PLC0415
         from irqaffinity.daemon.metrics import metrics_page, serve_metrics  # noqa: PLC0415
         from irqaffinity.daemon.web import METRICS  # noqa: PLC0415
 
-        self._view.on_full_pass = Arrivals(HostRoot(settings.proc, settings.sys), self._counters).count
+        root = HostRoot(settings.proc, settings.sys)
+        self._view.on_full_pass = Arrivals(root, self._counters).count
         agent = AgentCollector(
             self._counters,
             self._view,
@@ -173,7 +175,8 @@ class Service:
         )
         optional = {"vectors"} if settings.vectors_source == "auto" else ()
         program = ProgramCollector(self._last_reload, lambda: dict(self._links), optional)
-        pages = {METRICS: metrics_page(agent, program)}
+        drawn = host_page.host_page(self._view, root, lambda: self._store.unsaved)
+        pages = {METRICS: metrics_page(agent, program), host_page.PATH: drawn}
         checks = {"/healthz": self._health.why_dead, "/readyz": self._health.why_not_ready}
         serve_metrics(settings.metrics.bind, settings.metrics.port, pages, checks, self._links, self._threads)
 

@@ -4,23 +4,21 @@
 import contextlib
 import errno
 import json
-import math
 import os
 import stat
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from irqaffinity.agent.status_shape import ALIVE, check_shape
+from irqaffinity.agent.status_shape import ALIVE
 from irqaffinity.conf.regular_file import read_regular, why_unreadable
+from irqaffinity.model.shape import check_shape, parse_json
 from irqaffinity.model.text import clean
 
 SCHEMA = 1
 """Of status.json; report/status_report says what stands in it."""
 
 _MODE = 0o644
-_LONGEST = 19
-"""Digits of 2^63."""
 
 
 class NoStatus(Exception):
@@ -55,38 +53,19 @@ def read_status(path: str, shape: Any = ALIVE) -> dict[str, Any]:
     """Return what the agent published last, of this shape at least; raise NoStatus."""
     try:
         text = read_regular(path)
-        status: dict[str, Any] = json.loads(text, parse_float=_number, parse_int=_whole, parse_constant=_number)
+        status: dict[str, Any] = parse_json(text)
         check_shape(status, ALIVE)
         if status["schema"] == SCHEMA:
             check_shape(status, shape)
     except FileNotFoundError:
         what = clean(f"no agent runs here: {path} does not exist")
         raise NoStatus(f"{what}; systemctl status irqaffinity tells more") from None
-    except RecursionError:
-        raise NoStatus(_unreadable(path, "it is nested too deep")) from None
-    except json.JSONDecodeError as error:
-        raise NoStatus(_unreadable(path, f"it is not JSON, beginning with its character {error.pos + 1}")) from None
     except (OSError, ValueError) as error:
         raise NoStatus(_unreadable(path, why_unreadable(error))) from None
     if status["schema"] != SCHEMA:
         what = clean(f"{path} is of schema {status['schema']}, and this program knows {SCHEMA}")
         raise NoStatus(f"{what}; restart the agent")
     return status
-
-
-def _whole(text: str) -> int:
-    """Return a whole number as long as the agent writes them; raise ValueError."""
-    if len(text) > _LONGEST:
-        raise ValueError(f"it has a number of more than {_LONGEST} digits")
-    return int(text)
-
-
-def _number(text: str) -> float:
-    """Return a number that can be computed with; raise ValueError."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("it has a number that is none")
-    return number
 
 
 def _unreadable(path: str, why: str) -> str:

@@ -20,6 +20,7 @@ COMMANDS = (
     "explain",
     "top",
     "history",
+    "report",
     "mask",
     "reset",
     "check",

@@ -5,6 +5,7 @@ import argparse
 import logging
 import signal
 import time
+from collections.abc import Sequence
 
 from irqaffinity.cli import EXIT_INTERRUPTED
 from irqaffinity.cli.form import only_words, say_report
@@ -14,7 +15,9 @@ from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.cli.settings import warn_of
 from irqaffinity.daemon.farewell import Farewell
+from irqaffinity.model.layout import NodeLayout
 from irqaffinity.model.target import Narrowing
+from irqaffinity.observe.layout import read_layout
 from irqaffinity.passes.turns import collector_paused
 from irqaffinity.report.document import to_document
 from irqaffinity.report.outcome import EXIT_FAILED, Outcome
@@ -56,14 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
 def _pass(session: Session, arguments: argparse.Namespace) -> int:
     scope = Narrowing(arguments.guest, arguments.device)
     with explained():
+        nodes = read_layout(session.root) if arguments.format in ("json", "yaml") else ()
         made = session.auditor.rehearse(scope) if arguments.dry_run else session.auditor.audit(scope)
     if made.outcome.unsaved is not None:
         LOG.error("%s", made.outcome.unsaved)
-    _say(made.outcome, arguments)
+    _say(made.outcome, nodes, arguments)
     return made.outcome.exit_status()
 
 
-def _say(outcome: Outcome, arguments: argparse.Namespace) -> None:
+def _say(outcome: Outcome, nodes: Sequence[NodeLayout], arguments: argparse.Namespace) -> None:
     only = only_words(arguments)
 
     def table() -> str:
@@ -71,4 +75,4 @@ def _say(outcome: Outcome, arguments: argparse.Namespace) -> None:
         return render_table(outcome, each_irq=arguments.irqs, quiet=arguments.quiet, only=only, screen=screen)
 
     done = None if arguments.dry_run else render_summary(outcome)
-    say_report(arguments, to_document(outcome, only), "irqs" if arguments.irqs else "devices", table, done)
+    say_report(arguments, to_document(outcome, only, nodes), "irqs" if arguments.irqs else "devices", table, done)

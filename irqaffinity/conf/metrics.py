@@ -5,7 +5,12 @@ from oslo_config import cfg
 
 GROUP = "metrics"
 OPTS = [
-    cfg.BoolOpt("enabled", default=False, help="Whether the agent serves /metrics, /healthz and /readyz over HTTP."),
+    cfg.BoolOpt(
+        "enabled",
+        default=False,
+        help="Whether the agent serves /metrics, /healthz and /readyz over HTTP, and a page of the host, which names "
+        "its guests, at /.",
+    ),
     cfg.HostAddressOpt("bind", default="127.0.0.1", help="The address to listen on."),
     cfg.PortOpt("port", default=9868, min=1, help="The TCP port to listen on."),
 ]

@@ -12,8 +12,8 @@ _NULL = os.makedev(1, 3)
 """The device of /dev/null (Linux, Documentation/admin-guide/devices.txt)."""
 
 
-def read_regular(path: str) -> bytes:
-    """Return what is in a regular file, or in /dev/null; raise OSError and ValueError.
+def read_regular(path: str, largest: int = LARGEST) -> bytes:
+    """Return what is in a regular file of at most `largest` bytes, or in /dev/null; raise OSError and ValueError.
 
     It never waits for the other end of a pipe, takes no terminal, and reads nothing that has no end.
     """
@@ -24,7 +24,7 @@ def read_regular(path: str) -> bytes:
             raise ValueError("it is a folder")
         if not stat.S_ISREG(found.st_mode) and (not stat.S_ISCHR(found.st_mode) or found.st_rdev != _NULL):
             raise ValueError("it is no regular file")
-        return _read(fd)
+        return _read(fd, largest)
     finally:
         os.close(fd)
 
@@ -38,11 +38,11 @@ def why_unreadable(error: OSError | ValueError) -> str:
     return str(error)
 
 
-def _read(fd: int) -> bytes:
+def _read(fd: int, largest: int) -> bytes:
     data = b""
-    while len(data) <= LARGEST:
-        more = os.read(fd, LARGEST + 1 - len(data))
+    while len(data) <= largest:
+        more = os.read(fd, largest + 1 - len(data))
         if not more:
             return data
         data += more
-    raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
+    raise ValueError(f"it is larger than {largest >> 20} MiB")

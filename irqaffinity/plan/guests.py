@@ -32,7 +32,8 @@ _NOT_HEARD = "not heard: its domain has no extra specs, and no notification has 
 class GuestPlan:
     """What was decided for a guest. `vcpus` and `dedication` are None when its XML is not readable.
 
-    `chosen` maps the vCPUs that serve interrupts to physical CPUs.
+    `chosen` maps the vCPUs that serve interrupts to physical CPUs. `pins` are the CPUs of each plugged-in vCPU that is
+    pinned, for the report; None as `vcpus`.
     """
 
     uuid: GuestId
@@ -46,6 +47,7 @@ class GuestPlan:
     reason: GuestReason | None = None
     message: str | None = None
     left_out: tuple[LeftOut, ...] = ()
+    pins: Mapping[int, CpuSet] | None = None
 
     @property
     def irq_vcpus(self) -> CpuSet | None:
@@ -93,7 +95,12 @@ def plan_guest(
         reason=next(iter(notes), None),
         message="; ".join(filter(None, [why_not, *notes.values(), unheard])) or None,
         left_out=left_out,
+        pins=_plugged_in(guest) if guest.unplugged else guest.pins,
     )
+
+
+def _plugged_in(guest: Guest) -> Mapping[int, CpuSet]:
+    return {vcpu: cpus for vcpu, cpus in guest.pins.items() if vcpu not in guest.unplugged}
 
 
 def _notes(guest: Guest, dedication: Dedication, chosen: Pins | None) -> Iterator[tuple[GuestReason, str]]:

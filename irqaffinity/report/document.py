@@ -9,6 +9,7 @@ from typing import Any
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.host import HostFacts
+from irqaffinity.model.layout import NodeLayout
 from irqaffinity.model.only import Only
 from irqaffinity.model.text import merge_numbers
 from irqaffinity.model.verdict import Term
@@ -21,13 +22,13 @@ from irqaffinity.report.table import unite
 SCHEMA = 1
 
 
-def render_json(outcome: Outcome) -> str:
+def render_json(outcome: Outcome, nodes: Sequence[NodeLayout] = ()) -> str:
     """Return `outcome` as one JSON document with sorted lists; CPU sets are strings in the kernel's list syntax."""
-    return json.dumps(to_document(outcome), indent=1)
+    return json.dumps(to_document(outcome, nodes=nodes), indent=1)
 
 
-def to_document(outcome: Outcome, only: Collection[Only] = ()) -> dict[str, Any]:
-    """Return `outcome` as plain values, in the order of the keys that a person reads.
+def to_document(outcome: Outcome, only: Collection[Only] = (), nodes: Sequence[NodeLayout] = ()) -> dict[str, Any]:
+    """Return `outcome`, and how the CPUs lie, as plain values, in the order of the keys that a person reads.
 
     With `only` its lists are narrowed, and `only` in it tells so; the summary counts all.
     """
@@ -39,9 +40,11 @@ def to_document(outcome: Outcome, only: Collection[Only] = ()) -> dict[str, Any]
         "host": outcome.host,
         "time": outcome.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "dry_run": outcome.dry_run,
+        "state_unsaved": outcome.unsaved,
         "host_facts": describe_facts(outcome.facts),
         "summary": dict(outcome.summary()),
         **({"only": [word.value for word in only]} if only else {}),
+        "nodes": [_node(node) for node in nodes],
         "guests": [_guest(guest) for guest in shown.guests],
         "devices": [
             _device(device, names.get(device.guest), results.get(device.address, ())) for device in shown.devices
@@ -55,6 +58,17 @@ def describe_facts(facts: HostFacts) -> dict[str, Any]:
     return {"posted_interrupts": facts.posted_interrupts, "msi_source": facts.msi_source.value}
 
 
+def _node(node: NodeLayout) -> dict[str, Any]:
+    return {
+        "node": node.node,
+        "cpus": str(node.cpus),
+        "offline": _cpus(node.offline),
+        "isolated": _cpus(node.isolated),
+        "sockets": {str(socket): str(cpus) for socket, cpus in node.sockets.items()},
+        "cores": [str(core) for core in node.cores],
+    }
+
+
 def _guest(guest: GuestPlan) -> dict[str, Any]:
     return {
         "uuid": guest.uuid,
@@ -62,6 +76,7 @@ def _guest(guest: GuestPlan) -> dict[str, Any]:
         "vcpus": guest.vcpus,
         "mask": guest.mask,
         "mask_source": guest.mask_source.value,
+        "vcpu_pins": None if guest.pins is None else {str(vcpu): str(guest.pins[vcpu]) for vcpu in sorted(guest.pins)},
         "irq_vcpus": _cpus(guest.irq_vcpus),
         "irq_pcpus": _cpus(guest.irq_pcpus),
         "status": guest.status.value,

@@ -558,6 +558,8 @@ def test_metrics_are_served_on_loopback_when_they_are_asked_for(full_stage: Stag
         "irqaffinity_last_complete_audit_timestamp_seconds 1",
     ):
         assert line in text, text
+    status, drawn = get("/")
+    assert (status, drawn[:15], f"{VF0}: 2 interrupts" in drawn) == (200, "<!DOCTYPE html>", True)
     assert get("/healthz") == (200, "ok\n")
     assert get("/readyz") == (200, "ok\n")
     assert get("/elsewhere")[0] == 404

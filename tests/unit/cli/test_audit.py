@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A repeated audit that is asked to stop again and again."""
 
+import json
 import re
 import signal
 import subprocess
 
+import pytest
+
+from irqaffinity.cli.main import main
 from tests.fakes.domains import make_libvirt
 from tests.fakes.scene import VF0, Scene
 from tests.functional.agent import PROGRAM, wait_for
@@ -35,3 +39,15 @@ def test_thousands_of_signals_end_a_repeated_audit_in_order(scene: Scene) -> Non
     assert re.search(r" INFO irqaffinity\.daemon\.farewell \[-\] the audit ends after .*, as SIG(INT|TERM) asks$", last)
     assert out.startswith("1 guest, 1 device, 1002 interrupts: ")
     assert {scene.host.smp(number) for number in numbers} == {"2-3"}
+
+
+def test_json_tells_how_the_cpus_lie(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.add_guest(VF0)
+    command = [
+        *(f"--proc={scene.host.proc}", f"--sys={scene.host.sys}", f"--state={scene.folder / 'state'}"),
+        *(f"--libvirt-uri={make_libvirt(scene.folder / 'libvirt', scene.domains)}", "audit", "--once", "--dry-run"),
+    ]
+    assert main([*command, "-f", "json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert [(node["node"], node["cpus"]) for node in found["nodes"]] == [(0, "0-7"), (1, "8-15")]
+    assert found["guests"][0]["vcpu_pins"] == {"0": "2", "1": "3", "2": "10", "3": "11"}

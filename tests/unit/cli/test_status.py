@@ -21,10 +21,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irqaffinity.agent.status_file import NoStatus, read_status
-from irqaffinity.agent.status_shape import WHOLE, check_shape
+from irqaffinity.agent.status_shape import WHOLE
 from irqaffinity.cli.health import look_at_health
 from irqaffinity.cli.main import main
 from irqaffinity.conf.regular_file import LARGEST
+from irqaffinity.model.shape import check_shape
 from irqaffinity.report.status_report import describe_placement
 from irqaffinity.report.status_text import render_status
 from tests.fakes.scene import VF0, VF1, Scene

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a document of `audit -f json`: it may be an older program's, another's, damaged, or made to do harm."""
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.layout import NodeLayout
+from irqaffinity.model.shape import check_shape
+from irqaffinity.model.text import clean
+from irqaffinity.report.document import SCHEMA
+from irqaffinity.report.page.facts import (
+    Arrivals,
+    CpuArrivals,
+    DeviceArrivals,
+    DeviceFacts,
+    GuestFacts,
+    HostPicture,
+    IrqFacts,
+    LeftOutElement,
+)
+from irqaffinity.report.page.shape import DOCUMENT
+
+MOST_CPUS = 8192
+"""CPUs that a page draws: no kernel has more (CONFIG_NR_CPUS)."""
+
+_ALL_CPUS = CpuSet(range(MOST_CPUS))
+_SHORT = 8
+"""Characters of a guest's label, which has to fit beside a CPU's number."""
+
+
+def read_document(document: Mapping[str, Any]) -> HostPicture:
+    """Return what a document tells; raise ValueError, which says in one line what is wrong with it."""
+    check_shape(document, {"schema": int})
+    if document["schema"] != SCHEMA:
+        raise ValueError(f"it is of schema {document['schema']}, and this program knows {SCHEMA}")
+    check_shape(document, DOCUMENT)
+    nodes = tuple(_node(node) for node in document.get("nodes", ()))
+    irqs = tuple(_irq(irq) for irq in document["irqs"])
+    facts, arrivals = document["host_facts"], document.get("arrivals")
+    return HostPicture(
+        name=clean(document["host"]),
+        time=clean(document["time"]),
+        dry_run=document["dry_run"],
+        posted_interrupts=facts["posted_interrupts"],
+        msi_source=clean(facts["msi_source"]),
+        state_unsaved=_text(document.get("state_unsaved")),
+        pass_error=_text(document.get("pass_error")),
+        only=tuple(map(clean, document.get("only", ()))),
+        rivals=tuple(map(clean, document.get("rivals", ()))),
+        nodes=nodes,
+        guests=tuple(_guests(document["guests"])),
+        devices=tuple(_devices(document["devices"], irqs)),
+        irqs=irqs,
+        arrivals=None if arrivals is None else _arrivals(arrivals),
+        missing=tuple(_missing(document)),
+    )
+
+
+def _missing(document: Mapping[str, Any]) -> Iterator[str]:
+    if not document.get("nodes"):
+        yield "how the CPUs of the host lie"
+    if any("vcpu_pins" not in guest for guest in document["guests"]):
+        yield "which CPU each vCPU is pinned to"
+
+
+def _node(node: Mapping[str, Any]) -> NodeLayout:
+    return NodeLayout(
+        node["node"],
+        _set(node["cpus"]),
+        _cpus(node["offline"]),
+        _cpus(node["isolated"]),
+        _by_number(node["sockets"]),
+        tuple(map(_set, node["cores"])),
+    )
+
+
+def _guests(guests: Sequence[Mapping[str, Any]]) -> Iterator[GuestFacts]:
+    """Give the guests by name."""
+    known = sorted(guests, key=lambda guest: (guest["name"], guest["uuid"]))
+    labels = _labels([clean(guest["name"]) for guest in known])
+    for index, guest in enumerate(known):
+        pins = guest.get("vcpu_pins")
+        yield GuestFacts(
+            order=index,
+            uuid=clean(guest["uuid"]),
+            name=clean(guest["name"]),
+            label=labels[index],
+            vcpus=guest["vcpus"],
+            mask=_text(guest["mask"]),
+            mask_source=clean(guest["mask_source"]),
+            pins=None if pins is None else _by_number(pins),
+            irq_vcpus=_cpus(guest["irq_vcpus"]),
+            irq_pcpus=_cpus(guest["irq_pcpus"]),
+            status=clean(guest["status"]),
+            reason=_text(guest["reason"]),
+            message=_text(guest["message"]),
+            left_out=tuple(
+                LeftOutElement(clean(left["element"]), clean(left["reason"]), clean(left["message"]))
+                for left in guest.get("left_out", ())
+            ),
+        )
+
+
+def _labels(names: Sequence[str]) -> Sequence[str]:
+    """Return a short label for each name, no two alike: its end, without what all names begin with, or a number."""
+    alike = itertools.takewhile(lambda chars: len(set(chars)) == 1, zip(*names, strict=False))
+    shared = sum(1 for _ in alike) if len(names) > 1 else 0
+    kept = [name[min(shared, max(0, len(name) - 2)) :] for name in names]
+    short = [name if len(name) <= _SHORT else f"…{name[1 - _SHORT :]}" for name in kept]
+    counts = Counter(short)
+    return [name if name and counts[name] == 1 else f"#{index + 1}" for index, name in enumerate(short)]
+
+
+def _devices(devices: Sequence[Mapping[str, Any]], irqs: Sequence[IrqFacts]) -> Iterator[DeviceFacts]:
+    """Give the devices with their interrupts; those of one that two guests claim belong to neither of the two."""
+    by_device: dict[str, list[IrqFacts]] = defaultdict(list)
+    for irq in irqs:
+        by_device[irq.device].append(irq)
+    for index, device in enumerate(devices):
+        address = clean(device["address"])
+        yield DeviceFacts(
+            order=index,
+            address=address,
+            guest=_text(device["guest"]),
+            numa_node=device["numa_node"],
+            driver=_text(device["driver"]),
+            target=_cpus(device["target"]),
+            reason=_text(device["reason"]),
+            message=_text(device["message"]),
+            irqs=tuple(by_device[address]),
+        )
+
+
+def _irq(irq: Mapping[str, Any]) -> IrqFacts:
+    return IrqFacts(
+        irq["irq"],
+        clean(irq["device"]),
+        _text(irq["guest"]),
+        _cpus(irq["current"]),
+        _cpus(irq["target"]),
+        _cpus(irq["effective"]),
+        clean(irq["verdict"]),
+        _text(irq["reason"]),
+        _text(irq["message"]),
+    )
+
+
+def _arrivals(arrivals: Mapping[str, Any]) -> Arrivals:
+    return Arrivals(
+        arrivals["seconds"],
+        {
+            clean(device["address"]): DeviceArrivals(
+                device["rate"], {_number(cpu): count for cpu, count in device["arrived"].items()}, device["outside"]
+            )
+            for device in arrivals["devices"]
+        },
+        {
+            cpu["cpu"]: CpuArrivals(cpu["rate"], cpu["foreign"], tuple(map(_stranger, cpu["foreign_irqs"])))
+            for cpu in arrivals["cpus"]
+        },
+    )
+
+
+def _stranger(irq: Mapping[str, Any]) -> str:
+    return f"irq {irq['irq']} {clean(irq['name'])}".rstrip()
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else clean(text)
+
+
+def _cpus(text: str | None) -> CpuSet | None:
+    return None if text is None else _set(text)
+
+
+def _set(text: str) -> CpuSet:
+    """Return CPUs of one host; raise ValueError."""
+    found = CpuSet.parse(text)
+    if not found <= _ALL_CPUS:
+        raise ValueError(f"it names a CPU above {MOST_CPUS - 1}, which no kernel has")
+    return found
+
+
+def _by_number(sets: Mapping[str, str]) -> Mapping[int, CpuSet]:
+    return {_number(number): _set(cpus) for number, cpus in sets.items()}
+
+
+def _number(text: str) -> int:
+    """Return the number that is the name of a field; raise ValueError."""
+    found = CpuSet.parse(text)
+    if len(found) != 1:
+        raise ValueError(f"{text[:40]!r} is not the number of a CPU")
+    return min(found)
