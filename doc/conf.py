@@ -2,6 +2,7 @@
 """How Sphinx builds the guide, sphinx-build -W -b html doc doc/_build, and with -b man the manual pages."""
 
 import importlib.metadata
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ author = "the irqaffinity authors"
 copyright = "the irqaffinity authors, Apache License 2.0"  # noqa: A001
 version = release = importlib.metadata.version("irqaffinity")
 
-extensions = ["oslo_config.sphinxext"]
+sys.path.insert(0, str(Path(__file__).parent))
+extensions = ["oslo_config.sphinxext", "command_examples"]
 exclude_patterns = ["_build"]
 
 # A package builds the manual pages alone, and without these.

@@ -42,6 +42,7 @@ class Arrivals:
             _, target = lives[number]
             total += sum(arrived.values())
             at_target += sum(count for cpu, count in arrived.items() if cpu in target)
+        LOG.debug("of %d arrivals of guests' interrupts, %d were outside their target", total, total - at_target)
         self._counters.arrivals[TARGET] += at_target
         self._counters.arrivals[OUTSIDE] += total - at_target
 

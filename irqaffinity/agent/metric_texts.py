@@ -16,8 +16,8 @@ HELP = {
     ),
     "arrivals": (
         "Interrupts of guests' devices that arrived at a CPU: target, one where they belong, or outside, another "
-        "one. Counted once a full pass. What the hardware delivers to a vCPU itself does not arrive at the host. "
-        "Worry when more than a few of a hundred are outside."
+        "one. Counted once a full pass, without those that nobody can move. What the hardware delivers to a vCPU "
+        "itself does not arrive at the host. Worry when more than a few of a hundred are outside."
     ),
     "passes": (
         "Passes: full, over all guests; guest, over one of which libvirt was asked; birth, over one new interrupt. "

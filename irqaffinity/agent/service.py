@@ -110,6 +110,7 @@ class Service:
         settings = self._configuration.settings
         if settings.metrics.enabled:
             self._serve_metrics(settings)
+            self._count_arrivals(settings)
         self._threads.start("libvirt-events", self._events.run)
         worker = self._threads.start("worker", self._worker.run)
         self._listen_to_kernel()
@@ -144,6 +145,11 @@ class Service:
             return 1
         return _INTERRUPTED if number == signal.SIGINT else 0
 
+    def _count_arrivals(self, settings: Settings) -> None:
+        from irqaffinity.agent.arrivals import Arrivals  # noqa: PLC0415  off by default
+
+        self._view.on_full_pass = Arrivals(HostRoot(settings.proc, settings.sys), self._counters).count
+
     def _listen_to_kernel(self) -> None:
         self._links["uevents"] = self._uevents.link
         self._threads.start("uevents", self._uevents.run)
@@ -157,14 +163,11 @@ class Service:
 
     def _serve_metrics(self, settings: Settings) -> None:
         from irqaffinity.agent import host_page  # noqa: PLC0415  off by default
-        from irqaffinity.agent.arrivals import Arrivals  # noqa: PLC0415
         from irqaffinity.agent.metrics import AgentCollector  # noqa: PLC0415
         from irqaffinity.daemon.collector import ProgramCollector  # noqa: PLC0415
         from irqaffinity.daemon.metrics import metrics_page, serve_metrics  # noqa: PLC0415
         from irqaffinity.daemon.web import METRICS  # noqa: PLC0415
 
-        root = HostRoot(settings.proc, settings.sys)
-        self._view.on_full_pass = Arrivals(root, self._counters).count
         agent = AgentCollector(
             self._counters,
             self._view,
@@ -175,6 +178,7 @@ class Service:
         )
         optional = {"vectors"} if settings.vectors_source == "auto" else ()
         program = ProgramCollector(self._last_reload, lambda: dict(self._links), optional)
+        root = HostRoot(settings.proc, settings.sys)
         drawn = host_page.host_page(self._view, root, lambda: self._store.unsaved)
         pages = {METRICS: metrics_page(agent, program), host_page.PATH: drawn}
         checks = {"/healthz": self._health.why_dead, "/readyz": self._health.why_not_ready}

@@ -214,8 +214,8 @@ class Worker:
         self._repair(made.drifts)
         self._failure = ""
         self._retry.worked()
-        self._counters.count_pass(kind, DONE, now - start)
         self._view.saw(made, now - start, is_full=kind == FULL)
+        self._counters.count_pass(kind, DONE, now - start)  # at last: who sees it counted sees the rest as well
 
     def _confirm(self, life: Life, now: float) -> None:
         """Have libvirt asked again about a guest of which a device changed its driver since it was asked last."""

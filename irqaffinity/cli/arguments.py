@@ -79,10 +79,16 @@ def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
         dest="command", metavar="COMMAND", required=True, prog=PROGRAM, parser_class=CommandParser
     )
     for name in names:
-        command: Command = importlib.import_module(f"irqaffinity.cli.usage.{name}").COMMAND
+        command = declared(name)
         words = {"help": command.summary, "description": command.about, "epilog": command.epilog()}
         command.declare(commands.add_parser(name, parents=[common], usage=command.usage, **words))
     return parser
+
+
+def declared(name: str) -> Command:
+    """Return what a command declares of itself."""
+    command: Command = importlib.import_module(f"irqaffinity.cli.usage.{name}").COMMAND
+    return command
 
 
 def _refuse_before_command(parser: Parser, rest: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from irqaffinity.cli import EXIT_INTERRUPTED
-from irqaffinity.cli.form import only_words, say_report
+from irqaffinity.cli.form import needs_document, only_words, say_report
 from irqaffinity.cli.logs import start_log
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.screen import look_at_screen
@@ -75,4 +75,5 @@ def _say(outcome: Outcome, nodes: Sequence[NodeLayout], arguments: argparse.Name
         return render_table(outcome, each_irq=arguments.irqs, quiet=arguments.quiet, only=only, screen=screen)
 
     done = None if arguments.dry_run else render_summary(outcome)
-    say_report(arguments, to_document(outcome, only, nodes), "irqs" if arguments.irqs else "devices", table, done)
+    document = to_document(outcome, only, nodes) if needs_document(arguments) else {}
+    say_report(arguments, document, "irqs" if arguments.irqs else "devices", table, done)

@@ -104,6 +104,11 @@ def _refuse(option: str, kind: str, word: str, known: Iterable[str]) -> str:
     return f"argument {option}: {refuse(kind, word, known)}"
 
 
+def needs_document(arguments: argparse.Namespace) -> bool:
+    """Tell whether a report is made of its document, and not by what makes its table."""
+    return bool(arguments.format != "table" or arguments.columns or arguments.sort)
+
+
 def say_report(
     arguments: argparse.Namespace,
     document: Mapping[str, Any],
@@ -133,6 +138,8 @@ def render_report(
     from irqaffinity.cli.screen import look_at_screen  # noqa: PLC0415
     from irqaffinity.report import rows as report  # noqa: PLC0415  a probe parses arguments, and reports nothing
 
+    if not needs_document(arguments):
+        return table()
     columns = arguments.columns or arguments.lists.chosen(arguments)[1]
     rows = report.sort_rows(_find(document, key), [_order(text) for text in arguments.sort or ()])
     form = arguments.format
@@ -143,8 +150,7 @@ def render_report(
         return report.render_csv(rows, columns)
     if form == "value":
         return report.render_values(rows, columns) if rows else None
-    is_plain = arguments.columns or arguments.sort
-    return report.render_plain(rows, columns, look_at_screen(arguments)) if is_plain else table()
+    return report.render_plain(rows, columns, look_at_screen(arguments))
 
 
 def _order(text: str) -> tuple[str, bool]:

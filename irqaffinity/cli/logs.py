@@ -7,8 +7,8 @@ import os
 from importlib.metadata import version
 from typing import Any
 
-from irqaffinity.cli.usage.command import PROGRAM
 from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.usage.command import PROGRAM
 from irqaffinity.conf.load import ConfigError, Settings
 from irqaffinity.daemon.log import LogRefused, set_up_log
 

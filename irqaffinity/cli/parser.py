@@ -113,7 +113,8 @@ class CommandParser(Parser):
         parsed, rest = super().parse_known_args(args, namespace)
         if rest:
             extra = next((argument for argument in rest if argument != "--"), "--")
-            self.error(f"'{clean(extra)}' is one argument too many")
+            meant = f"; did you mean --{extra}?" if f"--{extra}" in self.options() else ""
+            self.error(f"'{clean(extra)}' is one argument too many{meant}")
         return parsed, []
 
     def find_action(self, before: Iterable[str], value: str) -> tuple[argparse.Action, int] | None:

@@ -54,7 +54,8 @@ class Account:
     def rehearsed(self, made: Pass) -> None:
         """Tell the log what is wrong, and in detail what would be done; nothing was."""
         for uuid, part in made.parts.items():
-            self._tell(self._lives.of(uuid), part, self._clock(), is_look=False)
+            if uuid not in made.draft.unchanged:
+                self._tell(self._lives.of(uuid), part, self._clock(), is_look=False)
 
     def settle(self, *, everything: bool = False, rivals: Sequence[str] = ()) -> None:
         """Tell what has been done and has settled, or all of it; `rivals` are other programs that move interrupts."""
@@ -86,7 +87,7 @@ class Account:
             of_pass,
             life.uuid not in made.guests,
             life.grounds,
-            grounds or life.grounds,
+            grounds,
             places,
             life.failing,
             {drift.irq: drift for drift in drifts},

@@ -36,8 +36,9 @@ def _lines(status: Mapping[str, Any], only: Collection[Only]) -> Iterator[Line]:
     unsaved = status["state_unsaved"]
     yield _about("state", unsaved or "stored", Tone.ERROR if unsaved else None)
     if "configuration" in status:
-        read = status["configuration"]
-        yield _about("configuration", _describe_configuration(read), Tone.ERROR if read["error"] else None)
+        refused = status["configuration"]["error"]
+        why = f"; a newer one was refused: {refused}" if refused else ""
+        yield _about("configuration", f"read {status['configuration']['time']}{why}", Tone.ERROR if refused else None)
     if status["rivals"]:
         yield _about("rivals", f"{', '.join(status['rivals'])} moves interrupts too: {status['advice']}", Tone.PENDING)
     for clock in status.get("clocks_ahead", ()):
@@ -69,19 +70,13 @@ def _describe_audit(audit: Mapping[str, Any]) -> str:
     return f"{audit['time']}, in {audit['seconds']:.3f} s{trouble}"
 
 
-def _describe_configuration(configuration: Mapping[str, Any]) -> str:
-    trouble = f"; a newer one was refused: {configuration['error']}" if configuration["error"] else ""
-    return f"read {configuration['time']}{trouble}"
-
-
 def _describe_counters(counters: Mapping[str, Any]) -> str:
     passes, looks = sum(counters["passes"].values()), sum(counters.get("looks", {}).values())
     writes, failures = sum(counters["writes"].values()), sum(counters.get("failures", {}).values())
     fights = f" ({counters['fights']} of them fought over)" if counters.get("fights") else ""
     messages = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counters["notifications"].items()))
     heard = f"; notifications: {messages}" if messages else ""
-    failed = f", {failures} failed" if failures else ""
-    wrote = f"{counted(writes, 'write')}{failed}"
+    wrote = f"{counted(writes, 'write')}, {failures} failed" if failures else counted(writes, "write")
     return f"{passes} passes, {looks} looks, {wrote}, {counters['drifts']} repaired after drift{fights}{heard}"
 
 

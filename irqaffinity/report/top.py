@@ -88,10 +88,12 @@ def head_line(document: Mapping[str, Any]) -> str:
 def wrong_lines(document: Mapping[str, Any]) -> list[str]:
     """Return a line of what is wrong, if anything is, and one where posted interrupts are not counted."""
     summary = document["summary"]
+    outside = sum(bool(row["outside"]) for row in document["devices"])
     wrong = [
         f"{counted(summary['guests_in_error'], 'guest')} in error" if summary["guests_in_error"] else "",
         f"{counted(summary['failed'], 'interrupt')} cannot be placed" if summary["failed"] else "",
         f"{counted(summary['would_set'], 'interrupt')} not in place" if summary["would_set"] else "",
+        f"arrivals outside the target of {counted(outside, 'device')}" if outside else "",
     ]
     lines = [", ".join(filter(None, wrong))] if any(wrong) else []
     if document["host_facts"]["posted_interrupts"]:

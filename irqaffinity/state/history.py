@@ -15,7 +15,7 @@ from typing import Protocol
 
 from irqaffinity.model.change import Bounds, Change
 from irqaffinity.model.verdict import Cause
-from irqaffinity.state.database import ENDINGS, Database, judged, migrate_in_place, transaction
+from irqaffinity.state.database import Database, judged, migrate_in_place, transaction
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.log import LogCopier
@@ -144,8 +144,6 @@ class StoredHistory:
         """Open the file, made if need be; raise StateError, BadState and sqlite3.Error."""
         with self._folder.opened() as inside:
             if self._folder.find_file(inside, HISTORY) is None:
-                if any(self._folder.find_file(inside, HISTORY + ending) for ending in ENDINGS):
-                    put_aside(self._folder, inside, HISTORY, "its database is gone")
                 try:
                     self._folder.make_file(inside, HISTORY)
                 except FileExistsError:

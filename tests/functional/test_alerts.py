@@ -3,6 +3,7 @@
 
 import copy
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from irqaffinity.cli.arguments import make_parser
 from irqaffinity.model.verdict import FAILED, Status
 from tests.artefacts import TREE
+from tests.fakes.scene import GUEST, VF0
 from tests.functional.prometheus import RULES, alerting_rules
 from tests.project import PROJECT
 
@@ -97,3 +100,17 @@ def test_the_words_of_the_alerts_are_those_of_the_program() -> None:
     asked = "".join(ALERTS[name]["expr"] for name in ("IrqaffinityNoVector", "IrqaffinityWriteFailing"))
     verdicts = re.findall(r'verdict=~?"([\w|]+)"', asked)
     assert set("|".join(verdicts).split("|")) == {verdict.value for verdict in FAILED}
+
+
+def commands() -> list[str]:
+    """Return each command that the guide's page and the alerts tell to type."""
+    page = re.findall(r"(?m)(?:``|^    )(irqaffinity [^`\n]+)", (TREE / "doc/monitor.rst").read_text())
+    told = " ".join(rule["annotations"]["description"] for rule in ALERTS.values())
+    return sorted({*page, *re.findall(r'"(irqaffinity [^"]+)"', told)})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_that_is_to_be_typed_is_one_of_the_program(command: str) -> None:
+    for name, example in (("UUID", GUEST), ("ADDRESS", VF0), ("TARGET", VF0), ("SPEC", "0-3"), ("N", "4")):
+        command = re.sub(rf"\b{name}\b", example, command)
+    make_parser().parse_args(shlex.split(command)[1:])

@@ -106,6 +106,11 @@ def test_a_history_that_is_damaged_newer_or_held_keeps_nobody_from_being_placed(
     wait_for("the line that had to wait", lambda: [line["cause"] for line in lines(agent)] == ["birth", "gone"])
     agent.wait_logged("the history is kept again")
 
+    agent.set("history", lines=1)
+    agent.write_configuration()
+    agent.signal(signal.SIGHUP)
+    wait_for("the oldest line to go", lambda: [line["cause"] for line in lines(agent)] == ["gone"])
+
     other.execute("PRAGMA user_version = 2")
     other.close()
     stage.create(VF1)

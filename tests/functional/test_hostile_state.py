@@ -171,7 +171,10 @@ def test_an_agent_that_nothing_keeps_apart_from_a_second_one_does_not_run(agent:
     done = subprocess.run(inside, capture_output=True, text=True, check=False, timeout=HANG)
     assert (done.returncode, agent.smp(40)) == (1, "0-15")
     line = done.stderr.splitlines()[-1]
-    assert line.startswith("irqaffinity: the agent could not start: nothing would keep a second agent away: /proc/")
+    assert (
+        " ERROR irqaffinity.cli.main [-] the agent could not start: nothing would keep a second agent away: /proc/"
+        in line
+    )
     assert "/run/irqaffinity/agent-" in line
     assert "Read-only file system" in line
 

@@ -70,7 +70,7 @@ def test_a_first_pass_that_cannot_be_made_is_told_and_the_first_that_can(agent: 
     uri = agent.options["libvirt"]["uri"]
     agent.set("libvirt", uri=f"test://{tmp_path}/nothing.xml")
     agent.start()
-    agent.wait_logged("the first pass could not be made, as told above; it is tried again")
+    agent.wait_logged("the first pass failed, the lines above say why; it is tried again")
     agent.set("libvirt", uri=uri)
     agent.write_configuration()
     agent.signal(signal.SIGHUP)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.counts import Counts
 from tests.fakes.scene import VF0
 from tests.fakes.tree import HostTree
 from tests.functional.agent import Agent, ended, wait_for
@@ -74,10 +75,15 @@ def stage(libvirtd: Libvirtd, tree: HostTree, tmp_path: Path) -> Iterator[Stage]
 
 def test_each_metric_moves_when_what_it_counts_happens(stage: Stage) -> None:
     watcher = Watcher(stage.agent)
+    counts = Counts(stage.tree, "0-15")
+    for number in (40, 41):
+        counts.add(number, "vfio-msix")
+    counts.write()
     stage.agent.start()
     stage.agent.wait_connected("metrics")
     check_start(watcher)
     check_placement(stage, watcher)
+    check_arrivals(counts, watcher)
     check_drift_and_fight(stage, watcher)
     check_reload(stage, watcher)
     check_state(stage, watcher)
@@ -119,6 +125,17 @@ def check_placement(stage: Stage, watcher: Watcher) -> None:
     assert found.value("devices", reason="none") == 1
     assert found.value("wake_to_placed_seconds_count") == 1
     assert (found.value("drift_repaired_total"), found.value("fights_total")) == (0, 0)
+
+
+def check_arrivals(counts: Counts, watcher: Watcher) -> None:
+    """What arrives between two full passes counts, by whether it is on the target."""
+    watcher.full_pass()
+    counts.arrive(40, 2, 90)
+    counts.arrive(41, 9, 10)
+    counts.write()
+    watcher.full_pass()
+    watcher.wait(90, "arrivals_total", place="target")
+    watcher.wait(10, "arrivals_total", place="outside")
 
 
 def check_drift_and_fight(stage: Stage, watcher: Watcher) -> None:

@@ -400,9 +400,12 @@ def test_the_process_reads_its_configuration_again_and_leaves_at_once(broker: Ra
         made.file.write_text("[DEFAULT]\n")
         made.process.send_signal(signal.SIGHUP)
         made.wait_logged("the configuration is left as it was: no transport_url is set")
+        successful = "irqaffinity_config_last_reload_successful"
+        wait_for("the refusal in the metrics", lambda: made.metric(successful) == 0)
         made.file.write_text(right.replace("enabled = true", "enabled = false"))
         made.process.send_signal(signal.SIGHUP)
         made.wait_logged("[metrics] has changed: restart needed")
+        wait_for("the success in the metrics", lambda: made.metric(successful) == 1)
         made.file.write_text(right.replace(f":{broker.port}/", ":1/"))
         made.process.send_signal(signal.SIGHUP)
         made.wait_logged("broker: 127.0.0.1:1: ")

@@ -26,11 +26,12 @@ from irqaffinity.observe.arrivals import ArrivalCounter
 from irqaffinity.observe.root import HostRoot
 from tests.fakes.counts import Counts
 from tests.fakes.domains import domain, hostdev, make_libvirt, nova_metadata
-from tests.fakes.scene import DEDICATED, GUEST
+from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, VF1
 from tests.fakes.tree import HostTree
 from tests.functional.agent import PROGRAM
-from tests.functional.conftest import RealDevice, read_real_devices
+from tests.functional.conftest import Libvirtd, RealDevice, read_real_devices
 from tests.functional.terminal import AS_JOB, Terminal, running, state_of, wait_until_ended
+from tests.functional.test_agent import TEST, Stage
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "schema/top-1.json").read_text())
 GUESTS = 64
@@ -131,6 +132,10 @@ def rows(terminal: Terminal) -> list[list[str]]:
     return [line.split() for line in terminal.text.split("\n")[5:-1] if line.strip()]
 
 
+def rates(terminal: Terminal) -> list[float]:
+    return [float(row[3]) for row in rows(terminal)]
+
+
 def wait_until_whole(terminal: Terminal) -> None:
     """Read until a whole screen of 24 lines is there."""
     terminal.wait(lambda: len(rows(terminal)) == 18 and name(5) in terminal.text)
@@ -139,9 +144,9 @@ def wait_until_whole(terminal: Terminal) -> None:
 
 def test_a_screen_of_80_columns_tells_what_arrives_where(view: Terminal) -> None:
     head, totals, trouble, _, columns, *_ = view.text.split("\n")
-    assert re.match(r"irqaffinity top  \S+  \d\d:\d\d:\d\dZ  every 0\.\d s, own cost \d", head)
+    assert re.match(r"irqaffinity top  \S+  \d\d:\d\d:\d\dZ  every \d+\.\d s, own cost \d", head)
     assert re.match(r"64 guests, 64 devices, 256 interrupts: \w+/s, \d+\.\d% outside their target", totals)
-    assert trouble == "nothing is known to be wrong"
+    assert trouble == "wrong: arrivals outside the target of 1 device"
     assert columns.split() == ["DEVICE", "GUEST", "TARGET", "RATE/S", "OUTSIDE", "VERDICT", "ARRIVES", "ON"]
     of_five = next(row for row in rows(view) if row[1] == name(5))
     assert (of_five[0], of_five[2], of_five[4], of_five[5]) == (address(5), "10-11", "10.0%", "ok")
@@ -151,8 +156,7 @@ def test_a_screen_of_80_columns_tells_what_arrives_where(view: Terminal) -> None
 
 
 def test_keys_order_filter_and_turn_the_view(view: Terminal) -> None:
-    rates = [float(row[3]) for row in rows(view)]
-    assert rates == sorted(rates, reverse=True)
+    view.wait(lambda: rates(view)[0] > 0 and rates(view) == sorted(rates(view), reverse=True))
     view.type("d")
     view.wait("order device or CPU")
     view.wait(lambda: [row[0] for row in rows(view)] == [address(guest) for guest in range(18)])
@@ -334,6 +338,33 @@ def test_libvirt_that_is_away_is_told_at_the_start(host: Host) -> None:
         assert terminal.wait_for_end() == 1
         assert b"is not reachable" in terminal.written
         assert b"\x1b" not in terminal.written
+
+
+def test_libvirt_that_goes_away_later_is_told_and_its_guests_are_shown(
+    libvirtd: Libvirtd, tree: HostTree, tmp_path: Path
+) -> None:
+    counts = Counts(tree, "0-15")
+    counts.add(40, "vfio-msix[0]")
+    counts.write()
+    stage = Stage(tmp_path, libvirtd, tree, None)
+    stage.create(VF0)
+    places = [f"--proc={tree.proc}", f"--sys={tree.sys}", f"--libvirt-uri={libvirtd.uri(*TEST)}"]
+    with running([PROGRAM, *places, "top", "--delay", "0.2"]) as terminal:
+        terminal.wait(lambda: "would_set" in terminal.text and "q quit" in terminal.text)
+        libvirtd.stop()
+        terminal.type("l")
+        terminal.wait("wrong: guests are as at ")
+        assert VF0 in terminal.text
+        libvirtd.start()
+        stage.keep_alive()
+        stage.create(VF1, uuid=OTHER)
+
+        def is_looked_at_again() -> bool:
+            terminal.type("l")
+            return VF1 in terminal.text
+
+        terminal.wait(is_looked_at_again)
+        terminal.wait(lambda: "guests are as at" not in terminal.text and VF0 not in terminal.text)
 
 
 def test_one_interval_as_json(host: Host) -> None:

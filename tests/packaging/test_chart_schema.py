@@ -55,6 +55,7 @@ def nest(path: str, value: Any) -> dict[str, Any]:
         ("host.libvirt.path", "run/libvirt", "host.libvirt.path: Does not match pattern"),
         ("images.pull_policy", "Sometimes", "images.pull_policy must be one of"),
         ("conf.irqaffinity.placement.numa", "near", "conf.irqaffinity.placement.numa must be one of"),
+        ("conf.irqaffinity.history.lines", -1, "conf.irqaffinity.history.lines: Must be greater than or equal to 0"),
         ("conf.irqaffinity.audit.interval", 0, "conf.irqaffinity.audit.interval: Must be greater than or equal to 1"),
         ("conf.irqaffinity.metrics.port", "http", "conf.irqaffinity.metrics.port: Invalid type"),
         ("conf.irqaffinity.pci.device_spec", 5, "conf.irqaffinity.pci.device_spec"),

@@ -169,7 +169,9 @@ def test_what_is_read_beside_the_program_is_there(installed: Sandbox) -> None:
         )
         assert "irqaffinity" in shown.stdout
     completion = installed.path("/usr/share/bash-completion/completions/irqaffinity")
-    assert complete(completion, "irqaffinity", "audit", "-f", "") == ["table", "json"]
+    assert complete(completion, "irqaffinity", "audit", "-f", "j") == ["json"]
+    zsh = installed.path("/usr/share/zsh/vendor-completions/_irqaffinity").read_text()
+    assert zsh.startswith("#compdef irqaffinity\n")
     documents = installed.path("/usr/share/doc/irqaffinity")
     for name in ("irqaffinity.json", "irqaffinity-relay.json"):
         assert (documents / "examples" / name).read_text() == (TREE / "etc/rabbitmq" / name).read_text()

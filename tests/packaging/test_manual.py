@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from irqaffinity.cli.arguments import make_parser
+from irqaffinity.cli.arguments import COMMANDS, declared, make_parser
 from irqaffinity.cli.parser import Parser
 from irqaffinity.conf import broker_options, options
 from tests.artefacts import TREE
@@ -82,9 +82,16 @@ def test_irqaffinity_1_has_every_command_and_every_option(pages: Path) -> None:
 
 def test_irqaffinity_1_has_the_sections_that_are_looked_for(pages: Path) -> None:
     text = shown(pages / "irqaffinity.1")
-    for title in ("NAME", "SYNOPSIS", "ENVIRONMENT", "FILES", "SIGNALS", "SEE ALSO"):
+    for title in ("NAME", "SYNOPSIS", "ENVIRONMENT", "FILES", "SIGNALS", "EXAMPLES", "SEE ALSO"):
         assert section(text, title).strip()
     assert re.findall(r"(?m)^ +(\d+) ", section(text, "EXIT STATUS")) == ["0", "1", "2", "64", "130"]
+
+
+def test_irqaffinity_1_has_the_examples_of_each_command(pages: Path) -> None:
+    told = section(shown(pages / "irqaffinity.1"), "EXAMPLES")
+    for name in COMMANDS:
+        for example in declared(name).examples:
+            assert f"irqaffinity {example.line}\n" in told
 
 
 def test_irqaffinity_conf_5_has_every_option_in_its_group(pages: Path) -> None:

@@ -56,7 +56,11 @@ def test_a_target_that_looks_like_an_option_stands_behind_a_sign() -> None:
         (["audit", "--guest=x", "--oce=1"], "there is no option --oce; did you mean --once?; see"),
         (["audit", "--\x1b[31m"], 'audit: there is no option --\\x1b[31m; a value that begins with "-" stands behind'),
         (["audit", "--version"], "irqaffinity audit: --version stands alone: irqaffinity --version; see"),
-        (["audit", "help"], "irqaffinity audit: 'help' is one argument too many; see irqaffinity audit --help"),
+        (["audit", "now"], "irqaffinity audit: 'now' is one argument too many; see irqaffinity audit --help"),
+        (
+            ["audit", "once"],
+            "audit: 'once' is one argument too many; did you mean --once?; see irqaffinity audit --help",
+        ),
         (["audit", "--", "--once"], "irqaffinity audit: '--once' is one argument too many; see"),
         (
             ["audit", "-f", "xml"],

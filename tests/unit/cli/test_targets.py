@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`irqaffinity targets`: what the completion of a shell is told of the running agent."""
 
+import copy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,11 +20,18 @@ from tests.unit.cli.test_shell_word import BREAKS
 Ask = Callable[..., list[str]]
 
 
-@pytest.fixture
-def status(scene: Scene) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def placement(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What an agent tells of two guests with a device each."""
+    scene = Scene(tmp_path_factory.mktemp("scene"))
     scene.add_guest(VF0)
     scene.add_guest(VF1, uuid=OTHER, pins=("4", "12"))
-    return published() | {"placement": describe_placement(scene.audit())}
+    return describe_placement(scene.audit())
+
+
+@pytest.fixture
+def status(placement: dict[str, Any]) -> dict[str, Any]:
+    return published() | {"placement": copy.deepcopy(placement)}
 
 
 @pytest.fixture

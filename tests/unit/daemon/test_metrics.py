@@ -12,7 +12,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from irqaffinity.daemon.metrics import METRICS, MetricsListener, metrics_page
+from irqaffinity.daemon.metrics import MetricsListener, metrics_page
+from irqaffinity.daemon.web import METRICS
 from irqaffinity.listen.retry import STEADY, Retry
 from tests.functional.agent import wait_for
 from tests.patience import HANG

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process of a relay, without a broker."""
 
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from irqaffinity.conf.load import ConfigError, load
 from irqaffinity.daemon import metrics
 from irqaffinity.listen.broker import Broker, BrokerHost
 from irqaffinity.listen.link import Link
+from irqaffinity.model.times import FRESH
 from irqaffinity.relay.counters import Counters
 from irqaffinity.relay.relay import Relay
 from irqaffinity.relay.route import Fate, Router
@@ -78,3 +80,36 @@ def test_why_the_broker_takes_nothing_is_one_line(caplog: pytest.LogCaptureFixtu
     Relay(BROKER, "relay", Router(), counters)._block("low on\nmemory")
     assert counters.blocked == r"low on\x0amemory"
     assert r"it takes no message (low on\x0amemory)" in caplog.text
+
+
+def test_a_probe_is_told_each_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Relay, "run", lambda _relay: None)
+    file = tmp_path / "relay.conf"
+    file.write_text("")
+    service = Service(Configuration(load([str(file)]), BROKER), no_other)
+    service._start_relay()
+    relay = service._relay
+    assert (service._why_dead(), service._why_not_ready()) == ([], ["the broker is not connected; the log tells why"])
+    relay.link.up("a:5672")
+    assert service._why_not_ready() == []
+    service._counters.blocked = "low on memory"
+    assert service._why_not_ready() == ["the broker takes no message, for want of memory or disk"]
+    service._threads.dead = "metrics"
+    relay.beat -= FRESH + 2
+    dead, silent = service._why_dead()
+    assert dead == "the thread metrics has ended with an error; the log names it"
+    assert re.fullmatch(r"the relay has not moved for \d+ s, which is 60 s or more", silent)
+    assert service._why_not_ready()[:2] == [dead, silent]
+
+
+def test_what_was_read_last_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Relay, "run", lambda _relay: None)
+    file = tmp_path / "relay.conf"
+    file.write_text("")
+    service = Service(Configuration(load([str(file)]), BROKER), no_other)
+    service._start_relay()
+    service._reconfigure()
+    assert service._last_reload.error == "there is no other"
+    service._reload = lambda: service._configuration
+    service._reconfigure()
+    assert service._last_reload.error is None

@@ -120,7 +120,9 @@ def test_colours_are_never_the_only_sign(crowd: Outcome) -> None:
 @pytest.mark.parametrize("width", [62, 80])
 def test_long_lists_go_on_below_themselves(width: int) -> None:
     numbers = ",".join(map(str, range(1000, 1032, 2)))
-    row = Row("  0000:41:00.1", "0", numbers, "0-7,64-71,128-135", "2,66,130", "15 set, 1 no_vector", "whatever it is")
+    row = Row(
+        "  0000:41:00.1", "0", numbers, "0-7,64-71,128-135", "2,66,130", "15 would_set, 1 no_vector", "whatever it is"
+    )
     lines = list(arrange([row, row._replace(why="")], Screen(width)))
     assert max(map(display_width, lines)) <= width
     lines.remove("      whatever it is")

@@ -139,6 +139,11 @@ def test_the_totals_and_what_is_wrong(document: dict[str, Any]) -> None:
     assert wrong_lines(document) == ["1 guest in error, 2 interrupts cannot be placed, 3 interrupts not in place"]
 
 
+def test_devices_with_arrivals_outside_are_wrong(document: dict[str, Any]) -> None:
+    document["devices"][1] |= {"outside": 0.001}
+    assert wrong_lines(document) == ["arrivals outside the target of 1 device"]
+
+
 def test_where_interrupts_are_posted_that_is_said(document: dict[str, Any]) -> None:
     document["host_facts"]["posted_interrupts"] = True
     said = "posted interrupts go to a running vCPU past the host: they are not counted here"
@@ -149,6 +154,6 @@ def test_where_interrupts_are_posted_that_is_said(document: dict[str, Any]) -> N
 def test_the_printed_table_is_ordered_by_guest_and_fits_the_screen(document: dict[str, Any]) -> None:
     document["devices"][1] |= {"outside": 0.25}
     text = render_top(document, By.DEVICE, Screen(60, is_coloured=True))
-    assert [line.split()[1] for line in text.split("\n")[3:]] == ["vm-8", "vm-9", "vm-10"]
+    assert [line.split()[1] for line in text.split("\n")[4:]] == ["vm-8", "vm-9", "vm-10"]
     assert "\x1b[1;31m  25.0% \x1b[0m" in text
     assert "\x1b" not in render_top(document, By.DEVICE, Screen())

@@ -14,9 +14,10 @@ import pytest
 
 from irqaffinity.model.change import Bounds, Change
 from irqaffinity.model.verdict import Cause, Verdict
-from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.history import _MOST_OWED, MIGRATIONS, STEP, StoredHistory
 from irqaffinity.state.past import Wanted, read_history
+from irqaffinity.state.store import check_files
 from tests.fakes.snapshots import VF, VF2, cpus, guest_id
 from tests.unit.state.sample import fork, look_at, no_file_above, store_in
 
@@ -350,6 +351,8 @@ def test_what_is_no_file_of_ours_is_refused_and_waited_for_by_nobody(
     history.tidy()
     assert len(said(caplog)) == 1
     assert victim.read_bytes() == b""
+    with pytest.raises(StateError, match=r"history\.db"):
+        check_files(StateFolder(str(path)))
 
 
 def test_the_log_of_a_history_that_was_removed_becomes_no_part_of_the_next(path: Path) -> None:
