@@ -19,7 +19,7 @@ from irqaffinity.plan.policy import Policy
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.report.summary import render_summary
 from irqaffinity.report.table import render_table
-from irqaffinity.state.store import MemoryStore
+from irqaffinity.state.memory import MemoryStore
 
 _INTRODUCTION = """\
 A made-up host in a temporary folder: CPUs 0-7 are NUMA node 0, CPUs 8-15 node 1. Two guests run on it, each with

@@ -28,7 +28,7 @@ from irqaffinity.report.page.render import render_page
 
 LOG = logging.getLogger(__name__)
 
-LARGEST = 64 << 20
+LARGEST = 32 << 20
 """Bytes of a document; that of 2,048 interrupts has less than one MiB."""
 
 _STANDARD = "-"

@@ -40,30 +40,6 @@ class Keeper(Protocol):
         """Do what takes long and can wait until interrupts are placed."""
 
 
-class MemoryStore:
-    """Keeps the state for the life of the object, and no other pass away: for a host that nobody else can see."""
-
-    def __init__(self) -> None:
-        self._state = State()
-
-    def exclusive(self) -> contextlib.AbstractContextManager[None]:
-        """Hold off nobody."""
-        return contextlib.nullcontext()
-
-    def load(self) -> State:
-        """Return the state."""
-        return self._state
-
-    peek = load
-
-    def save(self, changes: Changes) -> None:
-        """Make the changes."""
-        self._state.apply(changes)
-
-    def tidy(self) -> None:
-        """Do nothing."""
-
-
 def check_files(folder: StateFolder) -> None:
     """Raise StateError where the folder, or what is in it under a name that the state uses, cannot be used."""
     with folder.opened() as inside:

@@ -18,7 +18,7 @@ from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import Policy
 from irqaffinity.report.document import to_document
 from irqaffinity.report.page.render import render_page
-from irqaffinity.state.store import MemoryStore
+from irqaffinity.state.memory import MemoryStore
 from tests.fakes.large import GUESTS, make_large_host
 from tests.fakes.scene import VF0, Scene
 from tests.functional.agent import wait_for

@@ -3,7 +3,7 @@
 
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -156,16 +156,39 @@ class HostPicture:
     @functools.cached_property
     def load_on(self) -> Mapping[int, CpuLoad]:
         """How many interrupts the hardware may send to each CPU."""
-        total: Counter[int] = Counter()
-        own: Counter[int] = Counter()
-        alike = Counter((irq.hardware, irq.guest) for irq in self.irqs)
-        for (cpus, uuid), count in alike.items():
-            for cpu in cpus or ():
-                total[cpu] += count
-                if any(guest.uuid == uuid for guest, _ in self.vcpus_on.get(cpu, ())):
-                    own[cpu] += count
-        return {cpu: CpuLoad(count, count - own[cpu] if cpu in self.vcpus_on else 0) for cpu, count in total.items()}
+        pinned: dict[str, CpuSet] = {
+            guest.uuid: CpuSet(min(cpus) for cpus in (guest.pins or {}).values() if len(cpus) == 1)
+            for guest in self.guests
+        }
+        alike = Counter((irq.hardware or CpuSet(), irq.guest) for irq in self.irqs)
+        total = _count((cpus, count) for (cpus, _), count in alike.items())
+        own = _count((cpus & pinned.get(uuid or "", CpuSet()), count) for (cpus, uuid), count in alike.items())
+        return {
+            cpu: CpuLoad(count, count - own.get(cpu, 0) if cpu in self.vcpus_on else 0) for cpu, count in total.items()
+        }
 
     def arrivals_of(self, device: DeviceFacts) -> DeviceArrivals | None:
         """Return what arrived of a device, None where nobody counted."""
         return None if self.arrivals is None else self.arrivals.devices.get(device.address)
+
+
+def _count(sets: Iterable[tuple[CpuSet, int]]) -> Mapping[int, int]:
+    """Return how often each CPU is in sets that each count so often; it takes time by runs of CPUs, not by CPUs."""
+    steps: Counter[int] = Counter()
+    for cpus, count in sets:
+        for first, last in _runs(cpus):
+            steps[first] += count
+            steps[last + 1] -= count
+    found, level, before = {}, 0, 0
+    for cpu in sorted(steps):
+        if level:
+            found.update(dict.fromkeys(range(before, cpu), level))
+        level, before = level + steps[cpu], cpu
+    return found
+
+
+def _runs(cpus: CpuSet) -> Iterator[tuple[int, int]]:
+    """Give the first and the last CPU of each run."""
+    for run in str(cpus).split(",") if cpus else ():
+        first, _, last = run.partition("-")
+        yield int(first), int(last or first)

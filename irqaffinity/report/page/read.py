@@ -26,6 +26,9 @@ from irqaffinity.report.page.shape import DOCUMENT
 MOST_CPUS = 8192
 """CPUs that a page draws: no kernel has more (CONFIG_NR_CPUS)."""
 
+MOST_DRAWN = 1 << 25
+"""Devices by CPUs that a page draws; 2,048 interrupts on 256 CPUs have a thousandth of it."""
+
 _ALL_CPUS = CpuSet(range(MOST_CPUS))
 _SHORT = 8
 """Characters of a guest's label, which has to fit beside a CPU's number."""
@@ -38,6 +41,8 @@ def read_document(document: Mapping[str, Any]) -> HostPicture:
         raise ValueError(f"it is of schema {document['schema']}, and this program knows {SCHEMA}")
     check_shape(document, DOCUMENT)
     nodes = tuple(_node(node) for node in document.get("nodes", ()))
+    if len(document["devices"]) * (sum(len(node.cpus) for node in nodes) or MOST_CPUS) > MOST_DRAWN:
+        raise ValueError(f"it has {len(document['devices'])} devices, more than a page can show")
     irqs = tuple(_irq(irq) for irq in document["irqs"])
     facts, arrivals = document["host_facts"], document.get("arrivals")
     return HostPicture(

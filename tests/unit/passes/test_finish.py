@@ -19,7 +19,7 @@ from irqaffinity.passes.finish import Finish
 from irqaffinity.plan.policy import Scope
 from irqaffinity.report.outcome import Part
 from irqaffinity.state.folder import StateError
-from irqaffinity.state.store import MemoryStore
+from irqaffinity.state.memory import MemoryStore
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
 from tests.fakes.snapshots import VF, VF2, make_record
 

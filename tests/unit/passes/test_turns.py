@@ -15,7 +15,8 @@ from irqaffinity.passes.turns import Turns, collector_paused
 from irqaffinity.plan.remember import MOST
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.lock import PASS_LOCK, LockTaken, hold
-from irqaffinity.state.store import MemoryStore, Store
+from irqaffinity.state.memory import MemoryStore
+from irqaffinity.state.store import Store
 from tests.fakes.host import FakeHost
 from tests.fakes.snapshots import VF, guest_id, make_record
 

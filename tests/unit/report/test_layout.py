@@ -16,7 +16,7 @@ from irqaffinity.report.outcome import Outcome
 from irqaffinity.report.screen import Screen
 from irqaffinity.report.table import render_table
 from irqaffinity.report.width import display_width
-from irqaffinity.state.store import MemoryStore
+from irqaffinity.state.memory import MemoryStore
 from tests.fakes.crowd import GUESTS, IN_ERROR, REMOTE, WIDE, WIDE_NAME, make_crowd
 from tests.fakes.scene import OTHER, VF0, VF1, Scene
 

@@ -18,7 +18,7 @@ from irqaffinity.model.record import Changes, State
 from irqaffinity.state import store
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.lock import PASS_LOCK, LockTaken, hold
-from irqaffinity.state.store import MemoryStore
+from irqaffinity.state.memory import MemoryStore
 from tests.unit.state.sample import (
     DISK,
     EXTRA_SPECS,

@@ -87,3 +87,12 @@ def test_cpus_of_no_node_have_a_panel() -> None:
 def test_without_nodes_there_are_strips_and_no_cpus() -> None:
     drawn = parse("".join(draw_host(read_document(make_older()))))
     assert (len(drawn.find("svg", class_="strip")), drawn.find("div", class_="cpu")) == (2, [])
+
+
+def test_interrupts_are_counted_by_the_cpus_that_they_may_be_sent_to() -> None:
+    irqs = [make_irq(number, effective=cpus) for number, cpus in enumerate(("0-3", "2,4", "2", "15"))]
+    host = read_document(
+        make_document(irqs=[*irqs, make_irq(9, guest=None, effective="3-4"), make_irq(10, effective="")])
+    )
+    found = {cpu: (load.irqs, load.foreign) for cpu, load in host.load_on.items()}
+    assert found == {0: (1, 0), 1: (1, 0), 2: (3, 0), 3: (2, 1), 4: (2, 1), 15: (1, 0)}

@@ -66,6 +66,11 @@ def nested(document: dict[str, Any]) -> None:
         tags = tags[0]
 
 
+def many_devices(document: dict[str, Any]) -> None:
+    del document["nodes"]  # so that it may be as many CPUs as there can be
+    document["devices"] *= 2101
+
+
 def put(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
     def change(document: dict[str, Any]) -> None:
         found: Any = document
@@ -95,6 +100,7 @@ def put(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
         (put("guests", 0, "message", value=["x"]), '"message" is not a text'),
         (put("dry_run", value=1), '"dry_run" is not a truth value'),
         (put("arrivals", value={"seconds": 1.0}), '"arrivals" has no "devices"'),
+        (many_devices, "it has 4202 devices, more than a page can show"),
         (nested, "it has more than 32 lists and objects within each other"),
     ],
 )
