@@ -19,10 +19,10 @@ from irqaffinity.plan.policy import Policy
 from irqaffinity.report.document import to_document
 from irqaffinity.report.page.render import render_page
 from irqaffinity.state.memory import MemoryStore
+from tests.chromium import Browser, browser
 from tests.fakes.large import GUESTS, make_large_host
 from tests.fakes.scene import VF0, Scene
 from tests.functional.agent import wait_for
-from tests.functional.chromium import Browser, browser
 from tests.functional.rabbitmq import free_ports
 from tests.unit.report.page.documents import (
     ARRIVALS,

@@ -39,7 +39,10 @@ def describe_place(device: DeviceFacts, arrivals: DeviceArrivals | None) -> str:
     """Return in words what the strip shows; what is as it has to be is said once."""
     affinity = unite(irq.affinity for irq in device.irqs)
     effective = unite(irq.effective for irq in device.irqs)
-    parts = [counted(len(device.irqs), "interrupt"), f"target {device.target or 'none'}"]
+    if not device.irqs and device.target is None:  # the document has no interrupt of a device that is not placed
+        parts = ["not placed: its interrupts are left as they are"]
+    else:
+        parts = [counted(len(device.irqs), "interrupt"), f"target {device.target or 'none'}"]
     if affinity and affinity != device.target:
         parts.append(f"set to {affinity}")
     is_astray = not effective <= (device.target or CpuSet())

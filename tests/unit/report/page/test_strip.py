@@ -6,7 +6,7 @@ from typing import Any
 from irqaffinity.report.page.axis import make_axis
 from irqaffinity.report.page.read import read_document
 from irqaffinity.report.page.strip import draw_scale, draw_strip
-from tests.unit.report.page.documents import ARRIVALS, VF0, make_document, make_irq
+from tests.unit.report.page.documents import ARRIVALS, VF0, make_device, make_document, make_irq
 from tests.unit.report.page.parsed import Element, parse
 
 STEP = 98 / 16
@@ -60,6 +60,12 @@ def test_what_nobody_counted_is_said_so() -> None:
     devices[0]["rate"] = 0.0
     drawn = strip(arrivals={"seconds": 1.0, "devices": devices, "cpus": []})
     assert (drawn.attributes["aria-label"] or "").endswith("none arrived")
+
+
+def test_a_device_that_is_not_placed_says_so() -> None:
+    drawn = strip(devices=[make_device(target=None, reason="mdev")], irqs=[])
+    assert drawn.attributes["aria-label"] == f"{VF0}: not placed: its interrupts are left as they are"
+    assert [places(drawn, kind) for kind in ("t", "a", "e")] == [[], [], []]
 
 
 def test_the_own_node_of_a_device_stands_out_and_the_scale_names_all() -> None:
