@@ -21,8 +21,8 @@ from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.rivals import ADVICE, find_rivals, shows_processes
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.topology import read_facts, read_topology
+from irqaffinity.state.check import check_files
 from irqaffinity.state.folder import StateError
-from irqaffinity.state.store import check_files
 
 _Answer = tuple[bool, str]
 

@@ -32,5 +32,6 @@ def render_history(lines: Sequence[Mapping[str, str | None]], asked: Mapping[str
 
 def _describe(asked: Mapping[str, object]) -> Iterator[str]:
     for what, value in asked.items():
-        shown = show_time(value) if isinstance(value, datetime) else clean(str(value))
-        yield f" {_WORDS[what]} {shown}" if value is not None else ""
+        if value is not None:
+            shown = show_time(value) if isinstance(value, datetime) else clean(str(value))
+            yield f" {_WORDS[what]} {shown}"

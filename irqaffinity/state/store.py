@@ -8,15 +8,14 @@ from typing import Protocol
 
 from irqaffinity.model.record import Changes, State
 from irqaffinity.model.times import PASS_WAIT
-from irqaffinity.state.database import DATABASE, ENDINGS, Database, find_log_damage, judged, read_all, transaction
+from irqaffinity.state.database import DATABASE, Database, find_log_damage, judged, read_all, transaction
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import StateError, StateFolder
-from irqaffinity.state.history import HISTORY
-from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, Lock
+from irqaffinity.state.lock import PASS_LOCK, Lock
 from irqaffinity.state.log import LogCopier
 from irqaffinity.state.peek import peek
 from irqaffinity.state.rows import clear, put, whole
-from irqaffinity.state.takeover import JSON, create, put_aside, retire_json, take_json
+from irqaffinity.state.takeover import create, put_aside, retire_json, take_json
 
 LOG = logging.getLogger(__name__)
 
@@ -38,14 +37,6 @@ class Keeper(Protocol):
 
     def tidy(self) -> None:
         """Do what takes long and can wait until interrupts are placed."""
-
-
-def check_files(folder: StateFolder) -> None:
-    """Raise StateError where the folder, or what is in it under a name that the state uses, cannot be used."""
-    with folder.opened() as inside:
-        databases = [name + ending for name in (DATABASE, HISTORY) for ending in ENDINGS]
-        for name in (*databases, JSON, PASS_LOCK, AGENT_LOCK):
-            folder.find_file(inside, name)
 
 
 class Store:

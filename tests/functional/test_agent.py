@@ -324,7 +324,9 @@ def test_names_from_outside_forge_no_line_of_the_log(full_stage: Stage, nova: No
     nova.publish("instance.create.end", f"nova-compute:{evil}", versioned(GUEST, evil))
     wait_for("both", lambda: sum(stage.agent.status()["counters"]["notifications"].values()) == 2)
     stage.agent.wait_logged("mask_invalid")
-    form = re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \d+ (DEBUG|INFO|WARNING) irqaffinity\.[\w.]+ \[-\] ")
+    form = re.compile(
+        r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \d+ (DEBUG|INFO|WARNING|ERROR) irqaffinity\.[\w.]+ \[-\] "
+    )
     assert all(form.match(line) for line in stage.agent.log().splitlines())
     assert "\x1b" not in stage.agent.log()
     assert not any(line.startswith("forged") for line in stage.agent.run("status").stdout.splitlines())

@@ -440,10 +440,19 @@ def test_tls_is_spoken_and_the_certificate_checked_where_an_authority_is_named(
         made.wait_up()
         nova.publish("instance.create.end", f"nova-compute:{HERE}", versioned(GUEST, HERE))
         made.wait_handled(1)
-    for untrusted in (lines.format(broker.folder / "other.pem"), "[oslo_messaging_rabbit]\nssl = true\n"):
-        with listening(configured(tmp_path, url, untrusted)) as made:
-            link = made.listener.link
-            wait_for("the trouble", lambda link=link: "certificate verify failed" in (link.state.trouble or ""))
+    other = broker.folder / "other.pem"
+    named = f"no authority in {other} has signed it: mend ssl_ca_file"
+    unset = "none of the system's authorities has signed it: set ssl_ca_file"
+    ssl_is_on = "[oslo_messaging_rabbit]\nssl = true\n"
+    elsewhere = url.replace("127.0.0.1", "localhost")
+    for address, untrusted, told in (
+        (url, lines.format(other), named),
+        (url, ssl_is_on, unset),
+        (elsewhere, lines.format(broker.folder / "ca.pem"), "it is for another name: write one that it has"),
+    ):
+        with listening(configured(tmp_path, address, untrusted)) as made:
+            link, refused = made.listener.link, f"its certificate is refused: {told}"
+            wait_for("the trouble", lambda link=link, refused=refused: refused in (link.state.trouble or ""))
     gc.collect()
 
 

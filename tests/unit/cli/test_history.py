@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -97,8 +97,6 @@ def test_it_is_narrowed(run: Run, arguments: list[str], causes: list[str]) -> No
 
 
 def test_what_moved_lately_counts_back_from_now(run: Run, folder: Path) -> None:
-    from datetime import datetime, timezone  # noqa: PLC0415
-
     now = datetime.now(timezone.utc)
     history_in(folder).append([CHANGE._replace(time=now - timedelta(hours=1, minutes=ago)) for ago in (5, -5)])
     assert len(run("--since", "1h", "-f", "value")[1].splitlines()) == 1

@@ -14,10 +14,10 @@ import pytest
 
 from irqaffinity.model.change import Bounds, Change
 from irqaffinity.model.verdict import Cause, Verdict
+from irqaffinity.state.check import check_files
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.history import _MOST_OWED, MIGRATIONS, STEP, StoredHistory
 from irqaffinity.state.past import Wanted, read_history
-from irqaffinity.state.store import check_files
 from tests.fakes.snapshots import VF, VF2, cpus, guest_id
 from tests.unit.state.sample import fork, look_at, no_file_above, store_in
 
