@@ -17,7 +17,7 @@ from oslo_config import cfg
 from irqaffinity.conf.opened import Opened, open_conf, place_of, read_value
 from irqaffinity.conf.places import ConfigError, read_text
 from irqaffinity.conf.regular_file import why_unreadable
-from irqaffinity.model.text import clean
+from irqaffinity.model.text import printable
 
 _GROUP = "DEFAULT"
 _FORMATS = ("logging_default_format_string", "logging_debug_format_suffix", "logging_exception_prefix")
@@ -39,7 +39,7 @@ def read_logs(files: Sequence[str] | None, folders: Sequence[str] | None, comman
     opened.conf.register_opts(list(options.values()))  # in no group, where oslo.log looks for them
     values = {name: read_value(opened, _GROUP, option) for name, option in options.items()}
     for name, why in _faults(values):
-        raise ConfigError(clean(f"{place_of(opened, _GROUP, options[name])}: {why}"))
+        raise ConfigError(printable(f"{place_of(opened, _GROUP, options[name])}: {why}"))
     _check_formats(opened, options, values)
     if values["log_dir"] and not values["log_file"]:
         opened.conf.set_override("log_file", f"irqaffinity-{command}.log")
@@ -116,4 +116,4 @@ def _check_formats(opened: Opened, options: Mapping[str, cfg.Opt], values: Mappi
         except (KeyError, TypeError, ValueError):
             kind = "%(message)s and other attributes of a record of Python's logging, and a % as %%"
             allowed = "a form of strftime" if name == "log_date_format" else f"a format: write {kind}"
-            raise ConfigError(clean(f"{place_of(opened, _GROUP, options[name])}: it is not {allowed}")) from None
+            raise ConfigError(printable(f"{place_of(opened, _GROUP, options[name])}: it is not {allowed}")) from None

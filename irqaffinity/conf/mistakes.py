@@ -13,7 +13,7 @@ from typing import Any
 from oslo_config import cfg, types
 
 from irqaffinity.conf.places import ConfigError
-from irqaffinity.model.text import clean
+from irqaffinity.model.text import clean, printable
 
 NOT_SHOWN = "this name"
 """What is shown for a name in a file that could be a part of something else."""
@@ -31,7 +31,7 @@ class ValueRefused(ValueError):
 
 def mistake(place: object, option: cfg.Opt, error: BaseException) -> ConfigError:
     """Return what is shown of a value that could not be read. `place` is where it stands, with group and option."""
-    return ConfigError(clean(f"{place}: {_kind(option, error)}"))
+    return ConfigError(printable(f"{place}: {_kind(option, error)}"))
 
 
 def _kind(option: cfg.Opt, error: BaseException) -> str:
