@@ -108,11 +108,13 @@ class Worker:
 
     def run(self) -> None:
         """Make passes until `stop`; raise LibvirtStuck."""
-        while not self._stopping.is_set():
-            self._beat()
-            self._step(self._queue.take(self._idle_time()))
-            self.libvirt.watch()
-        self._auditor.settle(everything=True, rivals=self._view.rivals)
+        try:
+            while not self._stopping.is_set():
+                self._beat()
+                self._step(self._queue.take(self._idle_time()))
+                self.libvirt.watch()
+        finally:
+            self._auditor.settle(everything=True, rivals=self._view.rivals)
 
     def _beat(self) -> None:
         self.heartbeat = self._clock()

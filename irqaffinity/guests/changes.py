@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from math import inf
-from operator import or_
+from operator import attrgetter, or_
 from typing import NamedTuple
 
 from irqaffinity.model.action import Result
@@ -53,13 +53,18 @@ class Unsettled:
         self._waited += 1
 
     def settle(self, name: str | None, time: datetime) -> Settled:
-        """Return it, by device and number, and begin anew; `name` is the guest's, where known, and `time` is now."""
+        """Return it and begin anew; `name` is the guest's, where known, and `time` is now.
+
+        It is by device, and what was done last with a device is the last of its changes.
+        """
         alike: dict[tuple[object, ...], list[_Row]] = {}
-        for (irq, is_release, has_failed), row in sorted(self._found.items(), key=lambda item: item[0]):
-            kind = row.last.verdict if has_failed else None
-            alike.setdefault((irq.device, is_release, kind, row.cause), []).append(row)
-        changes = tuple(_change(rows, self._owner, name, time) for rows in alike.values())
-        settled = Settled(self._owner, name, changes, self._waited)
+        for (irq, is_release, has_failed), row in self._found.items():
+            kind = irq.device, is_release, row.last.verdict if has_failed else None, row.cause
+            rows = alike.pop(kind, [])
+            rows.append(row)
+            alike[kind] = rows
+        changes = [_change(rows, self._owner, name, time) for rows in alike.values()]
+        settled = Settled(self._owner, name, tuple(sorted(changes, key=attrgetter("device"))), self._waited)
         self._found, self._waited, self.due = OrderedDict(), 0, inf
         return settled
 
@@ -89,7 +94,7 @@ def _change(rows: Sequence[_Row], owner: GuestId, name: str | None, time: dateti
         guest=owner,
         name=name,
         device=first.device,
-        numbers=tuple(row.first.action.number for row in rows),
+        numbers=tuple(sorted(row.first.action.number for row in rows)),
         before=_unite(row.first.action.current for row in rows),
         after=_unite(row.last.asked if row.last.verdict in FAILED else row.last.smp for row in rows),
         cause=rows[0].cause,

@@ -35,7 +35,7 @@ def count_arrivals(
     None means that the interrupt was born anew in between: a count fell, or it rose by more than can have arrived. What
     looks like a fall, but is a count that went round, is none.
     """
-    most = _FASTEST * (seconds + 1.0)
+    most = min(_FASTEST * (seconds + 1.0), _WRAP / 2)  # after an hour and more, any fall would be a count gone round
     arrived = {}
     for cpu, old, new in zip(cpus, before, after, strict=True):
         if old != new:

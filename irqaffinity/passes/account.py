@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from irqaffinity.guests.cause import Grounds, Occasion, find_causes
 from irqaffinity.guests.drift import Drift
 from irqaffinity.guests.life import Life, Lives
-from irqaffinity.model.change import Settled
+from irqaffinity.model.change import Change
 from irqaffinity.model.guest import GuestId, UnreadableGuest
 from irqaffinity.model.verdict import FAILED, Cause
 from irqaffinity.passes.made import Pass
@@ -30,6 +30,7 @@ class Account:
         self._lock = lock
         self._clock = clock
         self._gathers = gathers
+        self._logged: list[Change] = []
         self._of_pass: Cause | None = Cause.START if gathers else Cause.AUDIT
 
     def first_pass_is_over(self) -> None:
@@ -48,7 +49,7 @@ class Account:
             self._tell(life, part, now, is_look=is_look)
             drifts += self._take_part(life, part, made, policy, of_pass, now)
         if not self._gathers:
-            self.settle(everything=True)
+            self._log_settled(everything=True)
         return drifts
 
     def rehearsed(self, made: Pass) -> None:
@@ -59,15 +60,23 @@ class Account:
 
     def settle(self, *, everything: bool = False, rivals: Sequence[str] = ()) -> None:
         """Tell what has been done and has settled, or all of it; `rivals` are other programs that move interrupts."""
-        now, changes = self._clock(), list[Settled]()
+        self._log_settled(everything=everything, rivals=rivals)
+        self.store()
+
+    def store(self) -> None:
+        """Have the history keep what the log was told; that may take time, so nobody holds the lock of passes."""
+        if self._logged:
+            changes, self._logged = self._logged, []
+            self._history.append(changes)
+
+    def _log_settled(self, *, everything: bool, rivals: Sequence[str] = ()) -> None:
+        now = self._clock()
         for life in self._lives:
             if life.unsettled and (everything or (life.unsettled.due <= now and life.next_line(now) <= now)):
                 with self._lock:
                     settled = life.unsettled.settle(life.name, datetime.now(timezone.utc).replace(microsecond=0))
-                changes.append(settled)
+                self._logged += settled.changes
                 life.lines.spend(now, log_settled(settled, life.lines.left(now), rivals))
-        if changes:
-            self._history.append([change for settled in changes for change in settled.changes])
 
     def _tell(self, life: Life, part: Part, now: float, *, is_look: bool) -> None:
         troubles = find_troubles(part)

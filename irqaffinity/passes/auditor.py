@@ -97,6 +97,7 @@ class Auditor:
                 if scope == Scope():
                     self.lives.end_those_without(self.guests.keys() | state.owners)
                     self._account.first_pass_is_over()
+        self._account.store()
         self._history.tidy()
         return made
 
@@ -118,7 +119,8 @@ class Auditor:
             made = self._make(state, Scope(guest=uuid))
             if uuid not in self.guests:
                 self.lives.end_those_without(state.owners, {uuid})
-            return made
+        self._account.store()
+        return made
 
     def birth(self, number: int) -> Newborn:
         """Place an interrupt that was just born, if it is a guest's: the smallest pass there is.
@@ -162,7 +164,9 @@ class Auditor:
             with self._turns.begun(self.guests) as state:
                 frame = self._sight.frame(self.policy)
                 draft = self._drafter.draft_reset(frame, state, self.policy)
-                return self._carry_out(frame, draft, state, Scope(), is_reset=True)
+                made = self._carry_out(frame, draft, state, Scope(), is_reset=True)
+        self._account.store()
+        return made
 
     def rehearse(self, scope: Scope | Narrowing = Scope(), *, logs: bool = True) -> Pass:
         """Tell what `audit` would do, in the log too unless `logs` is false: take no lock, write and store nothing."""

@@ -60,12 +60,11 @@ def log_settled(settled: Settled, most: float, rivals: Sequence[str] = ()) -> in
     who = settled.owner if settled.name is None else f"{settled.owner} ({settled.name})"
     told = [change for change in settled.changes if change.cause is not Cause.ERROR]
     if len(told) > max(1.0, most):
-        LOG.info("guest %s: %s; irqaffinity history shows each change", who, _sum_up(told))
+        _log_sum(who, told, rivals)
         told = told[:1]
     else:
         for change in told:
-            level = logging.WARNING if change.cause in _BY_OTHERS else logging.INFO
-            LOG.log(level, "guest %s: %s", who, _describe(change, rivals), extra={"change": change.fields()})
+            LOG.log(_level(change), "guest %s: %s", who, _describe(change, rivals), extra={"change": change.fields()})
     if settled.waited:
         waited = counted(settled.waited, "new interrupt")
         LOG.warning("guest %s: %s had to wait, and may have been on other CPUs meanwhile: %s", who, waited, _TOO_FAST)
@@ -77,12 +76,28 @@ def _describe(change: Change, rivals: Sequence[str]) -> str:
     which = f"{counted(len(change.numbers), 'interrupt')} ({clean(merge_numbers(change.numbers))}) of {change.device}"
     way = f"to {change.after}" if change.before is None else f"from {change.before} to {change.after}"
     again = f", with {change.writes} writes" if change.writes > len(change.numbers) else ""
-    others = f"; {', '.join(rivals)} runs on this host" if rivals and change.cause in _BY_OTHERS else ""
-    return f"{_verb(change)} {which} {way}{again}: {change.cause.value}{_NOTES.get(change.cause, '')}{others}"
+    note = f"{_NOTES.get(change.cause, '')}{_name_rivals([change], rivals)}"
+    return f"{_verb(change)} {which} {way}{again}: {change.cause.value}{note}"
+
+
+def _name_rivals(changes: Iterable[Change], rivals: Sequence[str]) -> str:
+    """Return who may have moved what was put back."""
+    is_by_others = any(change.cause in _BY_OTHERS for change in changes)
+    return f"; {', '.join(rivals)} runs on this host" if rivals and is_by_others else ""
+
+
+def _level(change: Change) -> int:
+    return logging.WARNING if change.cause in _BY_OTHERS else logging.INFO
 
 
 def _verb(change: Change) -> str:
     return "gave back" if change.is_release else "put back" if change.cause in _BY_OTHERS else "placed"
+
+
+def _log_sum(who: str, changes: Sequence[Change], rivals: Sequence[str]) -> None:
+    """Tell all changes in one line, as seriously as the worst of them."""
+    done, others = _sum_up(changes), _name_rivals(changes, rivals)
+    LOG.log(max(map(_level, changes)), "guest %s: %s%s; irqaffinity history shows each change", who, done, others)
 
 
 def _sum_up(changes: Iterable[Change]) -> str:

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from irqaffinity.model.change import Bounds, Change
@@ -42,19 +42,31 @@ MIGRATIONS: Sequence[Migration] = (
 """In their order, as those of state.db. Lines are in the order of `id`: the clock may have been set back."""
 
 STEP = 1000
-"""Lines that are removed at once; there is a step in each full pass, which more lines than that never come in."""
+"""Lines that a full pass removes at most, or twice those stored since the last one, where that is more: it may be a day
+ago."""
+
+_Row = tuple[int | str | None, ...]
+"""Of the columns, in their order."""
 
 _MOST_OWED = 4096
+_BUSY = 100
+"""Milliseconds for which an agent waits for another program that writes; it tries again with the next lines."""
+
 _DAY = 86400
 _LARGE = 1 << 20
 """Bytes of the write-ahead log at which it is copied."""
 
 _INSERT = f"INSERT INTO lines ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-_LAST = "SELECT irqs, cause, verdict FROM lines WHERE guest = ? AND device = ? ORDER BY id DESC LIMIT 1"
+_LAST = (
+    "SELECT irqs, cause, verdict FROM lines"
+    " WHERE guest = ? AND device = ? AND id > (SELECT max(id) FROM lines) - 10000 ORDER BY id DESC LIMIT 1"
+)
+"""No index leads to a device, and a million lines take too long where many devices fail at once."""
+
 _ENDS = (
     "SELECT (SELECT min(time) FROM lines), (SELECT min(id) FROM lines), (SELECT max(id) FROM lines)"  # each by an index
 )
-_FORGET_OLD = f"DELETE FROM lines WHERE id IN (SELECT id FROM lines WHERE time < ? ORDER BY time LIMIT {STEP})"
+_FORGET_OLD = "DELETE FROM lines WHERE id IN (SELECT id FROM lines WHERE time < ? ORDER BY time LIMIT ?)"
 _FORGET_FIRST = "DELETE FROM lines WHERE id < ?"
 
 
@@ -94,14 +106,15 @@ class StoredHistory:
         self._stays = stays
         self._clock = clock
         self._database: Database | None = None
-        self._owed: deque[Change] = deque(maxlen=_MOST_OWED)
+        self._owed: deque[_Row] = deque(maxlen=_MOST_OWED)
+        self._stored = 0
         self._log = LogCopier(folder)
         self._trouble: str | None = None
 
     def append(self, changes: Sequence[Change]) -> None:
         """Store the changes, and what could not be stored before."""
         if self.bounds.lines:
-            self._owed.extend(changes)
+            self._owed.extend(map(_row, changes))
             if self._owed:
                 self._attempt(self._store)
 
@@ -152,13 +165,15 @@ class StoredHistory:
                     raise StateError(f"{self._folder.path}/{HISTORY} cannot be made: {error.strerror}") from error
         self._database = Database(self._folder, HISTORY)
         self._database.prepare(_prepare)
+        if self._stays:
+            self._database.connection.execute(f"PRAGMA busy_timeout = {_BUSY}")
 
     def _store(self, database: Database) -> None:
         with transaction(database.connection):
-            for change in self._owed:
-                fields = change.fields()
-                if change.cause is not Cause.ERROR or not _is_told(database.connection, fields):
-                    database.connection.execute(_INSERT, (int(change.time.timestamp()), *fields.values()))
+            for row in self._owed:
+                if not _is_told(database.connection, row):
+                    database.connection.execute(_INSERT, row)
+        self._stored += len(self._owed)
         self._owed.clear()
 
     def _trim(self, database: Database) -> None:
@@ -166,10 +181,11 @@ class StoredHistory:
         if oldest is None:
             return
         since, least = int(self._clock()) - self.bounds.days * _DAY, last - self.bounds.lines + 1
+        step, self._stored = max(STEP, 2 * self._stored), 0
         if oldest < since:
-            database.connection.execute(_FORGET_OLD, (since,))
+            database.connection.execute(_FORGET_OLD, (since, step))
         if first < least:
-            database.connection.execute(_FORGET_FIRST, (min(least, first + STEP),))
+            database.connection.execute(_FORGET_FIRST, (min(least, first + step),))
         if self._stays:
             self._log.copy_apart(database, _LARGE)
         elif database.log_size() >= _LARGE:
@@ -194,7 +210,14 @@ def _prepare(connection: sqlite3.Connection) -> None:
     check_columns(connection, {"lines": ("id", *COLUMNS)})
 
 
-def _is_told(connection: sqlite3.Connection, fields: Mapping[str, str | None]) -> bool:
-    """Tell whether the last line of a device tells of this failure already, as one of an earlier process."""
-    last = connection.execute(_LAST, (fields["guest"], fields["device"])).fetchone()
-    return bool(last == (fields["irqs"], fields["cause"], fields["verdict"]))
+def _row(change: Change) -> _Row:
+    """Return a change as it is stored, and takes little memory however many interrupts it has."""
+    return (int(change.time.timestamp()), *change.fields().values())
+
+
+def _is_told(connection: sqlite3.Connection, row: _Row) -> bool:
+    """Tell whether it is a failure of which the last line of the device tells already, as one of an earlier process."""
+    _, guest, _, device, irqs, _, _, cause, verdict = row
+    if cause != Cause.ERROR.value:
+        return False
+    return bool(connection.execute(_LAST, (guest, device)).fetchone() == (irqs, cause, verdict))

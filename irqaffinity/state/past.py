@@ -19,6 +19,7 @@ from irqaffinity.state.history import COLUMNS, HISTORY, MIGRATIONS, NEWER
 from irqaffinity.state.schema import check_columns, check_version
 
 _SHORT_ADDRESS = re.compile(r"[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.IGNORECASE)
+_IRQS = re.compile(rb"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _KEYS = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verdict")
 """Of the JSON, for the columns in their order."""
 
@@ -102,7 +103,7 @@ def _conditions(wanted: Wanted) -> Iterator[_Condition]:
         sql = "device LIKE ?" if _SHORT_ADDRESS.fullmatch(wanted.device) else "device = ?"
         yield _Condition(sql, [_address(wanted.device)], f"a device '{clean(wanted.device)}'")
     if wanted.irq is not None:
-        yield _Condition("has_irq(irqs, ?)", [wanted.irq], f"an interrupt {wanted.irq}")
+        yield _Condition("has_irq(CAST(irqs AS BLOB), ?)", [wanted.irq], f"an interrupt {wanted.irq}")
 
 
 def _address(text: str) -> str:
@@ -115,13 +116,10 @@ def _address(text: str) -> str:
         return ""
 
 
-def _has_irq(irqs: object, number: int) -> bool:
-    """Tell whether a list such as `40-43,47` has a number."""
-    for part in str(irqs).split(","):
-        first, _, last = part.partition("-")
-        if first.isdecimal() and (last or first).isdecimal() and int(first) <= number <= int(last or first):
-            return True
-    return False
+def _has_irq(irqs: bytes | None, number: int) -> bool:
+    """Tell whether a list such as `40-43,47` has a number; Python can be given damaged text as bytes alone."""
+    found = map(_IRQS.fullmatch, (irqs or b"").split(b","))
+    return any(part is not None and int(part[1]) <= number <= int(part[2] or part[1]) for part in found)
 
 
 def _line(row: Sequence[object], names: Mapping[object, object]) -> Line:

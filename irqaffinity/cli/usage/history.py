@@ -5,7 +5,7 @@ import argparse
 from datetime import datetime, timezone
 
 from irqaffinity.cli.columns import LINES
-from irqaffinity.cli.form import add_form
+from irqaffinity.cli.form import add_form, find_misuse
 from irqaffinity.cli.usage.command import Command, Example
 from irqaffinity.grammar.moment import parse_moment
 from irqaffinity.model.irq import parse_irq_number
@@ -24,6 +24,14 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     told = f"only for this cause: {', '.join(causes)}"
     parser.add_argument("--cause", metavar="CAUSE", choices=causes, help=told)
     add_form(parser, "lines", LINES)
+    parser.set_defaults(find_misuse=_find_misuse)
+
+
+def _find_misuse(arguments: argparse.Namespace) -> str | None:
+    since, until = arguments.since, arguments.until
+    if since is not None and until is not None and until <= since:
+        return "argument --until: it has to be later than --since"
+    return find_misuse(arguments)
 
 
 def _moment(text: str) -> datetime:

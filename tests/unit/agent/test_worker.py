@@ -653,6 +653,21 @@ def test_the_loop_beats_makes_what_is_due_and_gives_up_a_libvirt_that_is_stuck(
     assert rig.counters.passes["full", "libvirt_unreachable"] == 1
 
 
+def test_what_has_not_settled_is_told_also_where_libvirt_is_stuck(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.settle()
+    rig.host.put(rig.host.proc / "irq/40/smp_affinity_list", "0-15")
+    rig.auditor.look(GuestId(GUEST))
+    assert life_of(rig).unsettled
+    monkeypatch.setattr(Hypervisor, "is_stuck", True)
+    rig.worker.libvirt.watch()
+    rig.now += STUCK + 1.0
+    rig.queue.wake_all()
+    monkeypatch.setattr(rig.worker, "_step", lambda _: None)
+    with pytest.raises(LibvirtStuck):
+        rig.worker.run()
+    assert not life_of(rig).unsettled
+
+
 def test_it_waits_for_the_next_look_the_next_audit_and_no_longer_than_its_heart_may_rest(rig: Rig) -> None:
     assert rig.worker._idle_time() == pytest.approx(FAST)
     rig.settle()

@@ -124,7 +124,17 @@ def test_the_unknown_is_one_line(run: Run, arguments: list[str], line: str) -> N
     assert run(*arguments) == (1, "", f"irqaffinity: {line}\n")
 
 
-@pytest.mark.parametrize("arguments", [["--since", "x"], ["--irq", "-1"], ["--cause", "why"], ["-c", "owner"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--since", "x"],
+        ["--irq", "-1"],
+        ["--cause", "why"],
+        ["-c", "owner"],
+        ["--since", "1h", "--until", "2h"],
+        ["--since", "2026-11-20", "--until", "2026-11-20"],
+    ],
+)
 def test_wrong_usage_is_64(run: Run, arguments: list[str]) -> None:
     assert run(*arguments)[0] == 64
 

@@ -78,6 +78,15 @@ def test_what_failed_has_a_line_of_its_own_with_where_it_belongs_by_verdict() ->
     )
 
 
+def test_what_was_done_last_with_a_device_is_the_last_of_its_changes() -> None:
+    failed, placed = done(40, cause=Cause.ERROR, verdict=Verdict.DENIED), done(40, cause=Cause.RECOVERED)
+    freed = done(40, "2-3", "0-15", Cause.GONE, is_release=True)
+    for order in ([failed, placed], [placed, failed], [freed, placed], [placed, freed]):
+        unsettled = Unsettled(A)
+        unsettled.add(order, 0.0)
+        assert [made.cause for made in settle(unsettled)] == [cause for _, cause in order]
+
+
 def test_of_several_writes_the_first_tells_from_where_and_why_and_the_last_to_where() -> None:
     unsettled = Unsettled(A)
     for moment, (before, after) in enumerate([("0-15", "2-3"), ("0-15", "2-3"), ("0-7", "3")]):

@@ -79,6 +79,16 @@ def test_an_interrupt_whose_count_fell_begins_anew(counter: ArrivalCounter, coun
     assert counter.read().arrived == {24: {1: 2}, 25: {}}
 
 
+def test_one_whose_count_fell_begins_anew_also_where_the_readings_are_a_day_apart(
+    counter: ArrivalCounter, counts: Counts
+) -> None:
+    counter._clock.now += 86400.0  # type: ignore[attr-defined]
+    counts.arrive(24, 0, -7)
+    counts.arrive(25, 0, 7)
+    counts.write()
+    assert counter.read().arrived == {25: {0: 7}}
+
+
 def test_one_that_is_there_for_the_first_time_is_only_remembered(counter: ArrivalCounter, counts: Counts) -> None:
     counts.add(26, "new", {1: 5})
     counts.write()

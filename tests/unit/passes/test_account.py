@@ -2,6 +2,7 @@
 """What the passes of one process tell of: each cause as a host that deserves it brings it about."""
 
 import errno
+import fcntl
 
 import pytest
 
@@ -231,6 +232,26 @@ def test_the_command_line_tells_before_its_pass_has_ended(scene: Scene) -> None:
     stage.auditor.audit()
     stage.auditor.reset()
     assert [change.cause for change in stage.history.changes] == [Cause.AUDIT, Cause.AUDIT, Cause.RESET]
+
+
+def test_nobody_waits_for_a_pass_of_the_command_line_while_it_writes_the_history(scene: Scene) -> None:
+    stage, held = Stage(scene, gathers=False), list[bool]()
+
+    def append(changes: object) -> None:
+        with open(scene.folder / "state/pass.lock") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.append(False)
+            except BlockingIOError:
+                held.append(True)
+
+    stage.history.append = append  # type: ignore[method-assign]
+    scene.add_guest(VF0)
+    stage.auditor.audit()
+    stage.put(40, "5")
+    stage.auditor.audit_guest(OWNER)
+    stage.auditor.reset()
+    assert held == [False] * 3
 
 
 def test_a_rehearsal_tells_the_history_nothing_and_leaves_what_is_known(stage: Stage) -> None:

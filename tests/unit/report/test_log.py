@@ -107,6 +107,16 @@ def test_more_changes_than_the_log_takes_are_one_line_that_names_the_history(
     assert told(caplog) == [told_of]
 
 
+def test_one_line_for_many_changes_warns_of_those_that_others_caused(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    changes = (change(1), change(2, Cause.DRIFT))
+    log_settled(Settled(changes[0].guest, "vm", changes, 0), 1.0, ("irqbalance",))
+    (line,) = told(caplog, logging.WARNING)
+    assert line.endswith(
+        "put back 1 interrupt of 0000:41:02.0; irqbalance runs on this host; irqaffinity history shows each change"
+    )
+
+
 def test_one_change_is_told_however_little_the_log_takes(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     assert log_settled(Settled(change(1).guest, "vm", (change(1),), 0), 0.0) == 1

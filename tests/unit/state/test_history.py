@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import tracemalloc
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -209,6 +210,37 @@ def test_a_million_lines_are_bounded_in_small_steps_and_read_all_the_while(path:
     assert count(path) == MILLION - 5 * STEP // 2 + 1
 
 
+def test_more_lines_than_a_step_between_two_full_passes_stay_within_the_bounds(
+    path: Path, history: StoredHistory, clock: Clock
+) -> None:
+    for day in range(3):
+        clock.now += DAY
+        for second in range(3):
+            history.append([change(day * DAY + second)] * STEP)
+        history.tidy()
+        assert count(path) == BOUNDS.lines
+
+
+def test_a_failure_is_sought_among_the_last_lines_alone(path: Path, history: StoredHistory) -> None:
+    failed = change(device=VF2, cause=Cause.ERROR, verdict=Verdict.DENIED)
+    for lines in (10_000 - 1, 1):
+        history.append([failed])
+        fill(path, lines)
+    assert count(path) == 1 + 10_000
+    history.append([failed])
+    assert count(path) == 1 + 10_000 + 1
+
+
+def test_an_agent_waits_for_no_program_that_holds_the_history_and_the_command_line_a_moment(path: Path) -> None:
+    waits = []
+    for stays in (True, False):
+        made = StoredHistory(StateFolder(str(path)), BOUNDS, stays=stays, clock=Clock())
+        made.append([CHANGE])
+        assert made._database is not None
+        waits += made._database.connection.execute("PRAGMA busy_timeout").fetchone()
+    assert waits == [100, 1000]
+
+
 def test_a_long_log_is_copied_into_the_database_after_a_pass(path: Path, history: StoredHistory) -> None:
     log = path / "history.db-wal"
     history.append([change(second, name="n" * 250) for second in range(5000)])
@@ -275,6 +307,19 @@ def test_what_cannot_be_stored_for_long_costs_little_memory(path: Path, history:
     history.append([])
     assert count(path) == _MOST_OWED
     assert told(path)[0] == "12:00:10"
+
+
+def test_nor_do_changes_of_a_great_many_interrupts(path: Path, history: StoredHistory) -> None:
+    path.chmod(0o755)
+    large = 2048
+    tracemalloc.start()
+    try:
+        for first in range(0, 100 * large, large):
+            history.append([change(numbers=tuple(range(first, first + large)))])
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 100 * large
 
 
 @pytest.mark.parametrize("data", [b"", b"x" * 5000, b"SQLite format 3\0" + b"\xff" * 5000])

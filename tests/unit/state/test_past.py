@@ -99,6 +99,12 @@ def test_texts_of_a_file_that_somebody_has_changed_forge_nothing(kept: Path) -> 
     assert read(kept)[2]["name"] == r"a\x0a\x1b\xdcff"
 
 
+@pytest.mark.parametrize("value", [f"'{'9' * 5000}'", "CAST(x'ff' AS TEXT)", "'²'", "x'00'", "'40-'", "7"])
+def test_interrupts_that_are_none_are_not_the_one_that_is_wanted(kept: Path, value: str) -> None:
+    make_loose(kept, f"UPDATE loose SET irqs = {value} WHERE name = 'other'")
+    assert len(read(kept, irq=40)) == 3
+
+
 @pytest.mark.parametrize("value", ["NULL", "x'00'", "'yesterday'", "1e300", "9000000000000000"])
 def test_a_line_without_a_time_is_damage(kept: Path, value: str) -> None:
     make_loose(kept, f"UPDATE loose SET time = {value} WHERE name = 'other'")
