@@ -12,7 +12,10 @@ import shtab
 
 from irqaffinity.cli.arguments import make_parser
 
-PATHS = {"F": shtab.FILE, "D": shtab.DIRECTORY, "DIR": shtab.DIRECTORY, "PATH": shtab.DIRECTORY}
+PATHS = {
+    **dict.fromkeys(("F", "FILE", "AUDIT.json"), shtab.FILE),
+    **dict.fromkeys(("D", "DIR", "PATH"), shtab.DIRECTORY),
+}
 """What the shell offers for a value, by the name that the help gives it."""
 
 TARGETS = {"guest": "_irqaffinity_guest", "device": "_irqaffinity_device"}

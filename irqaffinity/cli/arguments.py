@@ -50,7 +50,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         rest = [*rest[1:2], "--help"]
     # The arguments of the other commands are not declared: that takes longer than all the rest.
     named = [name for name in (*COMMANDS, *_HIDDEN) if rest[:1] == [name]]
-    parser = make_parser(named or COMMANDS)
+    parser = make_parser(named if named or rest == ["--version"] else COMMANDS)
     if not named:
         _refuse_before_command(parser, rest)
     parsed = parser.parse_args(rest, namespace=given)
@@ -102,6 +102,8 @@ def _refuse_before_command(parser: Parser, rest: Sequence[str]) -> None:
     known = parser.options() if named is None else parser.commands()[named].options()
     if unknown in known:
         parser.error(f"{unknown} stands after the command: {PROGRAM} {named} {unknown}")
+    if named is None and any(unknown in command.options() for command in parser.commands().values()):
+        parser.error(f"a command is missing before {unknown} ({', '.join(COMMANDS)})")
     parser.error(f"there is no option {clean(unknown)}{guess(unknown, known)}")
 
 

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 
 from irqaffinity.cli import EXIT_INTERRUPTED
 from irqaffinity.cli.form import needs_document, only_words, say_report
-from irqaffinity.cli.logs import start_log
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.cli.settings import warn_of
-from irqaffinity.daemon.farewell import Farewell
 from irqaffinity.model.layout import NodeLayout
 from irqaffinity.model.target import Narrowing
 from irqaffinity.observe.layout import read_layout
@@ -34,10 +32,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     SIGINT, which is Ctrl-C, has a status of its own, as with every command.
     """
-    if arguments.once:
-        session = Session.open(arguments)
-        with collector_paused():
-            return _pass(session, arguments)
+    if not arguments.once:
+        return _repeat(arguments)
+    session = Session.open(arguments)
+    with collector_paused():
+        return _pass(session, arguments)
+
+
+def _repeat(arguments: argparse.Namespace) -> int:
+    from irqaffinity.cli.logs import start_log  # noqa: PLC0415  one pass has no use for them
+    from irqaffinity.daemon.farewell import Farewell  # noqa: PLC0415
+
     session = Session.read(arguments)
     start_log(session.settings, arguments)
     warn_of(session.settings)

@@ -24,3 +24,20 @@ LINES = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verd
 ARRIVED_DEVICES = ("address", "guest", "name", "irqs", "target", "rate", "arrived", "outside", "verdict", "reason")
 ARRIVED_GUESTS = ("guest", "name", "status", "devices", "cpus", "rate", "arrived", "outside", "verdict")
 ARRIVED_CPUS = ("cpu", "guest", "name", "vcpu", "rate", "foreign", "foreign_irqs")
+SPARE = (
+    "guest",
+    "tags",
+    "driver",
+    "effective",
+    "foreign_irqs",
+    "arrived",
+    "numa_node",
+    "message",
+    "why",
+    "reason",
+    "irqs",
+    "from",
+    "target",
+    "verdict",
+)
+"""The columns that a table nobody chose the columns of does without where the screen is narrow, the first one first."""

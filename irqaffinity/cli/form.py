@@ -5,6 +5,7 @@ import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from irqaffinity.cli.columns import SPARE
 from irqaffinity.cli.guess import name_choices, refuse
 from irqaffinity.cli.output import say
 from irqaffinity.model.only import Only
@@ -135,13 +136,14 @@ def render_report(
     json and yaml are the whole `document`, or with -c a list of objects; csv and value are its main list, which is at
     `key`. A table with -c or --sort is that list too, else what `table` returns. With `is_line` json is one line.
     """
+    if not needs_document(arguments):
+        return table()
     from irqaffinity.cli.screen import look_at_screen  # noqa: PLC0415
     from irqaffinity.report import rows as report  # noqa: PLC0415  a probe parses arguments, and reports nothing
 
-    if not needs_document(arguments):
-        return table()
     columns = arguments.columns or arguments.lists.chosen(arguments)[1]
-    rows = report.sort_rows(_find(document, key), [_order(text) for text in arguments.sort or ()])
+    orders = [_order(text) for text in arguments.sort or ()]
+    rows = report.sort_rows(_find(document, key), orders)
     form = arguments.format
     if form in ("json", "yaml"):
         shown = report.pick(rows, columns) if arguments.columns else _replace(document, key, rows)
@@ -150,7 +152,8 @@ def render_report(
         return report.render_csv(rows, columns)
     if form == "value":
         return report.render_values(rows, columns) if rows else None
-    return report.render_plain(rows, columns, look_at_screen(arguments))
+    spare = () if arguments.columns else [name for name in SPARE if name not in dict(orders)]
+    return report.render_plain(rows, columns, look_at_screen(arguments), spare)
 
 
 def _order(text: str) -> tuple[str, bool]:

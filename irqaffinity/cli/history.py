@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 from irqaffinity.cli.form import say_report
 from irqaffinity.cli.main import CommandError
+from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.settings import read_settings
 from irqaffinity.model.target import UnknownTarget
 from irqaffinity.report.history import render_history
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (StateError, UnknownTarget) as error:
         raise CommandError(str(error)) from error
     document = {"schema": SCHEMA, "host": host, "time": show_time(datetime.now(timezone.utc)), "lines": lines}
-    say_report(arguments, document, "lines", lambda: render_history(lines, wanted._asdict()))
+    say_report(arguments, document, "lines", lambda: render_history(lines, wanted._asdict(), look_at_screen(arguments)))
     return 0
 
 

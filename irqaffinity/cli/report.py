@@ -87,6 +87,8 @@ def _check(path: str) -> None:
 
     A page replaces a file and nothing else: neither a link is followed or replaced, nor a device such as /dev/null.
     """
+    if not path:
+        raise CommandError("the empty FILE names nothing; name a file, or - for standard output")
     try:
         found = os.lstat(path)
     except FileNotFoundError:

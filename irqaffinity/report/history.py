@@ -6,10 +6,14 @@ from datetime import datetime
 
 from irqaffinity.model.text import clean, counted
 from irqaffinity.report.rows import render_plain
+from irqaffinity.report.screen import ANY_SCREEN, Screen
 from irqaffinity.report.status_report import show_time
 
 COLUMNS = ("time", "name", "device", "irqs", "from", "to", "cause", "verdict")
 """Of the table, which has a guest's uuid only where its name is not known: a line is to fit the screen."""
+
+_SPARE = ("irqs", "from", "verdict")
+"""The columns that a narrow screen does without, the first one first."""
 
 _WORDS = {
     "since": "since",
@@ -21,13 +25,16 @@ _WORDS = {
 }
 
 
-def render_history(lines: Sequence[Mapping[str, str | None]], asked: Mapping[str, object]) -> str:
+def render_history(
+    lines: Sequence[Mapping[str, str | None]], asked: Mapping[str, object], screen: Screen = ANY_SCREEN
+) -> str:
     """Return the lines as a table with how many they are, or in words that there are none of what was `asked` for."""
     if not lines:
         return f"the history has no change{''.join(_describe(asked))}"
     rows = [{**line, "name": line["name"] or line["guest"]} for line in lines]
     guests = len({line["guest"] for line in lines})
-    return f"{render_plain(rows, COLUMNS)}\n\n{counted(len(lines), 'change')} of {counted(guests, 'guest')}"
+    table = render_plain(rows, COLUMNS, screen, _SPARE)
+    return f"{table}\n\n{counted(len(lines), 'change')} of {counted(guests, 'guest')}"
 
 
 def _describe(asked: Mapping[str, object]) -> Iterator[str]:

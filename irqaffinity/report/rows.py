@@ -6,7 +6,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from irqaffinity.report.order import natural_key, show_value
@@ -36,32 +36,53 @@ def pick(rows: Iterable[Row], columns: Sequence[str]) -> list[dict[str, Any]]:
     return [{column: row.get(column) for column in columns} for row in rows]
 
 
-def render_plain(rows: Iterable[Row], columns: Sequence[str], screen: Screen = ANY_SCREEN) -> str:
+def render_plain(
+    rows: Iterable[Row], columns: Sequence[str], screen: Screen = ANY_SCREEN, spare: Iterable[str] = ()
+) -> str:
     """Return a table of these columns alone: rows under a line of names, `-` where there is nothing.
 
-    Where the screen is too narrow, sentences and lists go on below themselves; no name or address is ever broken.
+    Where the screen is too narrow, sentences and lists go on below themselves; no name or address is ever broken. Where
+    that is not enough, the `spare` columns are left out, the first one first, until the others fit.
     """
-    head = [column.upper().replace("_", " ") for column in columns]
-    lines = [head, *([show_value(value) or "-" for value in row.values()] for row in pick(rows, columns))]
-    widths = [max(map(display_width, column)) for column in zip(*lines, strict=True)]
-    if screen.width is not None:
-        least = [max(map(_longest_part, column)) for column in zip(*lines, strict=True)]
-        widths = _shrink(widths, least, screen.width - len(_GAP) * (len(widths) - 1))
+    head = {column: column.upper().replace("_", " ") for column in columns}
+    picked = pick(rows, columns)
+    cells = {name: [head[name], *(show_value(row[name]) or "-" for row in picked)] for name in columns}
+    if screen.width is None:
+        widths = [max(map(display_width, column)) for column in cells.values()]
+    else:
+        _leave_out(cells, spare, screen.width)
+        widths = _shrink(cells.values(), screen.width)
+    lines = list(zip(*cells.values(), strict=True))
     shown = [_show(line, widths, screen, None if place else Tone.HEAD) for place, line in enumerate(lines)]
     return "\n".join(itertools.chain.from_iterable(shown))
 
 
-def _longest_part(text: str) -> int:
-    return max(map(display_width, re.split(r" |(?<=,)", text)))
+def _leave_out(cells: dict[str, list[str]], spare: Iterable[str], width: int) -> None:
+    """Take the spare columns away, the first one first, until the others can be made to fit."""
+    least = {name: _least_width(column) for name, column in cells.items()}
+    for name in spare:
+        if sum(least.values()) <= _room(len(least), width):
+            return
+        if name in least:
+            del least[name], cells[name]
 
 
-def _shrink(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+def _shrink(columns: Collection[Sequence[str]], width: int) -> list[int]:
     """Return the widths, those that can be smaller shrunk until all fit, the largest first; or as they are."""
-    found = list(widths)
+    found = [max(map(display_width, column)) for column in columns]
+    least, room = list(map(_least_width, columns)), _room(len(columns), width)
     while sum(least) <= room < sum(found):
         largest = max(range(len(found)), key=lambda place: (found[place] > least[place]) * found[place])
         found[largest] -= 1
     return found
+
+
+def _least_width(column: Iterable[str]) -> int:
+    return max(display_width(part) for text in column for part in re.split(r" |(?<=,)", text))
+
+
+def _room(columns: int, width: int) -> int:
+    return width - len(_GAP) * (columns - 1)
 
 
 def _show(cells: Sequence[str], widths: Sequence[int], screen: Screen, tone: Tone | None) -> Iterator[str]:
@@ -73,8 +94,8 @@ def _show(cells: Sequence[str], widths: Sequence[int], screen: Screen, tone: Ton
 def render_csv(rows: Iterable[Row], columns: Sequence[str]) -> str:
     """Return a line of names and one a row as in RFC 4180, but with the line ends of Unix; what is null is empty.
 
-    A text that begins with a sign of a formula, or with `'`, has a `'` before it: whoever names a guest shall not have
-    a formula computed by the spreadsheet of whoever opens the report.
+    A text that begins with a sign of a formula, or with `'`, has a `'` before it, but for a mere `-`: whoever names a
+    guest shall not have a formula computed by the spreadsheet of whoever opens the report.
     """
     made = io.StringIO()
     writer = csv.writer(made, lineterminator="\n")
@@ -85,7 +106,7 @@ def render_csv(rows: Iterable[Row], columns: Sequence[str]) -> str:
 
 def _cell(value: Any) -> str:
     text = show_value(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return f"'{text}" if isinstance(value, str) and text != "-" and text.startswith(_FORMULA) else text
 
 
 def render_values(rows: Iterable[Row], columns: Sequence[str]) -> str:
@@ -103,5 +124,9 @@ def render_yaml(document: Any) -> str:
     import yaml  # noqa: PLC0415  few ask for it
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the one in C is not everywhere, and far quicker
-    text: str = yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000)
+    options = {"sort_keys": False, "width": 1000}
+    try:
+        text: str = yaml.dump(document, Dumper=dumper, allow_unicode=True, **options)
+    except UnicodeEncodeError:  # half a character, as JSON can have it: only the slow one can write that, as its number
+        text = yaml.dump(document, Dumper=yaml.SafeDumper, **options)
     return text.removesuffix("\n")

@@ -131,3 +131,10 @@ def test_bash_completes_within_quotes_and_behind_a_sign(typed: Callable[[str], l
         assert typed(f"irqaffinity audit --guest {begun}\t") == ["audit", "--guest", "my server"]
     assert typed("irqaffinity audit --guest=my\t") == ["audit", "--guest=my server"]
     assert typed("irqaffinity audit --guest 'a\t'") == ["audit", "--guest", "a"]
+
+
+def test_files_are_completed_where_a_command_takes_one(typed: Callable[[str], list[str]], tmp_path: Path) -> None:
+    (tmp_path / "earlier.html").touch()
+    (tmp_path / "audit.json").touch()
+    assert typed("irqaffinity report ear\t") == ["report", "earlier.html"]
+    assert typed("irqaffinity report --from aud\t new.html") == ["report", "--from", "audit.json", "new.html"]

@@ -74,13 +74,16 @@ _PLAIN = frozenset({Status.PLACED.value, Verdict.OK.value})
 _NAMED = 4
 """Foreign interrupts of a CPU that are named."""
 
+_MUCH = 0.1
+"""The share of a device's interrupts outside its target from which it is an error: the alert begins there too."""
+
 _MISPLACED = "it does not stand where it belongs; the next pass moves it"
 
 
 def find_troubles(host: HostPicture) -> list[Trouble]:
-    """Return all kinds of trouble, the gravest first."""
-    found = [*_of_host(host), *_of_arrivals(host), *_of_cpus(host), *_of_guests(host), *_of_devices(host)]
-    found += _of_irqs(host)
+    """Return all kinds of trouble, the gravest first; of those that are as grave, what is set before what arrives."""
+    found = [*_of_host(host), *_of_guests(host), *_of_devices(host), *_of_irqs(host), *_of_cpus(host)]
+    found += [*_of_outside(host), *_of_foreign(host)]
     return sorted(found, key=lambda trouble: list(Weight).index(trouble.weight))
 
 
@@ -103,17 +106,23 @@ def _of_host(host: HostPicture) -> Iterator[Trouble]:
         yield Trouble(Weight.NOTE, "posted interrupts", "", f"{sentence}the host, and no count has them", ())
 
 
-def _of_arrivals(host: HostPicture) -> Iterator[Trouble]:
-    items = []
+def _of_outside(host: HostPicture) -> Iterator[Trouble]:
+    """Give what arrives outside its target: much of a device is an error, little of it a warning."""
+    items: dict[Weight, list[Item]] = defaultdict(list)
     for device in host.devices:
         arrivals = host.arrivals_of(device)
         if arrivals is not None and arrivals.outside:
             strays = CpuSet(cpu for cpu, count in arrivals.arrived.items() if count) - (device.target or CpuSet())
             detail = f"{show_share(arrivals.outside)} on {strays or '-'}, target {device.target or 'none'}"
-            items.append(_device_item(host, device, detail))
-    if items:
-        sentence = "interrupts arrive outside the target of their device"
-        yield Trouble(Weight.ERROR, "arrives outside", counted(len(items), "device"), sentence, tuple(items))
+            weight = Weight.WARNING if arrivals.outside < _MUCH else Weight.ERROR
+            items[weight].append(_device_item(host, device, detail))
+    for weight, found in items.items():
+        many = "a few" if weight is Weight.WARNING else "many"
+        sentence = f"{many} interrupts arrive outside the target of their device"
+        yield Trouble(weight, "arrives outside", counted(len(found), "device"), sentence, tuple(found))
+
+
+def _of_foreign(host: HostPicture) -> Iterator[Trouble]:
     foreign = [
         Item(f"CPU {cpu}", f"cpu{cpu}", f"{show_rate(arrivals.foreign)}: {', '.join(arrivals.strangers[:_NAMED])}")
         for cpu, arrivals in (host.arrivals.cpus.items() if host.arrivals is not None else ())

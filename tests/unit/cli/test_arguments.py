@@ -50,6 +50,7 @@ def test_a_target_that_looks_like_an_option_stands_behind_a_sign() -> None:
         (["-help"], "irqaffinity: there is no option -help; did you mean --help?; see"),
         (["--confg-file", "x", "audit"], "there is no option --confg-file; did you mean --config-file?; see"),
         (["--once", "audit"], "irqaffinity: --once stands after the command: irqaffinity audit --once; see"),
+        (["--once"], "irqaffinity: a command is missing before --once (agent, audit, "),
         (["--guset=x", "audit"], "irqaffinity: there is no option --guset; did you mean --guest?; see"),
         (["audit", "--guset", "x"], "irqaffinity audit: there is no option --guset; did you mean --guest?; see"),
         (["audit", "--onc"], "irqaffinity audit: there is no option --onc; did you mean --once?; see"),

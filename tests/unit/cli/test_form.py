@@ -90,6 +90,20 @@ def test_a_table_with_columns_has_these_alone(told: Told) -> None:
     ]
 
 
+def test_a_table_that_is_only_ordered_fits_the_terminal(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("irqaffinity.cli.screen._width", lambda: 80)
+    head, *lines = told("--sort", "driver", "--sort", "name").splitlines()
+    assert {"ADDRESS", "NAME", "DRIVER", "CPUS", "VERDICTS"} <= set(head.split())
+    assert "GUEST" not in head
+    assert max(map(len, [head, *lines])) <= 80
+    asked = [f"-c{column}" for column in columns.DEVICES]
+    assert len(told(*asked).splitlines()[0]) > 80
+    assert set(columns.SPARE) <= {
+        *(*columns.DEVICES, *columns.IRQS, *columns.PLACED_DEVICES, *columns.LINES),
+        *(*columns.ARRIVED_DEVICES, *columns.ARRIVED_GUESTS, *columns.ARRIVED_CPUS),
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -72,6 +72,16 @@ def test_the_table_has_a_line_a_change_and_the_uuid_where_no_name_is_known(run: 
     assert second.split()[:2] == ["2026-11-20T12:01:00Z", guest_id(2)]
 
 
+def test_the_table_fits_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("irqaffinity.cli.screen._width", lambda: 80)
+    head, *lines = run("--guest", "vm")[1].splitlines()
+    assert head.split() == ["TIME", "NAME", "DEVICE", "IRQS", "FROM", "TO", "CAUSE", "VERDICT"]
+    monkeypatch.setattr("irqaffinity.cli.screen._width", lambda: 70)
+    head, *lines = run("--guest", "vm")[1].splitlines()
+    assert head.split() == ["TIME", "NAME", "DEVICE", "FROM", "TO", "CAUSE", "VERDICT"]
+    assert max(map(len, [head, *lines])) <= 70
+
+
 def test_forms_and_columns_are_those_of_all_reports(run: Run) -> None:
     assert run("-f", "csv", "-c", "time", "-c", "cause", "--sort", "time:desc")[1].splitlines() == [
         "time,cause",

@@ -614,6 +614,8 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback(scene: Scene, options: 
     [
         ("mask 0 --vcpus 1", {"libvirt", "oslo_config", "pyroute2", "oslo_messaging", "json"}),
         ("audit --help", {"libvirt", "oslo_config"}),
+        ("--version", {"libvirt", "irqaffinity.cli.usage.audit", "irqaffinity.cli.form"}),
+        ("audit --once --libvirt-uri=none:///", {"irqaffinity.daemon.log", "irqaffinity.report.rows", "curses"}),
     ],
 )
 def test_a_command_imports_only_what_it_needs(command: str, absent: set[str]) -> None:
@@ -623,4 +625,4 @@ def test_a_command_imports_only_what_it_needs(command: str, absent: set[str]) ->
         f"print('loaded', sorted({absent!r} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr == "loaded []\n"
+    assert done.stderr.splitlines()[-1] == "loaded []"

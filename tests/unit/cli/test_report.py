@@ -214,6 +214,10 @@ def test_a_place_that_takes_no_page_is_named(run: Run, audit: Path, tmp_path: Pa
         in run("--from", audit, nowhere)[2]
     )
     within = audit / "host.html"
+    assert run("--from", audit, "")[1:] == (
+        "",
+        "irqaffinity: the empty FILE names nothing; name a file, or - for standard output\n",
+    )
     assert f"{within} cannot be written: Not a directory" in run("--from", audit, within)[2]
     assert "File name too long" in run("--from", audit, tmp_path / ("x" * 256))[2]
     assert run("--from", audit, tmp_path / ("x" * 255))[0] == 0

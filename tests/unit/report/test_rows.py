@@ -89,6 +89,17 @@ def test_yaml_read_back_is_the_document(document: list[dict[str, Any]]) -> None:
     assert yaml.safe_load(render_yaml(document)) == document
 
 
+def test_yaml_of_half_a_character_can_be_read_back() -> None:
+    document = {"name": "\ud800 \u6d4b", "rows": [{"\udc80": "\udc80"}]}
+    text = render_yaml(document)
+    assert yaml.safe_load(text) == document
+    assert text.encode()
+
+
+def test_csv_leaves_the_sign_of_nothing_as_it_is() -> None:
+    assert render_csv([{"cpus": "-"}], ["cpus"]) == "cpus\n-"
+
+
 def test_yaml_says_cpu_sets_and_addresses_as_text() -> None:
     document = {"cpus": "14", "list": "0-7,9", "address": "0000:41:02.0", "yes": "no", "null": None, "mask": "1_0"}
     assert yaml.safe_load(render_yaml(document)) == document
@@ -122,3 +133,16 @@ def test_a_plain_table_breaks_sentences_and_no_name() -> None:
     assert max(map(display_width, lines)) <= 36
     wide = render_plain(rows, ["address", "name", "message"])
     assert render_plain(rows, ["address", "name", "message"], Screen(12)) == wide
+
+
+def test_a_plain_table_leaves_spare_columns_out_until_it_fits() -> None:
+    rows = [{"a": "a" * 10, "b": "b" * 10, "c": "c" * 10, "d": "some words"}]
+    columns, spare = ["a", "b", "c", "d"], ["b", "x", "d", "a"]
+
+    def head(width: int | None) -> list[str]:
+        return render_plain(rows, columns, Screen(width), spare).splitlines()[0].split()
+
+    assert head(None) == head(41) == ["A", "B", "C", "D"]
+    assert head(40) == head(29) == ["A", "C", "D"]
+    assert head(28) == ["A", "C"]
+    assert head(21) == head(1) == ["C"]

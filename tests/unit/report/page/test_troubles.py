@@ -59,13 +59,32 @@ def test_interrupts_of_one_kind_are_one_trouble_with_a_line_for_each_device() ->
     )
 
 
-def test_what_arrives_outside_the_target_is_an_error() -> None:
+def test_what_arrives_outside_the_target_is_an_error_from_a_tenth_on() -> None:
     found = troubles(arrivals=ARRIVALS)
     outside, foreign = found["arrives outside"], found["foreign interrupts"]
     assert (outside.weight, outside.amount) == (Weight.ERROR, "1 device")
     assert outside.items == (Item(f"{VF1} of instance-0000000a", "d1", "10 % on 5, target 12"),)
     assert foreign.items == (Item("CPU 5", "cpu5", "30/s: irq 36 nvme0q4"),)
     assert foreign.weight is Weight.NOTE
+
+
+def test_a_few_arrivals_outside_the_target_are_a_warning() -> None:
+    devices = [ARRIVALS["devices"][0] | {"outside": 0.0999}, ARRIVALS["devices"][1] | {"outside": 1.0}]  # type: ignore[index]
+    host = read_document(make_document(arrivals=ARRIVALS | {"devices": devices}))
+    found = [trouble for trouble in find_troubles(host) if trouble.word == "arrives outside"]
+    assert [(trouble.weight, trouble.amount) for trouble in found] == [
+        (Weight.ERROR, "1 device"),
+        (Weight.WARNING, "1 device"),
+    ]
+    assert found[1].items[0].anchor == "d0"
+
+
+def test_of_what_is_as_grave_a_guest_in_error_comes_before_what_arrives_elsewhere() -> None:
+    guests = [make_guest(), make_guest(OTHER, status="mask_empty")]
+    irqs = [make_irq(40, verdict="denied")]
+    host = read_document(make_document(guests=guests, irqs=irqs, arrivals=ARRIVALS, state_unsaved="disk full"))
+    words = [trouble.word for trouble in find_troubles(host) if trouble.weight is Weight.ERROR]
+    assert words == ["state unsaved", "mask_empty", "denied", "arrives outside"]
 
 
 def test_a_vcpu_on_an_offline_cpu_is_a_warning() -> None:
