@@ -21,6 +21,7 @@ from irqaffinity.model.text import printable
 
 _GROUP = "DEFAULT"
 _FORMATS = ("logging_default_format_string", "logging_debug_format_suffix", "logging_exception_prefix")
+_PATHS = ("log_file", "log_dir", "log_config_append")
 _NAMELESS = re.compile("%(?!\\()")
 _LEVELS = "DEBUG, INFO, WARNING, ERROR, CRITICAL"
 _SECTIONS = ("loggers", "handlers", "formatters")
@@ -49,7 +50,16 @@ def read_logs(files: Sequence[str] | None, folders: Sequence[str] | None, comman
 
 
 def _faults(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give the options with values that oslo.log takes and then cannot follow, and what is allowed."""
+    """Give the options with values that oslo.log takes and then cannot follow, and what is allowed.
+
+    What may have a password in it comes first: an indented transport_url continues the option above it.
+    """
+    for name in _PATHS:
+        if not (values[name] or "").isprintable() or set(values[name] or "") & set("@="):
+            yield name, "it is not a path on one line, of printable characters, without @ and ="
+    for name, value in values.items():
+        if isinstance(value, str) and "\n" in value:
+            yield name, "it goes on in the next line, for that is indented: write it in one line"
     if any(not _is_level(pair) for pair in values["default_log_levels"]):
         yield "default_log_levels", f"write LOGGER=LEVEL, separated by commas; a level is one of {_LEVELS}"
     interval, kind = values["log_rotate_interval"], values["log_rotate_interval_type"].lower()

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hands lines to systemd's journal with their fields, in its native protocol.
+"""Hands lines to systemd's journal with their fields, in its native protocol, and to syslog.
 
-oslo.log's own handler needs systemd-python, which has to be compiled and is in no image or package of OpenStack's
-usual ones; the protocol is a datagram to a socket (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
+oslo.log's own handler of the journal needs systemd-python, which has to be compiled and is in no image or package of
+OpenStack's usual ones; the protocol is a datagram to a socket (https://systemd.io/JOURNAL_NATIVE_PROTOCOL). Its handler
+of syslog goes by the C library, where one line that cannot be sent holds up all threads that set syslog up anew.
 """
 
 import logging
 import socket
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from irqaffinity.daemon.scribe import fields_of
 
 SOCKET = "/run/systemd/journal/socket"
+SYSLOG = "/dev/log"
 IDENTIFIER = "irqaffinity"
 PREFIX = "IRQAFFINITY_"
 """What the names of the fields of a settled change begin with: the journal has those of all programs."""
@@ -21,27 +24,53 @@ PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERR
 """The priorities of syslog.h by the levels of logging."""
 
 
-class JournalHandler(logging.Handler):
-    """Sends each record. The socket is looked up anew each time, so a journal that was restarted is found again."""
+class _Sender(logging.Handler):
+    """Sends each record to a socket, which is looked up each time: a daemon that was restarted is found again."""
 
-    def __init__(self, facility: int) -> None:
-        """Take the facility, as it is in syslog.h: a number times eight."""
+    def __init__(self, name: str, path: str, facility: int) -> None:
+        """Take the name for people, and the facility as it is in syslog.h: a number times eight."""
         super().__init__()
-        self.place = f"the journal at {SOCKET}"
-        self._facility = facility >> 3
-        self._sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self.place = f"{name} at {path}"
+        self._path = path
+        self._facility = facility
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record, or leave it to handleError."""
         try:
-            self._sender.sendto(encode(self._describe(record)), SOCKET)
+            self._socket.sendto(self._datagram(record), self._path)
         except Exception:  # noqa: BLE001  as every handler does
             self.handleError(record)
 
     def close(self) -> None:
         """Close the socket."""
-        self._sender.close()
+        self._socket.close()
         super().close()
+
+    def _datagram(self, record: logging.LogRecord) -> bytes:
+        raise NotImplementedError
+
+
+class SyslogHandler(_Sender):
+    """Sends each record to syslog, in the form in which the C library does."""
+
+    def __init__(self, facility: int) -> None:
+        super().__init__("syslog", SYSLOG, facility)
+
+    def _datagram(self, record: logging.LogRecord) -> bytes:
+        priority = self._facility | PRIORITIES.get(record.levelno, 6)
+        moment = time.strftime("%b %e %H:%M:%S", time.localtime(record.created))
+        return f"<{priority}>{moment} {IDENTIFIER}: {self.format(record)}".encode(errors="backslashreplace")
+
+
+class JournalHandler(_Sender):
+    """Sends each record to the journal, with its fields."""
+
+    def __init__(self, facility: int) -> None:
+        super().__init__("the journal", SOCKET, facility)
+
+    def _datagram(self, record: logging.LogRecord) -> bytes:
+        return encode(self._describe(record))
 
     def _describe(self, record: logging.LogRecord) -> Mapping[str, Any]:
         """Return the fields: those of oslo.log's handler under their names there, and those of a settled change."""
@@ -49,7 +78,7 @@ class JournalHandler(logging.Handler):
             "MESSAGE": self.format(record),
             "PRIORITY": PRIORITIES.get(record.levelno, 6),
             "SYSLOG_IDENTIFIER": IDENTIFIER,
-            "SYSLOG_FACILITY": self._facility,
+            "SYSLOG_FACILITY": self._facility >> 3,
             "CODE_FILE": record.pathname,
             "CODE_LINE": record.lineno,
             "CODE_FUNC": record.funcName,

@@ -5,7 +5,6 @@ Where no option of oslo.log is set, lines go to standard error: in the form of e
 collect logs know, or with the priority alone where that is the journal (sd-daemon(3)), which adds the rest.
 """
 
-import contextlib
 import logging
 import os
 import sys
@@ -26,18 +25,17 @@ _CHATTY = ("amqp", "kombu")
 _FAREWELL = 1.0
 """Seconds that the last lines are given at the end."""
 
-_SCRIBE = Scribe()
-
 
 class LogRefused(ValueError):
     """The options of the log cannot be followed; str() names the option and says why."""
 
 
 class _Now:
-    """What the log goes by at present."""
+    """What the log goes by at present, and who writes it."""
 
     debug = False
     options: Any = None
+    scribe = Scribe()
 
 
 def set_up_log(*, debug: bool, options: Any = None) -> None:
@@ -46,9 +44,10 @@ def set_up_log(*, debug: bool, options: Any = None) -> None:
     `options` are those of oslo.log (conf/logs), or None where none of them is set. Files are opened anew.
     """
     root = logging.getLogger()
-    if options is None and any(not isinstance(handler, Desk) for handler in root.handlers):
+    if options is None and _Now.options is None and any(not isinstance(handler, Desk) for handler in root.handlers):
         return  # a program around this one has a log of its own
-    _SCRIBE.flush(_FAREWELL)
+    if _Now.scribe.stands_still(_FAREWELL):
+        _Now.scribe = _Now.scribe.give_up()
     try:
         troubles = _follow(options, debug=debug)
     except LogRefused:
@@ -75,10 +74,9 @@ def is_on_stderr() -> bool:
 
 def end_log() -> None:
     """Give the last lines a moment to be written; where they cannot, go on."""
-    if _SCRIBE.flush(_FAREWELL):
-        for desk in [desk for logger in _loggers() for desk in _desks(logger)]:
-            with contextlib.suppress(OSError, ValueError):
-                desk.close()
+    for desk in [desk for logger in _loggers() for desk in _desks(logger)]:
+        desk.close()
+    _Now.scribe.flush(_FAREWELL)
 
 
 def leave(status: int) -> None:
@@ -102,8 +100,10 @@ def _follow(options: Any, *, debug: bool) -> Sequence[str]:
     for logger in _loggers():
         for desk in _desks(logger):
             logger.removeHandler(desk)
-            with contextlib.suppress(OSError, ValueError):
-                desk.close()
+            desk.close()
+        if getattr(_Now.options, "log_config_append", None):  # what such a file says of a logger ends with it
+            logger.propagate = True
+            logger.setLevel(logging.NOTSET)
     troubles: Sequence[str] = ()
     if options is None:
         set_level(debug=debug)
@@ -115,7 +115,7 @@ def _follow(options: Any, *, debug: bool) -> Sequence[str]:
     for logger in _loggers():
         handlers = [handler for handler in logger.handlers if not isinstance(handler, (Desk, logging.NullHandler))]
         if handlers:
-            logger.handlers = [Desk(_SCRIBE, handlers)]
+            logger.handlers = [Desk(_Now.scribe, handlers)]
     return troubles
 
 

@@ -2,7 +2,8 @@
 """Has oslo.log set the log up. Only a process where one of its options is set imports this: it takes 5 MB.
 
 What is done here in another way than there: lines never go to standard output, which is for reports; the journal needs
-no systemd-python; a file that cannot be opened is no reason to end; and --debug is for this program's lines alone.
+no systemd-python, and syslog does not go by the C library; a file that cannot be opened is no reason to end; and
+--debug is for this program's lines alone.
 """
 
 import logging
@@ -22,11 +23,10 @@ with warnings.catch_warnings():
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"
     from oslo_log import formatters, handlers, log, rate_limit
 
-from irqaffinity.daemon.journal import SOCKET, JournalHandler
+from irqaffinity.daemon.journal import SOCKET, SYSLOG, JournalHandler, SyslogHandler
 from irqaffinity.daemon.log import LogRefused, set_level, stderr_handler
 
 _NAME = "irqaffinity"
-_SYSLOG = "/dev/log"
 _SPARE = "lines go to standard error meanwhile: mend that, and send SIGHUP"
 
 
@@ -57,8 +57,8 @@ def set_up_oslo_log(options: Any, *, debug: bool) -> Sequence[str]:
     path = log_path(options)
     trouble = None if path is None else _why_not_writable(path)
     troubles = [] if trouble is None else [f"[DEFAULT] log_file: {path} cannot be opened: {trouble}; {_SPARE}"]
-    if options.use_syslog and not os.path.exists(_SYSLOG):
-        troubles.append(f"[DEFAULT] use_syslog: {_SYSLOG} is not there, so nobody gets these lines: mount it")
+    if options.use_syslog and not os.path.exists(SYSLOG):
+        troubles.append(f"[DEFAULT] use_syslog: {SYSLOG} is not there, so nobody gets these lines: mount it")
     if options.use_journal and not os.path.exists(SOCKET):
         troubles.append(f"[DEFAULT] use_journal: {SOCKET} is not there, so nobody gets these lines: mount it")
     _follow(options, has_file=path is not None and trouble is None, is_short=bool(troubles), debug=debug)
@@ -73,7 +73,7 @@ def log_path(options: Any) -> str | None:
 def _follow(options: Any, *, has_file: bool, is_short: bool, debug: bool) -> None:
     """Set all handlers up; with `is_short`, where lines would be missing somewhere, standard error has them too."""
     overlaid = _Overlaid(options, debug=False, publish_errors=False, use_eventlog=False, watch_log_file=False)
-    overlaid.__dict__.update(use_stderr=False, use_journal=False, fatal_deprecations=False)
+    overlaid.__dict__.update(use_stderr=False, use_journal=False, use_syslog=False, fatal_deprecations=False)
     if not has_file:
         overlaid.__dict__.update(log_file=None, log_dir=None)
     root = logging.getLogger()
@@ -86,7 +86,9 @@ def _follow(options: Any, *, has_file: bool, is_short: bool, debug: bool) -> Non
     root.handlers = [handler for handler in root.handlers if getattr(handler, "stream", None) is not sys.stdout]
     formatter = _formatter(options, overlaid)
     if options.use_syslog:
-        syslog.openlog(_NAME, 0, facility(options.syslog_log_facility))
+        to_syslog = SyslogHandler(facility(options.syslog_log_facility))
+        to_syslog.setFormatter(formatter)
+        root.addHandler(to_syslog)
     if options.use_journal:
         journal = JournalHandler(facility(options.syslog_log_facility))
         journal.setFormatter(formatter if options.use_json else None)
@@ -129,6 +131,7 @@ def _follow_file(path: str) -> Sequence[str]:
         if isinstance(logger, logging.Logger):
             logger.handlers, logger.propagate = [], True
             logger.setLevel(logging.NOTSET)
+    logging._handlerList.clear()  # type: ignore[attr-defined]  # fileConfig closes these: it would wait for one in use
     try:
         logging.config.fileConfig(path, disable_existing_loggers=False)
     except OSError as error:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the log in a thread of its own: who logs never waits for a disk, a pipe or the journal, nor fails with them.
 
+Only this thread touches a handler that is in use, also to close it: whoever stands in a write holds the handler's lock.
+
 There is a second reason. The formatters of oslo.log add the exception that is being handled to a warning, also where
 the warning says it already, or leaves it out because a library repeats passwords in it. No exception is being handled
 in this thread.
 """
 
+import contextlib
 import logging
 import signal
 import sys
@@ -25,11 +28,13 @@ _FIELDS = {"guest": "uuid", "irqs": "interrupts"}
 class Scribe:
     """Has one thread, from the first line on. For any number of threads."""
 
-    def __init__(self) -> None:
-        self._lines: deque[tuple[logging.LogRecord, Sequence[logging.Handler]]] = deque()
+    def __init__(self, lost: int = 0) -> None:
+        """Take the number of lines that were lost before the first one."""
+        self._lines: deque[tuple[logging.LogRecord | None, Sequence[logging.Handler]]] = deque()
         self._changed = threading.Condition(threading.Lock())
-        self._is_writing = False
-        self._lost = 0
+        self._is_writing = self._is_left = False
+        self._lost = lost
+        self._done = 0
         self._thread: threading.Thread | None = None
         self._failing: dict[logging.Handler, int] = {}
         self._error: BaseException | None = None
@@ -37,13 +42,27 @@ class Scribe:
     def take(self, record: logging.LogRecord, handlers: Sequence[logging.Handler]) -> None:
         """Have a record written soon."""
         with self._changed:
-            if self._thread is None:
-                self._thread = self._start()
             if len(self._lines) < LIMIT:
-                self._lines.append((record, handlers))
-                self._changed.notify_all()
+                self._put(record, handlers)
             else:
                 self._lost += 1
+
+    def close(self, handlers: Sequence[logging.Handler]) -> None:
+        """Have handlers closed after the lines that they were given."""
+        with self._changed:
+            if not self._is_left:
+                self._put(None, handlers)
+
+    def give_up(self) -> "Scribe":
+        """Leave a handler that stands still to itself, with the lines that wait for it; return who writes from now on.
+
+        The thread ends when its handler goes on, and else with the process.
+        """
+        with self._changed:
+            self._is_left = True
+            lost = self._lost + sum(record is not None for record, _ in self._lines)
+            self._lines.clear()
+        return Scribe(lost)
 
     def flush(self, seconds: float) -> bool:
         """Wait until all is written, but not for longer; tell whether it is."""
@@ -55,6 +74,20 @@ class Scribe:
                     return False
                 self._changed.wait(left)
         return True
+
+    def stands_still(self, seconds: float) -> bool:
+        """Wait until all is written, at most twice so long; tell whether no line is written any more."""
+        if self.flush(seconds):
+            return False
+        before = self._done
+        return not self.flush(seconds) and self._done == before
+
+    def _put(self, record: logging.LogRecord | None, handlers: Sequence[logging.Handler]) -> None:
+        self._lines.append((record, handlers))
+        if self._thread is None:
+            with contextlib.suppress(RuntimeError):  # no thread can be had: the next line tries again
+                self._thread = self._start()
+        self._changed.notify_all()
 
     def _start(self) -> threading.Thread:
         """Start the thread without any signal: those that the process waits for are for the threads that do."""
@@ -70,15 +103,32 @@ class Scribe:
         while True:
             with self._changed:
                 self._is_writing = False
+                self._done += 1
                 self._changed.notify_all()
-                while not self._lines:
+                while not self._lines and not self._is_left:
                     self._changed.wait()
+                if self._is_left:
+                    return
                 record, handlers = self._lines.popleft()
-                self._is_writing, lost, self._lost = True, self._lost, 0
-            if lost:
-                told = f"{lost} lines of the log were lost: they came faster than it is written"
-                self._write(_made_up(told), handlers)
-            self._write(record, handlers)
+                self._is_writing = True
+            if record is None:
+                self._close(handlers)
+            else:
+                self._tell_of_loss(handlers)
+                self._write(record, handlers)
+
+    def _tell_of_loss(self, handlers: Sequence[logging.Handler]) -> None:
+        with self._changed:
+            lost, self._lost = self._lost, 0
+        if lost:
+            told = f"{lost} lines of the log were lost: they came faster than it is written"
+            self._write(_made_up(told), handlers)
+
+    def _close(self, handlers: Iterable[logging.Handler]) -> None:
+        for handler in handlers:
+            self._failing.pop(handler, None)
+            with contextlib.suppress(Exception):  # it may be one of log_config_append
+                handler.close()
 
     def _write(self, record: logging.LogRecord, handlers: Iterable[logging.Handler]) -> None:
         for handler in handlers:
@@ -100,7 +150,8 @@ class Scribe:
             return
         lost = self._failing.pop(handler, 0)
         if lost:
-            self._hand(_made_up(f"the log can be written again; {lost} lines before the last one were lost"), handler)
+            told = f"the log can be written again; up to {lost} lines before the last one were lost"
+            self._hand(_made_up(told), handler)
 
     def _note(self, record: logging.LogRecord) -> None:  # noqa: ARG002  the name is logging's
         """Stand in for what a handler does when it fails: it prints a traceback for each line."""
@@ -127,9 +178,8 @@ class Desk(logging.Handler):
         self._scribe.take(record, self.handlers)
 
     def close(self) -> None:
-        """Close the handlers as well."""
-        for handler in self.handlers:
-            handler.close()
+        """Have the handlers closed as well."""
+        self._scribe.close(self.handlers)
         super().close()
 
 

@@ -62,6 +62,28 @@ def test_values_are_those_of_the_files(file: Path) -> None:
     assert found.default_log_levels == ["kombu=10", "amqp=WARN"]
 
 
+PATH = "it is not a path on one line, of printable characters, without @ and ="
+
+
+@pytest.mark.parametrize("between", ["\n  transport_url = ", " "])
+@pytest.mark.parametrize("name", ["log_file", "log_dir", "log_config_append"])
+def test_a_path_with_another_option_behind_it_is_refused_and_not_shown(name: str, between: str, file: Path) -> None:
+    file.write_text(f"[DEFAULT]\n{name} = /x{between}rabbit://a:s3cret@h/\n")
+    with pytest.raises(ConfigError) as refused:
+        read_logs([str(file)], None, "agent")
+    assert str(refused.value) == f"{file}:2: [DEFAULT] {name}: {PATH}"
+
+
+def test_a_format_that_goes_on_in_an_indented_line_is_refused(file: Path) -> None:
+    """It would be in each line of the log."""
+    name = "logging_default_format_string"
+    file.write_text(f"[DEFAULT]\n{name} = %(message)s\n  transport_url = rabbit://a:s3cret@h/\n")
+    with pytest.raises(ConfigError) as refused:
+        read_logs([str(file)], None, "agent")
+    told = "it goes on in the next line, for that is indented: write it in one line"
+    assert str(refused.value) == f"{file}:2: [DEFAULT] {name}: {told}"
+
+
 LEVELS = "write LOGGER=LEVEL, separated by commas; a level is one of DEBUG, INFO, WARNING, ERROR, CRITICAL"
 FACILITY = "it is not one of LOG_USER, LOG_DAEMON, LOG_LOCAL0 ... LOG_LOCAL7 and the like"
 NOWHERE = "/nowhere cannot be read: No such file or directory: mend that, or name another file"

@@ -19,7 +19,7 @@ from irqaffinity.daemon.log import *
 log, other = logging.getLogger("irqaffinity.report.log"), logging.getLogger("kombu")
 def follow(debug=False): set_up_log(debug=debug, options=read_logs([sys.argv[1]], None, "agent"))
 def rewrite(text): open(sys.argv[1], "w").write("[DEFAULT]\\n" + text)
-def flush(): set_up_log.__globals__["_SCRIBE"].flush(60)
+def flush(): set_up_log.__globals__["_Now"].scribe.flush(60)
 set_up_log(debug=False)
 """
 CHANGE = (
@@ -136,6 +136,52 @@ def test_a_full_disk_is_told_once_and_stops_nobody(run: Run) -> None:
     )
 
 
+@pytest.mark.parametrize("other", ["log_file = new", "log_config_append = logging.conf"])
+def test_another_log_takes_the_place_of_one_that_stands_still(other: str, run: Run, tmp_path: Path) -> None:
+    """SIGHUP, and so the main thread, does not wait for the lock of a handler that waits for a reader."""
+    (tmp_path / "logging.conf").write_text(LOGGING.format(path="new"))
+    program = f"""
+import select
+os.mkfifo("pipe")
+reader, writer = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK), os.open("pipe", os.O_WRONLY)
+follow()
+while select.select([], [writer], [], 0)[1]: log.info("x" * 100)
+for _ in range(99): log.info("x" * 100)
+rewrite("{other}"); follow(); log.info("on"); leave(0)
+"""
+    assert run("log_file = pipe", program) == ("", "")
+    first, second = (tmp_path / "new").read_text().splitlines()
+    assert re.search(r" \[-\] \d+ lines of the log were lost: they came faster than it is written$", first)
+    assert second.endswith(" [-] on")
+
+
+def test_syslog_that_reads_nothing_holds_nobody_up(run: Run) -> None:
+    program = """
+import re, socket
+from irqaffinity.daemon import journal, oslo
+journal.SYSLOG = oslo.SYSLOG = "socket"
+daemon = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+daemon.bind("socket")
+follow()
+for _ in range(3000): log.info("x")
+follow(); log.warning("on")
+form = rb"<30>[A-Z][a-z]{2} [ 1-3][0-9] [0-9:]{8} irqaffinity: .* INFO irqaffinity.report.log \\[-\\] x"
+print(re.fullmatch(form, daemon.recv(9999)) is not None, flush=True)
+leave(0)
+"""
+    assert run("use_syslog = true\nsyslog_log_facility = LOG_DAEMON", program) == ("True\n", "")
+
+
+def test_syslog_that_is_away_is_told_once(run: Run) -> None:
+    program = """
+from irqaffinity.daemon import journal, oslo
+journal.SYSLOG = "nowhere"; oslo.SYSLOG = "/"
+follow(); log.info("x"); log.info("y")
+"""
+    why = "the log cannot be written to syslog at nowhere: No such file or directory; lines are lost until it can"
+    assert run("use_syslog = true", program)[1] == f"irqaffinity: {why}\n"
+
+
 LOGGING = """
 [loggers]
 keys = root
@@ -162,6 +208,40 @@ def test_a_file_of_logging_takes_the_place_of_all_options(run: Run, tmp_path: Pa
     first, second = (tmp_path / "log").read_text().splitlines()
     assert first.endswith(" WARNING irqaffinity.report.log [-] x")
     assert second.endswith(" [-] it failed")
+
+
+ROOT_TO_NULL = """
+[loggers]
+keys = root, irqaffinity
+[handlers]
+keys = null, file
+[formatters]
+keys =
+[logger_root]
+level = WARNING
+handlers = null
+[logger_irqaffinity]
+level = ERROR
+handlers = file
+qualname = irqaffinity.report
+propagate = 0
+[handler_null]
+class = logging.NullHandler
+args = ()
+[handler_file]
+class = FileHandler
+args = ("log",)
+"""
+"""As the charts of openstack-helm have it: nothing but the lines of one program is kept."""
+
+
+@pytest.mark.parametrize("after", ["set_up_log(debug=False)", 'rewrite("use_stderr = true"); follow()'])
+def test_without_such_a_file_any_more_all_lines_are_back(after: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "logging.conf").write_text(ROOT_TO_NULL)
+    program = f'follow(); log.error("kept"); log.info("less"); {after}; log.info("back"); other.warning("too")'
+    err = run("log_config_append = logging.conf", program)[1]
+    assert [line.partition(" [-] ")[2] for line in err.splitlines()] == ["back", "too"]
+    assert (tmp_path / "log").read_text() == "kept\n"
 
 
 def test_what_such_a_file_names_and_cannot_be_opened_is_told(run: Run, tmp_path: Path) -> None:

@@ -85,7 +85,44 @@ def test_a_failure_is_told_once_and_its_end_in_the_log(
     assert scribe_of(log).flush(HANG)
     why = "the log cannot be written to Noted: No space left on device; lines are lost until it can"
     assert capsys.readouterr().err == f"irqaffinity: {why}\n"
-    assert noted.lines == ["found", "the log can be written again; 2 lines before the last one were lost"]
+    assert noted.lines == ["found", "the log can be written again; up to 2 lines before the last one were lost"]
+
+
+def test_a_handler_is_closed_after_its_lines_and_nobody_waits_for_that(log: logging.Logger, noted: Noted) -> None:
+    closed: list[int] = []
+    noted.close = lambda: closed.append(len(noted.lines))  # type: ignore[method-assign]
+    noted.may_go_on.clear()
+    log.info("one")
+    log.handlers[0].close()
+    assert not closed
+    noted.may_go_on.set()
+    assert scribe_of(log).flush(HANG)
+    assert closed == [1]
+
+
+def test_one_that_is_slow_does_not_stand_still(log: logging.Logger, noted: Noted) -> None:
+    made = scribe_of(log)
+    noted.may_go_on.clear()
+    log.info("one")
+    log.info("two")
+    made.flush(0.01)
+    assert made.stands_still(0.01)
+    threading.Timer(0.01, noted.may_go_on.set).start()
+    assert not made.stands_still(HANG)
+
+
+def test_a_line_waits_for_a_thread_that_cannot_be_started(
+    log: logging.Logger, noted: Noted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        log.info("one")
+    log.info("two")
+    assert scribe_of(log).flush(HANG)
+    assert noted.lines == ["one", "two"]
 
 
 def test_a_full_disk_is_told_of_a_handler_that_swallows_its_errors(capsys: pytest.CaptureFixture[str]) -> None:
