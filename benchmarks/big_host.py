@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A large host on paper, in memory, and passes over it: what benchmarks call of the program is called here alone."""
+"""A large made-up host in memory, and passes over it. Only this module calls the program for these benchmarks."""
 
 import json
 import os
@@ -96,7 +96,7 @@ class BigHost:
         self._view.saw(self.auditor.look(uuid(guest)), 0.0, is_full=False)
 
     def hear(self, number: int) -> None:
-        """Do what the kernel's word of a new interrupt leads to."""
+        """Do what the agent does when the kernel announces a new interrupt."""
         self.auditor.birth(number)
 
     def status(self, path: Path) -> None:

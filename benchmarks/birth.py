@@ -39,11 +39,11 @@ from tests.functional.agent import Agent, wait_for
 TURNS = 20
 GOALS = {"p50": 2.0, "p99": 3.0}
 LIMIT = 2.0
-"""Seconds after which an interrupt that is not in its place is missed."""
+"""Seconds after which an interrupt that is not in its place counts as missed."""
 
 PAUSE = 0.05, 0.15
 REST = 0.05
-"""Seconds in which a program that has nothing to do does nothing."""
+"""Seconds without work after which a program counts as idle."""
 
 GUEST = "b1270000-0000-4000-8000-000000000000"
 _EVENT = re.compile(r"-(\d+) +\[\d+\] .* (\d+\.\d+): (?:vector_activate: irq=(\d+) |sys_write( ->)?)")
@@ -59,7 +59,7 @@ class Tally:
     surplus: int = 0
 
     def note(self, born: list[float], written: list[float], astray: int) -> None:
-        """Note one binding: the k-th that was born is the k-th that is written, and what is left is never."""
+        """Note one binding: the k-th birth belongs to the k-th write; a birth without a write was never followed."""
         pending = list(written)
         for birth in born:
             while pending and pending[0] < birth:
@@ -75,7 +75,7 @@ class Tally:
 
 
 def followed(threads: Iterable[int]) -> dict[str, str]:
-    """Return the events that tell of births and of what these threads write in one to three bytes."""
+    """Return the trace events of births, and of writes of one to three bytes by these threads."""
     whose = " || ".join(f"common_pid == {thread}" for thread in threads)
     return BIRTHS | {
         "syscalls/sys_enter_write": f"count >= 1 && count <= 3 && ({whose})",

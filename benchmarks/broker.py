@@ -3,9 +3,9 @@
 """What a notification costs the broker, and who publishes it, on one real RabbitMQ: by number of hosts, and way.
 
 Nova's own notifier publishes one notification after the other, with confirms. The ways are: no agent; agents with a
-queue each at Nova's exchange, durable or exclusive; agents behind a relay. Whoever consumes for the hosts is one
-process that reads and acknowledges, for what agents cost is not what is measured here. All ratios are to no agent in
-the same run; what the broker uses while nothing is published is left out. Then the speed of one relay and one agent.
+queue each at Nova's exchange, durable or exclusive; agents behind a relay. One process reads and acknowledges for all
+hosts, for the benchmark does not measure what agents cost. All ratios are to no agent in the same run; what the broker
+uses while nothing is published is left out. Then the speed of one relay and one agent.
 """
 
 import argparse

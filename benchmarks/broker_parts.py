@@ -50,12 +50,12 @@ def body(host: str, number: int) -> bytes:
 
 
 def broker_at(port: int) -> Broker:
-    """Return how to get at the broker."""
+    """Return the account and address of the broker."""
     return Broker((BrokerHost("127.0.0.1", port, USER, PASSWORD),), "/", "nova", (KEY,))
 
 
 def cpu_of(is_meant: Callable[[int, int], bool]) -> float:
-    """Return the CPU seconds of all processes that are meant by their id and session."""
+    """Return the CPU seconds of all processes that `is_meant` accepts by their id and session."""
     ticks = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

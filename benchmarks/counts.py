@@ -57,7 +57,7 @@ def measure_sources(root: HostRoot, numbers: range, times: int) -> None:
 
 
 def measure_kernel(times: int) -> None:
-    """Print the same of this machine's own kernel, and what it says of the constant that the choice is made by."""
+    """Print the same for this machine's own kernel, and what that means for the constant ROWS_A_FILE."""
     root = HostRoot()
     rows = Table.read(root, None)
     numbers = list(Files.read(root, rows.rows).rows)
@@ -71,7 +71,7 @@ def measure_kernel(times: int) -> None:
 
 
 def measure_view(host: BigHost, counts: Counts, numbers: range, cpus: int, times: int) -> bool:
-    """Print what a refresh costs in which everything arrived, and its parts; return whether that is little enough."""
+    """Print what a refresh costs if every interrupt arrived, and its parts; return whether that meets the goal."""
     root = host.tree.root
     places, view, spent = place(host.auditor.rehearse(logs=False)), View(By.DEVICE), [0.0, 0.0]
     for _ in range(times):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pass would cost that kept the affinity files open, and what kernel memory that would pin.
+"""What a pass would cost if it kept the affinity files open, and how much kernel memory that would pin.
 
 Each open file of /proc/irq that was read once has a page of its own in the kernel until it is closed. That is measured
 on this machine's own interrupts; the speed on the host on paper.
@@ -21,7 +21,7 @@ SAMPLES = 5
 
 
 def most_descriptors(wanted: int) -> int:
-    """Return how many of so many descriptors this process may have, after it was allowed as many as can be."""
+    """Raise this process's limit of descriptors as far as possible, and return how many of so many it may have."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     for limit in (max(hard, wanted + SPARE), hard):
         with contextlib.suppress(ValueError, OSError):
@@ -54,7 +54,7 @@ def read_all(descriptors: list[int]) -> float:
 
 
 def slab() -> int:
-    """Return the bytes of kernel memory in slabs that cannot be taken back."""
+    """Return the bytes of kernel memory in unreclaimable slabs."""
     rows = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     return int(rows["SUnreclaim"].split()[0]) * 1024
 

@@ -26,7 +26,7 @@ BIRTHS = 320
 PINS, TARGET = [5, 6], frozenset({5, 6})
 DEVICES = [VF0, VF1, NIC0]
 FIRST = 0.1
-"""Seconds after its birth in which it is asked where an interrupt was routed."""
+"""Seconds after an interrupt's birth in which its routing counts."""
 
 NAMES = "p50", "p99", "first 100 ms on a foreign CPU"
 UNITS = "ms", "ms", "%"

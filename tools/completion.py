@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints the completion for a shell, made from the parser of the command line: python tools/completion.py [bash|zsh].
 
-What can be named as a TARGET is asked of the program itself, which knows it from the running agent.
+For a TARGET it asks the program itself, which knows the guests and devices from the running agent.
 """
 
 import argparse
@@ -16,12 +16,12 @@ PATHS = {
     **dict.fromkeys(("F", "FILE", "AUDIT.json"), shtab.FILE),
     **dict.fromkeys(("D", "DIR", "PATH"), shtab.DIRECTORY),
 }
-"""What the shell offers for a value, by the name that the help gives it."""
+"""What the shell offers for a value, by the value's name in the help."""
 
 TARGETS = {"guest": "_irqaffinity_guest", "device": "_irqaffinity_device"}
 """The function of zsh that completes a TARGET, by the name of the argument; any other takes anything."""
 
-# Bash shall carry out nothing that a guest is called: the lines are taken as they are, already quoted by the program.
+# Bash must not run the name of a guest as a command: it takes the lines as they are, and the program has quoted them.
 BASH = r"""
 _irqaffinity() {
   COMPREPLY=()

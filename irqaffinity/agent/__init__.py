@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon: one thread makes passes, others wake it or place births, and systemd watches over all."""
+"""The daemon: one thread makes passes, others wake it or place new interrupts, and systemd watches over all."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells systemd and the status file how the agent is."""
+"""Reports the state of the agent to systemd and in the status file."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ _SHORT = {CONNECTED: "up", NOT_CONNECTED: "down", NOT_NEEDED: NOT_NEEDED}
 
 
 class Announcer:
-    """Puts together what the parts of the agent know of themselves. `links` may change while it runs."""
+    """Collects the state of all parts of the agent, and publishes it. `links` may change while the agent runs."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class Announcer:
         self._cannot_publish = False
 
     def tell(self, settings: Settings, *, is_alive: bool, works: bool) -> None:
-        """Tell systemd and the status file what has changed; `is_alive` feeds systemd's watchdog.
+        """Publish what has changed, to systemd and in the status file; with `is_alive`, feed systemd's watchdog.
 
-        Both renew the marks of a probe, so these are as old as the status at most.
+        Each time, also renew the marks for probes (agent/marks), so that they are never older than the status.
         """
         if not self._is_first_told and self._worker.started.is_set():
             self._tell_first_pass()
@@ -83,10 +83,10 @@ class Announcer:
         self._publish(settings, is_alive=is_alive, works=works)
 
     def _tell_first_pass(self) -> None:
-        """Log what the first pass that was made found; before that once why none could be made."""
+        """Log the result of the first pass that succeeded; before that, warn once that a pass failed."""
         trouble = self._view.trouble
         if trouble is not None and not self._is_ready:
-            LOG.warning("the first pass failed, the lines above say why; it is tried again")
+            LOG.warning("the first pass failed, the lines above say why; the agent tries again")
         if trouble is None:
             outcome = self._view.outcome
             is_wrong = outcome.exit_status() != EXIT_DONE
@@ -106,7 +106,7 @@ class Announcer:
             marks.renew(settings.status_path, is_alive=is_alive, works=works)
         except OSError as error:
             level = logging.DEBUG if self._cannot_publish else logging.WARNING
-            LOG.log(level, "the status is not published: %s; mend [status] path", error)
+            LOG.log(level, "the agent cannot publish its status: %s; mend [status] path", error)
             self._cannot_publish = True
         else:
             self._cannot_publish = False

@@ -19,7 +19,7 @@ _UNPLACED = frozenset({Verdict.MANAGED, Verdict.IMMOVABLE})
 
 
 class Arrivals:
-    """Counts once a full pass what has arrived since the last one. For one thread."""
+    """Counts, at each full pass, the arrivals since the one before. For one thread."""
 
     def __init__(self, root: HostRoot, counters: Counters, clock: Callable[[], float] | None = None) -> None:
         self._counter = ArrivalCounter(root) if clock is None else ArrivalCounter(root, clock)
@@ -27,13 +27,13 @@ class Arrivals:
         self._trouble = ""
 
     def count(self, made: Pass) -> None:
-        """Count what has arrived of the interrupts that have the device and the target of the last pass still."""
+        """Count the arrivals of all interrupts whose device and target are the same as in the last pass."""
         lives = _targets(made)
         try:
             interval = self._counter.read(lives)
         except HostUnreadable as error:
             if str(error) != self._trouble:
-                LOG.warning("it is not counted where interrupts arrive: %s", error)
+                LOG.warning("the agent cannot count where interrupts arrive: %s", error)
             self._trouble = str(error)
             return
         self._trouble = ""

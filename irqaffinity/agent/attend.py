@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pass means for the guests that are watched: which of them are looked at again."""
+"""Decides after a pass which guests the agent goes on watching."""
 
 from irqaffinity.guests.life import Life
 from irqaffinity.guests.watch import AGAIN, Patience
@@ -8,9 +8,10 @@ from irqaffinity.report.outcome import Part
 
 
 def attend(life: Life, part: Part | None, patience: Patience, now: float) -> float | None:
-    """Take what a pass made of a guest, None where that is as before; return how long a written one had waited.
+    """Take a pass's results for a guest, None where they are unchanged, and watch the guest on or no longer.
 
-    A pass that finds an interrupt, which the one before did not, has its guest watched: more may follow.
+    Return how many seconds the guest had waited where the pass moved an interrupt of it, else None. A guest of which
+    the pass found a new interrupt is watched: more may follow.
     """
     was_written = part is not None and any(result.was_written for result in part.results)
     waited = now - life.waiting_since if was_written and life.waiting_since is not None else None
@@ -25,7 +26,7 @@ def attend(life: Life, part: Part | None, patience: Patience, now: float) -> flo
 
 
 def _go_on(life: Life, patience: Patience, now: float, *, has_changed: bool) -> None:
-    """Watch on, or no longer: a guest that is not placed has nothing to be watched for."""
+    """Watch a guest on, or no longer: there is nothing to wait for in a guest whose devices are not placed."""
     if life.watch is None:
         return
     if life.seen is not None and isinstance(life.seen.guest, UnreadableGuest):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places interrupts as soon as the kernel tells of their birth, in the thread that hears of it."""
+"""Places new interrupts as soon as the kernel reports their birth, in the thread that reads these reports."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Births:
-    """Hears of births and ends, in their order; the loop looks at the guest afterwards, whatever came of it here."""
+    """Takes births and ends of interrupts, in their order; the loop looks at the guest afterwards in any case."""
 
     def __init__(
         self, auditor: Auditor, queue: WakeQueue, counters: Counters, clock: Callable[[], float] = time.monotonic
@@ -27,12 +27,12 @@ class Births:
         self._clock = clock
 
     def born(self, number: int) -> None:
-        """Place an interrupt that is a guest's; what cannot be placed by itself alone waits for the loop."""
+        """Place a new interrupt of a guest, or leave it to the loop where that takes a look at the whole guest."""
         heard = self._clock()
         try:
             newborn = self._auditor.birth(number)
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
-            LOG.debug("interrupt %d was born, and is left to the next full pass: %s", number, error)
+            LOG.debug("interrupt %d was born, and the next full pass will place it: %s", number, error)
             self._counters.count_no_birth(AWAY if isinstance(error, LibvirtUnreachable) else BROKEN)
             self._queue.wake_all("births")
             return
@@ -54,5 +54,5 @@ class Births:
             LOG.debug("interrupt %d was born, and has %s after %.1f ms", number, result.smp, waited * 1000)
 
     def ended(self, numbers: Collection[int]) -> None:
-        """Have what interrupts had forgotten: their numbers may be others' next."""
+        """Forget the state of interrupts that ended: the kernel may give their numbers to others."""
         self._auditor.note_ends(numbers)

@@ -16,11 +16,12 @@ LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.12, 0.25, 0
 """Upper bounds of the histograms, in seconds."""
 
 FULL, GUEST, BIRTH, LOOK = "full", "guest", "birth", "look"
-"""What is done: a pass over all guests, over one of which libvirt was asked, or over one interrupt that was just born;
-or a look at one guest without libvirt, as one that settles has it again and again. A look is no pass."""
+"""The kinds of work: a pass over all guests, a pass over one guest with an answer of libvirt, a pass over one new
+interrupt; or a look at one guest without libvirt, which the agent does again and again while it settles. A look is not
+a pass."""
 
 DONE, AWAY, BROKEN = "done", "libvirt_unreachable", "failed"
-"""What became of a pass or look: it came to its end, or it could not be made."""
+"""The results of a pass or look: it came to its end, libvirt was away, or it failed otherwise."""
 
 TARGET, OUTSIDE = "target", "outside"
 """Where an interrupt arrived: at a CPU of its target, or at another one."""
@@ -52,11 +53,11 @@ class Histogram:
 class Counters:
     """Counts since the agent started. Keys come from closed lists: nothing from outside makes a new one.
 
-    `passes` by (kind, result), `looks` by result, `writes` that the kernel took and `failures` by verdict,
-    `notifications` by (event, outcome), `clocks` those of publishers, `drifts` are interrupts that were put back, and
-    `fights` those of them that are fought over. `arrivals` of guests' interrupts at a CPU by place (TARGET, OUTSIDE),
-    counted once a full pass while metrics are on. `pass_seconds` by kind, without births and looks. `lock` is held to
-    change more than the worker's own.
+    `passes` by (kind, result), `looks` by result, `writes` that the kernel accepted and `failures` by verdict,
+    `notifications` by (event, outcome). `clocks` are those of publishers. `drifts` counts interrupts that were put
+    back, `fights` those of them that another program moves again and again. `arrivals` of guests' interrupts by place
+    (TARGET, OUTSIDE), counted once a full pass while metrics are on. `pass_seconds` by kind, without births and looks.
+    Whoever changes a counter that not only the worker changes holds `lock`.
     """
 
     passes: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -83,19 +84,19 @@ class Counters:
             self.pass_seconds[kind].add(seconds)
 
     def count_results(self, results: Iterable[Result]) -> None:
-        """Count what was written, and what the kernel did not take; what was not tried again is neither."""
+        """Count writes and failed writes; a result that stands from an earlier try (BACKOFF) counts as neither."""
         for result in results:
             if result.was_written or (result.verdict in FAILED and result.reason is not IrqReason.BACKOFF):
                 with self.lock:
                     (self.writes if result.was_written else self.failures)[result.verdict.value] += 1
 
     def count_throttled(self) -> None:
-        """Count an interrupt that was born beyond what its guest is given, and waits for its place."""
+        """Count a new interrupt that waits for its place because its guest has made too many at once."""
         with self.lock:
             self.throttled += 1
 
     def count_birth(self, result: Result, seconds: float | None = None) -> None:
-        """Count what was done with an interrupt at its birth, and how long that took if that is known."""
+        """Count the placing of a new interrupt, and how many seconds it took where that is known."""
         self.count_results((result,))
         with self.lock:
             self.passes[BIRTH, BROKEN if result.verdict in FAILED else DONE] += 1
@@ -103,7 +104,7 @@ class Counters:
                 self.wake_seconds.add(seconds)
 
     def count_no_birth(self, result: str) -> None:
-        """Count an interrupt of which, at its birth, it could not even be seen whose it is."""
+        """Count a new interrupt for which the agent could not find out whose it is."""
         with self.lock:
             self.passes[BIRTH, result] += 1
 
@@ -126,7 +127,7 @@ class Counters:
             return counts
 
     def describe(self) -> dict[str, Any]:
-        """Return those that the status has, as plain values; what never happened is left out."""
+        """Return the counters of the status as plain values; those at 0 may be left out."""
         return {
             "passes": {f"{kind} {result}": count for (kind, result), count in list(self.passes.items())},
             "looks": dict(self.looks),

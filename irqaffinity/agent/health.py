@@ -11,9 +11,9 @@ from irqaffinity.report.status_report import show_time
 
 
 class Health:
-    """Tells what is wrong, a sentence each; nothing where all is well. `interval` returns the seconds between audits.
+    """Finds what is wrong with the agent. `interval` returns the seconds between audits.
 
-    Times are those of the monotonic clock, for the other one may jump.
+    All times are of the monotonic clock, for the other one may jump.
     """
 
     def __init__(self, threads: Threads, worker: Worker, interval: Callable[[], float]) -> None:
@@ -22,7 +22,7 @@ class Health:
         self._interval = interval
 
     def why_dead(self) -> list[str]:
-        """Return why only a restart helps."""
+        """Return a sentence for each fault that only a restart mends; an empty list where all is well."""
         reasons = []
         if self._threads.dead is not None:
             reasons.append(f"the thread {self._threads.dead} has ended with an error; the log names it")
@@ -32,7 +32,7 @@ class Health:
         return reasons
 
     def why_not_ready(self) -> list[str]:
-        """Return why it is dead, or does not look at every guest."""
+        """Return the sentences of `why_dead`, and one for each reason why the agent does not look at every guest."""
         reasons, link = self.why_dead(), self._worker.libvirt.link
         if not self._worker.libvirt.is_up:
             reasons.append(f"libvirt is away since {show_time(link.state.since)}; irqaffinity status tells why")

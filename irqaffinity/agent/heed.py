@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the wake-ups that came mean for the guests: who is looked at, and how soon."""
+"""Decides from the wake-ups which guests the agent looks at, and how soon."""
 
 from irqaffinity.guests.life import Life
 from irqaffinity.guests.watch import Patience
@@ -9,7 +9,7 @@ from irqaffinity.passes.auditor import Auditor
 
 
 def heed(wakes: Wakes, auditor: Auditor, patience: Patience, now: float) -> None:
-    """Have the guests watched that something happened to, at once as far as each has credit for it."""
+    """Have each guest watched to which something happened: at once, unless it has had too many events lately."""
     with auditor.lock:
         guests = auditor.guests
         remasked = [uuid for uuid, specs in wakes.specs.items() if auditor.remember(uuid, specs)]

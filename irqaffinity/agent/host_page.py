@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page at / of the metrics server: the host as `irqaffinity report` draws it, by the agent's own last passes."""
+"""The page at / of the metrics server: the page of `irqaffinity report`, drawn from the agent's last passes."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from irqaffinity.report.document import to_document
 PATH = "/"
 
 _FRESH = 5.0
-"""Seconds for which a page is given out again: a large host's takes more to draw than its metrics."""
+"""Seconds for which the server gives the same page again: on a large host it takes longer to make than the metrics."""
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -21,11 +21,11 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-"""What a browser allows the page. Its own policy, in its head, allows less: the one style and the one script in it."""
+"""Headers that restrict the page in a browser. The policy in its own head is stricter: one style and one script."""
 
 
 def host_page(view: View, root: HostRoot, why_unsaved: Callable[[], str | None]) -> Page:
-    """Return the page; nothing of it is imported or read before somebody asks for it."""
+    """Return the page; it imports and reads nothing before a client asks for it."""
 
     def render() -> str:
         from irqaffinity.report.page.render import render_page  # noqa: PLC0415  most agents never draw one

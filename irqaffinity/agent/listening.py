@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether Nova's notifications are listened to at the moment, and by whom."""
+"""Starts and ends the thread that listens to Nova's notifications."""
 
 import logging
 import threading
@@ -49,7 +49,7 @@ class Listening:
         guests: Callable[[], Seen],
         need: Need,
     ) -> None:
-        """Take, besides the parts, where the state of the connection is shown, and what returns the guests here."""
+        """Take the parts; `links` gets the state of the connection, `guests` returns the guests of this host."""
         self._threads = threads
         self._wakes = wakes
         self._counters = counters
@@ -62,7 +62,7 @@ class Listening:
         self._thread: threading.Thread | None = None
 
     def follow(self, configuration: Configuration) -> None:
-        """Go by a configuration from now on; the listener before ends by itself, and has its own link."""
+        """Use this configuration from now on; the listener of the one before ends by itself, and has its own link."""
         with self._lock:
             self._end_before(configuration)
             self._configuration = configuration
@@ -77,21 +77,21 @@ class Listening:
                 _rest(self._links[BROKER], configuration)
 
     def look(self) -> None:
-        """See whether the guests, as libvirt has named them just now, need notifications; go or come back."""
+        """Leave the broker, or come back to it, as the guests that libvirt has just named need notifications."""
         with self._lock:
             self._need.look(self._guests())
             configuration = self._configuration
             if configuration is None or configuration.broker is None:
                 return
             if self._is_needed(configuration) and self._ending is None:
-                LOG.info("broker: listened to again, for a domain of Nova's has no extra specs of its own")
+                LOG.info("broker: the agent listens again, for a domain of Nova's has no extra specs")
                 self._start(configuration)
             elif self._ending is not None and not self._is_needed(configuration):
                 self._ending.leave()
                 self._ending = None
 
     def stop(self) -> None:
-        """Have the listener end, without a word to the broker."""
+        """Have the listener end; it leaves its queue on the broker."""
         with self._lock:
             self._configuration = None
             if self._ending is not None:
@@ -102,9 +102,9 @@ class Listening:
         return not (wanted.is_auto and self._need.is_over(wanted.leave_after))
 
     def _end_before(self, configuration: Configuration) -> None:
-        """End the listener; where the next one goes to another broker, or there is none, its queue is deleted.
+        """End the listener. It deletes its queue where the next listener uses another broker, or where there is none.
 
-        One that goes to the same broker deletes the queues of other configurations itself.
+        A next listener on the same broker deletes the queues of other configurations itself.
         """
         before = self._configuration
         if before is None or self._ending is None:
@@ -123,7 +123,7 @@ class Listening:
 
         def run() -> None:
             if before is not None:
-                before.join()  # or else it would delete the queue that is made now
+                before.join()  # else it would delete the queue that this one is about to make
             self._listen(configuration, link, ending)
             if ending.leaves and self._links.get(BROKER) is link:
                 _rest(link, configuration)
@@ -156,13 +156,13 @@ def _tell_why_not(configuration: Configuration) -> None:
     wanted = configuration.settings.notifications
     if wanted.enabled:
         level = logging.INFO if wanted.is_auto else logging.WARNING
-        LOG.log(level, "no transport_url is set: Nova's notifications are not listened to")
+        LOG.log(level, "no transport_url is set: the agent does not listen to Nova's notifications")
 
 
 def _rest(link: Link, configuration: Configuration) -> None:
     days = counted(configuration.settings.notifications.leave_after, "day")
     why = f"every domain of Nova's has had its extra specs for {days}"
-    LOG.info("broker: not listened to, for %s; the first one that has none changes that", why)
+    LOG.info("broker: the agent does not listen, for %s; it will when a domain has none", why)
     link.rest(why)
 
 

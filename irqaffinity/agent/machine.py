@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tells this machine from another of the same name."""
+"""The id of this machine, which another one of the same name does not have."""
 
 from irqaffinity.conf.regular_file import read_regular
 

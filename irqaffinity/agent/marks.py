@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two empty files beside the status, whose age answers a probe that starts no Python.
+"""Two empty files beside the status. Their age tells a probe how the agent is, without starting Python.
 
 `find STATUS.alive -mmin +0.5 -exec false {} +` exits with 0 while the agent lives, and takes a millisecond of CPU.
 """
@@ -10,7 +10,7 @@ import os
 import stat
 
 ALIVE = ".alive"
-"""What follows the path of the status in the name of the file that is renewed while /healthz would answer 200."""
+"""The path of the status and this make the name of the file that the agent renews while /healthz answers 200."""
 
 READY = ".ready"
 """The same for /readyz."""
@@ -20,7 +20,7 @@ _MODE = 0o644
 
 
 def renew(status_path: str, *, is_alive: bool, works: bool) -> None:
-    """Give the file of each thing that holds the present time, and remove the other; raise OSError."""
+    """Set the time of each file whose condition holds to now, and remove the others; raise OSError."""
     for suffix, holds in ((ALIVE, is_alive), (READY, works)):
         if holds:
             _touch(status_path + suffix)

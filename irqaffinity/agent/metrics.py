@@ -21,7 +21,7 @@ from irqaffinity.observe.rivals import ADVICE
 from irqaffinity.state.tolerant import TolerantStore
 
 NO_REASON = "none"
-"""The reason of a device of which nothing is to be said."""
+"""The reason of a device that has none."""
 
 _PASSES = [(kind, result) for kind in (FULL, GUEST, BIRTH) for result in (DONE, AWAY, BROKEN)]
 _VERDICTS = [verdict for verdict in Verdict if verdict is not Verdict.WOULD_SET]
@@ -31,11 +31,11 @@ _MESSAGES = [
     for outcome in (Outcome.WOKE, Outcome.FOREIGN, Outcome.IGNORED)
     if outcome is not Outcome.WOKE or asks_for_a_look(event, "end")
 ] + [(OTHER, outcome.value) for outcome in Outcome]
-"""What can become of a message, by event."""
+"""All pairs of an event and the outcome of a message with it."""
 
 
 class AgentCollector(Collector):
-    """Turns what the agent counts into metrics, whenever it is asked."""
+    """Turns the agent's counts into metrics each time Prometheus asks."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class AgentCollector(Collector):
         interval: Callable[[], float],
         lost: Callable[[], Mapping[str, int]],
     ) -> None:
-        """Take what is asked; `interval` is of audits, in seconds, `lost` the events that were lost by source."""
+        """Take the parts to ask; `interval` returns the seconds between audits, `lost` the lost events by source."""
         self._counters = counters
         self._view = view
         self._store = store

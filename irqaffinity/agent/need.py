@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the guests of this host need Nova's notifications: those whose domains tell their extra specs do not."""
+"""Whether the guests of this host need Nova's notifications; a guest whose domain has its extra specs does not."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -9,13 +9,13 @@ from irqaffinity.model.proof import Proof
 from irqaffinity.observe.guests import Seen
 
 KEEP_EVERY = timedelta(minutes=30)
-"""How old what is stored may become; shorter than the gap in a proof that costs nothing."""
+"""The age at which the stored proof is renewed; shorter than the gap that a proof may have without starting anew."""
 
 
 def have_specs(guests: Seen) -> bool | None:
-    """Tell whether all domains of Nova's have their extra specs; None where that cannot be said.
+    """Return whether all domains of Nova's have their extra specs; None where nobody can know.
 
-    It cannot where there is no domain of Nova's, or one that cannot be read: neither is a proof of anything.
+    That is so where there is no domain of Nova's, or where a domain cannot be read: neither proves anything.
     """
     found = [(seen.guest, seen.readable) for seen in guests.values()]
     if any(guest is not None and guest.is_nova and guest.extra_specs is None for _, guest in found):
@@ -26,7 +26,7 @@ def have_specs(guests: Seen) -> bool | None:
 
 
 class Need:
-    """Counts for how long nobody has needed them. `keep` stores the count, of which `stored` is what was kept last."""
+    """Measures for how long no guest has needed notifications. `stored` is the last proof that `keep` stored."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class Need:
         self._store(self._proof or Proof(now, now))
 
     def is_over(self, days: int) -> bool:
-        """Tell whether nobody has needed them for so many days."""
+        """Return whether no guest has needed notifications for so many days."""
         return self._proof is not None and self._proof.length >= timedelta(days=days)
 
     def _store(self, proof: Proof) -> None:
-        """Keep a proof that begins anew, or that has grown; of one that nobody has the length is enough."""
+        """Store a proof that began anew, or that has grown by KEEP_EVERY; store one of no length only once."""
         kept = self._kept
         is_same = kept is not None and (kept.since == proof.since or kept.length == proof.length == timedelta())
         if kept is None or not is_same or proof.seen - kept.seen >= KEEP_EVERY:

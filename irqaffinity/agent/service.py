@@ -47,7 +47,7 @@ _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUS
 _TICK = 1.0
 _INTERRUPTED = 128 + signal.SIGINT
 _SWITCH = 0.0005
-"""Seconds after which a thread that computes lets another one go on: a birth does not wait for a look to end."""
+"""Seconds after which a thread that computes lets another one run, so that a birth does not wait until a look ends."""
 
 _FIXED = {"host": "[DEFAULT] host", "proc": "[host] proc", "sys": "[host] sys", "state_path": "[state] path"} | {
     "metrics": "[metrics]",
@@ -185,7 +185,7 @@ class Service:
         serve_metrics(settings.metrics.bind, settings.metrics.port, pages, checks, self._links, self._threads)
 
     def _reconfigure(self) -> None:
-        """Take over what may change while the agent runs; a bad configuration changes nothing."""
+        """Read the configuration again, and use what may change while the agent runs; a bad one changes nothing."""
         try:
             new = self._reload()
             set_up_log(debug=new.settings.debug, options=new.logs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The status file: how the agent tells other processes how it is, and how these read it."""
+"""The status file: the agent writes its state into it, and other processes read it."""
 
 import contextlib
 import errno
@@ -16,7 +16,7 @@ from irqaffinity.model.shape import check_shape, parse_json
 from irqaffinity.model.text import clean
 
 SCHEMA = 1
-"""Of status.json; report/status_report says what stands in it."""
+"""The version of the form of status.json; report/status_report describes its content."""
 
 _MODE = 0o644
 
@@ -26,7 +26,7 @@ class NoStatus(Exception):
 
 
 def publish(path: str, status: dict[str, Any]) -> None:
-    """Replace the file as a whole, readable for everybody; raise OSError, also for what is no file, as /dev/null is."""
+    """Replace the file as a whole, readable for everybody; raise OSError, also for what is no file, as /dev/null."""
     folder = os.path.dirname(path)
     os.makedirs(folder, mode=0o755, exist_ok=True)
     new = f"{path}.new"
@@ -50,7 +50,7 @@ def withdraw(path: str) -> None:
 
 
 def read_status(path: str, shape: Any = ALIVE) -> dict[str, Any]:
-    """Return what the agent published last, of this shape at least; raise NoStatus."""
+    """Return the last status that the agent published, after a check of its shape; raise NoStatus."""
     try:
         text = read_regular(path)
         status: dict[str, Any] = parse_json(text)
@@ -73,10 +73,10 @@ def _unreadable(path: str, why: str) -> str:
 
 
 def is_running(status: Mapping[str, Any]) -> bool:
-    """Tell whether the process that published the status still is there.
+    """Return whether the process that published the status still exists.
 
-    In a container the agent is pid 1 and always there; but a status with a heartbeat that is to come yet was kept over
-    a boot of the machine, which begins its clock again.
+    In a container the agent is pid 1, which always exists. But where the heartbeat lies in the future, the machine was
+    booted since: its clock began again, and the status is an old one.
     """
     if float(status["heartbeat"]) > time.clock_gettime(time.CLOCK_MONOTONIC):
         return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What has to stand in status.json for whoever reads it: the file may be damaged, or another's. See model/shape."""
+"""The fields that a reader of status.json requires: the file may be damaged, or not the agent's. See model/shape."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ ALIVE: Any = {
     "heartbeat": float,
     "clocks_ahead?": [{"publisher": str, "seconds": int, "seen": str}],
 }
-"""What tells whether the agent lives; an older one has no clocks_ahead."""
+"""The fields that show whether the agent lives; an older agent has no clocks_ahead."""
 
 _DEVICE = {
     "address": str,
@@ -53,4 +53,4 @@ WHOLE: Any = ALIVE | {
         "troubles": [{"device": str, "irq": int, "verdict": str, "message": _TEXT}],
     },
 }
-"""What `irqaffinity status` shows; an older agent names neither the guest of a device nor the reason of one."""
+"""The fields that `irqaffinity status` shows; an older agent gives no name of a device's guest, and no reason."""

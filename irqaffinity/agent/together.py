@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does, together, what is to be done for interrupts that were born too soon after others."""
+"""Places, several at a time, the interrupts that were born too soon after others of their guest."""
 
 import logging
 import time
@@ -20,11 +20,11 @@ from irqaffinity.state.folder import StateError
 LOG = logging.getLogger(__name__)
 
 SEARCH = 0.5
-"""Seconds, at least, between two searches for those of which nobody knows whose they are."""
+"""Seconds, at least, between two searches for the guests of new interrupts whose guest is not known."""
 
 
 class Together:
-    """Places what waits, guest by guest, as soon as its pace allows. For the loop's own thread."""
+    """Places interrupts that wait, guest by guest, as soon as the guest's pace allows. For the loop's own thread."""
 
     def __init__(self, auditor: Auditor, counters: Counters, clock: Callable[[], float]) -> None:
         self._auditor = auditor
@@ -33,11 +33,11 @@ class Together:
         self._searches = Pace()
 
     def due(self, now: float) -> float:
-        """Return when something is due next; infinity where nothing waits."""
+        """Return the time at which the next work is due; infinity where nothing waits."""
         return min(self._dues(now), default=inf)
 
     def do(self, patience: Patience, now: float) -> None:
-        """Do what is due. Where that takes a look at a guest, have it looked at."""
+        """Do the work that is due; have a guest looked at where its interrupts cannot be placed without that."""
         if self._auditor.has_lost and self._searches.next_work(now, SEARCH) <= now:
             start = time.thread_time()
             for uuid in self._find_lost():
@@ -51,7 +51,7 @@ class Together:
                 life.worked(patience, now, time.thread_time() - start)
                 if results is None:
                     life.wake(patience, now, asks=False, is_prompt=False)
-                elif results or life.is_placed:  # one that /proc/irq does not have yet is found by a look
+                elif results or life.is_placed:  # a look finds an interrupt that /proc/irq does not have yet
                     life.confirm(now)
 
     def _dues(self, now: float) -> Iterator[float]:
@@ -63,14 +63,14 @@ class Together:
         try:
             return self._auditor.find_lost()
         except (HostUnreadable, OSError) as error:
-            LOG.debug("new interrupts are left to the next full pass: %s", error)
+            LOG.debug("the next full pass will place new interrupts: %s", error)
             return frozenset()
 
     def _place(self, life: Life) -> tuple[Result, ...] | None:
         try:
             results = self._auditor.place_throttled(life.uuid)
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
-            LOG.debug("guest %s: its new interrupts are left to a look: %s", life.uuid, error)
+            LOG.debug("guest %s: a look will place its new interrupts: %s", life.uuid, error)
             return None
         for result in results or ():
             self._counters.count_birth(result)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent knows of the host's interrupts, put together from its passes, for those who ask."""
+"""The state of the host's interrupts, put together from the agent's passes, for the status and the metrics."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -16,13 +16,13 @@ from irqaffinity.report.status_report import describe_placement, show_time
 
 
 class View:
-    """What the last pass made of each guest. For any number of threads.
+    """The results of the last pass over each guest. For any number of threads.
 
-    `version` grows with each pass that brought something new. `on_full_pass` is given each full one.
+    `version` grows with each pass that brought something new. It calls `on_full_pass` with each full pass.
     """
 
     def __init__(self, host: str, throttled: Callable[[], Sequence[Result]] = list) -> None:
-        """Take the name of the host, and what returns the interrupts that wait for their places at the moment."""
+        """Take the name of the host, and a function that returns the interrupts that wait for their places now."""
         self.rivals: tuple[str, ...] = ()
         self.version = 0
         self.on_full_pass: Callable[[Pass], None] = lambda _made: None
@@ -38,7 +38,7 @@ class View:
         self._pass_error: str | None = None
 
     def saw(self, made: Pass, seconds: float, *, is_full: bool) -> None:
-        """Take a pass, and how long it took."""
+        """Take a pass, and how many seconds it took."""
         with self._lock:
             self._pass_error, self._outcome = None, None
             self._latest = made.time, made.facts
@@ -65,7 +65,7 @@ class View:
 
     @property
     def outcome(self) -> Outcome:
-        """Where every interrupt was seen last; put together when somebody asks, for looks are many."""
+        """The last known place of every interrupt; put together on demand, for there are many looks."""
         throttled = {result.action.irq: result for result in self._throttled()}
         with self._lock:
             if self._outcome is None:
@@ -79,7 +79,7 @@ class View:
 
     @property
     def last_audit(self) -> datetime | None:
-        """The start of the last full pass that was made to its end."""
+        """The start of the last full pass that came to its end, None before the first."""
         return self._audit_time
 
     def describe(self) -> dict[str, Any]:

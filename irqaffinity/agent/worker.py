@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loop makes all passes but births: it takes wake-ups, looks again at guests that settle, and audits."""
+"""The loop makes all passes except those over new interrupts: it takes wake-ups, looks at guests, and audits."""
 
 import logging
 import random
@@ -34,14 +34,14 @@ from irqaffinity.state.folder import StateError
 LOG = logging.getLogger(__name__)
 
 FIGHT_PAUSE = 60.0
-"""Seconds between two repairs of an interrupt that is fought over."""
+"""Seconds between two repairs of an interrupt that another program moves again and again."""
 
 _JITTER = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Tunables:
-    """What of the configuration the loop needs, and what can be replaced while it runs. In seconds."""
+    """The part of the configuration that the loop needs; `tune` replaces it while the loop runs. Times in seconds."""
 
     policy: Policy
     interval: float
@@ -50,7 +50,7 @@ class Tunables:
 
 
 class Worker:
-    """Owns the loop. `run` is the life of a thread; everything else may be called from any."""
+    """Owns the loop. One thread calls `run`; any thread may call everything else."""
 
     def __init__(
         self,
@@ -65,9 +65,9 @@ class Worker:
         hears_births: Callable[[], bool] = lambda: False,
         on_sight: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take, besides the parts, whether the kernel tells of new interrupts at the moment.
+        """Take the parts; `hears_births` returns whether the kernel reports new interrupts at the moment.
 
-        `on_sight` is called again and again while the guests are known as libvirt has them.
+        The loop calls `on_sight` again and again while it knows the guests from libvirt.
         """
         self.libvirt = Reach(hypervisor, clock)
         self.heartbeat = clock()
@@ -93,7 +93,7 @@ class Worker:
 
     @property
     def settling(self) -> list[GuestId]:
-        """The guests that are looked at again and again at present."""
+        """The guests at which the loop looks again and again at present."""
         return [life.uuid for life in self._lives if life.watch is not None]
 
     def stop(self) -> None:
@@ -149,7 +149,7 @@ class Worker:
             self._on_sight()
 
     def _audit(self) -> None:
-        """Make a full pass. Without libvirt the guests of before are looked at: repaired, and never released."""
+        """Make a full pass. Without libvirt, look at the guests known before: repair them, and release nothing."""
         self._audit_due = self._clock() + self._tunables.interval * random.uniform(1 - _JITTER, 1 + _JITTER)
         start, before = self._clock(), self._auditor.guests
         try:
@@ -172,7 +172,7 @@ class Worker:
         self.started.set()
 
     def _look_at_all(self, guests: Iterable[GuestId]) -> None:
-        """Repair what drifted, once in an interval, while libvirt is away."""
+        """While libvirt is away, repair once in each interval the interrupts that somebody else has moved."""
         if self._clock() >= self._local_audit_due:
             self._local_audit_due = self._clock() + self._tunables.interval
             for uuid in guests:
@@ -203,7 +203,7 @@ class Worker:
             life.rest()
 
     def _see(self, kind: str, made: Pass, start: float) -> None:
-        """Note what a pass did: for the watches, for drift, for the counters and for the status."""
+        """Note the results of a pass in the watches, the drift, the counters and the status."""
         now = self._clock()
         for uuid, part in made.parts.items():
             life, is_new = self._lives.of(uuid), uuid not in made.draft.unchanged
@@ -217,10 +217,10 @@ class Worker:
         self._failure = ""
         self._retry.worked()
         self._view.saw(made, now - start, is_full=kind == FULL)
-        self._counters.count_pass(kind, DONE, now - start)  # at last: who sees it counted sees the rest as well
+        self._counters.count_pass(kind, DONE, now - start)  # last: whoever sees this count sees the rest too
 
     def _confirm(self, life: Life, now: float) -> None:
-        """Have libvirt asked again about a guest of which a device changed its driver since it was asked last."""
+        """Have the loop ask libvirt again about a guest with a device that changed its driver since the last answer."""
         plans = () if life.decision is None else life.decision.devices
         if self.libvirt.is_up and any(plan.is_unconfirmed for plan in plans):
             life.wake(self._patience, now, asks=True)
@@ -228,7 +228,7 @@ class Worker:
                 life.watch.postpone(self._patience, now + AGAIN, asks=True)
 
     def _repair(self, drifts: Sequence[Drift]) -> None:
-        """Count what was put back; what is fought over is left alone for a while."""
+        """Count the interrupts that were put back; leave those alone for a while that another program keeps moving."""
         self._counters.drifts += len(drifts)
         self._counters.fights += sum(drift.is_fight for drift in drifts)
         for drift in drifts:
@@ -236,7 +236,7 @@ class Worker:
                 self._lives.of(drift.owner).backoff.hold(drift.irq, drift.belongs, FIGHT_PAUSE)
 
     def _lose_libvirt(self, kind: str, error: LibvirtUnreachable) -> None:
-        """Note that libvirt is away, and ask again soon; a full pass makes up for what was missed."""
+        """Note that libvirt is away, and ask it again soon, with a full pass, which catches up on missed events."""
         self.libvirt.lost(error)
         self._counters.count_pass(kind, AWAY)
         self._audit_due = min(self._audit_due, self._clock() + self.libvirt.next_wait())

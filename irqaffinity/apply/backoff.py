@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When an interrupt is tried again for which no vector was free, or that another program moves again and again."""
+"""Decides when to try an interrupt again for which no vector was free, or that another program keeps moving."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ class _Wait(NamedTuple):
 
 
 class Backoff:
-    """Remembers which interrupts of one guest found the CPUs of their target full, or are fought over."""
+    """Remembers which interrupts of one guest found no free vector on their target, or are moved by another program."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -29,7 +29,10 @@ class Backoff:
         self._fights: dict[IrqId, _Wait] = {}
 
     def holds(self, irq: IrqId, target: CpuSet) -> Verdict | None:
-        """Return the verdict that stands while it is too early to try, else None; another target is tried at once."""
+        """Return the verdict of the last try while it is too early for the next one, else None.
+
+        For another target than that of the last try it is never too early.
+        """
         for waits, verdict in ((self._waits, Verdict.NO_VECTOR), (self._fights, Verdict.PENDING)):
             wait = waits.get(irq)
             if wait is not None and wait.target == target and self._clock() < wait.until:
@@ -43,7 +46,7 @@ class Backoff:
         self._fights[irq] = _Wait(target, seconds, now + seconds)
 
     def lift(self) -> None:
-        """Take back every `hold`: the guest's interrupts may be new."""
+        """End every `hold`: the guest's interrupts may be new."""
         self._fights.clear()
 
     def failed(self, irq: IrqId, target: CpuSet) -> None:
@@ -55,6 +58,6 @@ class Backoff:
         self._waits[irq] = _Wait(target, length, now + length)
 
     def forget(self, irqs: Iterable[IrqId]) -> None:
-        """Drop what is known of interrupts that are refused no longer. What is never seen again goes by itself."""
+        """Drop the waits of interrupts that are refused no longer. `failed` drops those of interrupts that are gone."""
         for irq in irqs if self._waits else ():
             self._waits.pop(irq, None)

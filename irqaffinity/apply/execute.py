@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carries out actions: what must survive has been stored first; then it is written, and read back."""
+"""Carries out actions: writes each affinity and reads it back. The caller has stored before what must survive."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -23,7 +23,7 @@ _FINAL = _REFUSED_FOR_GOOD | {Verdict.GONE}
 
 
 class Execution(NamedTuple):
-    """One result for each action, in their order; what was learned on the way; why something could not be stored."""
+    """One result for each action, in their order; the changes of the state that follow; why a store failed, or None."""
 
     results: tuple[Result, ...]
     learned: Changes
@@ -31,14 +31,14 @@ class Execution(NamedTuple):
 
 
 def rehearse(actions: Iterable[Action], writer: Writer) -> Execution:
-    """Return what the actions would do with a writer that only tells; nothing is stored."""
+    """Return what the actions would do, with a writer that writes nothing; store nothing."""
     return Execution(tuple(_carry_out(action, writer, Backoff()) for action in actions), Changes())
 
 
 def execute(actions: Iterable[Action], state: State, save: Save, writer: Writer, backoff: Backoff) -> Execution:
-    """Carry out the actions, whose originals `state` has already, and return what became of each.
+    """Carry out the actions, whose originals `state` already has, and return the result of each.
 
-    What was learned is for the caller to store: the next process needs it.
+    The caller stores `learned`, which the next process needs.
     """
     results: list[Result] = []
     unsaved: str | None = None
@@ -48,7 +48,7 @@ def execute(actions: Iterable[Action], state: State, save: Save, writer: Writer,
             try:
                 result = _meet_again(result, result.reborn, state, save, writer, backoff)
             except StateError as error:
-                message = f"was born again, and what it had before it is moved cannot be stored: {error}"
+                message = f"was born again, and its CPUs from before the move cannot be stored: {error}"
                 result, unsaved = result._replace(verdict=Verdict.DENIED, message=message), str(error)
         results.append(result)
     backoff.forget(result.action.irq for result in results if result.verdict is not Verdict.NO_VECTOR)
@@ -58,11 +58,12 @@ def execute(actions: Iterable[Action], state: State, save: Save, writer: Writer,
 def _meet_again(
     result: Result, reborn: Interrupt, state: State, save: Save, writer: Writer, backoff: Backoff
 ) -> Result:
-    """Place an interrupt that was born again before it was written: its original is another one now, stored first.
+    """Place an interrupt that may have been born again before it was written; store its new original first.
 
-    One that has what was read before shows no sign of another life. What an earlier life had is not given back to a
-    later one, which has a fresh affinity. The kernel answers the same to a write that it refuses, so a second refusal
-    is one. Raises StateError before the second write.
+    Where its affinity is the one that was read before, it was not born again, as far as anybody can see. The original
+    of an earlier life is not given back to a later one, which has a fresh affinity. A refused write gives the same
+    error as one to an earlier life, so only a second error means that the kernel refuses it. Raise StateError, always
+    before the second write.
     """
     action = result.action._replace(current=reborn.smp, effective=reborn.effective)
     if reborn.smp == result.action.current:
@@ -75,7 +76,7 @@ def _meet_again(
 
 
 def _in_new_life(state: State, action: Action) -> Record | None:
-    """Return the record of an interrupt with the original of its new life."""
+    """Return the record of an interrupt with the original of its new life, None where there is none to store."""
     record = state.records.get(action.device, {}).get(action.number)
     if record is None or action.current is None:
         return None
@@ -84,10 +85,11 @@ def _in_new_life(state: State, action: Action) -> Record | None:
 
 
 def learn(state: State, results: Iterable[Result]) -> Changes:
-    """Return what the results add to `state`.
+    """Return the changes of `state` that follow from the results.
 
-    Interrupts that turned out not to be movable lose their record and are remembered by name; one that took another
-    CPU than its own keeps that; one that was given back or vanished is forgotten, but not when giving it back failed.
+    An interrupt that proved immovable loses its record, and the state keeps its name. The record of one that took the
+    next CPU keeps that CPU. One that was given back or vanished loses its record; one that could not be given back
+    keeps it.
     """
     records: dict[IrqId, Record | None] = {}
     fixed: dict[IrqId, Fixed | None] = {}
@@ -113,7 +115,7 @@ def _teaches(result: Result) -> bool:
 
 
 def _carry_out(action: Action, writer: Writer, backoff: Backoff) -> Result:
-    """Return the verdict by the first rule that applies: refused beforehand, unread, in place, too early, written."""
+    """Return the result by the first rule that applies: refused beforehand, unread, in place, too early, written."""
     current, effective = action.current, action.effective
     reason = IrqReason.RELEASED if action.is_release else None
     verdict = action.foregone or (Verdict.UNREAD if current is None else None)

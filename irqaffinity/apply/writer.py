@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one writer of smp_affinity_list: it writes, reads back, and says in a verdict what the kernel did."""
+"""The only writer of smp_affinity_list: it writes, reads back, and returns a verdict on what the kernel did."""
 
 import errno
 import os
@@ -27,14 +27,14 @@ _PLAIN = {
     ),
     **dict.fromkeys(VANISHED, Verdict.GONE),
 }
-"""What an errno means whatever the interrupt; another one is `denied`."""
+"""The verdicts of errnos that mean the same for every interrupt; all other errnos are `denied`."""
 
 
 class Writer(Protocol):
-    """Moves one interrupt, or only tells that it would."""
+    """Moves one interrupt, or only returns that it would."""
 
     def place(self, action: Action) -> Result:
-        """Bring the interrupt to its target; never raises for what the host answers."""
+        """Move the interrupt to its target and return the result; never raise for an error of the host."""
         ...
 
 
@@ -45,7 +45,7 @@ class AffinityWriter:
         self._root = root
 
     def place(self, action: Action) -> Result:
-        """Write the target, or the next spare CPU while the kernel has no vector free, and read back what holds now."""
+        """Write the target, or while the kernel has no vector free the next spare CPU, and read the affinity back."""
         result = self._try(action, action.target, None)
         for spare in action.spares:
             if result.verdict is not Verdict.NO_VECTOR:
@@ -84,11 +84,11 @@ class AffinityWriter:
         return Result(action, verdict, asked, smp, effective, reason, message or None, was_written=True)
 
     def _write(self, action: Action, cpus: CpuSet) -> "_Refusal | None":
-        """Write once, through a descriptor that was open when the device still listed the number under its driver.
+        """Write once, through a descriptor opened before the check that the device lists the number under its driver.
 
-        A number that is reused after the check gives EIO through it, and never a foreign write. Returns None when the
-        kernel accepted. A file without its owner's write permission is not opened at all, and no interrupt ever loses
-        all its CPUs.
+        Where the number is reused after the check, the write gives EIO, and never moves a foreign interrupt. Return
+        None when the kernel accepted. Never open a file without its owner's write permission, and never take all CPUs
+        from an interrupt.
         """
         calls, path = self._root.calls, self._root.affinity_file(action.number)
         if not cpus:
@@ -127,9 +127,10 @@ class AffinityWriter:
         return _refusal(verdict, said)
 
     def _refuse_kernel_owned(self, action: Action, said: str, *, maybe_reborn: bool) -> "_Refusal":
-        """Return the refusal of a write that the kernel answers to an interrupt of its own.
+        """Return the refusal of a write to an interrupt that the kernel keeps for itself.
 
-        Before Linux 6.12 it answers the same (EIO) through a descriptor of an earlier life of the interrupt.
+        Before Linux 6.12 the kernel gives the same error (EIO) through a descriptor of an earlier life of the
+        interrupt: with `maybe_reborn` the refusal has the interrupt as it is now.
         """
         refusal = self._refuse_for_good(action, said)
         if not maybe_reborn:
@@ -138,9 +139,9 @@ class AffinityWriter:
         return _refusal(Verdict.GONE, said) if reborn is None else refusal._replace(reborn=reborn)
 
     def _refuse_for_good(self, action: Action, said: str, *, by_chip: bool = False) -> "_Refusal":
-        """Return the refusal of an interrupt that will never move, with the name by which it is remembered.
+        """Return the refusal of an interrupt that will never move, with the name by which the state remembers it.
 
-        `by_chip` tells that it is its controller that refused, and not the kernel for its own sake.
+        `by_chip` is true where its interrupt controller refused, and not the kernel, which keeps it for itself.
         """
         handler = self._action_name(action.number)
         verdict = Verdict.IMMOVABLE if by_chip else immovable_verdict(handler)
@@ -153,19 +154,19 @@ class AffinityWriter:
             return ""
 
     def _has_online(self, cpus: CpuSet) -> bool:
-        """Tell whether one of `cpus` is online at this moment."""
+        """Return whether one of `cpus` is online at this moment."""
         try:
             return bool(cpus & read_online(self._root))
         except HostUnreadable:
             return False
 
     def _is_there(self, action: Action) -> bool:
-        """Tell whether the interrupt exists and the device still lists its number: only then the kernel meant it."""
+        """Return whether the interrupt exists and the device lists its number: only then the error is about it."""
         try:
             exists = self._root.exists(self._root.affinity_file(action.number))
             return exists and lists_interrupt(self._root, action.device, action.number)
         except OSError:
-            return True  # it cannot be told, and what is gone is seen in the next pass
+            return True  # nobody knows, and the next pass sees whether it is gone
 
     def probe(self, number: int) -> OSError | None:
         """Return why the affinity of an interrupt could not be written, without writing it; None when it could."""
@@ -177,10 +178,10 @@ class AffinityWriter:
 
 
 class DryRunWriter:
-    """Tells what would be written."""
+    """Writes nothing, and returns what would be written."""
 
     def place(self, action: Action) -> Result:
-        """Return `would_set`, whatever the action."""
+        """Return `would_set` for every action."""
         message = "would be given back" if action.is_release else None
         return Result(action, Verdict.WOULD_SET, action.target, action.current, action.effective, message=message)
 

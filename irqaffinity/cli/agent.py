@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with hold_agent_locks(session.folder, run_folder(), session.settings.proc) as troubles:
             for trouble in troubles.values():
-                LOG.warning("one lock alone keeps a second agent away: %s", trouble)
+                LOG.warning("only one of the two locks keeps a second agent away: %s", trouble)
             status = Service(configuration, reload).run()
     except LockTaken as error:
         raise CommandError(f"an agent runs on this host already: {error}") from error
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _configure(session: Session, arguments: argparse.Namespace) -> Configuration:
-    """Return the configuration; another process is asked for the broker, where there can be one."""
+    """Return the configuration; where there can be a broker, ask another process for it. Raise ConfigError."""
     settings, broker = session.settings, None
     if settings.notifications.enabled and settings.messaging:
         files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config

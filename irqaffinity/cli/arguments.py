@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be written on the command line."""
+"""The command line: its commands, and the options of all commands."""
 
 import argparse
 import importlib
@@ -30,7 +30,7 @@ COMMANDS = (
 """The commands, in the order of the help. The module of this name in `usage` declares each as its COMMAND."""
 
 _HIDDEN = ("targets",)
-"""Commands that are declared in the same way, but of which no help, guess or completion tells."""
+"""Commands that are declared in the same way, but that no help, guess or completion names."""
 
 _USAGE = f"{PROGRAM} [OPTION]... COMMAND [ARGUMENT]..."
 
@@ -40,21 +40,21 @@ OVERRIDES = {
     "libvirt_uri": ("libvirt", "uri"),
     "state": ("state", "path"),
 }
-"""The configuration option, as (group, name), that an argument overrides."""
+"""The configuration option, as (group, name), that each argument overrides."""
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the arguments; those of all commands may stand before and after the command."""
+    """Return the arguments; leave the process on wrong usage. Common options may stand before and after the command."""
     given, rest = _common_options().parse_known_args(arguments)
     if rest[:1] == ["help"]:
         rest = [*rest[1:2], "--help"]
-    # The arguments of the other commands are not declared: that takes longer than all the rest.
+    # It declares the arguments of this command alone: to declare all would take longer than all the rest.
     named = [name for name in (*COMMANDS, *_HIDDEN) if rest[:1] == [name]]
     parser = make_parser(named if named or rest == ["--version"] else COMMANDS)
     if not named:
         _refuse_before_command(parser, rest)
     parsed = parser.parse_args(rest, namespace=given)
-    find_misuse = getattr(parsed, "find_misuse", None)  # of a command with columns: which it has, may depend on others
+    find_misuse = getattr(parsed, "find_misuse", None)  # of a command whose columns depend on its other arguments
     misuse = find_misuse(parsed) if find_misuse is not None else None
     if misuse is not None:
         parser.commands()[parsed.command].error(misuse)
@@ -62,9 +62,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
-    """Return the parser of what can be written with these commands; the completion of the shell is made from it too.
+    """Return the parser for these commands; the completion of the shell is made from it too.
 
-    It leaves the values of the options of all commands to whoever collects them from before and after the command.
+    It has no default values for the options of all commands, so that a value before the command is not overwritten.
     """
     common = _common_options(argument_default=argparse.SUPPRESS)
     parser = Parser(
@@ -72,7 +72,7 @@ def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
         usage=_USAGE,
         parents=[common],
         description="Keeps the interrupts of passed-through PCI devices on the CPUs of the guest that owns the device.",
-        epilog=f"{PROGRAM} COMMAND --help tells more of a command, with examples.",
+        epilog=f"{PROGRAM} COMMAND --help explains a command, with examples.",
     )
     parser.add_argument("--version", action=_Version)
     commands: Any = parser.add_subparsers(
@@ -86,13 +86,13 @@ def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
 
 
 def declared(name: str) -> Command:
-    """Return what a command declares of itself."""
+    """Return the declaration of a command."""
     command: Command = importlib.import_module(f"irqaffinity.cli.usage.{name}").COMMAND
     return command
 
 
 def _refuse_before_command(parser: Parser, rest: Sequence[str]) -> None:
-    """Refuse what stands where a command is expected, and is none, or an option of one."""
+    """Refuse a missing command, and an option before the command that is not one of all commands."""
     if not rest:
         parser.error(f"a command is missing ({', '.join(COMMANDS)})")
     unknown = parser.find_unknown(itertools.takewhile(lambda argument: argument.startswith("-"), rest))
@@ -101,7 +101,7 @@ def _refuse_before_command(parser: Parser, rest: Sequence[str]) -> None:
     named = next((name for name in COMMANDS if name in rest), None)
     known = parser.options() if named is None else parser.commands()[named].options()
     if unknown in known:
-        parser.error(f"{unknown} stands after the command: {PROGRAM} {named} {unknown}")
+        parser.error(f"write {unknown} after the command: {PROGRAM} {named} {unknown}")
     if named is None and any(unknown in command.options() for command in parser.commands().values()):
         parser.error(f"a command is missing before {unknown} ({', '.join(COMMANDS)})")
     parser.error(f"there is no option {clean(unknown)}{guess(unknown, known)}")
@@ -116,13 +116,13 @@ def _common_options(**options: object) -> Parser:
         "--nova-config",
         metavar="F",
         action="append",
-        help="nova.conf, for the broker, the host and [pci] alone; can be repeated",
+        help="nova.conf, to take only the broker, the host and [pci] from it; can be repeated",
     )
     group.add_argument("--debug", action="store_true", help="log each step")
     group.add_argument("--proc", metavar="PATH", help="where the host's /proc is mounted")
     group.add_argument("--sys", metavar="PATH", help="where the host's /sys is mounted")
     group.add_argument("--libvirt-uri", metavar="URI", help="the libvirt that runs the guests")
-    group.add_argument("--state", metavar="DIR", help="the folder that remembers what was moved")
+    group.add_argument("--state", metavar="DIR", help="the folder of the state, which says what was moved")
     group.add_argument(
         "--color",
         metavar="WHEN",
@@ -134,7 +134,7 @@ def _common_options(**options: object) -> Parser:
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when it is asked for."""
+    """Looks the version up only when the user asks for it."""
 
     def __init__(self, option_strings: Sequence[str], **_: object) -> None:
         super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, help="show the version and leave")

@@ -28,9 +28,9 @@ _ENDS = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make one pass, or one every `[audit] interval` until SIGTERM or SIGINT; return the status of the last.
+    """Make one pass, or one every `[audit] interval` until SIGTERM or SIGINT; return the exit status of the last pass.
 
-    SIGINT, which is Ctrl-C, has a status of its own, as with every command.
+    After SIGINT, which is Ctrl-C, return 130, as every command does.
     """
     if not arguments.once:
         return _repeat(arguments)

@@ -28,7 +28,7 @@ _Answer = tuple[bool, str]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line for each thing that is needed; return 1 when one of them is not as it has to be."""
+    """Print one line for each thing that the agent needs; return 1 when one of them is not in order, else 0."""
     return tell(list(_check_all(arguments)))
 
 
@@ -77,10 +77,10 @@ def _read_status(session: Session) -> Mapping[str, Any] | None:
 
 
 def _check_clocks(status: Mapping[str, Any]) -> Iterator[Finding]:
-    """Tell each publisher of masks whose clock the running agent found to be ahead; an older agent does not look."""
+    """Give a finding for each publisher of masks whose clock the running agent saw ahead; older agents do not look."""
     for clock in status.get("clocks_ahead", ()) if is_running(status) else ():
         who, seconds = clock["publisher"], clock["seconds"]
-        text = f"the clock of {who} was {seconds} s ahead of this host's at {clock['seen']}: set right which is wrong"
+        text = f"the clock of {who} was {seconds} s ahead of this host's at {clock['seen']}: correct the wrong one"
         yield Finding("clock", False, text)
 
 

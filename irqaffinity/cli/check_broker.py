@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `irqaffinity check` finds on the broker, and whether it is needed at all."""
+"""Checks the broker for `irqaffinity check`, and whether the host needs one at all."""
 
 import argparse
 import socket
@@ -24,7 +24,7 @@ from irqaffinity.model.text import clean
 def check_broker_of(
     session: Session, arguments: argparse.Namespace, status: Mapping[str, Any] | None
 ) -> Iterator[Finding]:
-    """Give what is found; `status` is what the agent of this host wrote last, None where there is none."""
+    """Give the findings; `status` is the last one that the agent of this host wrote, None where there is none."""
     settings, broker = session.settings, None
     try:
         if settings.messaging:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the domains bring all that notifications would."""
+"""Checks whether the domains have their extra specs, so that nobody needs notifications."""
 
 from irqaffinity.cli.session import Session
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
@@ -7,7 +7,7 @@ from irqaffinity.observe.domain import Domain, DomainError, parse_domain
 
 
 def has_masks(session: Session) -> bool | None:
-    """Tell whether each guest of Nova's has its extra specs, which Nova 32.0 and newer write; None without a guest."""
+    """Return whether each guest of Nova's has its extra specs, as Nova 32.0 and newer write them; None without one."""
     try:
         answers = [_has_specs(domain) for domain in session.hypervisor.active_domains()]
     except LibvirtUnreachable:
@@ -16,7 +16,7 @@ def has_masks(session: Session) -> bool | None:
 
 
 def _has_specs(domain: Domain) -> bool | None:
-    """Tell whether a domain has its extra specs; None of one that is not Nova's, and no of one that cannot be read."""
+    """Return whether a domain has its extra specs: None where it is not Nova's, False where it cannot be read."""
     try:
         guest = None if domain.xml is None else parse_domain(domain.xml)
     except DomainError:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The columns that -c and --sort know: the keys of the lists in the documents, in their order.
 
-They stand here because the command line is parsed with them, also where a probe does so that imports no report.
+They stand in a module of their own because the parser needs them, also in a probe, which imports no report.
 """
 
 DEVICES = (

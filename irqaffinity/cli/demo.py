@@ -29,7 +29,7 @@ One audit puts each on CPUs that belong to its guest:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Audit a made-up host twice and print what the first pass did and that the second had nothing to do."""
+    """Audit a made-up host twice; print what the first pass did, and that the second found nothing to do."""
     with _temporary_folder() as folder, explained():
         try:
             tree, uri = make_demo_host(Path(folder))
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[str]:
-    """Give a folder that is gone afterwards; Ctrl-C interrupts neither its making nor its removal."""
+    """Give a folder and remove it afterwards; Ctrl-C interrupts neither its making nor its removal."""
     with _late_interrupt() as hear:
         try:
             folder = tempfile.TemporaryDirectory(prefix="irqaffinity-demo-")
@@ -62,7 +62,7 @@ def _temporary_folder() -> Iterator[str]:
 
 @contextlib.contextmanager
 def _late_interrupt() -> Iterator[Callable[[], contextlib.AbstractContextManager[None]]]:
-    """Let SIGINT wait until the end, but not in a context of what this gives."""
+    """Delay SIGINT until the end; it works at once only inside the context that the given function makes."""
     before = signal.getsignal(signal.SIGINT)
     came: list[int] = []
     if before is signal.SIG_IGN:

@@ -97,13 +97,13 @@ def _explain_device_of(uuid: GuestId, address: PciAddress, made: Pass, policy: P
 
 
 def judge_vcpus(guest: Guest | None, made: Pass, policy: Policy) -> Callable[[int], str | None]:
-    """Return what tells of each vCPU of a guest why it is not dedicated, None where it is."""
+    """Return a function that returns, for a vCPU of the guest, why it is not dedicated, None where it is."""
     if guest is None:
         return lambda _vcpu: None
     return lambda vcpu: refuse_vcpu(guest, vcpu, made.frame.occupancy, policy.dedicated_cpus)
 
 
 def _readable(uuid: GuestId, made: Pass) -> Guest | None:
-    """Return what was read of a guest, None when it is not readable."""
+    """Return the guest as its domain describes it, None where that cannot be read."""
     guest = made.guests[uuid].guest
     return guest if isinstance(guest, Guest) else None

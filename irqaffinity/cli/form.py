@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The form of a report: what is written on the command line of it, and the report in that form."""
+"""The form of a report: the options -f, -c, --sort and --only, and the report in that form."""
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ _ONLY = tuple(word.value for word in Only)
 
 
 class _Lists(NamedTuple):
-    """The main lists that a report of one command can have, with their columns; an argument chooses the second."""
+    """The main list of a report with its columns; with the argument `other`, another list is the main one."""
 
     key: str
     columns: Sequence[str]
@@ -69,12 +69,12 @@ def add_only(parser: argparse.ArgumentParser) -> None:
         "--only",
         metavar="WORD",
         action="append",
-        help=f"show only this ({', '.join(_ONLY)}), and do and count all the same; several with a comma between",
+        help=f"show only these ({', '.join(_ONLY)}), separated by commas; the command still works on all",
     )
 
 
 def only_words(arguments: argparse.Namespace) -> tuple[Only, ...]:
-    """Return what --only asks for, in the order in which the words are declared."""
+    """Return the words of --only, in the order in which the program declares them."""
     asked = set(_split(arguments.only))
     return tuple(word for word in Only if word.value in asked)
 
@@ -84,7 +84,7 @@ def _split(given: Iterable[str] | None) -> list[str]:
 
 
 def find_misuse(arguments: argparse.Namespace) -> str | None:
-    """Return what is wrong with the form that is asked for, None where nothing is."""
+    """Return what is wrong with these arguments, None where nothing is."""
     for word in _split(getattr(arguments, "only", None)):
         if word not in _ONLY:
             return _refuse("--only", "one of its words", word, _ONLY)
@@ -106,7 +106,7 @@ def _refuse(option: str, kind: str, word: str, known: Iterable[str]) -> str:
 
 
 def needs_document(arguments: argparse.Namespace) -> bool:
-    """Tell whether a report is made of its document, and not by what makes its table."""
+    """Return whether the report is made from its document, and not by the function that makes its table."""
     return bool(arguments.format != "table" or arguments.columns or arguments.sort)
 
 
@@ -117,7 +117,7 @@ def say_report(
     table: Callable[[], str],
     done: str | None = None,
 ) -> None:
-    """Print a report in the form that is asked for; raise OutputLost, as `say` does."""
+    """Print a report in the form that the arguments ask for; raise OutputLost, as `say` does."""
     text = render_report(arguments, document, key, table)
     if text is not None:
         say(text, done=done)
@@ -131,15 +131,15 @@ def render_report(
     *,
     is_line: bool = False,
 ) -> str | None:
-    """Return a report in the form that is asked for, None for one that has not even a line.
+    """Return a report in the form that the arguments ask for, None for one without a line.
 
-    json and yaml are the whole `document`, or with -c a list of objects; csv and value are its main list, which is at
-    `key`. A table with -c or --sort is that list too, else what `table` returns. With `is_line` json is one line.
+    json and yaml show the whole `document`, or with -c a list of objects; csv and value show its main list, which is at
+    `key`. A table with -c or --sort shows that list too, else `table` makes it. With `is_line` json is one line.
     """
     if not needs_document(arguments):
         return table()
     from irqaffinity.cli.screen import look_at_screen  # noqa: PLC0415
-    from irqaffinity.report import rows as report  # noqa: PLC0415  a probe parses arguments, and reports nothing
+    from irqaffinity.report import rows as report  # noqa: PLC0415  a probe parses arguments, but prints no report
 
     columns = arguments.columns or arguments.lists.chosen(arguments)[1]
     orders = [_order(text) for text in arguments.sort or ()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody may have meant who wrote a word that is not known."""
+"""Guesses which known word a user meant by an unknown one."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ def guess(word: str, known: Iterable[str]) -> str:
 
 
 def name_choices(action: "argparse.Action", kind: str) -> None:
-    """Let what refuses a value of an argument call its choices this (`a column`)."""
+    """Set what the choices of an argument are called (`a column`) in the line that refuses a value."""
     vars(action)["kind"] = kind
 
 
@@ -34,7 +34,7 @@ def kind_of_choices(action: "argparse.Action") -> str:
 
 
 def refuse(kind: str, word: str, known: Iterable[str]) -> str:
-    """Return the line for a word that is not known of this kind (`a column`): with a guess, and with all that are."""
+    """Return the line for an unknown word of this kind (`a column`), with a guess and with all known words."""
     from irqaffinity.model.text import clean  # noqa: PLC0415
 
     names = list(known)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`irqaffinity check --health`: asked by probes on every host again and again, so it imports as little as it can."""
+"""`irqaffinity check --health`: probes run it on every host again and again, so it imports as little as it can."""
 
 import argparse
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from irqaffinity.model.times import FRESH
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line; return 1 when no agent runs, or when it has not moved for long."""
+    """Print one line; return 1 when no agent runs, or when it has been stuck for long, else 0."""
     path = path_without_library(arguments.config_file, arguments.config_dir)
     if path is None:
         from irqaffinity.cli.session import Session  # noqa: PLC0415  it takes longer than all the rest
@@ -22,14 +22,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def tell(findings: Sequence[Finding]) -> int:
-    """Print a line for each finding; return 1 when one is not as it has to be, else 0."""
+    """Print a line for each finding; return 1 when one is not ok, else 0."""
     lines = [f"{finding.subject:<14} {'ok' if finding.is_ok else 'FAILED':<7} {finding.text}" for finding in findings]
     say("\n".join(lines))
     return 0 if all(finding.is_ok for finding in findings) else 1
 
 
 def look_at_health(status_path: str) -> Finding:
-    """Tell from local state alone whether the agent lives and its worker moves."""
+    """Return from local state alone whether the agent lives and its worker moves."""
     try:
         status = read_status(status_path)
     except NoStatus as error:

@@ -20,7 +20,7 @@ _REMEDY = "run it as the agent's user, or name the folder with --state"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what was moved, the oldest first; it needs no agent, and holds none up."""
+    """Print which interrupts were moved, the oldest first; it needs no agent, and delays none. Return 0."""
     host, path = _place(arguments)
     named = arguments.guest, arguments.device, arguments.irq, arguments.cause
     wanted = Wanted(arguments.since, arguments.until, *named)
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _place(arguments: argparse.Namespace) -> tuple[str, str]:
-    """Return the name of the host, and the folder of the state; with --state no configuration has to be right."""
+    """Return the name of the host, and the folder of the state; with --state a wrong configuration does not matter."""
     try:
         settings = read_settings(arguments)
     except CommandError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the lines of a command that stays go, and the first of them."""
+"""Sets up the log of a command that stays, and writes its first line."""
 
 import argparse
 import logging
@@ -20,14 +20,17 @@ def read_log_options(settings: Settings, arguments: argparse.Namespace) -> Any:
     if not settings.log:
         return None
     try:
-        from irqaffinity.conf.logs import read_logs  # noqa: PLC0415  what it imports costs memory
+        from irqaffinity.conf.logs import read_logs  # noqa: PLC0415  its imports cost memory
     except ImportError as error:
         raise ConfigError(f"options of the log are set, and oslo.log cannot be loaded: {error}") from error
     return read_logs(arguments.config_file, arguments.config_dir, arguments.command)
 
 
 def start_log(settings: Settings, arguments: argparse.Namespace) -> Any:
-    """Log as the configuration says, and tell what starts; return the options of oslo.log. Raise CommandError."""
+    """Set up the log as the configuration says, and log what starts; return the options of oslo.log, None without any.
+
+    Raise CommandError.
+    """
     try:
         options = read_log_options(settings, arguments)
         set_up_log(debug=settings.debug or arguments.debug, options=options)

@@ -15,14 +15,14 @@ from irqaffinity.cli.usage.command import PROGRAM
 LOG = logging.getLogger(__name__)
 
 _AWAITED = frozenset({signal.SIGHUP, signal.SIGUSR1})
-"""Signals that ask a running agent or relay for something: one that starts heeds them as soon as it runs."""
+"""Signals that ask a running agent or relay for something: one that starts acts on them as soon as it runs."""
 
 _WITH_LIBRARIES = frozenset({"agent", "check", "relay"})
-"""Commands for which every library has to be there at the start, and not only when it is needed first."""
+"""Commands that need every library at the start, and not only when they first use it."""
 
 
 class CommandError(Exception):
-    """A command could not do its work; str() is the line that tells the fact and the next step."""
+    """A command could not do its work; str() is one line with the fact and the next step."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,22 +54,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _begin_log(stays: bool, *, debug: bool) -> None:
-    """Have what goes wrong told on standard error: of a command that stays with the time, until its options are read.
+    """Send warnings to standard error; for a command that stays with the time, until it has read its options.
 
-    With `debug` each step of ours is told, and none of a library's.
+    With `debug`, log each step of this program too, and none of a library's.
     """
     if stays:
         from irqaffinity.daemon.log import set_up_log  # noqa: PLC0415  few commands stay
 
         set_up_log(debug=debug)
         return
-    if not logging.getLogger().handlers:  # or a program around this one has a log of its own
+    if not logging.getLogger().handlers:  # else a program around this one has a log of its own
         logging.basicConfig(format=f"{PROGRAM}: %(message)s", level=logging.WARNING, stream=sys.stderr)
         logging.getLogger(PROGRAM).setLevel(logging.DEBUG if debug else logging.NOTSET)
 
 
 def _fail(stays: bool, text: str) -> None:
-    """Tell why a command ends: the log where it stays, and in any case whoever started it."""
+    """Write why a command ends: to its log where it stays, and to standard error in any case."""
     if stays:
         from irqaffinity.daemon.log import is_on_stderr  # noqa: PLC0415
 
@@ -91,6 +91,6 @@ def _look_at_libraries(command: str) -> None:
     missing = find_missing()
     if missing is not None:
         raise CommandError(missing)
-    old = find_old() if command != "check" else None  # which has a line of its own for it
+    old = find_old() if command != "check" else None  # check has a line of its own for it
     if old is not None:
         LOG.warning("%s", old)

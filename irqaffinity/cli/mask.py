@@ -9,7 +9,7 @@ from irqaffinity.grammar.mask import MaskError, parse_mask
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the vCPUs that the mask chooses, or what is wrong with it and where."""
+    """Print the vCPUs that the mask chooses and return 0, or print its mistake and return 1."""
     try:
         vcpus = parse_mask(arguments.spec, arguments.vcpus)
     except MaskError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command says: every report goes through here, and one that cannot be written fails in one way."""
+"""Writes the output of commands: every report goes through here, so that all fail alike where it cannot be written."""
 
 import contextlib
 import os
@@ -7,9 +7,9 @@ import sys
 
 
 class OutputLost(Exception):
-    """Standard output could not be written; str() tells why, and what the command had done by then.
+    """Standard output could not be written; str() says why, and what the command had done by then.
 
-    `is_quiet` where nobody needs to be told: whoever read the output has seen enough and left (EPIPE).
+    `is_quiet` is true where no message is needed: the reader of the output has seen enough and left (EPIPE).
     """
 
     def __init__(self, cause: str, done: str | None, *, is_quiet: bool) -> None:
@@ -21,9 +21,9 @@ class OutputLost(Exception):
 def say(text: str, *, done: str | None = None) -> None:
     """Write `text` and the end of its line to standard output, at once; raise OutputLost.
 
-    `done` is what the command has done on the host by now: whoever loses the report is to know it.
+    `done` is what the command has done on the host by now: the error says it in place of the report.
     """
-    if sys.stdout is None:  # Python's own sign of a closed one
+    if sys.stdout is None:  # so Python marks a closed one
         raise OutputLost("it is closed", done, is_quiet=False)
     try:
         sys.stdout.write(f"{text}\n")
@@ -43,7 +43,7 @@ def complain(text: str) -> None:
 
 
 def _forget_the_rest() -> None:
-    """Lead standard output nowhere: what is left in its buffer would only fail again, with a traceback at exit."""
+    """Send standard output to /dev/null: the rest of its buffer would fail again at exit, with a traceback."""
     with contextlib.suppress(OSError, ValueError):
         number = sys.stdout.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)

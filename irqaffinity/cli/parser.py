@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An argument parser with this program's own exit status, help and complaints."""
+"""An argument parser with this program's own exit status, help and error messages."""
 
 import argparse
 import itertools
@@ -21,11 +21,11 @@ EXIT_USAGE = 64
 
 
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")
-"""What argparse takes for a value although it begins with a hyphen."""
+"""Words that argparse takes as values although they begin with a hyphen."""
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Breaks each line of a text for itself, and leaves the options of all commands out of the usage."""
+    """Wraps each line of a text separately, and leaves the options of all commands out of the usage."""
 
     def _format_usage(self, usage: Any, actions: Iterable[argparse.Action], groups: Any, prefix: str | None) -> str:
         own = [action for action in actions if not is_common(action)]
@@ -60,7 +60,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=_Formatter, **options)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
-        """Tell usage and `message` on standard error, and leave."""
+        """Print the usage and `message` to standard error, and leave."""
         complain(f"{self.format_usage()}{self.prog}: {message}; see {self.prog} --help")
         sys.exit(EXIT_USAGE)
 
@@ -92,7 +92,7 @@ class Parser(argparse.ArgumentParser):
         return None
 
     def _check_value(self, action: argparse.Action, value: str) -> None:
-        """Refuse a value that is not among the choices, with a guess of what was meant."""
+        """Refuse a value that is not among the choices, and guess which one the user meant."""
         if action.choices is None or value in action.choices:
             return
         names = [str(name) for name in action.choices]
@@ -103,10 +103,10 @@ class Parser(argparse.ArgumentParser):
 
 
 class CommandParser(Parser):
-    """The parser of one command, which knows all that may stand behind it."""
+    """The parser of one command, which knows all its arguments."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Return the arguments; an option that is unknown is told before what is missing, for it may be that one."""
+        """Return the arguments; refuse an unknown option first, for it may be a misspelling of one that is missing."""
         unknown = self.find_unknown(args)
         if unknown is not None:
             self.error(_refuse_option(unknown, self.options()))
@@ -118,7 +118,10 @@ class CommandParser(Parser):
         return parsed, []
 
     def find_action(self, before: Iterable[str], value: str) -> tuple[argparse.Action, int] | None:
-        """Return what the word `value` is for that stands behind these, and where its own part begins."""
+        """Return the argument to which the word `value` after the words `before` belongs; None where there is none.
+
+        The number is where the value begins in the word, as behind the sign of `--guest=NAME`.
+        """
         awaited: argparse.Action | None = None
         options, has_positional = True, False
         for word in before:
@@ -145,5 +148,5 @@ def _refuse_option(name: str, known: Iterable[str]) -> str:
     """Return the line for an option that a command does not have."""
     if name == "--version":
         return f"{name} stands alone: {PROGRAM} {name}"
-    meant = guess(name, known) or '; a value that begins with "-" stands behind -- or ='
+    meant = guess(name, known) or '; write a value that begins with "-" after -- or ='
     return f"there is no option {clean(name)}{meant}"

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _configure(settings: Settings, arguments: argparse.Namespace) -> Configuration:
-    """Return the configuration; raise ConfigError, also where no broker is named: there is nothing to relay then."""
+    """Return the configuration; raise ConfigError, also where it names no broker: there is nothing to relay then."""
     broker = None
     if settings.messaging:
         files, folders, nova = arguments.config_file, arguments.config_dir, arguments.nova_config

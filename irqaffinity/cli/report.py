@@ -29,7 +29,7 @@ from irqaffinity.report.page.render import render_page
 LOG = logging.getLogger(__name__)
 
 LARGEST = 32 << 20
-"""Bytes of a document; that of 2,048 interrupts has less than one MiB."""
+"""Bytes of the largest document; one of 2,048 interrupts has less than one MiB."""
 
 _STANDARD = "-"
 _MODE = 0o644
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, wait: Callable[[float], None] = time.slee
 
 
 def _look(arguments: argparse.Namespace, wait: Callable[[float], None]) -> dict[str, Any]:
-    """Return the document of this host, with what arrives in the next seconds."""
+    """Return the document of this host, with the arrivals of the next seconds."""
     session = Session.open(arguments)
     with explained():
         made = session.auditor.rehearse(logs=False)
@@ -58,7 +58,7 @@ def _look(arguments: argparse.Namespace, wait: Callable[[float], None]) -> dict[
             try:
                 document["arrivals"] = sample_arrivals(session.root, made, arguments.seconds, wait)
             except HostUnreadable as error:
-                LOG.warning("the page does not tell what arrives: %s", error)
+                LOG.warning("the page shows no arrivals: %s", error)
     return document
 
 
@@ -83,9 +83,9 @@ def _read_input() -> bytes:
 
 
 def _check(path: str) -> None:
-    """Refuse what is no place for a page, before anything is looked at; raise CommandError.
+    """Raise CommandError where a page cannot go to this path, before the command looks at anything.
 
-    A page replaces a file and nothing else: neither a link is followed or replaced, nor a device such as /dev/null.
+    A page replaces a regular file and nothing else: no symbolic link, and no device such as /dev/null.
     """
     if not path:
         raise CommandError("the empty FILE names nothing; name a file, or - for standard output")

@@ -20,7 +20,10 @@ LOG = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Give back every interrupt that the state says was moved; an agent would only move it again, so not beside one."""
+    """Give back every interrupt that was moved, as the state says; return the exit status.
+
+    Refuse while an agent runs, which would move them again, unless with --force.
+    """
     session = Session.open(arguments)
     with explained(), contextlib.ExitStack() as stack:
         if not arguments.force:
@@ -42,6 +45,6 @@ def _tell(made: Pass, screen: Screen) -> None:
     if made.outcome.devices:
         say(render_table(made.outcome, screen=screen), done=render_summary(made.outcome))
     elif made.draft.devices:
-        say("nothing was given back: what was moved is gone, or is somebody else's by now")
+        say("nothing was given back: the moved interrupts are gone, or another program has moved them since")
     else:
         say("nothing was moved, so nothing was given back")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at what standard output is, and tells a report how wide it may be and whether it has colours."""
+"""Finds out how wide a report on standard output may be, and whether it may have colours."""
 
 import argparse
 import os
@@ -11,10 +11,10 @@ _LEAST_WIDTH = 40
 
 
 def look_at_screen(arguments: argparse.Namespace) -> Screen:
-    """Return the screen; what is no terminal has no width.
+    """Return the screen; standard output that is no terminal has no width.
 
-    COLUMNS is not asked: GNU readline puts it into the environment of each program that Python starts, for example.
-    --color has the last word on colours, then NO_COLOR (https://no-color.org), then TERM.
+    COLUMNS does not count: GNU readline, for example, puts it into the environment of each program that Python starts.
+    --color decides on colours first, then NO_COLOR (https://no-color.org), then TERM.
     """
     return Screen(_width(), _is_coloured(arguments.color or "auto"))
 
@@ -25,7 +25,7 @@ def _width() -> int | None:
         columns = os.get_terminal_size(sys.stdout.fileno()).columns
     except (AttributeError, OSError, ValueError):
         return None  # it is no terminal, or closed
-    return max(columns, _LEAST_WIDTH) if columns else None  # a serial line may not know its own
+    return max(columns, _LEAST_WIDTH) if columns else None  # a serial line may not know its width
 
 
 def _is_coloured(when: str) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands that look at the host have in common: the configuration and the parts made from it."""
+"""The configuration and the parts made from it, for all commands that look at the host."""
 
 import argparse
 import contextlib
@@ -28,12 +28,12 @@ class Session:
 
     @classmethod
     def open(cls, arguments: argparse.Namespace) -> "Session":
-        """Do what `read` does, and warn of what in the files is no option, does nothing, or has another name today."""
+        """Do what `read` does, and warn of names that are no options, have no effect, or have another name today."""
         return cls(open_settings(arguments))
 
     @classmethod
     def read(cls, arguments: argparse.Namespace) -> "Session":
-        """Read the configuration, the command line over it; raise CommandError."""
+        """Read the configuration, which the command line overrides; raise CommandError."""
         return cls(read_settings(arguments))
 
     @functools.cached_property
@@ -53,7 +53,7 @@ class Session:
 
     @functools.cached_property
     def auditor(self) -> Auditor:
-        """What makes passes over this host."""
+        """The part that makes passes over this host."""
         store = Store(self.folder, read_boot_id(self.root))
         history = StoredHistory(self.folder, self.settings.history)
         return Auditor(self.settings.host, self.root, self.hypervisor, self.settings.policy, store, history=history)
@@ -61,7 +61,7 @@ class Session:
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Turn what can go wrong in a pass into the one line that the command ends with."""
+    """Turn an error of a pass into a CommandError, the one line that the command ends with."""
     try:
         yield
     except (LibvirtUnreachable, HostUnreadable, StateError, UnknownTarget, OSError) as error:

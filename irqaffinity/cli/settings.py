@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the configuration for a command: the files, and the command line over them."""
+"""Reads the configuration for a command: the files, and the command line, which overrides them."""
 
 import argparse
 import logging
@@ -13,14 +13,14 @@ LOG = logging.getLogger(__name__)
 
 
 def open_settings(arguments: argparse.Namespace) -> Settings:
-    """Do what `read_settings` does, and warn of what in the files is no option, does nothing, or has another name."""
+    """Do what `read_settings` does, and warn of names that are no options, have no effect, or have another name."""
     settings = read_settings(arguments)
     warn_of(settings)
     return settings
 
 
 def warn_of(settings: Settings) -> None:
-    """Warn of what in the files is no option, does nothing, or has another name."""
+    """Warn of names in the files that are no options, have no effect, or have another name."""
     for name in settings.unknown:
         LOG.warning("%s is no option, and does nothing: mend or remove it", name)
     for note in settings.notes:
@@ -28,7 +28,7 @@ def warn_of(settings: Settings) -> None:
 
 
 def read_settings(arguments: argparse.Namespace) -> Settings:
-    """Read the configuration, the command line over it; raise CommandError."""
+    """Read the configuration, which the command line overrides; raise CommandError."""
     values = {place: getattr(arguments, name) for name, place in OVERRIDES.items()}
     given = {place: value for place, value in values.items() if value is not None}
     try:
@@ -38,7 +38,7 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
 
 
 def tell_tls_faults(broker: Broker | None) -> None:
-    """Tell of each file of TLS that cannot be used: what ssl says of it later names no file."""
+    """Log an error for each file of TLS that cannot be used: a later error of ssl would not name the file."""
     if broker is None or broker.tls is None:
         return
     from irqaffinity.conf.broker_files import tls_faults  # noqa: PLC0415  few brokers need it

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last word of a line that is typed in bash: what it means so far, and what may be put in its place.
+"""The last word of a line that the user types in bash: what it means so far, and what completion may put in its place.
 
-Names of guests are other people's: what is put there is a name as bash reads it, and nothing that bash would carry out.
+Other people choose the names of guests. So each name is quoted: bash reads it as a word, and never runs a part of it.
 """
 
 from typing import NamedTuple
@@ -10,14 +10,14 @@ _PLAIN = frozenset("_@%+,./:-")
 """Characters that mean nothing to bash, wherever they stand, beside letters and digits."""
 
 _WITHIN = {"'": "'", '"': '"$`\\!'}
-"""What cannot stand within each kind of quotes as it is."""
+"""The characters that cannot stand unchanged within each kind of quotes."""
 
 
 class Word(NamedTuple):
-    """A word that is not ended.
+    """A word that has not ended yet.
 
-    `value` is what bash makes of it, `quote` the quote that is open in it, or nothing. Bash replaces what stands behind
-    `head`, which is a part of the value.
+    `value` is the text that bash reads from it, `quote` the quote that is open in it, or nothing. `head` is the first
+    part of the value; bash replaces only the rest.
     """
 
     value: str
@@ -25,7 +25,7 @@ class Word(NamedTuple):
     head: str
 
     def replacement(self, whole: str) -> str | None:
-        """Return what makes the word mean `whole`, None where that cannot be."""
+        """Return the text behind `head`, quoted for bash, with which the word means `whole`; None where none does."""
         if not whole.startswith(self.head):
             return None
         rest = whole[len(self.head) :]
@@ -37,7 +37,7 @@ class Word(NamedTuple):
 def read_line(line: str, breaks: str) -> tuple[list[str], Word | None]:
     """Return the words of a line and the last one, which may be empty; `breaks` are the word breaks of bash.
 
-    The last one is None where a quote was closed in it: what bash would replace then is not clear.
+    The last one is None where a quote was closed in it: it is not clear which part bash would replace then.
     """
     reader = _Reader(breaks)
     for char in line:

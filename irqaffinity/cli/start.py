@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the program begins and ends: it is imported before anything else of it.
+"""The start and the end of the program: Python imports this module before all others of it.
 
-Ctrl-C ends the program with status 130 at any moment, without a traceback: also while it is still being imported, and
-when it has nothing left to do. What Python itself does before this module is out of reach.
+Ctrl-C ends the program with status 130 at any moment, without a traceback: also while Python still imports it, and when
+it has nothing left to do. Only before this module starts can Ctrl-C still cause a traceback.
 """
 
 import _signal  # type: ignore[import-not-found]  # `signal` itself makes enumerations first, long enough for a Ctrl-C
@@ -14,7 +14,7 @@ def _leave(_number: int, _frame: object) -> None:
 
 
 _HEEDS = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
-"""False for what a shell started in the background: there SIGINT is ignored, and stays so."""
+"""False where a shell started the program in the background: SIGINT is ignored then, and stays so."""
 
 if _HEEDS:
     _signal.signal(_signal.SIGINT, _leave)
@@ -45,7 +45,7 @@ class _Interrupt:
 def start() -> None:
     """Run the program, and end the process with its exit status.
 
-    The interpreter is not taken down: its last steps hear SIGINT no more, and print what cannot be written again.
+    It skips the shutdown of the interpreter, which would not react to SIGINT, and would print failed writes again.
     """
     _occupy_standard_files()
     interrupt = _Interrupt()
@@ -96,9 +96,9 @@ def _tell_of_library(error: ImportError) -> None:
 
 
 def _occupy_standard_files() -> None:
-    """Put /dev/null where a standard file is closed: no file that is opened later may take its number.
+    """Put /dev/null in place of each closed standard file, so that no file opened later gets its number.
 
-    Python has seen before that they are closed, and has None for them.
+    Python saw earlier that these files are closed, and set sys.stdin, sys.stdout or sys.stderr to None.
     """
     try:
         fd = os.open(os.devnull, os.O_RDWR)

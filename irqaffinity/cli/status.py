@@ -17,9 +17,9 @@ from irqaffinity.report.status_text import render_status
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what the running agent published last; return 1 when none runs, or when it has not moved for long.
+    """Print the last status of the running agent; raise CommandError when none runs, or when it is stuck.
 
-    With --watch it is printed again and again, until somebody ends it.
+    With --watch, print it again and again, until somebody ends the command.
     """
     path = Session.read(arguments).settings.status_path
     if arguments.watch is not None:
@@ -54,6 +54,6 @@ def _look(path: str, arguments: argparse.Namespace) -> Look:
 
 
 def _watched(path: str, arguments: argparse.Namespace) -> Look:
-    """Return a look that says that it goes on, where there is nothing to look at."""
+    """Return a look; where there is no status, its trouble says that the command waits for one."""
     look = _look(path, arguments)
     return look if look.report is not None else Look(None, f"{look.trouble}; waiting for it")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`irqaffinity targets`: what can be named as a TARGET, for the completion of a shell; it imports as little as it can.
+"""`irqaffinity targets`: lists what a TARGET may be, for the completion of a shell; it imports as little as it can.
 
-It says nothing where no agent runs, where its status cannot be read, or where no TARGET is to be completed.
+It prints nothing where no agent runs, where its status cannot be read, or where the word to complete is no TARGET.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from irqaffinity.conf.status_path import path_without_library
 from irqaffinity.model.text import printable
 
 _KINDS = {"guest": "guest", "device": "device"}
-"""What an argument that takes a TARGET is about, by its name; any other takes anything."""
+"""The kind of target that an argument takes, by the name of the argument; all others take any kind."""
 
 _MOST_NUMBERS = 65_536
-"""Interrupts of one device that are listed; the file need not be the agent's own."""
+"""Interrupts of one device that it lists at most: the status file may be damaged, or not the agent's."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _complete(arguments: argparse.Namespace) -> Iterator[str]:
-    """Give what bash may put in place of the last word of a line."""
+    """Give the texts that bash may put in place of the last word of a line."""
     values, word = read_line(arguments.line, arguments.breaks)
     asked = _asked(values[1:], word.value) if word is not None else None
     if word is None or asked is None:
@@ -51,7 +51,7 @@ def _complete(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def _asked(before: list[str], value: str) -> tuple[str, int] | None:
-    """Return which kind of target is completed, and where it begins in the last word; None where none is."""
+    """Return the kind of target to complete, and where it begins in the last word; None where there is none."""
     command = next((argument for argument in before if argument in COMMANDS), None)
     if command is None:
         return None
@@ -63,9 +63,9 @@ def _asked(before: list[str], value: str) -> tuple[str, int] | None:
 
 
 def _targets(arguments: argparse.Namespace, kind: str, *, is_begun: bool) -> Iterator[str]:
-    """Give the names, and where something `is_begun` uuids and interrupts as well, each once.
+    """Give each name once, and with `is_begun`, where the user has begun a word, each uuid and interrupt too.
 
-    A name that begins like an option is left out: it stands behind a sign, or behind --.
+    It leaves out a name that begins like an option: such a name must stand after = or --.
     """
     try:
         placement = read_status(_path(arguments), WHOLE)["placement"]

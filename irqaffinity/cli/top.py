@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from irqaffinity.cli.top_terminal import Terminal
 
 _FIRST = 0.5
-"""Seconds of the first interval, at most: whoever starts the view wants to see something."""
+"""Seconds of the first interval, at most, so that the view soon shows something."""
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -15,18 +15,18 @@ from irqaffinity.passes.made import Pass
 from irqaffinity.state.folder import StateError
 
 SHARE = 0.08
-"""How much of one CPU the view takes at most; somewhat below the 10 % that users are promised."""
+"""The share of one CPU that the view takes at most; somewhat below the 10 % that the guide promises."""
 
 LOOK_EVERY = 30.0
-"""Seconds after which the guests are looked at again in any case."""
+"""Seconds after which the view looks at the guests again in any case."""
 
 _LOOK_SOONEST = 2.0
 _LOOK_SHARE = 0.02
-"""How much of one CPU the looks at the guests take at most."""
+"""The share of one CPU that the looks at the guests take at most."""
 
 
 class Pace:
-    """How long an interval is: `seconds`, longer than the one asked for where the view would take too much of a CPU."""
+    """The length of an interval in `seconds`: longer than asked for where the view would take too much of a CPU."""
 
     def __init__(
         self, delay: float, clock: Callable[[], float] = time.monotonic, cost: Callable[[], float] = time.process_time
@@ -42,7 +42,7 @@ class Pace:
         return self.seconds > self._delay
 
     def took(self) -> None:
-        """Note the end of an interval and of all that was done for it."""
+        """Note the end of an interval and of its work, and set the length of the next one."""
         now, spent = self._clock(), self._cost()
         passed, used = now - self._time, spent - self._spent
         self._time, self._spent = now, spent
@@ -56,7 +56,7 @@ class Source:
     def __init__(
         self, root: HostRoot, rehearse: Callable[[], Pass], made: Pass, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Take where the host is, what looks at it and at its guests, what that has seen first, and a clock."""
+        """Take the root of the host, the function that makes a pass over its guests, the first pass, and a clock."""
         self.document: dict[str, Any] | None = None
         self._rehearse = rehearse
         self._clock = clock
@@ -71,11 +71,11 @@ class Source:
 
     @property
     def trouble(self) -> str | None:
-        """Why what is shown may be old, None where nothing is known to be."""
+        """Why the view may show old values, None where there is no reason."""
         return self._unreadable or self._trouble or None
 
     def refresh(self) -> None:
-        """Count what has arrived since the last call; look at the guests again where that is due, in a thread."""
+        """Count the arrivals since the last call; look at the guests again, in a thread, when that is due."""
         try:
             interval = self._counter.read()
         except HostUnreadable as error:
@@ -92,7 +92,7 @@ class Source:
             self.look()
 
     def look(self) -> None:
-        """Look at the guests again in a thread, if none does already: libvirt may take its time."""
+        """Look at the guests again in a thread, unless one already does: libvirt may be slow."""
         if self._look is None or not self._look.is_alive():
             self._looked = self._clock()
             self._look = threading.Thread(target=self._look_again, name="look", daemon=True)
@@ -105,5 +105,5 @@ class Source:
             self._trouble = ""
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
             if not self._trouble:
-                self._trouble = f"guests are as at {datetime.now(timezone.utc):%H:%M:%SZ}: {error}"
+                self._trouble = f"guests are shown as of {datetime.now(timezone.utc):%H:%M:%SZ}: {error}"
         self._look_cost = time.thread_time() - start

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The terminal of `irqaffinity top`: the standard library's curses, and whatever may happen to a terminal meanwhile."""
+"""The terminal of `irqaffinity top`: the standard library's curses, and all that can happen to a terminal meanwhile."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ _STEP = "use --once"
 _HEARD = (signal.SIGHUP, signal.SIGTERM, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _MOST_EMPTY = 50
-"""How often a terminal may claim to have keys and have none, before it counts as gone."""
+"""How often in a row a terminal may announce keys and have none before it counts as gone."""
 
 _NAMED = {"\n": "enter", "\r": "enter", "\x1b": "escape", "\x7f": "backspace", "\b": "backspace", "\t": "tab"}
 _CODES = {
@@ -41,7 +41,7 @@ _CODES = {
 
 
 def require_terminal() -> None:
-    """Raise CommandError where no live view can be shown."""
+    """Raise CommandError where the terminal cannot show the live view."""
     if curses is None:
         raise CommandError(f"this Python has no curses, which the live view needs: {_STEP}")
     for stream, what in ((sys.stdout, "standard output"), (sys.stdin, "standard input")):
@@ -51,8 +51,8 @@ def require_terminal() -> None:
     try:
         curses.setupterm(name, sys.stdout.fileno())
     except curses.error as error:
-        shown = f"the type of terminal {name[:40]!a} is not known here" if name else "TERM is not set"
-        raise CommandError(f"{shown}: set TERM to one that is, such as xterm, or {_STEP}") from error
+        shown = f"this host does not know the type of terminal {name[:40]!a}" if name else "TERM is not set"
+        raise CommandError(f"{shown}: set TERM to a known type, such as xterm, or {_STEP}") from error
     if curses.tigetstr("cup") is None:
         raise CommandError(f"a terminal of the type {name[:40]!a} cannot place its cursor: {_STEP}")
     width, height = _size()
@@ -69,7 +69,7 @@ def _size() -> tuple[int, int]:
 
 @contextlib.contextmanager
 def opened_terminal(*, is_coloured: bool) -> Iterator["Terminal"]:
-    """Give the terminal to the live view, in colours if it has any, and put it back as it was, however that ends."""
+    """Set the terminal up for the live view, and put it back as it was, however the view ends."""
     with _heard_signals() as wake:
         window = curses.initscr()
         try:
@@ -96,7 +96,7 @@ def _set_up(window: Any) -> None:
 
 @contextlib.contextmanager
 def _heard_signals() -> Iterator[int]:
-    """Give the end of a pipe to which the number of each signal comes; what is ignored stays so."""
+    """Give the end of a pipe from which the number of each signal can be read; ignored signals stay ignored."""
     heard, spoken = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     before = {number: signal.getsignal(number) for number in _HEARD}
     wakeup = signal.set_wakeup_fd(spoken, warn_on_full_buffer=False)
@@ -114,13 +114,13 @@ def _heard_signals() -> Iterator[int]:
 
 
 def _hear(_number: int, _frame: FrameType | None) -> None:
-    """Let the signal do nothing but come through the pipe."""
+    """Do nothing: the number of the signal comes through the pipe."""
 
 
 class Terminal:
     """Draws lines and waits for keys.
 
-    `has_gone` tells that nobody sees it any more, `is_to_end` that a signal asks for the end.
+    `has_gone` is true once nobody sees the terminal any more, `is_to_end` once a signal asks the view to end.
     """
 
     def __init__(self, window: Any, wake: int, *, is_coloured: bool) -> None:
@@ -141,7 +141,7 @@ class Terminal:
         return width, height
 
     def draw(self, lines: Sequence[Line], bars: Sequence[int] = ()) -> None:
-        """Show these lines and nothing else; those at the places in `bars` as a bar."""
+        """Show these lines and nothing else; draw the lines whose indices are in `bars` as bars."""
         width = self.size[0]
         self._window.erase()
         for y, line in enumerate(lines):
@@ -155,7 +155,7 @@ class Terminal:
             self._window.refresh()
 
     def wait(self, seconds: float) -> list[str]:
-        """Return the keys that were pressed, as soon as there are any; none after so many seconds or a signal."""
+        """Return the pressed keys as soon as there are any; an empty list after so many seconds or a signal."""
         keys: list[str] = []
         for fd, event in self._poll.poll(max(0.0, seconds) * 1000):
             if fd == self._wake:
@@ -188,14 +188,14 @@ class Terminal:
             self._fit()
 
     def _stand_still(self) -> None:
-        """Give the terminal back, and stop as SIGTSTP makes every program; go on from here afterwards."""
+        """Give the terminal back, and stop as every program does on SIGTSTP; return when it is continued."""
         curses.endwin()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)  # to no other thread, so that this one waits
         signal.signal(signal.SIGTSTP, _hear)
 
     def _fit(self) -> None:
-        """Take the size that the terminal has now, and draw all of it anew."""
+        """Take over the present size of the terminal, and draw all of it anew."""
         try:
             width, height = _size()
             curses.reset_prog_mode()

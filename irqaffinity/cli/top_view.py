@@ -23,7 +23,7 @@ o          order by the share that arrives outside the target
 n          order by the guest's name
 d          order by device or CPU
 v          order by verdict, what is wrong first
-           the same key again turns the order round
+           the same key again reverses the order
 /          show only lines in which all these words stand;
            Enter keeps them, Escape takes them away
 p, space   pause, and go on
@@ -35,10 +35,10 @@ q, Ctrl-C  leave"""
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What is told of the view itself: `host` and `time` of the interval, how often it is made, and what it costs.
+    """What the head of the view says of the view itself: the length of an interval in `seconds`, and its own cost.
 
-    `share` is that of a CPU; `is_slowed` tells that the interval is longer than asked for, to keep it small. `trouble`
-    is why what is shown may be old.
+    `share` is the share of one CPU that the view takes. `is_slowed` is true where the interval is longer than the user
+    asked for, to keep that share small. `trouble` is why the view may show old values.
     """
 
     seconds: float
@@ -94,7 +94,7 @@ class View:
                 self._first = {"home": 0, "end": 1 << 30}.get(key, self._first + steps.get(key, 0))
 
     def _type(self, key: str) -> None:
-        """Change the words of the filter while they are typed."""
+        """Change the words of the filter while the user types them."""
         typed = self._typed or ""
         if key in ("enter", "escape"):
             self.words, self._typed = typed if key == "enter" else "", None

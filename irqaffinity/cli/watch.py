@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shows a file's report again whenever the file is another: in place on a terminal, else one below the other."""
+"""Shows the report of a file again whenever the file changes: in place on a terminal, else one below the other."""
 
 import os
 import re
@@ -14,32 +14,32 @@ from irqaffinity.cli.usage.command import PROGRAM
 from irqaffinity.report.width import display_width
 
 _LOOK = 0.2
-"""Seconds between two looks at whether the file is another."""
+"""Seconds between two looks at whether the file has changed."""
 
 _HOME_AND_CLEAR = "\x1b[H\x1b[J"
-"""Nothing of the terminal has to be put back: whoever kills the program finds it as the shell would have left it."""
+"""These change no mode of the terminal, so there is nothing to restore, even where somebody kills the program."""
 
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 _HUNG_UP = "nobody reads it"
 
 
 class Look(NamedTuple):
-    """A report, None where there is none, and what is wrong, if anything is."""
+    """A report, None where there is none; and a trouble, None where nothing is wrong."""
 
     report: str | None
     trouble: str | None
 
     @property
     def kind(self) -> tuple[bool, bool]:
-        """What of it is news: how long something has been wrong is none."""
+        """Whether there is a report and whether there is a trouble: only a change of these is news."""
         return self.report is None, self.trouble is None
 
 
 def watch(path: str, seconds: float, look: Callable[[], Look], *, separator: str | None) -> NoReturn:
-    """Show a look at `path` whenever that file is another, and every `seconds`; raise OutputLost when nobody reads it.
+    """Show a look whenever the file at `path` changes, and every `seconds`; raise OutputLost when nobody reads it.
 
-    What is wrong is told and goes by. With `separator` the reports have a line between them, unless they are drawn in
-    place on a terminal.
+    A trouble is shown, and the watch goes on. With `separator` the reports are drawn in place on a terminal; elsewhere
+    that line stands between them.
     """
     is_drawn = separator is not None and _can_draw()
     last: Look | None = None
@@ -65,7 +65,7 @@ def _complaint(look: Look) -> list[str]:
 
 
 def _mark(path: str) -> tuple[object, ...]:
-    """Return what is another once the file, or the terminal, is another."""
+    """Return a mark that changes when the file, or the size of the terminal, changes."""
     try:
         terminal: object = os.get_terminal_size(sys.stdout.fileno())
     except (AttributeError, OSError, ValueError):
@@ -78,7 +78,7 @@ def _mark(path: str) -> tuple[object, ...]:
 
 
 def _wait(is_over: Callable[[], bool], due: float) -> None:
-    """Wait for `is_over`, at most until `due` of time.monotonic; raise OutputLost when whoever reads has left."""
+    """Wait for `is_over`, at most until `due` of time.monotonic; raise OutputLost when the reader has left."""
     poll = select.poll()
     poll.register(sys.stdout, 0)
     while True:
@@ -93,9 +93,9 @@ def _can_draw() -> bool:
 
 
 def _fit(lines: list[str]) -> list[str]:
-    """Return the lines that the terminal has rows for, and in place of the others how many they are."""
+    """Return the lines that fit on the terminal, and in place of the others one line with their number."""
     columns, rows = os.get_terminal_size(sys.stdout.fileno())
-    left = rows - 2 if rows else len(lines)  # the cursor stands below, and a line tells what is left out
+    left = rows - 2 if rows else len(lines)  # one row for the cursor, one for the number of lines left out
     for place, line in enumerate(lines):
         left -= max(1, -(-display_width(_COLOUR.sub("", line)) // max(columns, 1)))
         if left < 0:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often everything is looked at."""
+"""How often the program looks at all guests."""
 
 from oslo_config import cfg
 
@@ -7,5 +7,7 @@ from irqaffinity.conf.types import Seconds
 
 GROUP = "audit"
 OPTS = [
-    cfg.Opt("interval", type=Seconds(), default=60, help="Seconds from the start of one pass to that of the next."),
+    cfg.Opt(
+        "interval", type=Seconds(), default=60, help="Seconds from the start of one pass to the start of the next."
+    ),
 ]

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from oslo_config import cfg
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # what these libraries warn each other of is no matter of an operator
-    # eventlet 0.33 cannot load a newer dnspython for its own look-up of names; nothing is looked up here.
+    warnings.simplefilter("ignore")  # these libraries warn each other; an operator can do nothing about it
+    # eventlet 0.33 cannot load a newer dnspython for its own look-up of names; this process looks no name up.
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"
     # Threads are the other backend of oslo.service from 4.2 on, under two names, and with cotyledon; 4.1 has none.
     if all(map(importlib.util.find_spec, ("cotyledon", "oslo_service.backend"))) and any(
@@ -46,7 +46,7 @@ _LOGIN_METHODS = ("AMQPLAIN", "PLAIN", "EXTERNAL")
 _PORT, _LAST_PORT = 5672, 65535
 _FORM = "rabbit://user:password@host:port/vhost"
 _NODE = re.compile(r"[\w.:-]+")
-"""What the name or address of a node is made of."""
+"""The characters that the name or address of a node can have."""
 
 
 def load_broker(
@@ -79,7 +79,10 @@ def load_broker(
 
 
 def _rpc(conf: cfg.ConfigOpts, read: "_Reader", broker: Broker) -> Broker | None:
-    """Return the broker of Nova's RPC where it is another one. A check alone needs it, so no mistake in it counts."""
+    """Return the broker of Nova's RPC, None where it is the same one or where its URL has a mistake.
+
+    Only `irqaffinity check` uses it, so a mistake in it stops nothing.
+    """
     try:
         hosts, virtual_host = _hosts(conf, read.place("DEFAULT", "transport_url"), read("DEFAULT", "transport_url"))
     except ConfigError:
@@ -89,7 +92,7 @@ def _rpc(conf: cfg.ConfigOpts, read: "_Reader", broker: Broker) -> Broker | None
 
 
 class _Reader:
-    """Reads options; what it raises says where they stand."""
+    """Reads options; each ConfigError that it raises names the place of the option."""
 
     def __init__(self, opened: Opened, known: Options) -> None:
         self._opened = opened
@@ -106,9 +109,10 @@ class _Reader:
 
 
 def _hosts(conf: cfg.ConfigOpts, place: str, text: str) -> tuple[tuple[BrokerHost, ...], str]:
-    """Return the nodes in a transport_url and its virtual host; an error says what is wrong and does not repeat it.
+    """Return the nodes in a transport_url and its virtual host; raise ConfigError, which repeats no part of the URL.
 
-    A character of a password that ends the front of the URL, or a node of it, makes what follows a part that is shown.
+    Some characters in a password (/ ? # @ : ,) end the front of the URL or one of its nodes. The rest of the password
+    would then count as a part that may be shown, so such a URL is refused.
     """
     try:
         url = oslo_messaging.TransportURL.parse(conf, text)
@@ -133,7 +137,7 @@ def _hosts(conf: cfg.ConfigOpts, place: str, text: str) -> tuple[tuple[BrokerHos
 
 
 def _login_method(read: _Reader) -> str:
-    """Return the way to log in: oslo.messaging has one more, which is a demonstration, and kombu has not."""
+    """Return the way to log in; raise ConfigError. oslo.messaging has one more, a demonstration that kombu lacks."""
     try:
         method = str(read(_RABBIT, "rabbit_login_method"))
     except ConfigError:
@@ -149,11 +153,11 @@ def _topics(read: _Reader) -> Sequence[str]:
     try:
         return [Word("a topic")(topic) for topic in topics]
     except ValueError:
-        raise read.refusal(_NOTIFICATIONS, "topics", "one is not a topic: write those of nova.conf") from None
+        raise read.refusal(_NOTIFICATIONS, "topics", "one of them is not a topic: write those of nova.conf") from None
 
 
 def _routing_keys(wanted: Notifications, legacy_topics: Sequence[str]) -> Iterator[str]:
-    """Give the routing keys of both priorities: the phase error is published as such."""
+    """Give the routing keys of both priorities: Nova publishes the phase `error` with the priority error."""
     topics: list[str] = []
     if wanted.notification_format != "unversioned":
         topics += wanted.versioned_topics
@@ -165,9 +169,9 @@ def _routing_keys(wanted: Notifications, legacy_topics: Sequence[str]) -> Iterat
 
 
 def _tls(read: _Reader) -> dict[str, Any] | None:
-    """Return what ssl needs, as oslo.messaging does.
+    """Return the arguments for ssl, as oslo.messaging makes them; None without TLS.
 
-    Without an authority of its own the broker's certificate is checked against those of the system, its name is not.
+    Without ssl_ca_file, ssl checks the broker's certificate against the authorities of the system, but not its name.
     """
     is_on = read(_RABBIT, "ssl")
     if not is_on:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the files that a connection with TLS needs can be used: what ssl itself says of one does not name it."""
+"""Checks that the files of a connection with TLS can be used: the errors of ssl itself do not name the file."""
 
 import ssl
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ class _Encrypted(Exception):
 
 
 def tls_faults(broker: Broker) -> Iterator[str]:
-    """Give a line for each file of TLS that cannot be used, with its option of [oslo_messaging_rabbit]."""
+    """Give a line for each file of TLS that cannot be used; the line names its option of [oslo_messaging_rabbit]."""
     tls = broker.tls or {}
     authority, certificate, key = tls.get("ca_certs"), tls.get("certfile"), tls.get("keyfile")
     faults = []
@@ -43,7 +43,7 @@ def _fault_of_certificate(path: str) -> str | None:
 
 
 def _fault_of_key(certificate: str, path: str) -> str | None:
-    """Return why a file has not the private key of a certificate, None where it has."""
+    """Return why a file does not hold the private key of a certificate, None where it does."""
     try:
         read_regular(path)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, path, _refuse_passphrase)
@@ -52,7 +52,7 @@ def _fault_of_key(certificate: str, path: str) -> str | None:
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             return clean(
-                f"has another key than that of the certificate in {certificate}: name the one that belongs to it"
+                f"does not hold the key of the certificate in {certificate}: name the file that holds that key"
             )
         return "has no private key in PEM: name a file that has"
     except (OSError, ValueError) as error:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of nova.conf that tell of the broker, for the sample and the validator.
+"""The options of nova.conf that describe the broker, for the sample and the validator.
 
-The program reads them as oslo.messaging of this host defines them (conf/broker.py); what is said of them here does not
-change with its version. Other options of these groups may be copied too, and do nothing.
+The program reads them as oslo.messaging of this host defines them (conf/broker.py). The texts here are the same with
+every version of it. Users may copy other options of these groups too; they have no effect.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ _OPTS: Sequence[tuple[str, Sequence[cfg.Opt]]] = [
             cfg.StrOpt(
                 "transport_url",
                 secret=True,
-                help="The broker, as in nova.conf; several nodes are separated by commas. Characters that have a "
-                "meaning in a URL are written as %XX, and a $ as $$.",
+                help="The broker, as in nova.conf; separate several nodes with commas. Write a character that has a "
+                "meaning in a URL as %XX, and a $ as $$.",
                 sample_default="rabbit://user:password@host:5672/vhost",
             )
         ],
@@ -28,7 +28,7 @@ _OPTS: Sequence[tuple[str, Sequence[cfg.Opt]]] = [
             cfg.StrOpt(
                 "transport_url",
                 secret=True,
-                help="The broker of notifications, where it is another one than that of RPC, as in nova.conf.",
+                help="The broker of notifications, as in nova.conf. Set it only where RPC has a different broker.",
                 sample_default="rabbit://user:password@host:5672/vhost",
             ),
             cfg.ListOpt(
@@ -43,8 +43,9 @@ _OPTS: Sequence[tuple[str, Sequence[cfg.Opt]]] = [
             cfg.StrOpt(
                 "ssl_ca_file",
                 default="",
-                help="The authority that the broker's certificate and name are checked against. Without one, the "
-                "certificate is checked against the authorities of the system, and its name is not.",
+                help="The file of the authority that signed the broker's certificate. With it the program checks the "
+                "certificate and the broker's name. Without it the program checks the certificate against the "
+                "authorities of the system, and does not check the name.",
             ),
             cfg.StrOpt("ssl_cert_file", default="", help="The certificate of this client."),
             cfg.StrOpt("ssl_key_file", default="", help="The key of that certificate."),
@@ -55,7 +56,7 @@ _OPTS: Sequence[tuple[str, Sequence[cfg.Opt]]] = [
             cfg.IntOpt(
                 "heartbeat_timeout_threshold",
                 default=60,
-                help="Seconds after which a silent connection is taken for dead; 0 for never.",
+                help="Seconds of silence after which a connection counts as dead; 0 means never.",
             ),
         ],
     ),

@@ -22,7 +22,7 @@ from irqaffinity.conf.load import ConfigError, Notifications
 from irqaffinity.listen.broker import Broker, BrokerHost
 
 DEADLINE = 60.0
-"""Seconds that the process may take; a second is what it needs, and systemd's watchdog (90 s) has to be fed again."""
+"""Seconds that the process may take. It needs about one; the agent has to feed systemd's watchdog (90 s) meanwhile."""
 
 _TICK = 0.5
 _WHO = "the process that reads transport_url"
@@ -63,7 +63,7 @@ def ask_broker(
 
 
 def _wait(process: subprocess.Popen[bytes], question: bytes | None) -> bytes:
-    """Return what the process prints. A signal that is blocked and tells the agent to end is not kept waiting."""
+    """Return what the process prints; raise ConfigError after DEADLINE, or at once on a signal that ends the agent."""
     start, unsent = monotonic(), question
     while True:
         try:
@@ -98,9 +98,10 @@ def _broker(found: dict[str, Any] | None) -> Broker | None:
 
 
 def answer() -> None:
-    """Read the question, print the answer, and leave: the life of the process.
+    """Read the question, print the answer, and leave: this is all that the process does.
 
-    Signals that end the agent end it too, quietly; the others stay blocked where the agent blocks them.
+    A signal that ends the agent ends this process too, without a message. All other signals that the agent blocks stay
+    blocked here.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
@@ -115,10 +116,10 @@ def answer() -> None:
     except Exception as error:  # noqa: BLE001  the top of a process; what the error says may repeat a password
         place = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__} in {place.filename}, line {place.lineno}"
-        reply = {"refused": f"transport_url cannot be read: {what}; look whether its form is that of nova.conf"}
+        reply = {"refused": f"transport_url cannot be read: {what}; check that it has the form that nova.conf uses"}
     with open(1, "w", closefd=False) as out:
         json.dump(reply, out)
-    os._exit(0)  # threads of the libraries, if there are any, are not waited for
+    os._exit(0)  # without waiting for threads of the libraries
 
 
 def _load() -> Callable[..., Broker | None]:
@@ -131,7 +132,7 @@ def _load() -> Callable[..., Broker | None]:
 
 
 def _fall_silent() -> None:
-    """Lead standard error nowhere: from now on the warnings of the libraries repeat parts of what they read."""
+    """Send standard error to /dev/null: from now on the libraries' warnings repeat parts of the values they read."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)

@@ -16,5 +16,5 @@ OPTS = [
         sample_default="<your_hostname>",
         help="The name of this host in reports and notifications. It must equal the option host of nova.conf.",
     ),
-    cfg.BoolOpt("debug", default=False, help="Whether each step is logged, as with --debug."),
+    cfg.BoolOpt("debug", default=False, help="Whether to log each step, as with --debug."),
 ]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells which library is missing, too old or broken, in one line in place of a traceback.
+"""Finds a library that is missing, too old or broken, and names it in one line in place of a traceback.
 
-pip sees to it at installation; what is installed later, or by other means, can be anything. The bounds are what is
-tested, and not what works, so an older library is no reason to end. It needs the standard library alone.
+pip checks the versions at installation; libraries that come later, or by other means, can have any version. The bounds
+are the oldest versions that the tests use; older ones may work, so the program does not end for an old library. This
+module needs the standard library alone.
 """
 
 import importlib.metadata
@@ -20,7 +21,7 @@ _REQUIREMENT = re.compile(r"([\w.-]+) ?\(?>=([\d.]+)\)?")
 those of extras have a marker behind it."""
 
 _MODULES = {"libvirt-python": "libvirt", "PyYAML": "yaml"}
-"""What a library is imported as, where that is not its name."""
+"""The name under which a library is imported, where it differs from the library's own."""
 
 
 def find_missing() -> str | None:
@@ -29,12 +30,12 @@ def find_missing() -> str | None:
 
 
 def find_old() -> str | None:
-    """Return a line that names each library that is older than those that are tested, None where there is none."""
+    """Return a line that names each library older than its oldest tested version, None where there is none."""
     return _line(_old())
 
 
 def explain(error: Exception) -> str:
-    """Return a line for what was raised by the import of a library: why it has not been loaded, and what to do."""
+    """Return one line for an error of an import: why the library cannot be loaded, and what to do."""
     what = clean(str(error))
     if not isinstance(error, ImportError):
         place = traceback.extract_tb(error.__traceback__)[-1]
@@ -48,7 +49,7 @@ def _line(faults: Iterable[str]) -> str | None:
 
 
 def _missing() -> Iterator[str]:
-    """Name what has neither metadata nor a module: some systems ship a library without the former."""
+    """Give a fault for each library with neither metadata nor a module; some systems ship one without metadata."""
     for name in _bounds():
         module = _MODULES.get(name, re.sub("[.-]", "_", name))
         if _version(name) is None and importlib.util.find_spec(module) is None:
@@ -63,7 +64,7 @@ def _old() -> Iterator[str]:
 
 
 def _bounds() -> dict[str, str]:
-    """Return the oldest release of each library; of none where the program itself runs without metadata."""
+    """Return the oldest tested release of each library; an empty mapping where this program has no metadata."""
     try:
         lines = importlib.metadata.requires(_PROGRAM) or ()
     except importlib.metadata.PackageNotFoundError:
@@ -73,7 +74,7 @@ def _bounds() -> dict[str, str]:
 
 def _version(name: str) -> str | None:
     try:
-        return importlib.metadata.version(name) or None  # what a removal left behind has metadata without one
+        return importlib.metadata.version(name) or None  # an incomplete removal leaves metadata without a version
     except (importlib.metadata.PackageNotFoundError, KeyError):
         return None
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which options differ between two readings of the configuration, by name alone: a value may be a password."""
+"""Finds the options that differ between two readings of the configuration, by name alone: a value may be a password."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,17 +16,17 @@ _OF_LIBRARIES: Mapping[str, frozenset[str]] = {
 }
 
 Marks = Mapping[str, int]
-"""A number for each option by `[group] name`: another value has another number, which shows nothing of it."""
+"""A number for each option by `[group] name`. Another value has another number, which does not show the value."""
 
 
 def mark(values: Mapping[tuple[str, str], Any], own: Sections, nova: Sections) -> Marks:
-    """Return the marks of our own options by their values, and of OpenStack's libraries' by the lines that set them."""
+    """Return the marks of our own options, from their values, and of the libraries', from the lines that set them."""
     ours = {_shown(*place): hash(repr(value)) for place, value in values.items()}
     return dict(_of_libraries(own, nova)) | ours
 
 
 def changed_names(before: Marks, after: Marks) -> Sequence[str]:
-    """Return the options that are set to something else, as `[group] name`, in order."""
+    """Return the options whose values have changed, as `[group] name`, in order."""
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What options of OpenStack's libraries bring about here: which library they ask for, and which do nothing."""
+"""What the options of OpenStack's libraries do here: which of them need their library, and which have no effect."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from irqaffinity.conf.names import OLD_NAMES, RABBIT, entry_of
 
 _OF_MESSAGING = "oslo_messaging_"
 _MESSAGING = {("DEFAULT", "transport_url"), ("DEFAULT", "config_source"), *OLD_NAMES}
-"""What tells of a broker outside of oslo.messaging's groups, or may do so."""
+"""Options outside of oslo.messaging's groups that name a broker, or may do so."""
 
 _NO_REQUEST = "a line of this program belongs to no request of OpenStack's API"
 
@@ -22,7 +22,7 @@ _WITHOUT_EFFECT = {
     ),
     (RABBIT, "ssl_enforce_fips_mode"): "the host's own OpenSSL decides",
 }
-"""Options that a library knows, and that do nothing here, with what holds instead."""
+"""Options that a library knows and that have no effect here, each with what the program does instead."""
 
 _OF_LOG = {
     "fatal_deprecations": "nothing here is deprecated with oslo.log",
@@ -32,15 +32,15 @@ _OF_LOG = {
     "logging_user_identity_format": _NO_REQUEST,
     "publish_errors": "errors are in the log, in the status and in the metrics",
     "use_eventlog": "there is no event log of Windows",
-    "watch_log_file": "a log file that was moved is made anew without it",
+    "watch_log_file": "the program replaces a moved log file in any case",
 }
-"""The same of oslo.log's in our own files."""
+"""The same for options of oslo.log in our own files."""
 
 
 def without_effect(own: Sections, nova: Sections) -> Iterator[str]:
-    """Give a sentence for each option that a library of OpenStack would heed, and that does nothing here.
+    """Give a sentence for each option that has an effect in a library of OpenStack, but none here.
 
-    Of nova.conf only what is taken from it counts, and that is not the log.
+    In nova.conf only the options of the broker count: the program does not take those of the log from it.
     """
     log = {("DEFAULT", name): why for name, why in _OF_LOG.items()}
     for sections, known in ((own, log | _WITHOUT_EFFECT), (nova, _WITHOUT_EFFECT)):
@@ -75,7 +75,7 @@ def _places(sections: Sections) -> set[tuple[str, str]]:
 
 
 def _says_something(name: str, value: str) -> bool:
-    """Tell whether a value is another than what is done anyway."""
+    """Tell whether a value asks for something else than the program does anyway."""
     is_true = value.strip().lower() in ("1", "true", "on", "yes")
     if name == "ssl_enforce_hostname_verification":
         return not is_true

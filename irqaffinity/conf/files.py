@@ -59,7 +59,7 @@ def lines_of(section: Section, group: str, name: str) -> Sequence[Line]:
 
 
 class _Parser(iniparser.BaseParser):
-    """Parses as oslo.config does, and says of a mistake what it is in words of its own."""
+    """Parses as oslo.config does, and describes each mistake in words of its own, which repeat nothing of the file."""
 
     def __init__(self, path: str) -> None:
         self.found: dict[str, Group] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much is kept of what was moved, for `irqaffinity history`."""
+"""How much of the history of moved interrupts to keep, for `irqaffinity history`."""
 
 from oslo_config import cfg
 
@@ -12,13 +12,14 @@ OPTS = [
         "days",
         type=Count("days", 1, 3650),
         default=Bounds().days,
-        help="How many days a line of the history is kept.",
+        help="For how many days to keep a line of the history.",
     ),
     cfg.Opt(
         "lines",
         type=Count("lines", 0, 1_000_000),
         default=Bounds().lines,
-        help="How many lines of the history are kept at most, the latest. One takes some 150 bytes in history.db, in "
-        "the folder of [state] path, whose size this bounds. With 0 no history is written.",
+        help="How many lines of the history to keep at most; the oldest go first. A line takes some 150 bytes in "
+        "history.db, in the folder of [state] path: this option limits the size of that file. With 0 no history is "
+        "written.",
     ),
 ]

@@ -122,4 +122,4 @@ GROUPS = _names(
     wsgi zvm
     """
 )
-"""Groups of nova.conf, which are no slip of one of ours."""
+"""Groups of nova.conf: none of these names is a slip of one of ours."""

@@ -11,6 +11,6 @@ OPTS = [
         "uri",
         type=LibvirtUri("a libvirt URI such as qemu:///system: write one, or remove the option"),
         default="qemu:///system",
-        help="The libvirt that runs the guests. A read-only connection is all that is opened.",
+        help="The libvirt that runs the guests. The program connects to it read-only.",
     ),
 ]

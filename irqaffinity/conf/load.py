@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads configuration files into plain values, and says of a mistake where it stands and what is allowed."""
+"""Reads configuration files into plain values; for a mistake it names the place and the values that are allowed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +23,9 @@ Overrides = Mapping[tuple[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Notifications:
-    """Whether notifications are listened to, which, and how.
+    """Whether the agent listens to notifications, to which, and how.
 
-    `is_auto` tells that they are left once no guest has needed them for `leave_after` days.
+    With `is_auto` it leaves the broker once no guest has needed notifications for `leave_after` days.
     """
 
     enabled: bool
@@ -40,7 +40,7 @@ class Notifications:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Whether and where metrics are served."""
+    """Whether and where the program serves metrics."""
 
     enabled: bool
     bind: str
@@ -51,10 +51,10 @@ class Metrics:
 class Settings:
     """The configuration as plain values.
 
-    `files` are the ones of ours that were read, and `nova_files` nova.conf's; `unknown` is what in ours is no option,
-    and `notes` are sentences on what does nothing or has another name today. `messaging` tells whether an option of
-    oslo.messaging is set anywhere; where none is, there is no broker to ask for. `log` tells the same of oslo.log.
-    `marks` are for the comparison with those of another reading (conf/differences).
+    `files` are the paths of our own files that were read, `nova_files` those of nova.conf. `unknown` are the names in
+    our files that are no options; `notes` are sentences on options that have no effect or have another name today.
+    `messaging` is true where an option of oslo.messaging is set anywhere; else nothing can name a broker. `log` is true
+    where an option of oslo.log is set. `marks` serve to compare two readings (conf/differences).
     """
 
     host: str
@@ -88,7 +88,7 @@ def load(
 ) -> Settings:
     """Return the settings of these files and folders, by default of the usual ones (conf/files); raise ConfigError.
 
-    Of `nova_files` the host and the devices are taken (conf/nova).
+    The host and the devices can come from `nova_files` (conf/nova).
     """
     opened = open_conf(files, folders, list_opts(), nova_files)
     refuse_slips(opened.own)

@@ -29,20 +29,20 @@ _SHOWN = (
     "max_logfile_count",
     "max_logfile_size_mb",
 )
-"""Those of which all releases of oslo.log since 5.2.1 say the same, so that the sample does not depend on one."""
+"""Options that have the same help in all releases of oslo.log since 5.2.1, so the sample is the same with each."""
 
 _LEVELS = "amqp=WARN,kombu=WARN"
-"""What is shown for default_log_levels: its default names the libraries of all of OpenStack."""
+"""The value that the sample shows for default_log_levels: the default names the libraries of all of OpenStack."""
 
 
 def list_opts() -> Sequence[tuple[str, Sequence[cfg.Opt]]]:
     """Return (group, options) pairs: an entry point of `oslo.config.opts`."""
-    from oslo_log import _options  # noqa: PLC0415  a generator asks, and the program never
+    from oslo_log import _options  # noqa: PLC0415  only the generator calls this, the program never does
 
     known = {option.dest: option for _, options in _options.list_opts() for option in options}
     shown = [copy.copy(known[name]) for name in _SHOWN]
     for option in shown:
-        option.mutable = False  # the note would stand at one alone, and all can be changed with SIGHUP
+        option.mutable = False  # else one alone would have the note that it can change, which all can with SIGHUP
         option.help = option.help.replace("%%", "%").replace(" Default: %(default)s .", "")
         if option.dest == "default_log_levels":
             option.sample_default = _LEVELS.split(",")

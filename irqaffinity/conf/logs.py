@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the options of oslo.log, for the commands that stay: only where one is set, for the library costs memory.
+"""Reads the options of oslo.log for the commands that stay; only where one is set, for the library costs memory.
 
-Those in nova.conf are Nova's: two services do not write one file.
+The program does not read those in nova.conf: they are for Nova, and two services must not write one file.
 """
 
 import configparser
@@ -25,15 +25,15 @@ _PATHS = ("log_file", "log_dir", "log_config_append")
 _NAMELESS = re.compile("%(?!\\()")
 _LEVELS = "DEBUG, INFO, WARNING, ERROR, CRITICAL"
 _SECTIONS = ("loggers", "handlers", "formatters")
-"""What a file of logging.config has to have."""
+"""The sections that a file of logging.config must have."""
 
 
 def read_logs(files: Sequence[str] | None, folders: Sequence[str] | None, command: str) -> cfg.ConfigOpts:
     """Return the options as oslo.log takes them; raise ConfigError.
 
-    `command` is a part of the name of the file where log_dir alone is set.
+    Where log_dir is set and log_file is not, the log file is named after `command`.
     """
-    from oslo_log import _options, formatters  # noqa: PLC0415  what this costs is for those who set one of its options
+    from oslo_log import _options, formatters  # noqa: PLC0415  it costs memory: only where one of its options is set
 
     options: dict[str, cfg.Opt] = {option.dest: option for _, found in _options.list_opts() for option in found}
     opened = open_conf(files, folders, [(_GROUP, list(options.values()))])
@@ -50,7 +50,7 @@ def read_logs(files: Sequence[str] | None, folders: Sequence[str] | None, comman
 
 
 def _faults(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give the options with values that oslo.log takes and then cannot follow, and what is allowed.
+    """Give (option, what is allowed) for each value that oslo.log accepts and then cannot follow.
 
     What may have a password in it comes first: an indented transport_url continues the option above it.
     """
@@ -64,7 +64,7 @@ def _faults(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "default_log_levels", f"write LOGGER=LEVEL, separated by commas; a level is one of {_LEVELS}"
     interval, kind = values["log_rotate_interval"], values["log_rotate_interval_type"].lower()
     if kind == "weekday" and not 0 <= interval <= 6:
-        yield "log_rotate_interval", "it is not between 0, for Monday, and 6, as log_rotate_interval_type wants it"
+        yield "log_rotate_interval", "it is not between 0 (Monday) and 6, as log_rotate_interval_type asks"
     elif kind != "weekday" and interval < 1:
         yield "log_rotate_interval", "it is below 1"
     if not isinstance(getattr(syslog, _facility(values["syslog_log_facility"]), None), int):
@@ -92,7 +92,7 @@ def _facility(name: str) -> str:
 
 
 def _why_no_log_config(path: str) -> str | None:
-    """Return why a file is none of logging.config, None where it may be. What stands in it is not shown."""
+    """Return why a file cannot be one of logging.config, None where it may be. The reason repeats nothing of it."""
     parser = configparser.ConfigParser()
     try:
         parser.read_string(read_text(path))
@@ -105,7 +105,7 @@ def _why_no_log_config(path: str) -> str | None:
 
 
 def _check_formats(opened: Opened, options: Mapping[str, cfg.Opt], values: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a format that does not suit a record: else each line would fail."""
+    """Raise ConfigError for a format that fails with a record of the log: each line would fail then."""
     from oslo_log.formatters import ContextFormatter  # noqa: PLC0415
 
     record = logging.LogRecord(__name__, logging.INFO, __file__, 1, "", None, None)

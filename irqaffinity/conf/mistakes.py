@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is shown of a mistake in the configuration: where it is, what kind it is and what is allowed, and no more.
+"""Describes a mistake in the configuration: where it is, what kind it is and what is allowed, and no more.
 
-A slip puts a password anywhere: an indented transport_url continues the value above it, one without its = is a line
-that cannot be parsed, a $ in it begins the name of an option, a broken line makes its second half a name. What a
-library says of a mistake repeats such values. So nothing that stands in a file is shown: no line, no value whatever
-its option is, and no name but those of the lists of the program, or one that is a letter or two away from such a name.
+A slip can put a password anywhere: an indented transport_url continues the value above it, one without its = is a line
+that cannot be parsed, a $ in it begins the name of an option, a broken line makes its second half a name. Libraries
+repeat such values in their messages. So a message here shows nothing that stands in a file: no line, no value of any
+option, and only names from the program's own lists or names that differ from one of these by a letter or two.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,21 +16,21 @@ from irqaffinity.conf.places import ConfigError
 from irqaffinity.model.text import clean, printable
 
 NOT_SHOWN = "this name"
-"""What is shown for a name in a file that could be a part of something else."""
+"""The words in place of a name in a file that could be a part of something else, such as a password."""
 
 _SHORT = 6
-"""A name of fewer letters bears one slip, others two."""
+"""In a name of fewer letters one wrong letter counts as a slip, in others two."""
 
 _LONGEST = 80
 """Letters of a name that can be a slip of another one; the longest of oslo.messaging's has 36."""
 
 
 class ValueRefused(ValueError):
-    """A value that its option does not take; str() says what is allowed, and repeats nothing of the value."""
+    """An option does not take a value; str() says what is allowed, and repeats nothing of the value."""
 
 
 def mistake(place: object, option: cfg.Opt, error: BaseException) -> ConfigError:
-    """Return what is shown of a value that could not be read. `place` is where it stands, with group and option."""
+    """Return the error for a value that could not be read. `place` is where it stands, with group and option."""
     return ConfigError(printable(f"{place}: {_kind(option, error)}"))
 
 
@@ -41,12 +41,12 @@ def _kind(option: cfg.Opt, error: BaseException) -> str:
         if isinstance(cause, ValueRefused):
             return str(cause)
         if isinstance(cause, cfg.Error) and not isinstance(cause, ValueError):
-            return "a $ in it begins the name of an option that is not there; a plain $ is written $$"
+            return "a $ in it begins the name of an option that does not exist; write a plain $ as $$"
     return f"it is not {_allowed(option.type)}"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error, and those that led to it."""
+    """Give an error, and the errors that led to it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

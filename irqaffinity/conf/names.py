@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the names in the files are names of options: what was meant under a wrong one would not be heeded."""
+"""Checks that the names in the files are names of options: a value under a wrong name would have no effect."""
 
 import os
 import re
@@ -30,10 +30,11 @@ OLD_NAMES = {
     (RABBIT, "kombu_ssl_certfile"): (RABBIT, "ssl_cert_file"),
     (RABBIT, "kombu_ssl_keyfile"): (RABBIT, "ssl_key_file"),
 }
-"""Options that are read here, under the names that they had before, oldest first.
+"""The former names of options that the program reads, oldest first, and today's name of each.
 
-Nova's (nova/conf/pci.py), and those of oslo.messaging, of which today's has forgotten some while an older one beside
-Nova may still take them. In our own files they are refused: what `rabbit_use_ssl` does must not depend on a version.
+They are Nova's (nova/conf/pci.py) and oslo.messaging's. Today's oslo.messaging no longer knows some of them, but an
+older one beside Nova may still take them. The program refuses them in our own files: what `rabbit_use_ssl` does must
+not depend on a version.
 """
 
 _ALIKE = 0.8
@@ -46,13 +47,13 @@ _RESTRICTIONS = {
     "pci_passthrough_whitelist": ("pci", "device_spec"),
     "dedicated_cpus": ("placement", "dedicated_cpus"),
 }
-"""Options that restrict what is touched, under all their names, and where they are heeded."""
+"""Options that restrict which devices and CPUs the program uses, under all their names, and their right place."""
 
 _NOVA_CPUS = "cpu_dedicated_set"
 """Nova's name for what [placement] dedicated_cpus is here."""
 
 _PCI = frozenset({"device_spec", "passthrough_whitelist", "alias", "report_in_placement"})
-"""What may stand in [pci]: what is read here, and Nova's own beside it (nova/conf/pci.py)."""
+"""Options that may stand in [pci]: those that the program reads, and Nova's other ones (nova/conf/pci.py)."""
 
 
 _VARIABLE = re.compile(r"OS_([A-Za-z0-9_]+)__([A-Za-z0-9_]+)")
@@ -60,7 +61,7 @@ _VARIABLE = re.compile(r"OS_([A-Za-z0-9_]+)__([A-Za-z0-9_]+)")
 
 
 class Entry(NamedTuple):
-    """A name in a file, or a variable of the environment, and where it stands: str() is for people (conf/mistakes).
+    """A name in a file, or a variable of the environment, and its place. str() is safe to show (conf/mistakes).
 
     `source` is the file and the number of the line, or the variable.
     """
@@ -80,9 +81,9 @@ def entry_of(path: str, group: str, name: str, line: Line) -> Entry:
 
 
 def refuse_slips(sections: Sections) -> None:
-    """Raise ConfigError for a name that is nearly one of an option or group, or an old one of device_spec.
+    """Raise ConfigError for a name that is a slip of an option or group, or an old name of an option.
 
-    A restriction in a group where it is not heeded would vanish, so it is refused as well.
+    It refuses a restriction in a wrong group as well, which would have no effect there.
     """
     for path, section in sections.items():
         for group in section:
@@ -101,13 +102,13 @@ def refuse_slips(sections: Sections) -> None:
 
 
 def refuse_slips_of_nova(nova: Sections) -> None:
-    """Raise ConfigError for a name in [pci] of nova.conf that is nearly the one of device_spec."""
+    """Raise ConfigError for a name in [pci] of nova.conf that is a slip of device_spec."""
     for entry, meant in _slips_of_nova(nova, {"pci"}):
         raise ConfigError(f"{entry} is no option: {meant} is")
 
 
 def slips_of_nova(nova: Sections) -> Iterator[str]:
-    """Give the names in nova.conf that are nearly one of an option of the broker; Nova itself passes over them."""
+    """Give the names in nova.conf that are slips of options of the broker; Nova itself ignores them."""
     yield from (str(entry) for entry, _ in _slips_of_nova(nova, {RABBIT, NOTIFICATIONS}))
 
 
@@ -133,7 +134,10 @@ def _refuse_lost_restriction(entry: Entry) -> None:
 
 
 def unknown_names(sections: Sections) -> Iterator[str]:
-    """Give what stands in a group of ours or of oslo.messaging's and is no option of it, and nobody's in [DEFAULT]."""
+    """Give each name in a group of ours or of oslo.messaging's that is no option of that group.
+
+    Names in [DEFAULT] that Nova or one of its libraries knows do not count.
+    """
     known = _options()
     for entry in _entries(sections):
         is_elses = entry.group == "DEFAULT" and entry.name.replace("-", "_") in known_names.DEFAULT
@@ -142,7 +146,7 @@ def unknown_names(sections: Sections) -> Iterator[str]:
 
 
 def old_names(sections: Sections) -> Iterator[str]:
-    """Give a sentence for each option that stands there under an older name."""
+    """Give a sentence for each option that stands in the files under an older name."""
     for path, section in sections.items():
         for (group, name), new in OLD_NAMES.items():
             if name in section.get(group, {}):
@@ -151,7 +155,7 @@ def old_names(sections: Sections) -> Iterator[str]:
 
 
 def _options() -> Mapping[str, frozenset[str]]:
-    """Return the names of all options that are read, by group, and those that stand beside them by right."""
+    """Return, by group, the names of all options that the program reads, and others that may stand beside them."""
     ours = {group: frozenset(option.dest for option in options) for group, options in list_opts()}
     return ours | {
         "DEFAULT": ours["DEFAULT"] | known_names.MESSAGING | known_names.LOG,
@@ -165,7 +169,7 @@ def _groups() -> frozenset[str]:
 
 
 def _entries(sections: Sections) -> Iterator[Entry]:
-    """Give each name in the groups that are read, also of the environment."""
+    """Give each name in the groups that the program reads, in the files and in the environment."""
     groups = _options()
     for path, section in sections.items():
         for group in sorted(groups.keys() & section.keys()):
@@ -178,7 +182,7 @@ def _entries(sections: Sections) -> Iterator[Entry]:
 
 
 def _meant(entry: Entry) -> str | None:
-    """Return the option that is meant by a name that is none; None where it is one, or nobody can tell."""
+    """Return the option that a wrong name stands for; None where the name is right, or like no option."""
     options = _options()[entry.group]
     old_names = {name: f"[{new[0]}] {new[1]}" for (group, name), new in OLD_NAMES.items() if group == entry.group}
     if entry.name in old_names:
@@ -191,7 +195,7 @@ def _meant(entry: Entry) -> str | None:
 
 
 def _public_names(group: str) -> frozenset[str]:
-    """Return the names that everybody knows to be options: of a group, under their old names too, and restrictions."""
+    """Return the names that a message may show: the options of a group with their old names, and all restrictions."""
     of_nova = known_names.DEFAULT if group == "DEFAULT" else frozenset()
     old_names = frozenset(name for place, name in OLD_NAMES if place == group)
     return _options().get(group, frozenset()) | of_nova | old_names | _RESTRICTIONS.keys() | _PCI | {_NOVA_CPUS}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of Nova's notifications are listened to. Where nova.conf has the option too, name and group are the same."""
+"""Which of Nova's notifications the agent listens to. Options that nova.conf has too have the same group and name."""
 
 from oslo_config import cfg
 
@@ -21,17 +21,17 @@ OPTS = [
         ),
         default="auto",
         help="Whether to listen to Nova's notifications, on the broker that transport_url names. Each host that "
-        "listens costs the broker, and Nova, which waits for it. A Nova of 32.0 (2025.2) or newer writes the mask "
-        "into the domains, and then nobody needs to listen.",
+        "listens adds load to the broker, and slows Nova, which waits for the broker. Nova 32.0 (2025.2) and newer "
+        "write the mask into the domains, and then no host needs to listen.",
     ),
     cfg.IntOpt(
         "leave_after",
         default=7,
         min=0,
         max=365,
-        help="With enabled = auto: after so many days in which every domain of Nova's on this host had its extra specs "
-        "in its own metadata, the agent deletes its queue and leaves the broker. It comes back at once with the first "
-        "domain that has none. Time in which the host has no domain of Nova's does not count.",
+        help="With enabled = auto: the agent deletes its queue and leaves the broker once every domain of Nova's on "
+        "this host has had its extra specs in its own metadata for this many days. It comes back at once when a "
+        "domain has none. Time in which the host has no domain of Nova's does not count.",
     ),
     cfg.StrOpt(
         "queue",
@@ -50,7 +50,7 @@ OPTS = [
         default="nova",
         choices=[
             ("nova", "Nova's own exchange: the queue of each host gets the messages of all hosts"),
-            ("relay", "the exchange of `irqaffinity relay`, which hands each host its own; for large clouds"),
+            ("relay", "the exchange of `irqaffinity relay`, which sends each host only its own; for large clouds"),
         ],
         help="Where the agent's queue gets notifications from.",
     ),
@@ -59,10 +59,10 @@ OPTS = [
         default="both",
         choices=[
             ("versioned", "they carry the extra specs of the flavor, and so the mask"),
-            ("unversioned", "the legacy ones, which only wake"),
+            ("unversioned", "the legacy ones, which carry no mask and only wake the agent"),
             ("both", "both"),
         ],
-        help="Which notifications to listen to. By default both, whichever of them nova.conf has Nova send.",
+        help="Which notifications to listen to. The default, both, fits whichever of them Nova sends.",
     ),
     cfg.Opt(
         "versioned_notifications_topics",
@@ -74,6 +74,6 @@ OPTS = [
         "exchange",
         type=Word("the name of an exchange: write nova.conf's control_exchange, or remove the option"),
         default="nova",
-        help="The exchange that Nova publishes to: its control_exchange. The agent never makes it.",
+        help="The exchange that Nova publishes to: control_exchange of nova.conf. The agent never creates it.",
     ),
 ]

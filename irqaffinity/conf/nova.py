@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is taken from nova.conf: the broker, the name of the host and the devices. All else in it is not ours.
+"""Takes the broker, the name of the host and the devices from nova.conf, and nothing else.
 
-The values become defaults, so that our own files, the environment and the command line stand over them.
+The values become defaults, so that our own files, the environment and the command line override them.
 """
 
 import os
@@ -30,9 +30,9 @@ Taken = Mapping[tuple[str, str], Entry]
 
 
 def take_from_nova(conf: cfg.ConfigOpts, options: Options, nova: Sections, own: Sections) -> Taken:
-    """Make what `nova` says of `options` their defaults in `conf`, and return what was found; raise ConfigError.
+    """Make the values of `options` in `nova` their defaults in `conf`; return their places, and raise ConfigError.
 
-    Where our own files or the environment name a broker, neither of the two of nova.conf is meant.
+    Where our own files or the environment name a broker, both transport_urls of nova.conf are left out.
     """
     taken: dict[tuple[str, str], Entry] = {}
     names_broker = any(_says(own, *place) for place in _BROKERS)
@@ -58,7 +58,7 @@ def _wanted(options: Options) -> Iterator[tuple[str, cfg.Opt]]:
 
 
 def _names(group: str, option: cfg.Opt) -> list[tuple[str, str]]:
-    """Return the names that Nova takes for an option, the present one last: its values are the last too."""
+    """Return the names that Nova takes for an option, today's name last: a value under it comes last too."""
     place = (group, option.dest)
     old = [(name.group or group, name.name or option.dest) for name in reversed(option.deprecated_opts)]
     old += [old for old, new in OLD_NAMES.items() if new == place]
@@ -66,7 +66,10 @@ def _names(group: str, option: cfg.Opt) -> list[tuple[str, str]]:
 
 
 def _find(nova: Sections, names: Iterable[tuple[str, str]], is_multi: bool) -> tuple[Entry, Any] | None:
-    """Return where the option stands last and its value, as oslo.config looks for it: a list where values add up."""
+    """Return where an option stands last, and its value, or with `is_multi` all its values; None where it is not set.
+
+    It looks through names and files in the order of oslo.config.
+    """
     found = [
         (entry_of(path, group, name, line), line.value)
         for path, section in nova.items()
@@ -79,9 +82,9 @@ def _find(nova: Sections, names: Iterable[tuple[str, str]], is_multi: bool) -> t
 
 
 def _resolved(nova: Sections, value: Any) -> Any:
-    """Return `value` with what stands for other options of nova.conf's [DEFAULT], such as `$my_ip`, put in.
+    """Return `value` with the values of other options in nova.conf's [DEFAULT] in place of names such as `$my_ip`.
 
-    What is not there stays as it is, and is refused later; so does what refers to itself.
+    A name that is not set there, or that refers to itself, stays as it is, and oslo.config refuses it later.
     """
     if isinstance(value, list):
         return [_resolved(nova, item) for item in value]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opens the files with oslo.config, and reads an option; of a mistake it shows nothing that stands in the files."""
+"""Opens the files with oslo.config and reads options; its errors repeat nothing that stands in the files."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ from irqaffinity.model.text import clean
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What was read, as oslo.config holds it, and where each value stands: in our own files or in nova.conf."""
+    """The configuration as oslo.config holds it, and where each value stands: in our own files or in nova.conf."""
 
     conf: cfg.ConfigOpts
     own: Sections
@@ -50,11 +50,11 @@ def open_conf(
 
 
 def _refusal_of_oslo(own: Sections) -> ConfigError:
-    """Return what is shown where oslo.config cannot read what was read and parsed already."""
+    """Return the error for files that oslo.config cannot read although this program has just parsed them."""
     if _is_set(own, "DEFAULT", "config_source"):
         place = _place(own, "DEFAULT", "config_source")
         return ConfigError(clean(f"{place}: a source that it names cannot be loaded: mend or remove it"))
-    return ConfigError(clean(f"{', '.join(own)}: oslo.config cannot read what could be read before; try again"))
+    return ConfigError(clean(f"{', '.join(own)}: oslo.config cannot read these files; try again"))
 
 
 def read_value(opened: Opened, group: str, option: cfg.Opt) -> Any:
@@ -68,7 +68,7 @@ def read_value(opened: Opened, group: str, option: cfg.Opt) -> Any:
 def place_of(opened: Opened, group: str, option: cfg.Opt) -> str:
     """Return where a value stands, with group and name.
 
-    The environment goes before files, the last of them before others, and nova.conf after all.
+    The environment overrides our own files, a later file an earlier one, and nova.conf comes last of all.
     """
     if not _is_set(opened.own, group, option.dest) and (group, option.dest) in opened.taken:
         return str(opened.taken[group, option.dest])
@@ -84,7 +84,7 @@ def _variable(group: str, name: str) -> str:
 
 
 def _place(own: Sections, group: str, name: str, multi: cfg.Opt | None = None) -> str:
-    """Return where the value of an option of ours stands; of `multi`, which has several, the first that is wrong."""
+    """Return where the value of an option of ours stands; for `multi`, an option with several, the first wrong one."""
     source = "default"
     lines = [(path, line) for path, section in own.items() for line in lines_of(section, group, name)]
     if multi is not None:
@@ -106,7 +106,7 @@ def _fits(option: cfg.Opt, value: str) -> bool:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[list[str]]:
-    """Keep from the log what oslo.config tells it, and give its errors: it repeats names and URLs of config_source."""
+    """Keep oslo.config's lines out of the log, and give its errors: it repeats names and URLs of config_source."""
     complaints: list[str] = []
 
     def keep(record: logging.LogRecord) -> bool:

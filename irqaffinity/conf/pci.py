@@ -10,9 +10,9 @@ OPTS = [
     cfg.MultiOpt(
         "device_spec",
         item_type=DeviceSpecs(),
-        help="Devices whose interrupts may be moved, in the syntax of Nova's option of the same name and group; the "
-        "lines of nova.conf can be copied. Can be given more than once; the first that matches a device counts. "
-        "Without any, every device of a guest is meant.",
+        help="Devices whose interrupts may be moved, in the syntax of Nova's option of the same name and group; you "
+        "can copy the lines of nova.conf. The option can stand more than once; the first value that matches a device "
+        "counts. Without this option, the interrupts of every device of a guest may be moved.",
         sample_default='{"vendor_id": "8086", "product_id": "154c"}',
     ),
 ]

@@ -26,9 +26,10 @@ OPTS = [
         "numa",
         Numa.PREFERRED,
         {
-            Numa.PREFERRED: "those on the nearest node serve, and the report says remote_node",
-            Numa.SOCKET: "those in the socket of the device serve, and the report says remote_node; else as strict",
-            Numa.STRICT: "the interrupts of the device stay where they are, and the report says node_strict",
+            Numa.PREFERRED: "use the chosen CPUs on the nearest node; the report says remote_node",
+            Numa.SOCKET: "use the chosen CPUs in the socket of the device; the report says remote_node. Where there "
+            "are none, do as strict",
+            Numa.STRICT: "leave the interrupts of the device where they are; the report says node_strict",
         },
         "What to do when none of the guest's chosen CPUs is on the NUMA node of a device.",
     ),
@@ -45,9 +46,9 @@ OPTS = [
         "without_mask",
         WithoutMask.ALL,
         {
-            WithoutMask.ALL: "all its dedicated vCPUs serve, realtime ones only when there are no others",
-            WithoutMask.SKIP: "the guest is left alone",
-            WithoutMask.WAIT: "a guest of Nova's is left alone until its extra specs are known; then as all",
+            WithoutMask.ALL: "use all its dedicated vCPUs, realtime ones only when there are no others",
+            WithoutMask.SKIP: "leave the guest alone",
+            WithoutMask.WAIT: "leave a guest of Nova's alone until its extra specs are known; then do as all",
         },
         "What to do for a guest without hw:pci_irq_affinity_mask.",
     ),
@@ -55,7 +56,7 @@ OPTS = [
         "host_driver",
         HostDriver.SKIP,
         {
-            HostDriver.SKIP: "they are left alone",
+            HostDriver.SKIP: "they stay where they are",
             HostDriver.EMULATOR: "they go to the CPUs of the guest's emulator threads",
             HostDriver.VCPU: "they go to the CPUs of its vCPUs, as for passed-through devices",
         },
@@ -66,15 +67,15 @@ OPTS = [
         "dedicated_cpus",
         type=CpuList(),
         help="The CPUs that can be dedicated to guests: cpu_dedicated_set of nova.conf, in the same syntax without ^. "
-        "A vCPU on any other CPU never counts as dedicated. Unset, every CPU can be.",
+        "A vCPU on any other CPU never counts as dedicated. Without this option every CPU can be dedicated.",
         sample_default="2-15,34-47",
     ),
     cfg.Opt(
         "flavor_masks",
         type=types.Dict(value_type=Mask()),
         default={},
-        help="Masks by flavor name, for domains that carry no extra specs because an older Nova made them. A mask with "
-        "a comma stands in double quotes.",
+        help="Masks by flavor name, for domains that carry no extra specs because an older Nova made them. Put a mask "
+        "that has a comma in double quotes.",
         sample_default='nfv.large:"1-4,^3,6",nfv.small:1',
     ),
 ]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files the configuration stands in, and their text. It needs no library, so that it costs a probe nothing.
+"""Finds the files of the configuration, and reads their text. It needs no library, so a probe pays nothing for it.
 
-A restriction that is not read must never mean that there is none. So what is there and cannot be read is refused, and
-only a usual file that does not exist counts as none: oslo.config's own search takes a closed folder for an empty one.
+A restriction that cannot be read must never count as no restriction. So the program refuses a file or folder that is
+there and cannot be read; only a usual file that does not exist counts as none. oslo.config's own search would take a
+closed folder for an empty one.
 """
 
 import os
@@ -36,7 +37,10 @@ def read_text(path: str) -> str:
 
 
 def _members(folder: str) -> list[str]:
-    """Return the *.conf files of a folder in the order of their names; those that begin with a dot are an editor's."""
+    """Return the *.conf files of a folder in the order of their names; raise ConfigError.
+
+    It leaves out names that begin with a dot: they are an editor's.
+    """
     try:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -60,15 +64,15 @@ def _places() -> Iterator[str]:
 
 
 def _is_closed_to_us(home: str) -> bool:
-    """Tell whether a home is none of ours, so that no configuration of ours has ever been read there.
+    """Tell whether a home is not ours, so that this program has never read a configuration there.
 
-    Another user's who lets nobody in, as that of root is after a change of user; what systemd mounts over all homes
-    with ProtectHome=yes, a folder without any mode; /dev/null, the home of those who have none.
+    Such a home is: one of another user that is closed to us, as root's is after a change of user; the folder with mode
+    0000 that systemd mounts over all homes with ProtectHome=yes; and /dev/null, the home of users who have none.
     """
     try:
         found = os.stat(home)
     except OSError:
-        return False  # whether anything is there is asked of each file
+        return False  # the search for each file tells what is there
     if not stat.S_ISDIR(found.st_mode):
         return stat.S_ISCHR(found.st_mode)
     if os.access(home, os.X_OK, effective_ids=True):
@@ -77,7 +81,7 @@ def _is_closed_to_us(home: str) -> bool:
 
 
 def _is_there(path: str) -> bool:
-    """Tell whether there is anything at a usual path; raise ConfigError where that cannot be told."""
+    """Tell whether there is anything at a usual path; raise ConfigError where the system does not let us see that."""
     try:
         os.stat(path)
     except FileNotFoundError:

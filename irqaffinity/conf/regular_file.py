@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the small files of the program. It needs no library, so that it costs a probe nothing."""
+"""Reads the small files of the program. It needs no library, so a probe pays nothing for it."""
 
 import os
 import stat
 
 LARGEST = 4 << 20
-"""Bytes; none of these files comes near, the status of thousands of devices included."""
+"""Bytes; all these files are far smaller, also a status with thousands of devices."""
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NULL = os.makedev(1, 3)
@@ -13,9 +13,9 @@ _NULL = os.makedev(1, 3)
 
 
 def read_regular(path: str, largest: int = LARGEST) -> bytes:
-    """Return what is in a regular file of at most `largest` bytes, or in /dev/null; raise OSError and ValueError.
+    """Return the bytes of a regular file of at most `largest` bytes, or of /dev/null; raise OSError and ValueError.
 
-    It never waits for the other end of a pipe, takes no terminal, and reads nothing that has no end.
+    It never waits for the other end of a pipe, never takes a terminal as its own, and never reads without end.
     """
     fd = os.open(path, _FLAGS)
     try:

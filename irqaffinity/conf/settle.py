@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long the interrupts of a guest that starts are waited for."""
+"""How long the agent waits for the interrupts of a guest that starts."""
 
 from oslo_config import cfg
 
@@ -11,7 +11,7 @@ OPTS = [
         "boot",
         type=Seconds(),
         default=300,
-        help="Seconds for which a guest is watched while one of its devices has shown no interrupt yet: the time that "
-        "its operating system may take to load the drivers.",
+        help="For how many seconds to watch a guest that starts while one of its devices has no interrupt yet: the "
+        "time that its operating system may take to load the drivers.",
     ),
 ]

@@ -11,7 +11,7 @@ OPTS = [
         "path",
         type=FolderPath(),
         default="/var/lib/irqaffinity",
-        help="The folder that remembers, over restarts, which interrupts were moved and from where. It must belong to "
-        "the user that irqaffinity runs as, with mode 0700, and must not be a link.",
+        help="The folder of the state, which says after a restart which interrupts were moved and from where. It must "
+        "belong to the user that irqaffinity runs as, with mode 0700, and must not be a link.",
     ),
 ]

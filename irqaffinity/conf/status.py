@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the agent tells the other commands how it is."""
+"""Where the agent writes its status for the other commands."""
 
 from oslo_config import cfg
 
@@ -12,7 +12,7 @@ OPTS = [
         "path",
         type=FolderPath(),
         default=DEFAULT,
-        help="The file that the agent publishes its status in, for irqaffinity status and check. Every user may read "
+        help="The file to which the agent writes its status, for irqaffinity status and check. Every user may read "
         "it; it holds no secret.",
     ),
 ]

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the agent's status is, where that can be told without the library that reads the configuration.
+"""Finds the path of the agent's status without the library that reads the configuration, where that is possible.
 
-Two thirds of what `irqaffinity check --health` took were its import, and probes ask every half minute on every host.
+The import of that library took two thirds of `irqaffinity check --health`, which probes run twice a minute on each
+host.
 """
 
 import os
@@ -18,14 +19,14 @@ _VARIABLES = ("OS_STATUS__PATH", "OS_DEFAULT__CONFIG_SOURCE")
 def path_without_library(files: Sequence[str] | None, folders: Sequence[str] | None) -> str | None:
     """Return the default path where nothing can set another one, None where the configuration has to be read.
 
-    Nothing is parsed here: a file is only looked through for what no file can do without that sets [status] path.
+    It does not parse the files. It only looks for text that each file that sets [status] path must have.
     """
     if any(variable in os.environ for variable in _VARIABLES):
         return None
     try:
         return None if any(_may_name(read_text(path)) for path in find_files(files, folders)) else DEFAULT
     except (ConfigError, OSError, ValueError):
-        return None  # whoever reads the configuration tells what is wrong with it
+        return None  # the code that reads the configuration reports the mistake
 
 
 def _may_name(text: str) -> bool:

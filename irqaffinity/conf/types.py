@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Option types that turn text into values of ours, so that a mistake is found where it stands.
+"""Option types that turn text into values of ours, so that an error can name the place of the mistake.
 
-They raise ValueRefused, which repeats nothing of the value: a slip can put a password into any of them. Texts that are
-shown later take only what names and paths are made of, so that no URL passes for one.
+They raise ValueRefused, which repeats nothing of the value: a slip can put a password into any of them. Values that the
+program shows later accept only the characters of names and paths, so that a URL with a password never passes.
 """
 
 import re
@@ -19,14 +19,14 @@ from irqaffinity.model.cpuset import LIMIT, CpuSet
 _DAY = 86400
 
 _NAME = re.compile(r"[\w.:-]+")
-"""What the names of hosts, exchanges and topics are made of (AMQP 0-9-1, exchange-name; an IPv6 address has colons)."""
+"""The characters in names of hosts, exchanges and topics (AMQP 0-9-1, exchange-name; IPv6 addresses have colons)."""
 
 _URI = re.compile(r"[\w-]+|[\w+.-]+:(//([^\s@:/?#=]+@)?[^\s@/?#=]*)?[^\s@?#=]*(\?[^\s@#]*)?")
 """An alias of libvirt.conf, or driver[+transport]://[user@][host][:port]/path[?options]: neither has a password."""
 
 
 class Count(types.Integer):
-    """A whole number of what `noun` names, from `least` to `most`."""
+    """A whole number from `least` to `most`; `noun` names what it counts, as `seconds`."""
 
     def __init__(self, noun: str, least: int, most: int) -> None:
         super().__init__(min=least, max=most, type_name=f"{noun} value")
@@ -51,7 +51,7 @@ class Seconds(Count):
 
 
 class Switch(types.String):
-    """One of the choices, of which `true` and `false` may be written in every way in which a boolean option can be."""
+    """One of the choices; users may write `true` and `false` in every way that a boolean option takes."""
 
     def __init__(self, choices: Sequence[tuple[str, str]]) -> None:
         super().__init__(choices=choices, ignore_case=True)
@@ -67,7 +67,7 @@ class Switch(types.String):
 
 
 class Word(types.String):
-    """A name of letters, digits, `.`, `-`, `_` and `:`; `what` says in a sentence what it is."""
+    """A name of letters, digits, `.`, `-`, `_` and `:`; `what` names it in errors, as in "it is not a topic"."""
 
     _PATTERN = _NAME
 
@@ -146,7 +146,7 @@ class CpuList(types.ConfigType):
 
 
 class Mask(types.String):
-    """A value of hw:pci_irq_affinity_mask, checked as far as that can be done without a guest."""
+    """A value of hw:pci_irq_affinity_mask, checked as far as possible without a guest."""
 
     def __init__(self) -> None:
         super().__init__(quotes=True, type_name="mask value")

@@ -8,12 +8,12 @@ OPTS = [
     cfg.StrOpt(
         "source",
         choices=[
-            ("auto", "the kernel's trace events where they can be had, polling where not"),
-            ("trace", "the same, and `irqaffinity check` fails where they cannot be had"),
-            ("poll", "polling: the guest's devices are looked at again and again for some time after each event"),
+            ("auto", "the kernel's trace events where the host has them, else polling"),
+            ("trace", "the same, but `irqaffinity check` fails where the host does not have them"),
+            ("poll", "polling: the agent looks at the guest's devices again and again for some time after each event"),
         ],
         default="auto",
-        help="How the agent learns that an interrupt was born. The kernel's trace events (tracefs, x86) tell within a "
+        help="How the agent learns of a new interrupt. The kernel's trace events (tracefs, x86) report it within a "
         "millisecond, also long after the guest has started.",
     ),
 ]

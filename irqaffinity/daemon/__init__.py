@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the processes that stay have in common: systemd, threads, metrics over HTTP."""
+"""Parts that the agent, the relay and a repeating audit share: the log, systemd, threads, metrics over HTTP."""

@@ -21,7 +21,7 @@ class Farewell:
         """Log the signal that ends the process, or the thread that has ended."""
         lived = show_duration(time.monotonic() - self._start)
         if dead is not None:
-            LOG.error("the %s ends after %s, for its thread %s has ended", self._who, lived, dead)
+            LOG.error("the %s ends after %s, because its thread %s has ended", self._who, lived, dead)
         elif number is not None:
             LOG.info("the %s ends after %s, as %s asks", self._who, lived, signal.Signals(number).name)
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hands lines to systemd's journal with their fields, in its native protocol, and to syslog.
+"""Sends lines to systemd's journal with their fields, in its native protocol, and to syslog.
 
-oslo.log's own handler of the journal needs systemd-python, which has to be compiled and is in no image or package of
-OpenStack's usual ones; the protocol is a datagram to a socket (https://systemd.io/JOURNAL_NATIVE_PROTOCOL). Its handler
-of syslog goes by the C library, where one line that cannot be sent holds up all threads that set syslog up anew.
+oslo.log's own handler of the journal needs systemd-python, which needs a compiler and is in none of the usual images
+and packages of OpenStack. The protocol is a datagram to a socket (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
+oslo.log's handler of syslog uses the C library, where one line that cannot be sent blocks each thread that opens
+syslog again.
 """
 
 import logging
@@ -18,14 +19,14 @@ SOCKET = "/run/systemd/journal/socket"
 SYSLOG = "/dev/log"
 IDENTIFIER = "irqaffinity"
 PREFIX = "IRQAFFINITY_"
-"""What the names of the fields of a settled change begin with: the journal has those of all programs."""
+"""The prefix of the fields of a settled change: the journal has fields of all programs."""
 
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """The priorities of syslog.h by the levels of logging."""
 
 
 class _Sender(logging.Handler):
-    """Sends each record to a socket, which is looked up each time: a daemon that was restarted is found again."""
+    """Sends each record to the path of a socket, so that it also reaches a daemon that was restarted."""
 
     def __init__(self, name: str, path: str, facility: int) -> None:
         """Take the name for people, and the facility as it is in syslog.h: a number times eight."""
@@ -73,7 +74,7 @@ class JournalHandler(_Sender):
         return encode(self._describe(record))
 
     def _describe(self, record: logging.LogRecord) -> Mapping[str, Any]:
-        """Return the fields: those of oslo.log's handler under their names there, and those of a settled change."""
+        """Return the fields: those of oslo.log's handler under the same names, and those of a settled change."""
         fields: dict[str, Any] = {
             "MESSAGE": self.format(record),
             "PRIORITY": PRIORITIES.get(record.levelno, 6),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a process that stays logs, and how it leaves.
 
-Where no option of oslo.log is set, lines go to standard error: in the form of every OpenStack service, which those who
-collect logs know, or with the priority alone where that is the journal (sd-daemon(3)), which adds the rest.
+Where no option of oslo.log is set, lines go to standard error: in the form of every OpenStack service, which collectors
+of logs know. Where standard error is the journal, a line has only its priority in front (sd-daemon(3)), and the journal
+adds the rest.
 """
 
 import logging
@@ -17,21 +18,21 @@ from irqaffinity.daemon.scribe import Desk, Scribe
 LOG = logging.getLogger(__name__)
 
 FORM = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [-] %(message)s"
-"""The default of oslo.log's logging_default_format_string, as long as no instance is named."""
+"""The default of oslo.log's logging_default_format_string for lines that name no instance."""
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 _OURS = "irqaffinity"
 _CHATTY = ("amqp", "kombu")
 _FAREWELL = 1.0
-"""Seconds that the last lines are given at the end."""
+"""Seconds that the process waits at its end for the last lines to be written."""
 
 
 class LogRefused(ValueError):
-    """The options of the log cannot be followed; str() names the option and says why."""
+    """The log cannot be set up as its options say; str() names the option and says why."""
 
 
 class _Now:
-    """What the log goes by at present, and who writes it."""
+    """The options with which the log is set up at present, and the thread that writes it."""
 
     debug = False
     options: Any = None
@@ -39,9 +40,9 @@ class _Now:
 
 
 def set_up_log(*, debug: bool, options: Any = None) -> None:
-    """Log from INFO on, or each step of ours; raise LogRefused, and leave the log as it was.
+    """Log from INFO on, and with `debug` each step of this program; raise LogRefused, and leave the log as it was then.
 
-    `options` are those of oslo.log (conf/logs), or None where none of them is set. Files are opened anew.
+    `options` are those of oslo.log (conf/logs), or None where none of them is set. It opens the log file anew.
     """
     root = logging.getLogger()
     if options is None and _Now.options is None and any(not isinstance(handler, Desk) for handler in root.handlers):
@@ -59,7 +60,7 @@ def set_up_log(*, debug: bool, options: Any = None) -> None:
 
 
 def set_level(*, debug: bool) -> None:
-    """Log from INFO on, or each step of ours; of the libraries that tell much, what is wrong alone."""
+    """Log from INFO on, with `debug` each step of this program; of chatty libraries log only warnings and errors."""
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger(_OURS).setLevel(logging.DEBUG if debug else logging.NOTSET)
     for name in _CHATTY:
@@ -67,26 +68,26 @@ def set_level(*, debug: bool) -> None:
 
 
 def is_on_stderr() -> bool:
-    """Tell whether standard error gets the lines."""
+    """Return whether lines of the log go to standard error."""
     desks = [desk for logger in _loggers() for desk in _desks(logger)]
     return any(getattr(handler, "stream", None) is sys.stderr for desk in desks for handler in desk.handlers)
 
 
 def end_log() -> None:
-    """Give the last lines a moment to be written; where they cannot, go on."""
+    """Wait a moment until the last lines are written, and close the log; where they cannot be written, go on."""
     for desk in [desk for logger in _loggers() for desk in _desks(logger)]:
         desk.close()
     _Now.scribe.flush(_FAREWELL)
 
 
 def leave(status: int) -> None:
-    """End the process at once: a thread may be inside a library, and no interpreter can be taken down around it."""
+    """End the process at once, without a shutdown of the interpreter: a thread may still be inside a library."""
     end_log()
     os._exit(status)
 
 
 def stderr_handler(formatter: logging.Formatter | None = None) -> logging.Handler:
-    """Return a handler of standard error; for the journal with the priority in front."""
+    """Return a handler for standard error; where that is the journal, each line begins with its priority."""
     handler = logging.StreamHandler(sys.stderr)
     if _is_journal():
         handler.setFormatter(_PriorityFormatter(formatter or logging.Formatter()))
@@ -96,7 +97,7 @@ def stderr_handler(formatter: logging.Formatter | None = None) -> logging.Handle
 
 
 def _follow(options: Any, *, debug: bool) -> Sequence[str]:
-    """Replace all handlers; return what is wrong although there is a log, and raise LogRefused where there is none."""
+    """Replace all handlers; return the troubles of a log that works, and raise LogRefused where it does not."""
     for logger in _loggers():
         for desk in _desks(logger):
             logger.removeHandler(desk)
@@ -129,7 +130,7 @@ def _desks(logger: logging.Logger) -> Sequence[Desk]:
 
 
 def _is_journal() -> bool:
-    """Tell whether standard error is the journal itself, as systemd.exec(5) says how to."""
+    """Return whether standard error is the journal itself, by the rule of systemd.exec(5)."""
     try:
         found = os.fstat(2)
     except OSError:

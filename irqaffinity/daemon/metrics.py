@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where metrics are served, of the agent and of the relay."""
+"""Serves the metrics of the agent and of the relay."""
 
 import socket
 import time
@@ -16,11 +16,11 @@ from irqaffinity.listen.retry import Retry
 
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BACKLOG = 1024
-"""Connections that the kernel keeps until they are accepted, which takes each no longer than a moment."""
+"""Connections that the kernel keeps until the server accepts them, which it does within a moment."""
 
 
 def metrics_page(*collectors: Collector) -> Page:
-    """Return the page that Prometheus reads, for the path METRICS; it has the metrics of the process too."""
+    """Return the page for the path METRICS, which Prometheus reads; it has the metrics of the process too."""
     registry = CollectorRegistry(auto_describe=False)
     for collector in collectors:
         registry.register(collector)
@@ -31,23 +31,21 @@ def metrics_page(*collectors: Collector) -> Page:
 def serve_metrics(
     bind: str, port: int, pages: Mapping[str, Page], checks: Checks, links: dict[str, Link], threads: Threads
 ) -> None:
-    """Serve pages in a thread of their own from now on; `links` gets the state of the listener."""
+    """Start a thread that serves the pages; `links` gets the state of its listener."""
     listener = MetricsListener(bind, port, pages, checks)
     links["metrics"] = listener.link
     threads.start("metrics", listener.run)
 
 
 class MetricsListener:
-    """Serves the metrics and other pages whenever the address can be had. `run` is the life of a thread.
+    """Serves the metrics and other pages whenever it can listen on the address. A thread calls `run`.
 
-    Nothing else waits for that thread.
-
-    The log names once a port that another program has, a name that does not resolve and a name server that does not
-    answer; each is tried again, for the work does not need metrics.
+    No other thread waits for this one. Where another program has the port, the name does not resolve or the name server
+    does not answer, it logs that once and tries again: the agent works without metrics.
     """
 
     def __init__(self, bind: str, port: int, pages: Mapping[str, Page], checks: Checks) -> None:
-        """Take the address to listen on, the pages by path, and what answers 200 or 503, by path."""
+        """Take the address to listen on, and by path the pages and the checks that answer 200 or 503."""
         host = f"[{bind}]" if ":" in bind else bind
         self.link = Link("metrics", f"http://{host}:{port}{METRICS}", verb="served at")
         self.retry = Retry()
@@ -70,7 +68,7 @@ class MetricsListener:
             time.sleep(self.retry.failed())  # a daemon thread may sleep: nobody waits for its end
 
     def _listen(self) -> socket.socket:
-        """Return a socket that listens; raise OSError, also where a name leads nowhere."""
+        """Return a socket that listens; raise OSError, also where a name does not resolve."""
         found = socket.getaddrinfo(self._bind, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _type, _protocol, _name, address = found[0]
         opened = socket.socket(family, socket.SOCK_STREAM)

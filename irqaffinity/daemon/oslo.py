@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Has oslo.log set the log up. Only a process where one of its options is set imports this: it takes 5 MB.
+"""Sets the log up with oslo.log. Only a process where one of its options is set imports this: it takes 5 MB.
 
-What is done here in another way than there: lines never go to standard output, which is for reports; the journal needs
-no systemd-python, and syslog does not go by the C library; a file that cannot be opened is no reason to end; and
---debug is for this program's lines alone.
+It differs from oslo.log in this: lines never go to standard output, which is for reports; the journal needs no
+systemd-python, and syslog not the C library; the process goes on where a file cannot be opened; and --debug is for this
+program's lines alone.
 """
 
 import logging
@@ -18,8 +18,8 @@ from importlib.metadata import version
 from typing import Any
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # what these libraries warn each other of is no matter of an operator
-    # Older ones bring eventlet, of which 0.33 cannot load a newer dnspython for its own look-up of names.
+    warnings.simplefilter("ignore")  # these libraries warn each other; an operator can do nothing about it
+    # Older ones load eventlet, and eventlet 0.33 cannot load a newer dnspython for its own look-up of names.
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"
     from oslo_log import formatters, handlers, log, rate_limit
 
@@ -31,7 +31,7 @@ _SPARE = "lines go to standard error meanwhile: mend that, and send SIGHUP"
 
 
 class _Overlaid:
-    """The options with other values for some: what oslo.log reads are attributes."""
+    """The options, with other values for some of them: oslo.log reads them as attributes."""
 
     def __init__(self, options: Any, **values: Any) -> None:
         self.__dict__.update(values)
@@ -42,11 +42,11 @@ class _Overlaid:
 
 
 _levelled: set[str] = set()
-"""The loggers that default_log_levels gave a level last."""
+"""The loggers that have their level from default_log_levels."""
 
 
 def set_up_oslo_log(options: Any, *, debug: bool) -> Sequence[str]:
-    """Follow the options; return what is wrong, and raise LogRefused where they cannot be followed at all."""
+    """Set the log up as the options say; return the troubles, and raise LogRefused where it cannot be set up at all."""
     rate_limit.uninstall_filter()
     for name in _levelled:
         logging.getLogger(name).setLevel(logging.NOTSET)
@@ -71,7 +71,7 @@ def log_path(options: Any) -> str | None:
 
 
 def _follow(options: Any, *, has_file: bool, is_short: bool, debug: bool) -> None:
-    """Set all handlers up; with `is_short`, where lines would be missing somewhere, standard error has them too."""
+    """Set all handlers up. With `is_short`, where a place would get no lines, send them to standard error too."""
     overlaid = _Overlaid(options, debug=False, publish_errors=False, use_eventlog=False, watch_log_file=False)
     overlaid.__dict__.update(use_stderr=False, use_journal=False, use_syslog=False, fatal_deprecations=False)
     if not has_file:
@@ -80,7 +80,7 @@ def _follow(options: Any, *, has_file: bool, is_short: bool, debug: bool) -> Non
     try:
         log.setup(overlaid, _NAME, version(_NAME))
     except Exception as error:
-        raise LogRefused(f"oslo.log cannot follow its options: {type(error).__name__}; look at them again") from error
+        raise LogRefused(f"oslo.log cannot use its options ({type(error).__name__}): check them") from error
     finally:
         sys.excepthook = sys.__excepthook__
     root.handlers = [handler for handler in root.handlers if getattr(handler, "stream", None) is not sys.stdout]
@@ -109,7 +109,7 @@ def _formatter(options: Any, overlaid: _Overlaid) -> logging.Formatter:
 
 
 def _stderr(options: Any, formatter: logging.Formatter) -> logging.Handler:
-    """Return the handler of standard error; log_color came with oslo.log 5.3 or later."""
+    """Return the handler for standard error; oslo.log before 5.3 has no log_color."""
     if not getattr(options, "log_color", False):
         return stderr_handler(formatter)
     handler: logging.Handler = handlers.ColorHandler(sys.stderr)
@@ -126,7 +126,7 @@ def facility(name: str) -> int:
 
 
 def _follow_file(path: str) -> Sequence[str]:
-    """Follow log_config_append, which takes the place of all other options of the log."""
+    """Set the log up from the file of log_config_append, which replaces all other options of the log."""
     for logger in [logging.getLogger(), *logging.root.manager.loggerDict.values()]:
         if isinstance(logger, logging.Logger):
             logger.handlers, logger.propagate = [], True
@@ -137,7 +137,7 @@ def _follow_file(path: str) -> Sequence[str]:
     except OSError as error:
         logging.getLogger().handlers = [stderr_handler()]
         set_level(debug=False)
-        what = f"what it names cannot be opened: {error.filename or ''} {error.strerror or type(error).__name__}"
+        what = f"a file that it names cannot be opened: {error.filename or ''} {error.strerror or type(error).__name__}"
         return [f"[DEFAULT] log_config_append: {path}: {what}; {_SPARE}"]
     except Exception as error:
         raise LogRefused(f"[DEFAULT] log_config_append: {path}: {_why_refused(error)}") from error
@@ -145,14 +145,14 @@ def _follow_file(path: str) -> Sequence[str]:
 
 
 def _why_refused(error: Exception) -> str:
-    """Return what logging has against a file, without what stands in it: an argument of a handler can be a password."""
+    """Return why logging refuses a file. Show no value from the file: an argument of a handler can be a password."""
     if isinstance(error, KeyError) and str(error.args[0]).replace("_", "").isalnum():
         return f"it names {error.args[0]}, and does not say what that is"
     return f"logging cannot follow it ({type(error).__name__}): compare it with Nova's etc/nova/logging_sample.conf"
 
 
 def _why_not_writable(path: str) -> str | None:
-    """Return why a log file cannot be opened, None where it can. A pipe without a reader would be waited for."""
+    """Return why a log file cannot be opened, None where it can. Do not wait at a pipe without a reader."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o644)
     except (OSError, ValueError) as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked over HTTP, and what is replied; and a page that takes its time."""
+"""Requests and replies over HTTP, and a page that takes long to make."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ LARGEST = 8192
 """Bytes of a request line and its headers."""
 
 FRESH = 1.0
-"""Seconds for which a page that takes its time is given out again."""
+"""Seconds for which the server gives the same page again."""
 
 _END = re.compile(rb"\r?\n\r?\n")
 _REQUEST = re.compile(rb"([!-~]+) ([!-~]+) HTTP/1\.[0-9]\r?\n")
@@ -37,7 +37,7 @@ class Request:
 
 
 def read_request(data: bytes) -> Request | HTTPStatus | None:
-    """Return what is asked for, why nothing is given, or None while more has to come."""
+    """Return the request, the status that refuses it, or None while the request is not complete."""
     data = data.lstrip(b"\r\n")
     if _END.search(data, 0, LARGEST) is None:
         return None if len(data) < LARGEST else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -73,7 +73,7 @@ def head_of(made: bytes) -> bytes:
 
 
 class Page:
-    """A page that takes its time: made on a thread of its own, so that nothing else waits, once for all who ask."""
+    """A page that takes long to make. A thread of its own makes it, once for all clients that ask meanwhile."""
 
     def __init__(
         self,
@@ -82,9 +82,9 @@ class Page:
         fresh: float = FRESH,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Take the content type, what returns the page, the seconds for which it is given out again, more headers."""
+        """Take the content type, the function that makes the page, the seconds for which it is fresh, and headers."""
         self.made = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        """Can be read once the page is made; never closed, for the thread may still write to it."""
+        """A descriptor that can be read once the page is made; never closed, for the thread may still write to it."""
         self._kind = kind
         self._headers = headers
         self._fresh = fresh
@@ -95,7 +95,7 @@ class Page:
         self._made_at: float | None = None
 
     def ask(self) -> None:
-        """Have it made, unless that is under way, or was done a moment ago."""
+        """Have the page made, unless a thread makes it now, or made it a moment ago."""
         if self._is_making:
             return
         self._is_making = True
@@ -108,7 +108,7 @@ class Page:
             self._fail(error)
 
     def take(self) -> bytes:
-        """Return the reply that was made; the next `ask` has another one made."""
+        """Return the reply that was made last; after this `ask` may have another one made."""
         os.eventfd_read(self.made)
         self._is_making = False
         return self._reply
@@ -123,7 +123,7 @@ class Page:
 
     def _fail(self, error: Exception) -> None:
         trouble = clean(f"{type(error).__name__}: {error}")
-        LOG.log(logging.DEBUG if trouble == self._trouble else logging.ERROR, "metrics: not made: %s", trouble)
+        LOG.log(logging.DEBUG if trouble == self._trouble else logging.ERROR, "metrics: no page made: %s", trouble)
         self._give(reply(HTTPStatus.INTERNAL_SERVER_ERROR, "not made; see the log\n"), trouble)
 
     def _give(self, made: bytes, trouble: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the configuration was accepted when it was read last, and when the one in use was read."""
+"""Whether the program accepted the configuration when it last read it, and when it read the one in use."""
 
 from datetime import datetime, timezone
 
@@ -7,18 +7,18 @@ from irqaffinity.model.text import clean
 
 
 class LastReload:
-    """Made when the program starts, which it only does with a configuration that was accepted."""
+    """The result of the last reading. Made at the start of the program, which starts only with a good configuration."""
 
     def __init__(self) -> None:
         self.time = datetime.now(timezone.utc)
-        """When the configuration that is in use was read, in UTC."""
+        """When the program read the configuration that is in use, in UTC."""
         self.error: str | None = None
-        """Why a newer one was refused, None where none was."""
+        """Why the program refused a newer configuration, None where it did not."""
 
     def succeeded(self) -> None:
-        """Note that the configuration was read again, and is in use from now on."""
+        """Note that the program has read the configuration again, and uses it from now on."""
         self.time, self.error = datetime.now(timezone.utc), None
 
     def failed(self, error: Exception) -> None:
-        """Note that a newer one has a mistake, or cannot be read, so that the one before stays in use."""
+        """Note that a newer configuration has a mistake or cannot be read; the one before stays in use."""
         self.error = clean(str(error))

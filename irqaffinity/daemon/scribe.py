@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the log in a thread of its own: who logs never waits for a disk, a pipe or the journal, nor fails with them.
+"""Writes the log in a thread of its own, so that no other thread waits for a disk, a pipe or the journal, or fails.
 
 Only this thread touches a handler that is in use, also to close it: whoever stands in a write holds the handler's lock.
 
-There is a second reason. The formatters of oslo.log add the exception that is being handled to a warning, also where
-the warning says it already, or leaves it out because a library repeats passwords in it. No exception is being handled
-in this thread.
+There is a second reason. The formatters of oslo.log add the exception that a thread is handling to a warning: also
+where the warning already says it, or leaves it out because it may repeat a password. This thread handles none.
 """
 
 import contextlib
@@ -19,14 +18,14 @@ from time import monotonic
 from typing import Any
 
 LIMIT = 10_000
-"""Lines that wait to be written at most; what comes while so many wait is lost, and counted."""
+"""Lines that may wait to be written; further ones are lost, and counted."""
 
 _FIELDS = {"guest": "uuid", "irqs": "interrupts"}
-"""Names of the fields of a settled change, where they differ from those that its record has."""
+"""Names of the fields of a settled change in the log, where the record has other names for them."""
 
 
 class Scribe:
-    """Has one thread, from the first line on. For any number of threads."""
+    """Starts its thread with the first line. For any number of threads."""
 
     def __init__(self, lost: int = 0) -> None:
         """Take the number of lines that were lost before the first one."""
@@ -40,7 +39,7 @@ class Scribe:
         self._error: BaseException | None = None
 
     def take(self, record: logging.LogRecord, handlers: Sequence[logging.Handler]) -> None:
-        """Have a record written soon."""
+        """Queue a record for the thread, which writes it with these handlers."""
         with self._changed:
             if len(self._lines) < LIMIT:
                 self._put(record, handlers)
@@ -65,7 +64,7 @@ class Scribe:
         return Scribe(lost)
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all is written, but not for longer; tell whether it is."""
+        """Wait until all lines are written, at most so many seconds; return whether they are."""
         end = monotonic() + seconds
         with self._changed:
             while self._lines or self._is_writing:
@@ -90,7 +89,7 @@ class Scribe:
         self._changed.notify_all()
 
     def _start(self) -> threading.Thread:
-        """Start the thread without any signal: those that the process waits for are for the threads that do."""
+        """Start the thread with all signals blocked, so that they go to the threads that wait for them."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -121,7 +120,7 @@ class Scribe:
         with self._changed:
             lost, self._lost = self._lost, 0
         if lost:
-            told = f"{lost} lines of the log were lost: they came faster than it is written"
+            told = f"{lost} lines of the log were lost: they came faster than they could be written"
             self._write(_made_up(told), handlers)
 
     def _close(self, handlers: Iterable[logging.Handler]) -> None:
@@ -136,7 +135,7 @@ class Scribe:
                 self._hand(record, handler)
 
     def _hand(self, record: logging.LogRecord, handler: logging.Handler) -> None:
-        """Have a handler write a record. Its failure is told once on standard error, and when it is over in the log."""
+        """Have a handler write a record. Report its first failure on standard error, and the end of it in the log."""
         handler.handleError = self._note  # type: ignore[method-assign]
         self._error = None
         try:
@@ -154,7 +153,7 @@ class Scribe:
             self._hand(_made_up(told), handler)
 
     def _note(self, record: logging.LogRecord) -> None:  # noqa: ARG002  the name is logging's
-        """Stand in for what a handler does when it fails: it prints a traceback for each line."""
+        """Note the error of a handler, in place of logging's handleError, which prints a traceback for each line."""
         self._error = sys.exc_info()[1]
 
 
@@ -167,7 +166,7 @@ class Desk(logging.Handler):
         self._scribe = scribe
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Put the message together in the thread that knows its parts, and hand it over."""
+        """Put the message together in this thread, before its parts can change, and pass it to the scribe."""
         try:
             record.msg, record.args = record.getMessage(), None
         except Exception:  # noqa: BLE001  a line that cannot be put together is no reason to fail
@@ -184,7 +183,7 @@ class Desk(logging.Handler):
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what a record says of a settled change, by the names that it has in JSON and in the journal."""
+    """Return the fields of a record's settled change, by their names in JSON and in the journal; else an empty dict."""
     change = getattr(record, "change", None)
     if not isinstance(change, dict):
         return {}
@@ -196,7 +195,7 @@ def _made_up(message: str) -> logging.LogRecord:
 
 
 def _tell_of_failure(handler: logging.Handler, error: BaseException) -> None:
-    """Tell standard error, unless that is what fails, or is closed."""
+    """Write a line to standard error, unless standard error itself fails or is closed."""
     stream = sys.stderr
     if stream is None or getattr(handler, "stream", None) is stream:
         return

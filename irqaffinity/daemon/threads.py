@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that nobody misses silently."""
+"""Threads whose end with an error does not go unnoticed."""
 
 import logging
 import threading
@@ -9,13 +9,13 @@ LOG = logging.getLogger(__name__)
 
 
 class Threads:
-    """Starts threads that end with the process; `dead` names the first that ended with an error."""
+    """Starts threads that end with the process; `dead` names the first one that ended with an error, or is None."""
 
     def __init__(self) -> None:
         self.dead: str | None = None
 
     def start(self, name: str, run: Callable[[], None]) -> threading.Thread:
-        """Start a thread that lives for `run`."""
+        """Start a thread that calls `run`, and return it."""
         thread = threading.Thread(target=self._live, args=(name, run), name=name, daemon=True)
         thread.start()
         return thread

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers over HTTP on one thread, with a handful of descriptors, whatever the clients do.
 
-A connection has LIMIT seconds from its start to its end, however slowly it sends or reads. Only a few stand at a time:
-one more takes the place of the oldest of the client that has the most. So a probe is answered while others hold on to
-all that they can get, and most descriptors stay free for what the process is there for.
+A connection may last LIMIT seconds, however slowly the client sends or reads. There are only a few at a time: a further
+one replaces the oldest one of the client that has the most. So a probe gets its answer while other clients take all
+connections that they can get, and most descriptors stay free for the process's own work.
 """
 
 import collections
@@ -27,18 +27,19 @@ LIMIT = 5.0
 """Seconds that a connection may last."""
 
 Checks = Mapping[str, Callable[[], Sequence[str]]]
-"""What returns the reasons for which a path answers 503, by path; without one it answers 200."""
+"""By path a function that returns the reasons to answer 503; with no reason the answer is 200."""
 
 _MOST = 16
 _MOST_HEARD = 8 * LARGEST
-"""Bytes that are read of a connection. What follows a request is thrown away: unread it would take the answer along."""
+"""Bytes to read from a connection at most. The server reads and drops all after the request: closing a connection with
+unread bytes would reset it, and the client would lose the answer."""
 
 _PAUSE = 1.0
-"""Seconds without a new connection after not even one to turn away could be had."""
+"""Seconds without new connections after the server could not even accept one to turn it away."""
 
 
 def most_connections() -> int:
-    """Return how many connections stand at a time; where descriptors are few, an eighth of them at most."""
+    """Return how many connections there may be at a time; where descriptors are few, an eighth of them."""
     try:
         soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     except OSError:  # a sandbox forbids to ask
@@ -47,7 +48,7 @@ def most_connections() -> int:
 
 
 class _Visit:
-    """A connection: what has come, and what is still to be sent."""
+    """A connection: the bytes that have come, and those still to send."""
 
     def __init__(self, opened: socket.socket, host: str) -> None:
         self.opened = opened
@@ -61,10 +62,10 @@ class _Visit:
 
 
 class Server:
-    """Serves a socket that listens, until it is left."""
+    """Serves a listening socket until the end of its context."""
 
     def __init__(self, listener: socket.socket, pages: Mapping[str, Page], checks: Checks) -> None:
-        """Take the pages, and what answers 200 or 503, by path."""
+        """Take the pages, and the checks that answer 200 or 503, by path."""
         self._listener = listener
         self._pages = pages
         self._checks = checks
@@ -101,7 +102,7 @@ class Server:
                 self._accept()
 
     def _idle_time(self) -> int | None:
-        """Return the milliseconds until something has to be ended or begun; None where nothing has."""
+        """Return the milliseconds until the next connection or pause ends, rounded up; None where there is none."""
         times = [visit.ends for visit in self._visits.values()]
         if self._deaf_until is not None:
             times.append(self._deaf_until)
@@ -135,7 +136,7 @@ class Server:
         return max(self._visits.values(), key=lambda visit: counts[visit.host])
 
     def _turn_away(self, error: OSError) -> None:
-        """Close the connection that waits, for it would keep `poll` awake; where that fails too, hear of none."""
+        """Close the waiting connection, which would keep `poll` awake; where that fails, do not listen for a while."""
         LOG.debug("metrics: a connection was turned away: %s", error)
         if self._spare is not None:
             self._spare.close()
@@ -147,7 +148,7 @@ class Server:
             self._poll.unregister(self._listener)
 
     def _hear_again(self) -> None:
-        """Hear of new connections, at the start and after a pause, with a descriptor kept for `_turn_away`."""
+        """Listen for new connections, at the start and after a pause, and keep a descriptor for `_turn_away`."""
         if self._deaf_until is not None and time.monotonic() >= self._deaf_until:
             self._deaf_until = None
             self._poll.register(self._listener, select.POLLIN)
@@ -200,7 +201,7 @@ class Server:
             self._answer(visit, self._reply(asked.path))
             return
         visit.waits_for = page
-        self._poll.modify(visit.opened, 0)  # poll tells all the same when it breaks
+        self._poll.modify(visit.opened, 0)  # poll still reports a broken connection
         page.ask()
 
     def _reply(self, path: str) -> bytes:

@@ -33,9 +33,9 @@ def nova_metadata(flavor: str, extra_specs: Mapping[str, str]) -> str:
 
 
 def domain(name: str, uuid: str, pins: Sequence[str], devices: Iterable[str], metadata: str) -> str:
-    """Return a domain with one vCPU for each of `pins` (a CPU list; empty for no pin of its own).
+    """Return the XML of a domain with one vCPU for each of `pins` (a CPU list; empty for a vCPU without a pin).
 
-    `devices` are elements of `<devices>`, `metadata` the whole element.
+    `devices` are elements of `<devices>`, `metadata` is the whole `<metadata>` element.
     """
     vcpupins = "".join(f"<vcpupin vcpu='{vcpu}' cpuset='{cpus}'/>" for vcpu, cpus in enumerate(pins) if cpus)
     return (

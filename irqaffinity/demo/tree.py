@@ -10,7 +10,7 @@ from irqaffinity.observe.root import HostRoot
 
 
 class HostTree:
-    """The files of one host below `folder`: add to them what the host is to have."""
+    """The files of one host below `folder`; the methods add devices and interrupts."""
 
     def __init__(self, folder: Path, nodes: Mapping[int, str], online: str) -> None:
         """Make a host with these NUMA nodes (number to CPU list, may be empty) and online CPUs."""
@@ -24,13 +24,13 @@ class HostTree:
             self.put(self.sys / f"devices/system/node/node{node}/cpulist", cpus)
 
     def set_distances(self, distances: Mapping[int, str]) -> None:
-        """Say how far each node is from all nodes, in their order: `10 21` for the first of two."""
+        """Set how far each node is from all nodes, in their order: `10 21` for the first of two."""
         for node, columns in distances.items():
             self.put(self.sys / f"devices/system/node/node{node}/distance", columns)
 
     @property
     def root(self) -> HostRoot:
-        """The tree as what a pass reads."""
+        """The tree in the form that a pass takes."""
         return HostRoot(str(self.proc), str(self.sys))
 
     @staticmethod
@@ -59,7 +59,7 @@ class HostTree:
         return self.add_function(address, files, {"driver": self.driver_folder("vfio-pci")})
 
     def add_function(self, address: str, files: Mapping[str, str], links: Mapping[str, Path]) -> Path:
-        """Add a PCI function of these files and links, and return its folder; sysfs lists it when all are there."""
+        """Add a PCI function with these files and links, and return its folder; list it in sysfs last of all."""
         folder = self.device_folder(address)
         for name, text in files.items():
             self.put(folder / name, text)

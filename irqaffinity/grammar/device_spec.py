@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The grammar of `[pci] device_spec`, and whether a device matches: both as Nova's option of that name.
 
-The source of the rules is nova/pci/devspec.py, which reads numbers with int(text, 16): `0x0a`, `+a` and `0_a` are one.
-What differs on purpose: an empty list and a `devname` that is no string are refused, PCI domains above FFFF are
-accepted, for the kernel has them (Intel VMD), and `remote_managed` does not take part in the match, for which Nova
-looks at the serial number of the card.
+The source of the rules is nova/pci/devspec.py, which reads numbers with int(text, 16): `0x0a`, `+a` and `0_a` are one
+number. Three rules differ on purpose. An empty list and a `devname` that is no string are refused. PCI domains above
+FFFF are accepted, for the kernel has them (Intel VMD). `remote_managed` does not take part in the match; Nova looks at
+the serial number of the card for it.
 """
 
 import json
@@ -25,7 +25,7 @@ _WIDTH = {"domain": 4, "bus": 2, "slot": 2, "function": 1, "vendor_id": 4, "prod
 _WILD = "*"
 _BOOLEANS = ("live_migratable", "managed", "one_time_use")
 _WORDS = ("1", "t", "true", "on", "y", "yes", "0", "f", "false", "off", "n", "no")
-"""What is a boolean for Nova, in any case: oslo.utils' bool_from_string, strict. null is as good as absent there."""
+"""The words that Nova takes for a boolean, in upper or lower case (oslo.utils, bool_from_string, strict)."""
 
 _DEEPEST = 64
 """How many lists and objects may stand within each other in a tag: far more than mean anything."""
@@ -37,7 +37,7 @@ Tags = Mapping[str, Any]
 class DeviceSpecError(ValueError):
     """A device_spec that Nova would refuse; str() names the part and what is allowed, and repeats nothing of it.
 
-    It is shown to whoever reads the log, and what stands in the wrong place of a configuration may be a password.
+    Everybody who reads the log sees it, and a text in the wrong place of a configuration may be a password.
     """
 
 
@@ -45,8 +45,8 @@ class DeviceSpecError(ValueError):
 class AddressPattern:
     """One expression a field, each matched at the start of the field's lower-case hexadecimal digits.
 
-    `literal` is the one address that the pattern spells out as sysfs writes it, if it does: an SR-IOV physical function
-    named so takes in its virtual functions.
+    `literal` is the address, as sysfs writes it, where the pattern spells out just one. Where that is an SR-IOV
+    physical function, the pattern takes in its virtual functions too.
     """
 
     expressions: tuple[re.Pattern[str], ...]
@@ -72,7 +72,7 @@ class DeviceSpec:
     tags: Tags = field(default_factory=dict)
 
     def matches(self, device: Device) -> bool:
-        """Tell whether `device` is included: itself, or as a virtual function of the one that is named."""
+        """Tell whether this spec names `device`, or the physical function that it belongs to."""
         if self.vendor not in (None, device.vendor) or self.product not in (None, device.product):
             return False
         if self.netdev is not None:
@@ -96,7 +96,7 @@ def parse_device_spec(text: str) -> tuple[DeviceSpec, ...]:
     except (ValueError, RecursionError):
         raise DeviceSpecError("it has a number too long or lists too deep to be read") from None
     if value == []:
-        raise DeviceSpecError("an empty list names no device; without any device_spec all devices are meant")
+        raise DeviceSpecError("an empty list names no device; leave device_spec out to include all devices")
     return tuple(_parse_object(item) for item in (value if isinstance(value, list) else [value]))
 
 
@@ -169,7 +169,7 @@ def _parse_expressions(address: Mapping[str, object]) -> AddressPattern:
     texts = [_text(name, address.get(name, ".*")) for name in _FIELDS]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what may mean something else in a later Python means this today
+            warnings.simplefilter("ignore")  # of expressions that a later Python may read otherwise
             expressions = tuple(re.compile(text) for text in texts)
     except (re.error, OverflowError, RecursionError):
         raise DeviceSpecError('"address" has a part that is not a regular expression') from None

@@ -22,7 +22,7 @@ _LONGEST_NUMBER = 4300
 
 
 class MaskError(ValueError):
-    """A mask that is refused: `status` says by which rule, `position` (from 0) where, str() why."""
+    """A mask is refused: `status` names the rule that it breaks, `position` (from 0) the place; str() says why."""
 
     def __init__(self, status: Status, text: str, position: int, sentence: str) -> None:
         super().__init__(f"{sentence} (at character {position + 1})" if text.strip() else sentence)
@@ -50,8 +50,8 @@ def parse_mask(text: str, vcpus: int) -> CpuSet:
     """Return the vCPU indexes that `text` chooses in a guest of `vcpus` vCPUs.
 
     `vcpus` is at most 65536. Raises MaskError, in this order: for bad grammar anywhere, for an index that the guest
-    does not have (in an exclusion too, and before any range is expanded), for an empty result. Where it is sure what
-    was meant, that is told.
+    does not have (in an exclusion too, and before any range is expanded), for an empty result. Where only one other
+    mask can be meant, the error suggests it.
     """
     try:
         return _parse(text, vcpus)
@@ -60,7 +60,7 @@ def parse_mask(text: str, vcpus: int) -> CpuSet:
 
 
 def _guess(text: str, vcpus: int) -> str:
-    """Return `; did you mean 0-7,^3?` where there is a mask of this guest that `text` must have been meant to be."""
+    """Return `; did you mean 0-7,^3?` where `text` is surely a slip for a valid mask of this guest, else nothing."""
     meant = mend(text)
     lacks_all = has_exclusions_alone(meant)
     try:

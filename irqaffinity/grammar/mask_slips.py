@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody may have meant by a mask that is refused: the slips whose remedy is sure."""
+"""Guesses what somebody meant by a mask that is refused: known slips, each with one sure remedy."""
 
 import re
 
 _LONGEST = 80
-"""Characters of a mask beyond which nothing is guessed: the guess would bury the complaint."""
+"""The longest mask, in characters, for which a guess is made: a longer guess would bury the complaint."""
 
 _SLIPS = (
     (re.compile(r"^[\s'\"\[({]+|[\s'\"\])}]+$"), ""),
@@ -20,7 +20,7 @@ _RANGE = re.compile(r"([0-9]+)-([0-9]+)")
 
 
 def mend(text: str) -> str:
-    """Return `text` without the known slips, nothing for one that is too long; it may still be no mask."""
+    """Return `text` without the known slips, empty where it is too long; the result may still be no valid mask."""
     if len(text) > _LONGEST:
         return ""
     for slip, remedy in _SLIPS:
@@ -29,7 +29,7 @@ def mend(text: str) -> str:
 
 
 def has_exclusions_alone(mask: str) -> bool:
-    """Tell whether a mended mask takes away and names nothing to take from."""
+    """Tell whether a mended mask has exclusions alone, with nothing to exclude them from."""
     return all(element.startswith("^") for element in mask.split(",") if element) and "^" in mask
 
 

@@ -19,9 +19,9 @@ def parse_span(text: str) -> timedelta:
 
 
 def parse_moment(text: str, now: datetime) -> datetime:
-    """Return the moment so long before `now`, or at a time such as `2026-11-20T12:00`, in UTC; raise ValueError.
+    """Return the moment in UTC: a span before `now`, or a time such as `2026-11-20T12:00`; raise ValueError.
 
-    A time without a zone is in UTC; a date alone is its beginning.
+    A time without a zone is in UTC; a date alone means its midnight.
     """
     try:
         return now - parse_span(text)

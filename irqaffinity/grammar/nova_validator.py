@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What nova-api loads by the entry point group `nova.api.extra_spec_validators`, to know `hw:pci_irq_affinity_mask`.
+"""The validator of `hw:pci_irq_affinity_mask`; nova-api loads it by the entry points `nova.api.extra_spec_validators`.
 
 From microversion 2.86 on Nova refuses every name under `hw:` that no validator knows
-(nova/api/validation/extra_specs/validators.py, unchanged from 21.0 to 34.0). To import this module needs the standard
-library and Nova alone, for an import that fails stops nova-api: its loader reports a failure by an attribute that
-entry points no longer have.
+(nova/api/validation/extra_specs/validators.py, unchanged from 21.0 to 34.0). This module imports the standard library
+and Nova alone, for an import that fails stops nova-api: Nova's loader reports it by an attribute that entry points no
+longer have.
 """
 
 from nova import exception
@@ -15,13 +15,13 @@ from irqaffinity.model.text import clean
 
 
 class MaskValidator(base.ExtraSpecValidator):  # type: ignore[misc]
-    """Decides by the agent's grammar: an expression, as Nova's class has it, cannot tell 3-1 nor 1,^1."""
+    """Checks a mask by the agent's grammar; a regular expression, which Nova's class has, cannot refuse 3-1 or 1,^1."""
 
     def validate(self, name: str, value: str) -> None:
         """Raise Nova's ValidationError, HTTP 400, with the sentence and position that `irqaffinity mask` prints.
 
-        The flavor's vCPUs are not known here. So what is refused is a mask that no guest could have: bad grammar, no
-        vCPU at all, or an index above 65535, which is told before any range is expanded.
+        The flavor's vCPUs are not known here, so this refuses only a mask that no guest could have: bad grammar, no
+        vCPU at all, or an index above 65535. Indexes are checked before any range is expanded.
         """
         super().validate(name, value)
         try:

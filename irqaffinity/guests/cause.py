@@ -16,7 +16,7 @@ from irqaffinity.plan.policy import Policy
 
 
 class Grounds(NamedTuple):
-    """What the places of a guest's interrupts follow from, as it was at one pass."""
+    """What decided, at one pass, where a guest's interrupts belong."""
 
     policy: Policy
     decision: Decision
@@ -40,10 +40,10 @@ class Grounds(NamedTuple):
 class Occasion:
     """What is known of a guest when something was done with its interrupts.
 
-    `of_pass` is the cause of all that this pass does, None where each interrupt has one of its own. `before` and `now`
-    are the grounds of the last pass and of this one, None where there are none: of a guest that is new, or gone.
-    `places` is where the last pass left its interrupts, `failing` are those that could not be moved then, and `drifted`
-    those that somebody has moved since.
+    `of_pass` is one cause for all that this pass does, None where each interrupt has a cause of its own. `before` and
+    `now` are the grounds of the last pass and of this one, None for a guest that is new or gone. `places` is where the
+    last pass left its interrupts, `failing` are those that could not be moved then, and `drifted` those that somebody
+    has moved since.
     """
 
     of_pass: Cause | None = None
@@ -55,7 +55,7 @@ class Occasion:
     drifted: Mapping[IrqId, Drift] = field(default_factory=dict)
 
     def differs(self, what: Callable[[Grounds], object]) -> bool:
-        """Tell whether something about the grounds is known to be other than at the last pass."""
+        """Tell whether `what` gives another value for this pass than for the last; False where one has no grounds."""
         return self.before is not None and self.now is not None and what(self.before) != what(self.now)
 
 
@@ -106,19 +106,19 @@ TABLE: Sequence[tuple[Cause | None, Applies]] = (
     (Cause.PINS, _belongs_elsewhere),
     (Cause.BIRTH, lambda *_: True),
 )
-"""None is for what is no news: nothing was done, or it was told before."""
+"""None marks what is not reported: nothing was done, or a report was made before."""
 
 
 def find_cause(result: Result, at: Occasion) -> Cause | None:
-    """Return why this was done, None where there is nothing to tell of it."""
-    for cause, applies in TABLE:  # a birth waits for it, and a generator would be slower
+    """Return why this was done, None where it is not to be reported."""
+    for cause, applies in TABLE:  # new interrupts wait for this, and a generator would be slower
         if applies(result, at):
             return cause
     return None
 
 
 def find_causes(results: Iterable[Result], at: Occasion) -> Iterator[tuple[Result, Cause]]:
-    """Give each result that there is something to tell of, with its cause."""
+    """Yield each result that is to be reported, with its cause."""
     for result in results:
         if (result.was_written or result.verdict in FAILED) and (cause := find_cause(result, at)) is not None:
             yield result, cause

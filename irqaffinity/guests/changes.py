@@ -17,21 +17,21 @@ from irqaffinity.model.irq import IrqId
 from irqaffinity.model.verdict import FAILED, Cause, Verdict
 
 QUIET, LONGEST = 1.0, 60.0
-"""Seconds: a change has settled when nothing has followed for so long, and counts as settled after so long at most."""
+"""A change has settled after QUIET seconds without another one, and counts as settled after LONGEST seconds at most."""
 
 MOST = 4096
-"""Interrupts that are kept apart; of a guest that makes more the earliest are left out."""
+"""The most interrupts that are kept for one guest; where there are more, the earliest are left out."""
 
 
 class Unsettled:
-    """What is not told yet of one guest. Times are in seconds of one clock."""
+    """What was done for one guest and is not reported yet. Times are in seconds of one clock."""
 
     def __init__(self, owner: GuestId) -> None:
         self._owner = owner
         self._found: OrderedDict[tuple[IrqId, bool, bool], _Row] = OrderedDict()
         self._waited = 0
         self.due = inf
-        """When it will have settled, if nothing follows."""
+        """When the changes will have settled if nothing follows; infinite where there are none."""
         self._first = 0.0
 
     def __bool__(self) -> bool:
@@ -53,9 +53,9 @@ class Unsettled:
         self._waited += 1
 
     def settle(self, name: str | None, time: datetime) -> Settled:
-        """Return it and begin anew; `name` is the guest's, where known, and `time` is now.
+        """Return what was gathered, and begin anew; `name` is the guest's, if known, and `time` is now.
 
-        It is by device, and what was done last with a device is the last of its changes.
+        Changes are sorted by device, and the latest change of a device comes last.
         """
         alike: dict[tuple[object, ...], list[_Row]] = {}
         for (irq, is_release, has_failed), row in self._found.items():
@@ -75,7 +75,7 @@ class Unsettled:
 
 
 class _Row(NamedTuple):
-    """The first and the last that was done with one interrupt, why at first, and how often something was."""
+    """The first and the last result of one interrupt, the cause, and how often something was done."""
 
     first: Result
     last: Result
@@ -83,7 +83,7 @@ class _Row(NamedTuple):
     writes: int
 
     def then(self, last: Result, cause: Cause) -> "_Row":
-        """Return the row with what was done since; a fight, which begins with single drifts, is told as one."""
+        """Return the row with a later result; what began as single drifts and became a fight is reported as a fight."""
         return _Row(self.first, last, cause if cause is Cause.FIGHT else self.cause, self.writes + 1)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells drift, an interrupt that somebody moved away, from the rebirth of one, and a fight from a single drift."""
+"""Tells drift (somebody moved an interrupt away) apart from the rebirth of an interrupt, and a fight from one drift."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ _IN_PLACE = frozenset({Verdict.OK, Verdict.SET, Verdict.PENDING})
 class Drift(NamedTuple):
     """An interrupt that was where it belongs at the last pass, and was found elsewhere at this one.
 
-    `is_news` is false for a fight that was told within the hour.
+    `is_news` is false for a fight that was reported within the last hour.
     """
 
     irq: IrqId
@@ -52,10 +52,10 @@ class Drifts:
         self._left[irq] = cpus
 
     def saw(self, results: Iterable[Result], now: float, *, is_quiet: bool) -> list[Drift]:
-        """Return what had drifted, and remember where the interrupts are now; what was not seen is forgotten.
+        """Return the drifts, and remember where the interrupts are now; forget those that `results` do not have.
 
-        A guest that is not quiet is settling, or had an event since the last look: there an interrupt is born again,
-        with the same number and a fresh affinity.
+        A guest that is not quiet is settling, or had an event since the last look: its interrupts may be born again,
+        with the same number and a fresh affinity, which is no drift.
         """
         drifts: list[Drift] = []
         before, self._left = self._left, {}

@@ -24,7 +24,7 @@ from irqaffinity.report.log import Troubles
 from irqaffinity.report.outcome import Part
 
 LINES, LINES_RATE = 32.0, 1 / 60
-"""Lines of the log on one guest, and how many more in a second; what is beyond is gathered, or told later.
+"""Log lines on one guest at once, and how many more in a second; changes beyond that are gathered, or logged later.
 
 A change has a line a device, so that a guest with many devices can start and have its mask changed within a minute.
 """
@@ -33,16 +33,17 @@ _WITHOUT_INTERRUPT = frozenset({DeviceReason.NO_IRQS, DeviceReason.NOT_FOUND})
 
 
 class Life:
-    """A guest as far as the program is concerned.
+    """All that the program knows of one guest.
 
-    `seen` is what libvirt said of it last, None before and after; `readings` are its devices as they were read last,
-    `decision` and `part` what the last pass made of them: from `decided_from` (the frame, the guest, the policy and the
-    remembered specs); where nothing was left to be done, `basis` has all that they were made from. `watch` is there
-    while it settles, and `waiting_since` is the time of its first event that no write has followed yet (seconds of the
-    agent's clock). `throttled` are interrupts that were born too soon after others, with their devices, and wait for
-    their places. `unsettled` is what was done and is not told yet, `troubles` are those that the log has, `lines` is
-    how much it takes still. `name` is the guest's, None where this process has never seen it; `grounds` is what its
-    last places follow from, and `failing` are interrupts that could not be moved at the last try.
+    `seen` is libvirt's last word on it, None before the first one and after its end; `readings` are the last readings
+    of its devices. `decision` and `part` are what the last pass made: the decision from `decided_from` (the frame, the
+    guest, the policy and the remembered specs), both from `basis`, which is empty where something was left to be done.
+    `watch` is there while the guest settles, and `waiting_since` is the time of its first event that no write has
+    followed yet (seconds of the agent's clock). `throttled` are interrupts that were born too soon after others and
+    wait for their places, with their devices. `unsettled` is what was done and is not reported yet, `troubles` are
+    those that the log has, `lines` is the credit for more lines. `name` is the guest's name, None where this process
+    has never seen it; `grounds` is what decided its last places, and `failing` are interrupts that could not be moved
+    at the last try.
     """
 
     def __init__(self, uuid: GuestId, clock: Callable[[], float]) -> None:
@@ -86,14 +87,14 @@ class Life:
         return is_first
 
     def spare(self, results: Iterable[Result]) -> None:
-        """Have what a pass has seen wait no longer; what it came too early for, before /proc/irq had it, waits on."""
+        """Let the interrupts that a pass has seen wait no longer; those that /proc/irq did not have yet wait on."""
         if self.throttled:
             seen = {result.action.number for result in results}
             self.throttled = {number: at for number, at in self.throttled.items() if number not in seen}
 
     def waiting(self) -> list[Result]:
-        """Return what is to be said of the interrupts that wait for their places."""
-        decision = self.decision  # one read: whoever asks has no lock
+        """Return a result for each interrupt that waits for its place."""
+        decision = self.decision  # one read: the caller holds no lock
         plans = {plan.address: plan for plan in (() if decision is None else decision.devices)}
         return [
             Result(
@@ -117,12 +118,12 @@ class Life:
             self.failing = self.failing.difference(result.action.irq for result in results) | failed
 
     def next_line(self, now: float) -> float:
-        """Return when what is not told yet is to be told."""
+        """Return when the changes that are not reported yet are to be logged, in seconds of the same clock as `now`."""
         due = self.unsettled.due
         return due if due > now else now + self.lines.wait(now, 1.0)
 
     def leave(self) -> None:
-        """Note that libvirt has it no more: all that is left of it is what is to be given back."""
+        """Note that libvirt no longer has the guest: only its interrupts are left, to be given back."""
         self.seen = self.decision = self.part = self.grounds = None
         self.readings, self.basis, self.decided_from, self.throttled = {}, (), (), {}
 
@@ -132,19 +133,19 @@ class Life:
         return self.decision if is_same else None
 
     def wake(self, patience: Patience, now: float, *, asks: bool, is_prompt: bool = True) -> None:
-        """Have it looked at, at once or as soon as its pace allows; `asks` has libvirt asked then."""
+        """Plan a look at the guest, at once or as soon as its pace allows; with `asks` that look asks libvirt."""
         pause = TOGETHER if not is_prompt else SOONEST if patience.hears_births else FAST
         since_last = 0.0 if is_prompt and self.watch is None else pause
         due = self.pace.next_work(now, since_last, hears_births=patience.hears_births)
         self._watch(now, asks=asks, due=due, pause=pause)
 
     def confirm(self, now: float) -> None:
-        """Have it looked at before long, once: what was to be done is done, unless something went wrong."""
+        """Plan one look at the guest before long: all is done already, unless something went wrong."""
         soon = RARE if self.pace.is_throttled(now) else FAST
         self._watch(now, asks=False, due=max(now + soon, self.pace.next_work(now, soon)), pause=RARE, can_wait=True)
 
     def worked(self, patience: Patience, now: float, seconds: float) -> None:
-        """Note that something was done for it that took so much CPU; the next look may have to wait for that."""
+        """Note work for the guest that took `seconds` of CPU; the next look may have to wait because of it."""
         self.pace.worked(now, seconds)
         if self.watch is not None:
             soonest = self.pace.next_work(now, 0.0, hears_births=patience.hears_births)
@@ -157,7 +158,7 @@ class Life:
             self.watch.wake(now, asks=asks, due=due, pause=pause, can_wait=can_wait)
 
     def rest(self) -> None:
-        """Watch it no longer: nothing waits for it any more."""
+        """End the watch: nothing waits for the guest any more."""
         self.watch = self.waiting_since = None
 
     def notice(self, results: tuple[Result, ...]) -> tuple[bool, bool]:
@@ -168,7 +169,7 @@ class Life:
 
 
 class Lives:
-    """All guests, by uuid. Those that are gone stay until nothing that was moved for them is left."""
+    """All guests, by uuid. A guest that is gone stays until all that was moved for it is given back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -186,7 +187,7 @@ class Lives:
         return self._lives.get(uuid)
 
     def of(self, uuid: GuestId) -> Life:
-        """Return the life of a guest; it begins now where there is none."""
+        """Return the life of a guest, a new one where there is none yet."""
         life = self._lives.get(uuid)
         if life is None:
             life = self._lives[uuid] = Life(uuid, self._clock)
@@ -201,7 +202,7 @@ class Lives:
         return self._devices.get(number)
 
     def watched(self) -> list[Life]:
-        """Return those that are looked at again and again, the next one first."""
+        """Return the lives that have a watch, the one with the next look first."""
         watched = [(life.watch.next_look, life.uuid, life) for life in self if life.watch is not None]
         return [life for _, _, life in sorted(watched, key=lambda row: row[:2])]
 
@@ -213,7 +214,7 @@ class Lives:
                 life.leave()
 
     def end_those_without(self, reason: Container[GuestId], among: Iterable[GuestId] | None = None) -> None:
-        """End lives not in `reason`, once nothing is waited for and all is told; where given, only `among` these."""
+        """End lives not in `reason` that have no watch and nothing to report; where given, only `among` these."""
         for uuid in tuple(self._lives if among is None else among):
             life = self._lives.get(uuid)
             if life is not None and life.watch is None and not life.unsettled and uuid not in reason:

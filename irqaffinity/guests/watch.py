@@ -4,27 +4,27 @@
 from dataclasses import dataclass
 
 FAST, SLOW = 0.05, 0.5
-"""Between two looks: while things move, and afterwards."""
+"""Seconds between two looks where new interrupts are polled for: while things move, and afterwards."""
 
 AGAIN = 1.0
-"""Until a look is made again that could not be made."""
+"""Seconds until a look that could not be made is tried again."""
 
 MOVING = 10.0
-"""How long things move after a wake-up and after each change."""
+"""Seconds for which things move after a wake-up and after each change."""
 
 SOONEST, RARE = 0.001, 2.0
-"""Between two looks where the kernel tells of new interrupts: the first after an event, doubled up to the last."""
+"""Seconds between two looks where the kernel tells of new interrupts: SOONEST after an event, doubled up to RARE."""
 
 TOGETHER = 0.1
-"""Between two looks, at least, at a guest to which more happens than it is given (guests/life.py)."""
+"""The least seconds between two looks at a guest that has used up its credit (guests/pace.py)."""
 
 QUIET = 6.0
-"""How long nothing may change before a guest, whose devices have all shown an interrupt, is settled."""
+"""Seconds without a change after which a guest has settled, once each of its devices has shown an interrupt."""
 
 
 @dataclass(slots=True)
 class Patience:
-    """What holds for all watches: `boot` is how long one is, at most, after its last wake-up.
+    """What holds for all watches: `boot` is how many seconds a watch lasts at most after its last wake-up.
 
     `hears_births` is whether the kernel tells of new interrupts at the moment.
     """
@@ -38,8 +38,8 @@ class Watch:
     """One guest that is looked at again and again: vectors come one by one while its driver starts.
 
     What was placed is never taken for done (doc/how-it-works.rst). Where the kernel tells of new interrupts, each is an
-    event, and a look that comes too early, before /proc/irq has the interrupt, is made up for a moment later. `asks`
-    has libvirt asked at the next look.
+    event, and a look that comes too early, before /proc/irq has the interrupt, is made up for a moment later. With
+    `asks` the next look asks libvirt.
     """
 
     started: float
@@ -55,7 +55,7 @@ class Watch:
         return cls(now, now, max(now, due), asks, pause=pause)
 
     def wake(self, now: float, *, asks: bool, due: float, pause: float, can_wait: bool = False) -> None:
-        """Look at `due`, and again after `pause`; what can wait until then puts no sooner look off."""
+        """Plan a look at `due` and the next one `pause` later; with `can_wait` a look that is due sooner stays."""
         self.started = self.changed = now
         if can_wait and self.next_look <= due:
             return
@@ -63,7 +63,7 @@ class Watch:
         self.asks = asks or self.asks
 
     def saw(self, patience: Patience, now: float, *, changed: bool, complete: bool) -> bool:
-        """Note a look: whether anything had changed, and whether each device has an interrupt; tell if it is over."""
+        """Note whether a look found a change, and each device with an interrupt; tell whether the watch is over."""
         self.asks = False
         if changed:
             self.changed = now
@@ -77,7 +77,7 @@ class Watch:
         return False
 
     def postpone(self, patience: Patience, until: float, *, asks: bool = False) -> bool:
-        """Look again at `until`, for now it could not be done; tell whether it is over by then."""
+        """Put the look, which could not be made now, off to `until`; tell whether the watch is over by then."""
         self.next_look, self.asks = until, self.asks or asks
         return until - self.started >= patience.boot
 

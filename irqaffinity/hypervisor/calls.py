@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 _Finish = Callable[[Any], None]
 _Call = tuple[Callable[[], Any], "queue.SimpleQueue[Callable[[], Any]]"]
-"""What is to be called, and where its answer goes."""
+"""The function to call, and the queue for its answer."""
 
 
 class CallThread:
@@ -28,7 +28,7 @@ class CallThread:
         return self._thread.is_alive()
 
     def call(self, function: Callable[[], T], deadline: float) -> T:
-        """Return or raise what `function` does there; raise TimeoutError after `deadline` seconds."""
+        """Return or raise what `function` does on the thread; raise TimeoutError after `deadline` seconds."""
         answers: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
         self._calls.put((function, answers))
         try:

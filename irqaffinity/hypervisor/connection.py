@@ -48,7 +48,7 @@ class Deaf:
 class Hypervisor:
     """One read-only connection, opened when it is first needed and again after it broke. For any number of threads.
 
-    Each call has a deadline: a daemon stuck on one guest answers keepalives and would never be cut.
+    Each call has a deadline: a libvirt daemon that is stuck on one guest still answers keepalives.
     """
 
     def __init__(self, uri: str, deadline: float = CALL, listener: Listener = Deaf()) -> None:
@@ -60,11 +60,11 @@ class Hypervisor:
         self._abandoned: list[CallThread] = []
         self._lock = threading.RLock()
         self.on_answer: Callable[[], None] = lambda: None
-        """Called after each call, answered or not: a pass over many guests takes long, but it moves."""
+        """Called after each call, answered or not: it shows that a long pass over many guests goes on."""
 
     @property
     def is_stuck(self) -> bool:
-        """Whether two calls have not come back to this day, so that no other is made."""
+        """Whether two calls still have not come back, so that no other call is made."""
         self._abandoned = [thread for thread in self._abandoned if thread.is_busy]
         return len(self._abandoned) >= _ABANDONED_AT_MOST
 
@@ -74,10 +74,10 @@ class Hypervisor:
         return self._redacted(self._uri) or "its default URI"
 
     def active_domains(self) -> Iterator[Domain]:
-        """Return every active domain, each asked for when it is taken; raise LibvirtUnreachable if none can be listed.
+        """Return an iterator over the active domains, which asks for each in its turn; raise LibvirtUnreachable.
 
         A domain that ends between the listing and its XML is left out (VIR_ERR_NO_DOMAIN). One whose XML libvirt
-        refuses or does not give in time is returned with the error: it is there, and unknown.
+        refuses or does not give in time is returned with the error: it is there, but nothing more is known of it.
         """
         return self._read_each(self._list_active())
 
@@ -140,7 +140,7 @@ class Hypervisor:
         return {uuid: (name, domain) for uuid, name, domain in domains}
 
     def _list_again(self) -> dict[str, tuple[str, Any]] | None:
-        """Return handles of a new connection; None when that is stuck too, and what is left is unknown."""
+        """Return the domains' handles of a new connection, None when libvirt cannot be reached again."""
         try:
             return self._list_active()
         except LibvirtUnreachable:
@@ -196,7 +196,7 @@ def _open(uri: str, listener: Listener) -> Any:
 
 
 def _dispose(connection: Any, listener: Listener, late_result: Any) -> None:
-    """Close a connection that was given up, and one that was opened too late: somebody else is talking by now."""
+    """Close a connection that was given up, and one that was opened too late: another thread talks by now."""
     for given_up in (connection, late_result):
         if isinstance(given_up, libvirt.virConnect):
             with contextlib.suppress(libvirt.libvirtError):

@@ -33,7 +33,7 @@ _PAUSES = frozenset({libvirt.VIR_DOMAIN_EVENT_SUSPENDED, libvirt.VIR_DOMAIN_EVEN
 class LibvirtEvents:
     """The event loop, and the callbacks on each connection that is opened. `run` is the life of a thread.
 
-    Made before the first connection is opened, for only then does that one have events (virEventRegisterDefaultImpl).
+    It has to be made before the first connection is opened, or that one has no events (virEventRegisterDefaultImpl).
     """
 
     def __init__(self, queue: WakeQueue) -> None:
@@ -48,7 +48,7 @@ class LibvirtEvents:
             libvirt.virEventRunDefaultImpl()
 
     def attach(self, connection: Any) -> None:
-        """Register for all events of a new connection; a driver that does not have one of them does without."""
+        """Register for the events of a new connection, without those that its driver does not have."""
         registered = self._registered[id(connection)] = []
         for name, number in _EVENTS.items():
             with contextlib.suppress(libvirt.libvirtError):
@@ -67,7 +67,7 @@ class LibvirtEvents:
             connection.unregisterCloseCallback()
 
     def _heed(self, _connection: Any, domain: Any, *details: Any) -> None:
-        """Wake the guest of an event; what happened to it is looked up, and never taken from the event."""
+        """Wake the guest of an event; the pass looks up what happened, and the event itself decides nothing."""
         name = details[-1]
         if name == "lifecycle" and details[0] in _PAUSES:
             return

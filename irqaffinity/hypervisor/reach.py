@@ -29,13 +29,13 @@ class Reach:
         return self.link.state.is_up
 
     def answered(self) -> None:
-        """Note that it has answered."""
+        """Note that libvirt has answered."""
         if not self.is_up:
             self.link.up(self._hypervisor.shown_uri)
         self._retry.worked()
 
     def lost(self, error: LibvirtUnreachable) -> None:
-        """Note that it has not answered."""
+        """Note that libvirt has not answered."""
         self.link.down(str(error))
 
     def next_wait(self) -> float:

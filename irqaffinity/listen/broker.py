@@ -10,7 +10,7 @@ from irqaffinity.model.text import clean
 
 @dataclass(frozen=True, slots=True)
 class BrokerHost:
-    """One node of the broker and the account there; the password shows in no text of ours."""
+    """One node of the broker and the account there; no text of the program shows the password."""
 
     name: str
     port: int
@@ -23,13 +23,12 @@ class BrokerHost:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The broker of Nova's notifications, and what of it to listen to.
+    """The broker of Nova's notifications, and what to listen to there.
 
-    `tls` are arguments of ssl (`ca_certs`, `certfile`, `keyfile`, `cert_reqs`), perhaps none of them, and None for a
-    plain connection. The name of a node is checked where `ca_certs` are given.
-    `heartbeat` is in seconds, 0 for none. `routing_keys` are what is bound to the queue, `unwanted_keys` those of the
-    other format, to which it may still be bound. `rpc` is the broker of Nova's RPC, None where it is this one or not
-    known.
+    `tls` are arguments of ssl (`ca_certs`, `certfile`, `keyfile`, `cert_reqs`), possibly empty, or None for a plain
+    connection. The name of a node is checked where `ca_certs` are given. `heartbeat` is in seconds, 0 for none.
+    The queue is bound to `routing_keys`; `unwanted_keys` are those of the other format, to which it may still be bound.
+    `rpc` is the broker of Nova's RPC, None where it is this one or not known.
     """
 
     hosts: tuple[BrokerHost, ...]

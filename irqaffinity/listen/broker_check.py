@@ -23,8 +23,8 @@ class Local:
 
     `names` are what Nova may call it, beginning with [DEFAULT] host. `has_agent` tells that an agent runs,
     `from_relay` that it listens to a relay, `is_exclusive` that its queue is its connection's alone. `versioned` are
-    the topics of versioned notifications; `has_masks` tells that all domains have the specs that these would bring,
-    None that there is no domain of Nova's.
+    the topics of versioned notifications; `has_masks` is True where all domains have the extra specs, so that no
+    notification has to bring them, and None where Nova has no domain here.
     """
 
     names: tuple[str, ...]
@@ -43,7 +43,7 @@ class Local:
 
 
 def check_broker(broker: Broker, local: Local) -> Iterator[Finding]:
-    """Give what is found on the first node of the broker that answers; nothing is made or changed."""
+    """Yield the findings on the first node of the broker that answers; make and change nothing there."""
     yield from _check_nodes(broker, local)
     if broker.rpc is not None:
         yield from check_rpc_broker(broker.rpc, local.names)
@@ -60,7 +60,7 @@ def _check_nodes(broker: Broker, local: Local) -> Iterator[Finding]:
                 yield from _check_inside(connection, broker, node, local)
                 connection.release()
             return
-        except Exception as error:  # noqa: BLE001  one that speaks no AMQP makes the library raise anything
+        except Exception as error:  # noqa: BLE001  a server without AMQP makes the library raise anything
             refusals.append(f"{node}: {explain(error, broker, from_relay=local.from_relay)}")
         if has_answered:
             break

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long messages are kept in a queue, as far as it can be found out, and what to do where that is wrong."""
+"""Finds out how long a queue keeps messages, and what to do where that is wrong."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,13 +23,13 @@ from irqaffinity.model.finding import Finding
 from irqaffinity.model.text import counted
 
 MOST_UNREAD = 10_000
-"""Messages that wait at most where the policy of etc/rabbitmq is in force: more of them show that none is."""
+"""The most messages that wait where the policy of etc/rabbitmq is in force: where more wait, it is not."""
 
 _OWN_QUEUES = r"^irqaffinity\."
 
 
 class Limits:
-    """What management tells of policies and queues; where it does not, `trouble` says why."""
+    """What RabbitMQ's management says of policies and queues; where it does not answer, `trouble` says why."""
 
     def __init__(self, management: Management, virtual_host: str) -> None:
         self._management = management
@@ -63,7 +63,7 @@ class Limits:
         policy = in_force(self._policies, queue, facts.kind, facts.policy)
         kept = describe_limits(facts.arguments, _definition(policy, facts))
         hidden = displaced(self._policies, policy, queue, facts.kind)
-        beaten = f"; not in force is {', '.join(hidden)}, for {_name(policy)} goes first" if policy and hidden else ""
+        beaten = f"; not in force: {', '.join(hidden)}, for {_name(policy)} goes first" if policy and hidden else ""
         if kept:
             named = "" if policy is None else f" by the policy {_name(policy)}"
             text = f"messages are sent to {queue}; nobody reads its own queue, which is limited{named}: {kept}{beaten}"
@@ -77,7 +77,7 @@ class Limits:
         return Finding("nova", False, f"{text}. Read it, or: {line}")
 
     def is_bound(self, exchange: str, queue: str) -> bool | None:
-        """Tell whether an exchange hands messages to a queue, None where that cannot be read."""
+        """Tell whether an exchange hands messages to a queue; return None where management does not say."""
         if self.trouble is not None:
             return None
         try:
@@ -90,7 +90,7 @@ class Limits:
         text = _waiting(queue, look)
         lines = list_lines(self._virtual_host, queue)
         if look.messages > MOST_UNREAD:
-            text += " and which never ends: set the policy in etc/rabbitmq for this virtual host, or read it; see"
+            text += " and no policy limits: set the policy in etc/rabbitmq for this virtual host, or read it; see"
             return Finding("nova", False, f"{text}: {lines}")
         if not look.messages:
             return Finding("nova", True, f"messages are sent to {queue}")
@@ -112,7 +112,7 @@ class Limits:
         return f", for the policy {_name(policy)} lowers {', '.join(less)}. Where that is too little: {line}"
 
     def _set_policy(self, name: str, pattern: str, definition: Definition, over: BrokerPolicy | None) -> str:
-        """Return the command; a policy that has the name already, and is for other queues, keeps it."""
+        """Return the command that sets a policy, under a name that no policy for other queues has already."""
         taken = {policy.name for policy in self._policies if policy.pattern != pattern}
         while name in taken:
             name += "-2"
@@ -129,7 +129,7 @@ class Limits:
 
 
 def _definition(policy: BrokerPolicy | None, facts: QueueFacts) -> Definition:
-    """Return what policies set for a queue; where the operator's own one is among them, as management has them."""
+    """Return what policies set for a queue; where an operator policy is among them, management has merged them."""
     return facts.effective if facts.effective is not None else {} if policy is None else policy.definition
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the policies of a virtual host make of a queue, and the rabbitmqctl line that mends it. Pure.
 
-Of the policies that match a queue one is in force, that with the highest priority; its keys alone count. Of a limit
-that both this policy and the queue's own arguments give, the lower one counts (rabbitmq.com/docs/parameters).
+Where several policies match a queue, the one with the highest priority is in force, and its keys alone count. Where
+both this policy and the queue's own arguments set a limit, the lower one counts (rabbitmq.com/docs/parameters).
 """
 
 import json
@@ -26,7 +26,7 @@ _OWN = ("message-ttl", "expires", "max-length")
 """Limits that the agent's queue has by itself, and that a policy can lower."""
 
 _LONGEST = 2000
-"""Characters of a definition that is still printed."""
+"""The longest definition, in characters, that is printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class BrokerPolicy:
     definition: Definition = field(default_factory=dict)
 
     def matches(self, queue: str, kind: str = "classic") -> bool:
-        """Tell whether it applies to a queue of a type, should no other be stronger."""
+        """Tell whether it matches a queue of the type `kind`; a stronger policy may still be in force."""
         if self.apply_to not in ("all", "queues", "streams" if kind == "stream" else f"{kind}_queues"):
             return False
         try:
@@ -59,8 +59,8 @@ def in_force(
 ) -> BrokerPolicy | None:
     """Return the policy that applies to a queue.
 
-    `named` is what the broker says of that: late, where it has just changed; so it decides where several have the same
-    priority, and where none is found.
+    `named` is the policy that the broker names. The broker is late after a change, so its word decides only where
+    several policies have the same priority, and where none matches.
     """
     known = tuple(policies)
     matching = [policy for policy in known if policy.matches(queue, kind)]
@@ -71,7 +71,7 @@ def in_force(
 
 
 def displaced(policies: Iterable[BrokerPolicy], strongest: BrokerPolicy | None, queue: str, kind: str) -> list[str]:
-    """Return the names of the policies that would limit a queue, were not another in force."""
+    """Return the names of the policies that would limit a queue if another were not in force."""
     return [
         policy.name
         for policy in policies
@@ -97,7 +97,7 @@ def lowered(arguments: Mapping[str, Any], definition: Definition) -> dict[str, i
 
 
 def describe_limits(arguments: Mapping[str, Any], definition: Definition) -> str:
-    """Return in words what limits a queue: `kept 70 s, at most 10000 messages`; nothing where nothing does."""
+    """Return in words what limits a queue: `kept 70 s, at most 10000 messages`; empty where nothing limits it."""
     ttl, length, size = (lower(key, arguments, definition) for key in LIMITS)
     said = [] if ttl is None else [f"kept {ttl / 1000:g} s"]
     said += [] if length is None else [f"at most {counted(length, 'message')}"]
@@ -121,7 +121,7 @@ def set_policy_line(
 
 
 def list_lines(virtual_host: str, queue: str) -> str:
-    """Return the commands that show by hand which policies there are, and what a queue has of them."""
+    """Return the commands that list the policies, and the queue with the policy that it has."""
     columns = ["name", "messages", "consumers", "policy"]
     queues = _command("list_queues", ["-p", virtual_host, *columns])
     return f"{_command('list_policies', ['-p', virtual_host])}; {queues} | grep -F {_quote(queue)}"

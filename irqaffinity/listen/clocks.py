@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose clocks are ahead of this host's, among those that send masks of the guests here."""
+"""Finds senders of the masks of guests here whose clocks are ahead of this host's."""
 
 import logging
 import threading
@@ -13,10 +13,10 @@ from irqaffinity.model.record import RememberedSpecs
 LOG = logging.getLogger(__name__)
 
 TOLERATED = timedelta(minutes=5)
-"""What clocks may differ without a word, as with Kerberos."""
+"""Clocks may differ by so much without a warning, as with Kerberos."""
 
 MOST = 64
-"""Publishers that are kept apart; guests here are heard of by a few, and names come from outside."""
+"""The most publishers that are kept: few of them send masks of guests here, but names come from outside."""
 
 _HOUR = 3600.0
 
@@ -31,10 +31,10 @@ class Ahead:
 
 
 class Clocks:
-    """Hears of each message that brings extra specs. For any number of threads.
+    """Compares the clock behind each message that brings extra specs with the one here. For any number of threads.
 
-    A clock that is ahead costs no mask: RememberedSpecs.is_newer_than says how times are compared. It is named all the
-    same, once an hour for each publisher, for between two publishers the order of two masks may be lost by it.
+    No mask is lost because a clock is ahead: RememberedSpecs.is_newer_than says how times are compared. The log names
+    the clock all the same, once an hour for each publisher, for two masks of two publishers may get the wrong order.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

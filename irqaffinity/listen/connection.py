@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connects to one node of the broker. What stands still for a while is given up, and nothing is left open."""
+"""Connects to one node of the broker. A connection that stands still is given up, and nothing is left open."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def connected(
 ) -> Iterator[kombu.Connection]:
     """Give an open connection to one node; `take` gets each message and its channel.
 
-    It ends without a word to the broker: a polite close would wait for the answer of one that stands still.
+    At its end the broker gets no message: a polite close would wait for the answer of a broker that stands still.
     """
     begun = []
 
@@ -65,7 +65,7 @@ def connected(
     opened = connect(broker, host, name, handle_frames)
     try:
         opened.connect()
-        begun[-1].sock.settimeout(_ANSWER_TIMEOUT)  # without, one that stands still within a frame is waited for
+        begun[-1].sock.settimeout(_ANSWER_TIMEOUT)  # or one that stops within a frame is waited for
         yield opened
     finally:
         opened.collect(_CLOSE_TIMEOUT)
@@ -74,7 +74,7 @@ def connected(
 
 
 def _bound(transport: Any) -> None:
-    """Have it read no frame that is too large: the library keeps all bytes of one that come, up to 4 GiB."""
+    """Have `transport` refuse a frame that is too large: the library keeps all bytes that come, up to 4 GiB."""
     read = transport._read  # the library has no limit that could be set
 
     def read_some(size: int, *arguments: Any) -> bytes:

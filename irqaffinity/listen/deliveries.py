@@ -2,8 +2,9 @@
 """Takes messages from the frames of AMQP 0-9-1, and reads of each its delivery tag, its size and its body alone.
 
 py-amqp decodes the routing key and all properties of a message, and keeps its body however large it is, before a
-program sees any of it. What it cannot decode raises there: such a message is never acknowledged, and comes back on
-every connection. So the frames of messages do not get to it, and every message can be acknowledged.
+program sees any of it. Where it cannot decode something it raises an error: such a message is never acknowledged, and
+comes back on every connection. So this module keeps the frames of messages away from py-amqp, and every message can be
+acknowledged.
 """
 
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class Delivery:
 
 @dataclass(slots=True)
 class _Coming:
-    """A message of which not all frames are here; `missing` is how many bytes are not, None before the header."""
+    """A message whose frames have not all come; `missing` is how many bytes have not, None before the header."""
 
     channel: int
     delivery_tag: int
@@ -66,10 +67,10 @@ class _Coming:
 
 
 class DeliveryFrames:
-    """The `frame_handler` of an amqp.Connection: it hands messages to `take`, and all other frames to the library's."""
+    """The `frame_handler` of an amqp.Connection: it hands messages to `take`, other frames to the library's handler."""
 
     def __init__(self, take: Callable[[Any, Delivery], None], connection: Any, callback: Callable[..., None]) -> None:
-        """Take who gets each message with its channel; connection and callback are what the library gives."""
+        """`take` gets each message with its channel; `connection` and `callback` come from the library."""
         self._take = take
         self._connection = connection
         self._others = frame_handler(connection, callback)

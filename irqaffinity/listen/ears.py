@@ -38,7 +38,7 @@ class Ears:
         self._failure: Exception | None = None
 
     def has_ended(self) -> bool:
-        """Heed what there is to read, and tell whether that was the end; raise what the other reader met."""
+        """Read what there is, and tell whether the pipe has ended; raise the error of the other reader, if any."""
         if self._failure is not None:
             raise self._failure
         with self._reading:
@@ -69,7 +69,7 @@ class Ears:
             _move_to(allowed)
 
     def _listen(self, closing: int, cpus: Collection[int]) -> None:
-        """Read until `closing`, or until the pipe ends: what is to be done then is for the first reader to say."""
+        """Read until `closing`, or until the pipe ends; the first reader decides what to do then."""
         _move_to(cpus)
         poll = select.poll()
         poll.register(self._pipe, select.POLLIN)

@@ -17,11 +17,11 @@ class Ending:
         return self._told.is_set()
 
     def stop(self) -> None:
-        """Have it end within a second or two; a durable queue keeps what comes."""
+        """End the listener within a second or two; a durable queue keeps the messages that come afterwards."""
         self._told.set()
 
     def leave(self) -> None:
-        """Have it end, and delete its queue where it still can."""
+        """End the listener, which deletes its queue where it still can."""
         self.leaves = True
         self._told.set()
 

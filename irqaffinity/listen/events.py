@@ -28,7 +28,7 @@ _NOTHING = frozenset(
 """No device has moved, or not yet: a paused guest keeps its devices, and a migration only prepares itself."""
 
 _NOTHING_OF = ("volume_", "share_")
-"""What a newer Nova may do with volumes and shares is nothing to a PCI device either."""
+"""Other events of volumes and shares, of a newer Nova, concern no PCI device either."""
 
 _BEGINS = frozenset(
     {
@@ -45,7 +45,7 @@ EVENTS = _LOOKS | _NOTHING
 """The metrics count each of these names by itself, and all other names as OTHER."""
 
 OTHER = "other"
-"""What an event counts as that is none of Nova's."""
+"""The name under which the metrics count an event that is none of Nova's."""
 
 
 def split_event(name: str) -> tuple[str, str]:
@@ -60,10 +60,10 @@ def split_event(name: str) -> tuple[str, str]:
 
 
 def asks_for_a_look(event: str, phase: str) -> bool:
-    """Tell whether something may be new at the guest; so it may after an event that nobody knows."""
+    """Tell whether something may be new at the guest, as it may after an event of an unknown name."""
     return phase in ("end", "error") and event not in _NOTHING and not event.startswith(_NOTHING_OF)
 
 
 def announces_a_domain(event: str, phase: str) -> bool:
-    """Tell whether a domain begins soon where the message comes from: what it says of the specs comes before that."""
+    """Tell whether a domain begins soon on the sender's host: the message brings its specs before that."""
     return event == "live_migration_pre" or (event in _BEGINS and phase == "start")

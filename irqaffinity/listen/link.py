@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a connection stands, since when, and why not: for the log, where each change is said once, and the status."""
+"""Whether a connection is up, since when, and why not: for the log, which has each change once, and for the status."""
 
 import logging
 import threading
@@ -12,14 +12,14 @@ from irqaffinity.model.text import clean
 LOG = logging.getLogger(__name__)
 
 CONNECTED, NOT_CONNECTED, NOT_NEEDED = "connected", "not connected", "not needed"
-"""What a connection is, in the status and for people."""
+"""The words for a connection, in the status and for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """`since` is when the connection began to stand or not to; `trouble` is why it does not, None while it does.
+    """`since` is when the connection came up or went down; `trouble` is why it is down, None while it is up.
 
-    One that is not needed is not tried, and that is no failure: `trouble` says why nobody needs it.
+    A connection that is not needed is not tried, which is no failure: `trouble` says why nobody needs it.
     """
 
     is_up: bool
@@ -30,12 +30,12 @@ class LinkState:
 
     @property
     def word(self) -> str:
-        """What it is, in a word or two."""
+        """The state of the connection, in a word or two."""
         return CONNECTED if self.is_up else NOT_CONNECTED if self.is_needed else NOT_NEEDED
 
 
 class Link:
-    """The connection to one peer, as its listener tells of it. For any number of threads."""
+    """The connection to one peer, as its listener reports it. For any number of threads."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Link:
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         verb: str = "connected to",
     ) -> None:
-        """Take what the log calls the peer, where it is, without credentials, and how the log tells that it is up."""
+        """The log calls the peer `name`; `peer` is its address without credentials, `verb` the log's words for up."""
         self.name = name
         self.losses = 0
         self._now = now
@@ -58,28 +58,28 @@ class Link:
         return self._state
 
     def turn_to(self, peer: str) -> None:
-        """Note that another peer is wanted; that the one before is left is no loss."""
+        """Note that another peer is wanted; to leave the one before is no loss."""
         with self._lock:
             self._state = LinkState(False, self._now(), peer, "not connected yet")
 
     def rest(self, why: str) -> None:
-        """Note that nobody needs it any more; that it is left is no loss."""
+        """Note that nobody needs the connection any more; to leave it is no loss."""
         with self._lock:
             self._state = LinkState(False, self._now(), self._state.peer, clean(why), is_needed=False)
 
     def up(self, peer: str) -> None:
-        """Note that the connection stands."""
+        """Note that the connection is up."""
         with self._lock:
             LOG.info("%s: %s %s", self.name, self._verb, peer)
             self._state = LinkState(True, self._now(), peer)
 
     def down(self, trouble: str, *, is_news: bool = True) -> None:
-        """Note that it does not, and why; log the same trouble again, and what is no news, at DEBUG alone."""
+        """Note that the connection is down, and why; log a trouble that is the same or no news at DEBUG alone."""
         trouble = clean(trouble)
         with self._lock:
             state = self._state
             is_news = is_news and state.trouble != trouble
-            says_who = trouble.startswith(f"{self.name} ")  # as what is said of libvirt everywhere does
+            says_who = trouble.startswith(f"{self.name} ")  # as all messages on libvirt do
             line = trouble if says_who else f"{self.name}: {trouble}"
             LOG.log(logging.WARNING if is_news else logging.DEBUG, "%s", line)
             self.losses += state.is_up

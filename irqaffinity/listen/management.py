@@ -2,7 +2,7 @@
 """Asks RabbitMQ's management for policies, which AMQP does not show; with the account and the host of transport_url.
 
 The account has to have a tag (management is enough), and the plugin rabbitmq_management has to be at its usual port.
-Where the broker is spoken to with TLS, the password goes out with TLS alone.
+Where the connection to the broker has TLS, the password is sent over TLS alone.
 """
 
 import base64
@@ -31,15 +31,15 @@ _LARGEST = 1 << 20
 
 
 class Unreadable(Exception):
-    """Management did not tell; str() says where and why, on one clean line."""
+    """Management gave no answer that can be used; str() says where and why, on one clean line."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueFacts:
-    """What management tells of a queue.
+    """What management says of a queue.
 
-    `policy` is the name of the one in force, None where it does not say (yet). `effective` is what it and a policy of
-    the operator's are together, None where there is none of the operator's.
+    `policy` is the name of the policy in force, None where management does not say (yet). `effective` is this policy
+    merged with an operator policy, None where there is no operator policy.
     """
 
     kind: str = "classic"
@@ -65,7 +65,7 @@ class Management:
         return tuple(_policy(each) for each in found if isinstance(each, dict))
 
     def queue(self, name: str) -> QueueFacts | None:
-        """Return what it tells of a queue, None of one that is not there; raise Unreadable."""
+        """Return what management says of a queue, None where there is no such queue; raise Unreadable."""
         found = self._get(f"/api/queues/{self.virtual_host}/{quote(name, safe='')}")
         if found is None:
             return None
@@ -98,7 +98,7 @@ class Management:
         if status == http.client.NOT_FOUND:
             return None
         if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
-            raise self._unreadable("it refuses this account, which has not the tag management")
+            raise self._unreadable("it refuses this account, which lacks the tag management")
         if status != http.client.OK:
             raise self._unreadable(f"it answers with status {status}")
         if len(body) > _LARGEST:
@@ -139,13 +139,13 @@ class Management:
 
 
 def _cut(connection: socket.socket) -> None:
-    """End a connection under the thread that waits for its answer, which an SSLSocket of its own would not allow."""
+    """End a connection while another thread waits for its answer; an SSLSocket's own shutdown would not do that."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def _describe(error: Exception) -> str:
-    """Return what kind of failure it was; the words of one that answers there are not repeated."""
+    """Return what kind of failure it was, without any words of the server."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if isinstance(error.strerror, str) else type(error).__name__
     return "it does not answer in time" if isinstance(error, TimeoutError) else type(error).__name__

@@ -40,7 +40,7 @@ from irqaffinity.model.guest import GuestId
 LOG = logging.getLogger(__name__)
 
 Count = Callable[[str, Outcome], None]
-"""Is told the event and the outcome of each message."""
+"""A function that gets the event and the outcome of each message."""
 
 _PREFETCH = 200
 _POLL = 1.0
@@ -67,7 +67,7 @@ class NotificationListener:
         link: Link | None = None,
         ending: Ending | None = None,
     ) -> None:
-        """Take the broker, the option host of nova.conf, whom to wake, and what returns the guests of this host.
+        """`host` is that of nova.conf, `queue` takes the wake-ups, `known` returns the guests of this host.
 
         `clocks` gets the time of each message that brings extra specs.
         """

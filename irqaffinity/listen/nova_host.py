@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether Nova calls this host what [DEFAULT] host says: nova-compute reads the queue `compute.HOST` of Nova's RPC.
 
-(nova/compute/rpcapi.py, RPC_TOPIC.) Such a queue outlives a nova-compute that is gone, so one that is read goes first.
+(nova/compute/rpcapi.py, RPC_TOPIC.) Such a queue outlives its nova-compute, so a queue that somebody reads counts
+first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ _OPTION = "[DEFAULT] host"
 
 
 def spellings(host: str, *machine: str) -> tuple[str, ...]:
-    """Return the names that Nova may have for this host, beginning with `host`; `machine` is what the machine says."""
+    """Return the names that Nova may have for this host, beginning with `host`; `machine` are its own names."""
     whole = [host, *machine]
     short = [name.partition(".")[0] for name in whole]
     domains = [name.partition(".")[2] for name in machine if "." in name]
@@ -40,7 +41,7 @@ def check_rpc_broker(broker: Broker, names: Sequence[str]) -> Iterator[Finding]:
                 yield check_nova_host(connection, broker, names)
                 connection.release()
             return
-        except Exception as error:  # noqa: BLE001  one that speaks no AMQP makes the library raise anything
+        except Exception as error:  # noqa: BLE001  a server without AMQP makes the library raise anything
             refusals.append(f"{node}: {explain(error, broker)}")
     yield Finding(SUBJECT, True, f"not looked for on the broker of Nova's RPC: {'; '.join(refusals)}")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether Nova sends what is listened to: its notifier declares a queue of its own for each topic that it sends to."""
+"""Whether Nova sends what the agent listens to: Nova's notifier declares a queue for each topic that it sends to."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -35,7 +35,8 @@ def check_topics(
 ) -> Iterator[Finding]:
     """Check Nova's own queue of each routing key. `versioned` are the topics of versioned notifications.
 
-    `has_masks` tells that no message is needed for a mask, None that no guest shows it. One topic in use is enough.
+    `has_masks` is True where no guest needs a message for its mask, None where no guest is there to show it. One topic
+    in use is enough.
     """
     looks = {key: _look(connection, key) for key in broker.routing_keys}
     infos = [key for key in looks if key.endswith(".info")]

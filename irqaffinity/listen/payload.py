@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the body of a message to a Nova notification, and what it means for this host. Pure: the bytes are all it reads.
+"""Reads a Nova notification from the body of a message, and decides what it means for this host. Pure: no I/O.
 
 Both envelopes of oslo.messaging are read (oslo_messaging/_drivers/common.py), and both of Nova's payloads: versioned
 (nova/notifications/objects/instance.py) and legacy (nova/notifications/base.py).
@@ -22,7 +22,7 @@ from irqaffinity.model.text import LONGEST, clean
 _ENVELOPED = "oslo.message"
 _DATA = "nova_object.data"
 _MOST_PARTS = 20_000
-"""Members and elements in a text, about: Nova's have some hundreds."""
+"""The most members and elements in a text, about: Nova's have some hundreds."""
 
 _VERSIONED, _LEGACY = "instance.", "compute.instance."
 _COMPUTE_SERVICES = frozenset({"nova-compute", "compute"})
@@ -71,7 +71,7 @@ def parse_notification(body: bytes | str) -> Notification | None:
 
 
 def judge(notification: Notification, host: str, known: Container[GuestId]) -> Outcome:
-    """Return whether a notification wakes its guest on `host`, whose guests are `known`.
+    """Return what becomes of a notification on `host`, whose guests are `known`: whether it wakes its guest.
 
     The payload's host is often not the one that publishes, and either may be where something happened. Names are
     compared exactly.
@@ -89,7 +89,7 @@ def is_believed(notification: Notification, host: str, known: Container[GuestId]
 
 
 def _load(text: bytes | str) -> Any:
-    """Return what JSON says. The parser lets no other thread run, so what would keep it busy is not given to it."""
+    """Return the parsed JSON. The parser lets no other thread run, so a text with too many parts is refused."""
     marks = (b"[", b"{", b",") if isinstance(text, bytes) else ("[", "{", ",")
     parts = sum(map(text.count, marks))  # type: ignore[arg-type]
     if parts > _MOST_PARTS:
@@ -122,7 +122,7 @@ def _read(message: Any) -> Notification | None:
 
 
 def _specs(event: str, data: Any, timestamp: Any, publisher: str) -> RememberedSpecs | None:
-    """Return what a payload says of the extra specs; one of resize_prep has those of the flavor that ends."""
+    """Return a payload's extra specs; None for resize_prep, which has those of the flavor that ends."""
     if event == "resize_prep" or not _is_time(timestamp):
         return None
     flavor = data.get("flavor")
@@ -136,7 +136,7 @@ def _specs(event: str, data: Any, timestamp: Any, publisher: str) -> RememberedS
 
 
 def _is_time(timestamp: Any) -> bool:
-    """Tell whether a message says when it was sent; a day that no calendar has says nothing."""
+    """Tell whether `timestamp` is a time on a day that the calendar has."""
     if not isinstance(timestamp, str) or not _TIMESTAMP.fullmatch(timestamp):
         return False
     try:

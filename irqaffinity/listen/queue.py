@@ -14,7 +14,7 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import RememberedSpecs
 
 MOST = 4096
-"""Guests and devices that are kept apart; beyond it a full pass is the cheaper answer."""
+"""The most guests and devices that are kept one by one; for more of them a full pass is cheaper."""
 
 PASSES, PASSES_RATE = 3.0, 1 / 60
 """Full passes that one source can have at once, and how many more in a second; what is beyond waits for its turn."""
@@ -26,7 +26,7 @@ STRANGERS, STRANGERS_RATE = 32.0, 2.0
 """The same for looks at guests that only messages name, which can be any number."""
 
 STRANGERS_SPECS = 256
-"""Guests that only messages name, of which extra specs wait to be taken."""
+"""The most guests, named by messages alone, whose extra specs wait to be taken."""
 
 
 @dataclass(slots=True)
@@ -34,9 +34,9 @@ class Wakes:
     """What has come since the last time.
 
     `everything` asks for a full pass; `guests` and `devices` for a look at these, with the time (of the monotonic
-    clock, in seconds) at which the first wake-up for each came. Guests in `births` have interrupts that were just born,
-    and those of guests in `placed` have their place, which a look confirms. `has_waiting` tells that interrupts wait
-    that were born too soon after others. `specs` are extra specs of notifications.
+    clock, in seconds) at which the first wake-up for each came. Guests in `births` have new interrupts without a place
+    yet; those of guests in `placed` have their place, and a look confirms that. `has_waiting` says that interrupts
+    which were born too soon after others wait for their places. `specs` are extra specs of notifications.
     """
 
     everything: bool = False
@@ -54,7 +54,7 @@ class Wakes:
 
 @dataclass(slots=True)
 class _Heard:
-    """What messages say of one guest: since when a look is asked for, if it is, and the newest extra specs."""
+    """What messages say of one guest: when the first asked for a look, if any did, and the newest extra specs."""
 
     at: float | None = None
     specs: RememberedSpecs | None = None
@@ -78,16 +78,16 @@ class WakeQueue:
         self._strangers_specs: OrderedDict[GuestId, RememberedSpecs] = OrderedDict()
 
     def wake_all(self, source: str | None = None) -> None:
-        """Ask for a full pass. A `source` (a fixed name) that asks too often has one later for all that it asked for.
+        """Ask for a full pass. A `source` (a fixed name) that asks too often gets one pass later for all that it asked.
 
-        Without one it is the operator, or the program itself.
+        Without a source it is the operator, or the program itself, that asks.
         """
         with self._changed:
             self._wake_all(source)
             self._changed.notify()
 
     def wake(self, guest: GuestId) -> None:
-        """Ask for a look at one guest, which libvirt need not know."""
+        """Ask for a look at one guest, even one that libvirt does not know."""
         with self._changed:
             self._wakes.guests.setdefault(guest, self._clock())
             self._bound()
@@ -95,7 +95,7 @@ class WakeQueue:
     def hear(self, guest: GuestId, specs: RememberedSpecs | None = None, *, asks: bool = True) -> None:
         """Hand over what a message says of a guest that libvirt has named; `asks` for a look at it.
 
-        What messages say of one guest is put together, and so many guests are handed on as there is credit for.
+        Messages on one guest are merged, and as many guests are handed on as there is credit for.
         """
         with self._changed:
             heard = self._heard.setdefault(guest, _Heard())
@@ -106,9 +106,9 @@ class WakeQueue:
             self._bound()
 
     def hear_of_stranger(self, guest: GuestId, specs: RememberedSpecs | None = None, *, asks: bool = True) -> None:
-        """Do the same for one that libvirt has not named. Of too many a full pass finds those here.
+        """Do the same for a guest that libvirt has not named. Where too many are named, a full pass finds those here.
 
-        Of the extra specs of too many the first ones are lost.
+        Where the extra specs of too many wait, the first ones are lost.
         """
         with self._changed:
             if specs is not None:
@@ -135,13 +135,13 @@ class WakeQueue:
             self._bound()
 
     def confirm(self, guest: GuestId) -> None:
-        """Ask for a look, before long, at a guest of which an interrupt was just born and placed."""
+        """Ask for a look, before long, at a guest whose new interrupt was just placed."""
         with self._changed:
             self._wakes.placed.add(guest)
             self._bound()
 
     def wake_for_waiting(self) -> None:
-        """Tell that interrupts wait that were born too soon after others."""
+        """Wake the thread, because interrupts that were born too soon after others wait for their places."""
         with self._changed:
             self._wakes.has_waiting = True
             self._changed.notify()

@@ -13,7 +13,7 @@ from irqaffinity.listen.refusals import FAILURES
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a queue holds that is there. `is_known` is False where the broker says no more than that it is there."""
+    """What an existing queue holds. `is_known` is False where the broker says only that the queue exists."""
 
     messages: int = 0
     consumers: int = 0
@@ -26,7 +26,7 @@ class Look:
 
 
 def look_at(connection: Any, queue: str) -> Look | None:
-    """Return what a queue holds, None where it is not there; raise what is in FAILURES where that is not told."""
+    """Return what a queue holds, None where there is no such queue; raise one of FAILURES on any other refusal."""
     found: list[Any] = []
     refusal = refusal_of(connection, lambda channel: found.append(channel.queue_declare(queue, passive=True)))
     if isinstance(refusal, amqp.exceptions.NotFound):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What it means that a broker is away, refuses, or sends what is no AMQP: one clean line with the next step."""
+"""Explains why a broker is away, refuses, or does not speak AMQP: one clean line with the next step."""
 
 import errno
 import socket
@@ -21,7 +21,7 @@ FAILURES: tuple[type[BaseException], ...] = (
     kombu.exceptions.KombuError,
     OSError,
 )
-"""What a broker that is away, or refuses, raises. One that sends what is no AMQP may raise anything."""
+"""The errors of a broker that is away or refuses. A server that does not speak AMQP may cause any other error."""
 
 _TLS_FILES = {"ca_certs": "ssl_ca_file", "certfile": "ssl_cert_file", "keyfile": "ssl_key_file"}
 _FILE_ERRORS = frozenset({errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
@@ -29,15 +29,15 @@ _FILE_ERRORS = frozenset({errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDI
 _EXPIRED, _NOT_YET = 10, 9
 _UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})
 _OTHER_NAME = frozenset({62, 64})
-"""What OpenSSL has against a certificate (openssl/x509_vfy.h)."""
+"""OpenSSL's numbers for what is wrong with a certificate (openssl/x509_vfy.h)."""
 
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "HTTP_REQUEST"})
 _HIDDEN = "***"
 _LONGEST = 120
-"""Characters of what a broker says: the next step has to find room in the line."""
+"""The most characters of a broker's words: the line has to leave room for the next step."""
 
 _QUEUE = "queue '"
-"""Stands in what is not found when it is no exchange: a queue whose node in the cluster is down."""
+"""These words tell a missing queue, whose node in the cluster is down, from a missing exchange."""
 
 _NO_NOVA = "the exchange {} is not there; Nova makes it: wait for Nova, or mend [notifications] exchange"
 _NO_RELAY = (
@@ -75,7 +75,7 @@ def _why_refused(error: ssl.SSLCertVerificationError, tls: Mapping[str, Any]) ->
     """Return what is wrong with a certificate, and what mends it, by the numbers of X509_verify_cert_error(3)."""
     authority, code = tls.get("ca_certs"), getattr(error, "verify_code", None)
     if code in _OTHER_NAME:
-        return "it is for another name: write one that it has in transport_url, or renew it with this one"
+        return "it is for another name: write a name of the certificate in transport_url, or renew it for this name"
     if code == _EXPIRED:
         return "it has expired, or an authority above it has: renew it on the broker"
     if code == _NOT_YET:
@@ -89,9 +89,9 @@ def _why_refused(error: ssl.SSLCertVerificationError, tls: Mapping[str, Any]) ->
 
 
 def _tls_advice(error: BaseException, broker: Broker) -> str | None:
-    """Return what to look at where TLS, or one of its files, may be the matter: ssl names no file in its errors."""
+    """Return what to look at where TLS, or one of its files, may be the cause: errors of ssl name no file."""
     if broker.tls is None and isinstance(error, ConnectionResetError):
-        return "start the broker, or mend transport_url; does it speak TLS there: set ssl in [oslo_messaging_rabbit]"
+        return "start the broker, or mend transport_url; if it speaks TLS there, set ssl in [oslo_messaging_rabbit]"
     if broker.tls is None or not isinstance(error, OSError):
         return None
     if isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in _NO_TLS:

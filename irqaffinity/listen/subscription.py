@@ -2,8 +2,8 @@
 """A host's queue, what it is bound to, and how both are made.
 
 The queue is bounded. A durable one is gone by itself some time after its host has gone, an exclusive one at once. The
-exchange is only ever declared passively: Nova's is the one of Nova's RPC too, and Nova fails when it was made with
-other flags than its own (oslo_messaging/_drivers/impl_rabbit.py); the other one is for relays to make.
+exchange is only ever declared passively. Nova's exchange serves Nova's RPC too, and Nova fails where somebody made it
+with other flags (oslo_messaging/_drivers/impl_rabbit.py); the other exchange is for relays to make.
 """
 
 import contextlib
@@ -32,8 +32,8 @@ _MOST_MESSAGES = 10_000
 class Subscription:
     """What an agent listens to. `others` are the queues that it may have had with another configuration.
 
-    `queue` is the name of a durable queue. That of an exclusive one has a random end, other at each connection: the
-    broker keeps the name of one that was lost locked until it has noticed the loss.
+    `queue` is the name of a durable queue. An exclusive queue has a random end added, another at each connection: the
+    broker keeps the name of a lost queue locked until it has noticed the loss.
     """
 
     exchange: str
@@ -53,7 +53,7 @@ class Subscription:
     def of(
         cls, broker: Broker, host: str, machine_id: str, *, is_exclusive: bool = False, from_relay: bool = False
     ) -> "Subscription":
-        """Return that of a host, to Nova's exchange or that of the relays."""
+        """Return the subscription of a host, to Nova's exchange or that of the relays."""
         exchange, keys = (HOSTS_EXCHANGE, (host,)) if from_relay else (broker.exchange, broker.routing_keys)
         names = [queue_name(host, machine_id), relayed_queue_name(host, machine_id)]
         queue = names[from_relay]
@@ -62,7 +62,7 @@ class Subscription:
         return cls(exchange, keys, queue, others, is_exclusive, from_relay, unwanted)
 
     def make(self, connection: kombu.Connection) -> tuple[Any, str]:
-        """Return a channel on which the queue is bound, and its name; one that was made otherwise is made anew."""
+        """Return a channel with the bound queue, and the queue's name; make a queue with other arguments anew."""
         name = f"{self.queue}.{secrets.token_hex(4)}" if self.is_exclusive else self.queue
         try:
             return self._make_on(connection.channel(), name), name
@@ -75,12 +75,12 @@ class Subscription:
         channel.exchange_declare(self.exchange, self.exchange_kind, passive=True)
         queue = kombu.Queue(
             name,
-            durable=not self.is_exclusive,  # one that is neither is refused by RabbitMQ 4.3 and newer
+            durable=not self.is_exclusive,  # RabbitMQ 4.3 and newer refuse a queue that is neither
             exclusive=self.is_exclusive,
             expires=EXPIRES,
             message_ttl=LONGEST_WAY.total_seconds(),
             max_length=_MOST_MESSAGES,
-            # the type is said, for a virtual host may have another by default: quorum, or stream
+            # with the type, for a virtual host may have another by default: quorum, or stream
             queue_arguments={"x-overflow": "drop-head", "x-queue-type": "classic"},
         )(channel)
         queue.queue_declare()
@@ -102,7 +102,7 @@ class Subscription:
 
 
 def _delete(connection: kombu.Connection, name: str) -> None:
-    """Delete a queue. One that the broker keeps costs until it expires, and nothing else: that is no trouble."""
+    """Delete a queue. One that the broker does not delete expires by itself, so that is no trouble."""
     try:
         with contextlib.closing(connection.channel()) as channel:
             channel.queue_delete(name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private trace instance in which births and ends of interrupts alone are recorded, and whether it still does."""
+"""A private trace instance that records births and ends of interrupts alone, and a check that it still does."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ BIRTH = "events/irq_vectors/vector_activate"
 """Fires in request_irq() with the interrupt's number, just before /proc/irq has it (arch/x86/kernel/apic/vector.c)."""
 
 END = "events/irq_vectors/vector_teardown"
-"""Fires when the kernel frees the interrupt: what has the same number afterwards is another one."""
+"""Fires when the kernel frees the interrupt: an interrupt with the same number afterwards is another one."""
 
 _FILTER = "reserve==0"
 """The vector is in use from now on; with 1 it is only set aside, at the allocation."""
@@ -24,7 +24,7 @@ _OPTIONS = ("noraw", "nohex", "nobin", "nofields", "context-info")
 """How events are printed; a new instance takes these over from the one of the whole host."""
 
 _PIDS = ("set_event_pid", "set_event_notrace_pid")
-"""Which processes' events are recorded, or not; births have many fathers."""
+"""Which processes' events are recorded, or not; any process can cause a birth."""
 
 _SETTINGS = (
     "tracing_on",
@@ -37,7 +37,7 @@ _SETTINGS = (
     "trace_options",
     "buffer_size_kb",
 )
-"""What decides whether births are heard; older kernels lack some of these files."""
+"""The files that decide whether births are recorded; older kernels lack some of them."""
 
 _KILOBYTES_PER_CPU = "64"
 _REMEDIES = {
@@ -66,7 +66,7 @@ def tracing_folder(sys: str) -> str:
 
 
 def probe(tracing: str) -> None:
-    """Try, without a change, whether vector events can be had from the tracefs at `tracing`; raise Untraceable."""
+    """Check, without a change, that the tracefs at `tracing` can give vector events; raise Untraceable."""
     with explained(tracing):
         os.close(os.open(f"{tracing}/instances", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         if not os.access(f"{tracing}/instances", os.W_OK):
@@ -121,7 +121,7 @@ def read_settings(folder: str) -> dict[str, str]:
 
 
 def require_settings(folder: str, armed: Mapping[str, str]) -> None:
-    """Raise Changed unless an instance has the settings of before."""
+    """Raise Changed unless an instance still has the settings `armed`."""
     try:
         settings = read_settings(folder)
     except OSError as error:
@@ -155,7 +155,7 @@ def explained(tracing: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         if os.path.ismount(tracing):
-            raise Untraceable(f"{tracing} is empty: the kernel is locked down and does not tell") from error
+            raise Untraceable(f"{tracing} is empty: the kernel is locked down and shows no events") from error
         raise Untraceable(f"no tracefs: mount -t tracefs tracefs {tracing}") from error
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0)

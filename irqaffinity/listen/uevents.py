@@ -90,9 +90,7 @@ class UeventListener:
                 self._listen()
             except OSError as error:
                 self.lost += error.errno == errno.ENOBUFS
-                self.link.down(
-                    f"no uevents ({error}); allow netlink sockets, or leave to the audits what these would tell"
-                )
+                self.link.down(f"no uevents ({error}); allow netlink sockets, or rely on the audits alone")
             time.sleep(self.retry.failed())  # a daemon thread may sleep: nobody waits for its end
 
     def _listen(self) -> None:

@@ -18,24 +18,24 @@ from irqaffinity.listen.tracing import Changed, Untraceable, explained, read_set
 LOG = logging.getLogger(__name__)
 
 _CHECK_EVERY = 2.0
-"""Seconds after which it is looked whether the instance still is as it was set up."""
+"""Seconds between two checks that the instance still has its settings."""
 
 _HOUR = 3600.0
 _EVENT = re.compile(r": vector_(activate|teardown): irq=(\d+) |\[LOST (\d+) EVENTS\]")
 
 
 class Hearer(Protocol):
-    """Whom the kernel's news of interrupts concern; called in the listener's thread: ends first."""
+    """The receiver of the kernel's news of interrupts. The listener's thread calls it, with ends first."""
 
     def born(self, number: int) -> None:
-        """Heed that an interrupt's vector is in use from now on, just before /proc/irq has it."""
+        """Take note that an interrupt's vector is in use from now on, just before /proc/irq has it."""
 
     def ended(self, numbers: Collection[int]) -> None:
-        """Heed that interrupts are no more: their numbers may be others' next."""
+        """Take note that interrupts have ended: others may get their numbers next."""
 
 
 class Heard(NamedTuple):
-    """What a text of the trace tells: `born` are alive at its end, whatever ended before; `lost` counts events."""
+    """What a text of the trace says: `born` are alive at its end, `ended` had an end in it; `lost` counts events."""
 
     born: list[int]
     ended: set[int]
@@ -43,9 +43,9 @@ class Heard(NamedTuple):
 
 
 def sift(text: str) -> Heard:
-    """Return what a text of trace_pipe tells. An interrupt that was born and has ended by its end is an end alone.
+    """Return what a text of trace_pipe says. An interrupt that was born and ended within it counts as ended alone.
 
-    Such a one has nothing left that could be placed, and a guest can make them by the thousand.
+    Nothing of such an interrupt is left to be placed, and a guest can make them by the thousand.
     """
     born, ended, lost = dict[int, None](), set[int](), 0
     for kind, number, losses in _EVENT.findall(text):
@@ -63,7 +63,7 @@ class VectorListener:
     """A private trace instance, read while it has something. `run` is the life of a thread, until `stop`."""
 
     def __init__(self, queue: WakeQueue, hearer: Hearer, tracing: str, name: str) -> None:
-        """Take where tracefs is, and the name of the instance; only one process may use that name at a time."""
+        """`tracing` is where tracefs is, `name` the instance's; only one process may use that name at a time."""
         self.link = Link("vectors", f"{tracing}/instances/{name}")
         self.retry = Retry()
         self.lost = 0
@@ -83,7 +83,7 @@ class VectorListener:
     def run(self) -> None:
         """Listen until `stop`. Where there is nothing to listen to, say why, and try again now and then.
 
-        An instance that somebody switched off is set up anew, and a full pass made for what it did not tell.
+        An instance that somebody switched off is set up anew, and a full pass makes up for the events that it missed.
         """
         while True:
             try:
@@ -102,7 +102,7 @@ class VectorListener:
                 return
 
     def _listen(self, pipe: int, armed: Mapping[str, str]) -> None:
-        """Hear births until `stop`; raise Changed when the instance is no more as it was `armed`."""
+        """Hear births until `stop`; raise Changed when the instance no longer has the settings `armed`."""
         poll = select.poll()
         poll.register(pipe, select.POLLIN)
         poll.register(self._stopping, select.POLLIN)
@@ -117,7 +117,7 @@ class VectorListener:
                     raise Changed("its trace_pipe has ended")
 
     def _tell_change(self, change: Changed) -> None:
-        """Tell it, but not again within the hour where somebody changes it again and again."""
+        """Log the change, but once an hour at most where somebody changes the instance again and again."""
         now = time.monotonic()
         is_news = self._logged_change is None or now - self._logged_change >= _HOUR
         if is_news:
@@ -138,7 +138,7 @@ class VectorListener:
             self._make_up(heard.lost)
 
     def _make_up(self, lost: int) -> None:
-        """Look at every guest: whose interrupts the lost events were of, nobody knows."""
+        """Have every guest looked at: nobody knows whose interrupts the lost events were about."""
         self.lost += lost
         level = logging.DEBUG if self._has_lost else logging.WARNING
         LOG.log(level, "vectors: the kernel dropped %d events, which came too fast; every guest is looked at", lost)

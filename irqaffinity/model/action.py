@@ -11,12 +11,12 @@ from irqaffinity.model.verdict import IrqReason, Verdict
 
 
 class Action(NamedTuple):
-    """An interrupt and the CPUs it belongs on; also when it is there already.
+    """An interrupt and the CPUs it belongs on, even where it is there already.
 
-    `driver` is the one that its device had when this was decided: under another one it is another interrupt. `owner` is
-    the guest whose interrupt it is, or was when it is released. `spares` are single CPUs to try in this order when the
-    target has no free vector. `foregone` is the verdict where it is known beforehand that the kernel would refuse the
-    write, so that none is tried.
+    `driver` is the driver that its device had at the decision: under another driver the number is another interrupt.
+    `owner` is the guest whose interrupt it is, or was when it is released. `spares` are single CPUs to try in this
+    order when the target has no free vector. `foregone` is the verdict where the kernel would surely refuse the write,
+    so that none is tried.
     """
 
     number: int
@@ -37,11 +37,11 @@ class Action(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of an action: `asked` was written or would be, `smp` and `effective` are what was read last.
+    """What became of an action: `asked` was written or would be, `smp` and `effective` were read last.
 
     `was_written` tells that the kernel accepted a write. `handler` is the name of the interrupt's action where the
-    kernel refused for good, for by that name the refusal is remembered. `reborn` is the interrupt as it is now where
-    the write may have met another life of it than the one that was read before.
+    kernel refused for good: the refusal is remembered under that name. `reborn` is the interrupt as it is now where it
+    may have been born again between the reading and the write.
     """
 
     action: Action
@@ -64,5 +64,5 @@ def find_in_place(action: Action, cpus: CpuSet, reason: IrqReason | None) -> Res
 
 
 def settled(target: CpuSet, effective: CpuSet | None) -> bool:
-    """Tell whether the hardware follows `target`: true as well where the kernel does not show what it does."""
+    """Tell whether the hardware follows `target`; True as well where the kernel does not show that."""
     return effective is None or effective <= target

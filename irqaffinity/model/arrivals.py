@@ -11,7 +11,7 @@ _FASTEST = 1_000_000
 """More arrivals of one interrupt a second than any CPU can serve."""
 
 Arrived = Mapping[int, int]
-"""How many arrived, by CPU; those without any are left out."""
+"""How many interrupts arrived, by CPU, without the CPUs that got none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ def count_arrivals(
 ) -> dict[int, int] | None:
     """Return how many arrived on each of `cpus`, given its counts as the kernel wrote them at both ends.
 
-    None means that the interrupt was born anew in between: a count fell, or it rose by more than can have arrived. What
-    looks like a fall, but is a count that went round, is none.
+    None means that the interrupt was born anew in between: a count fell, or it rose by more than can have arrived. A
+    count that wrapped around is no fall.
     """
     most = min(_FASTEST * (seconds + 1.0), _WRAP / 2)  # after an hour and more, any fall would be a count gone round
     arrived = {}

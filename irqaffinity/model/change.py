@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was done with interrupts, once it has settled: the log is one reader of it, the history another."""
+"""A settled change of interrupts, which the log and the history show."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,12 +13,12 @@ from irqaffinity.model.verdict import Cause, Verdict
 
 
 class Change(NamedTuple):
-    """Interrupts of one device that were moved for the same cause, also over several lives of them.
+    """Interrupts of one device that were moved for one cause, even if they were born again in between.
 
-    `time` is when that had settled, in UTC; `name` is None where the guest's is not known. `before` is all CPUs that
-    the interrupts had at first, None where that is not known, and `after` all that they have in the end; of a write
-    that failed, those that they were to have. `verdict` is `pending` as soon as one of them is. `writes` is how often
-    they were written.
+    `time` is when the change had settled, in UTC; `name` is the guest's, None where it is not known. `before` is all
+    CPUs that the interrupts had at first, None where they are not known; `after` is all CPUs that they have in the end,
+    or were to have where a write failed. `verdict` is `pending` if that of one interrupt is. `writes` counts the
+    writes.
     """
 
     time: datetime
@@ -34,7 +34,7 @@ class Change(NamedTuple):
     writes: int
 
     def fields(self) -> Mapping[str, str | None]:
-        """Return what readers show of it beside the time, under the names of the history's JSON."""
+        """Return all but the time as text, under the names of the history's JSON."""
         return {
             "guest": self.guest,
             "name": self.name,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody outside may have done at once, and how soon more: nobody may keep the host busy."""
+"""Limits how much work somebody outside can cause at once and over time: nobody may keep the host busy."""
 
 
 class Credit:
@@ -20,12 +20,12 @@ class Credit:
         return True
 
     def spend(self, now: float, amount: float) -> None:
-        """Spend what is known only afterwards, as far as `most` below nothing."""
+        """Spend an amount that is known only afterwards; the credit falls to minus `most` at the lowest."""
         self._refill(now)
         self._left = max(-self.most, self._left - amount)
 
     def left(self, now: float) -> float:
-        """Return how much is there, less than nothing where more was spent."""
+        """Return how much is there, below zero where more was spent."""
         self._refill(now)
         return self._left
 

@@ -56,7 +56,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """An element of a domain that may be a device and leads to none; it costs the guest nothing else."""
+    """An element of a domain that may be a device but leads to none; the rest of the guest is not affected."""
 
     element: str
     reason: LeftOutReason
@@ -67,11 +67,11 @@ class LeftOut:
 class Guest:
     """What the rules of placement need of a domain.
 
-    `vcpus` is the most that it can have; `unplugged` are those of them that are not plugged in. `pins` holds the vCPUs
-    that have a `<vcpupin>` of their own, `cpuset` is that of `<vcpu>`, for the others. `emulator` and `iothreads` are
-    the CPUs that the guest's other threads are pinned to. `extra_specs` and `image_properties` are those of Nova's
-    metadata (Nova 32.0 and newer), each None where the metadata does not have the element. `macs` maps the hardware
-    addresses of its interfaces, in lower case, to what the interface claims, None where that is no device.
+    `vcpus` is the most that it can have; `unplugged` are those of them that are not plugged in. `pins` has the vCPUs
+    with a `<vcpupin>` of their own, `cpuset` the CPUs of `<vcpu>` for the others. `emulator` and `iothreads` are the
+    CPUs that the guest's other threads are pinned to. `extra_specs` and `image_properties` are those of Nova's metadata
+    (Nova 32.0 and newer), each None where the metadata does not have the element. `macs` maps the hardware addresses of
+    its interfaces, in lower case, to what the interface claims, None where that is no device.
     """
 
     uuid: GuestId
@@ -93,7 +93,7 @@ class Guest:
 
     @property
     def is_nova(self) -> bool:
-        """Whether Nova made it: the domain has metadata of Nova's, which every version of Nova writes."""
+        """Whether Nova made the guest: every version of Nova writes metadata into the domain."""
         return (self.display_name, self.flavor, self.extra_specs, self.image_properties) != (None,) * 4
 
 
@@ -101,7 +101,7 @@ class Guest:
 class UnreadableGuest:
     """A guest that is active but whose XML could not be read or understood: unknown, which is not gone.
 
-    `known` is the guest as this process read it last: its pins count still when those of others are judged.
+    `known` is the guest as this process read it last: its pins still count when the pins of other guests are judged.
     """
 
     uuid: GuestId

@@ -16,10 +16,10 @@ class Device:
     """A PCI function as sysfs shows it.
 
     `interrupts` are its message-signalled interrupts, or its INTx line where that is the guest's alone;
-    `shares_line` tells that the line serves others too. `numa_node` is what the file says, None without one.
+    `shares_line` tells that the line serves others too. `numa_node` is the number in its file, None without a file.
     `vendor`, `product` and the netdevs (its own, and those of its physical function `parent`) are read only when a
-    device_spec is configured. `trouble` is why its files could not be read, None where they
-    could: what it has is unknown then.
+    device_spec is configured. `trouble` is why its files could not be read, None where they could: what it has is
+    unknown then.
     """
 
     address: PciAddress
@@ -40,8 +40,8 @@ class Device:
 class DeviceClaim:
     """A device of a guest, by address, once it was looked up.
 
-    `driver` is the one that the device had when libvirt was asked: under another one the device has left the guest
-    since, or has not come to it yet. `is_doubted` tells that the kernel has told of the device since.
+    `driver` is the driver that the device had when libvirt was asked: with another driver the device has left the guest
+    since, or has not come to it yet. `is_doubted` says that the kernel has reported a change of the device since.
     """
 
     address: PciAddress
@@ -52,10 +52,10 @@ class DeviceClaim:
 
 @dataclass(frozen=True, slots=True)
 class SeenGuest:
-    """An active guest as it was read last, its PCI devices, and what of its elements leads to none.
+    """An active guest as it was read last, its PCI devices, and its elements that lead to none.
 
-    Those of an unreadable one are as they were before. `is_unsure` tells that it may have more devices, which could not
-    be looked up at the moment.
+    An unreadable guest keeps those it had before. `is_unsure` says that it may have more devices, which could not be
+    looked up at the moment.
     """
 
     guest: Guest | UnreadableGuest
@@ -84,7 +84,7 @@ class Topology:
 
 
 class MsiSource(Enum):
-    """How whoever makes the passes learns of a new interrupt."""
+    """How the program learns of a new interrupt."""
 
     TRACE = "trace"
     POLL = "poll"

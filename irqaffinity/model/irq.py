@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One interrupt: who it is, and what was read of it."""
+"""One interrupt: its identity, and what was read of it."""
 
 import re
 from typing import NamedTuple
@@ -22,9 +22,9 @@ class Interrupt(NamedTuple):
     """What was read of an interrupt.
 
     `smp` is None where the file could not be read, `effective` where the kernel has no such file. `writable` is
-    the owner's write permission: the kernel withholds it from the interrupts it manages itself. `action` (its name
-    in /sys/kernel/irq, such as `vfio-msix[0](0000:41:00.2)`) and `hwirq` are read only for those who ask, the name also
-    of an interrupt that is not writable.
+    the owner's write permission: the kernel withholds it from the interrupts it manages itself. `action` (its name in
+    /sys/kernel/irq, such as `vfio-msix[0](0000:41:00.2)`) and `hwirq` are read only where the caller asks for them, and
+    the name where the interrupt is not writable.
     """
 
     number: int
@@ -36,7 +36,7 @@ class Interrupt(NamedTuple):
 
 
 def immovable_verdict(action: str) -> Verdict:
-    """Return what an interrupt is that the kernel refuses to move for good, by the name of its action.
+    """Return the verdict on an interrupt that the kernel refuses to move for good, by the name of its action.
 
     The kernel manages no interrupt of vfio itself: there it is the hardware that cannot
     (drivers/vfio/pci/vfio_pci_intrs.c asks for its vectors without PCI_IRQ_AFFINITY).

@@ -25,10 +25,10 @@ _BOTH_WAYS = 2 * LONGEST_WAY
 class Record:
     """One interrupt that was moved, or found in place.
 
-    `original` is what it had before, None where that is not known. `written` is the last value that was meant to be
-    written; `previous` the one before it, for a write that the kernel refused or a crash prevented leaves that in
-    place. `spread_over` is the target of the whole device where each interrupt gets one CPU of it: when that one is
-    full, any other may be written, and `next_cpu` tells that `written` is such another one.
+    `original` is what it had before, None where that is not known. `written` is the last value that the program wrote
+    or was about to write; `previous` is the value before it, which stays in place where the kernel refused the write or
+    a crash prevented it. `spread_over` is the target of the whole device where each interrupt gets one CPU of it: when
+    that CPU is full, any other of them may be written, and `next_cpu` says that `written` is such another one.
     """
 
     owner: GuestId
@@ -40,10 +40,10 @@ class Record:
     next_cpu: bool = False
 
     def accounts_for(self, smp: CpuSet | None) -> bool:
-        """Tell whether `smp` is a value that we wrote.
+        """Tell whether the program wrote the value `smp`.
 
-        Every interrupt has a CPU: none at all is what a write of ours leaves in a tree of plain files when the process
-        is killed in the middle of it.
+        An empty set counts too: every interrupt has a CPU, but in a tree of plain files a write that is killed half-way
+        leaves an empty file.
         """
         if smp is None or not smp or smp in (self.written, self.previous):
             return smp is not None
@@ -68,7 +68,7 @@ class RememberedSpecs:
     """The mask of a versioned notification (None when its flavor has none), and that payload's timestamp.
 
     `publisher` is the host that sent it and `arrived` the time here when it came, as `timestamp` is written; None where
-    a state of before does not tell. All times are `2026-11-20 12:00:00`, perhaps with a fraction, in UTC.
+    an older state does not have them. All times are `2026-11-20 12:00:00`, perhaps with a fraction, in UTC.
     """
 
     mask: str | None
@@ -83,18 +83,18 @@ class RememberedSpecs:
 
     @property
     def ahead(self) -> timedelta:
-        """How far the publisher's clock is ahead, at least; negative where it is behind or the way took so long."""
+        """How far the publisher's clock is ahead, at least; negative where it is behind, or the message took long."""
         try:
             return _read_time(self.timestamp) - _read_time(self.arrived or self.timestamp)
         except (ValueError, TypeError):  # a state that somebody else wrote may have any text there
             return timedelta()
 
     def is_newer_than(self, other: "RememberedSpecs") -> bool:
-        """Tell which of two counts.
+        """Tell whether these specs count, and not the `other` ones.
 
-        Timestamps of one clock are compared as they are: it may be wrong, and still tells the order of its own, in
-        whatever order messages arrive, late or twice. Between two publishers, and where the clock of one was set by
-        more than any message is on its way, each counts as of its arrival at the latest.
+        Two timestamps of one clock are compared as they are: the clock may be wrong, but its own timestamps are in
+        order, even where messages arrive late, twice or in another order. Between two publishers, and where the clock
+        of one was set by more than any message takes, a message counts as sent at its arrival at the latest.
         """
         is_one_clock = self.publisher == other.publisher and abs(self.ahead - other.ahead) <= _BOTH_WAYS
         return self.timestamp > other.timestamp if is_one_clock else self.sent > other.sent
@@ -106,7 +106,7 @@ Records = Mapping[PciAddress, Mapping[int, Record]]
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Rows of the state that are new or other than before; None for one that goes, and for a proof that stays."""
+    """Rows of the state that are new or changed; None for a row that is deleted, and for a proof that stays."""
 
     records: Mapping[IrqId, Record | None] = field(default_factory=dict)
     fixed: Mapping[IrqId, Fixed | None] = field(default_factory=dict)
@@ -130,7 +130,7 @@ class Changes:
 
 
 class State:
-    """All that is stored. It changes through `apply` alone, at a cost that grows with the changes and not with it.
+    """All that is stored. It changes through `apply` alone, at a cost that grows with the changes, not with the state.
 
     `fixed` has the interrupts that turned out not to be movable. `proof` tells for how long no guest has needed Nova's
     notifications, None where nothing is stored.
@@ -168,7 +168,7 @@ class State:
 
     @property
     def extra_specs(self) -> Mapping[GuestId, RememberedSpecs]:
-        """What notifications told of guests."""
+        """The extra specs of guests that notifications brought."""
         return self._extra_specs
 
     def devices_of(self, owner: GuestId) -> Collection[PciAddress]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What has to stand in a JSON document for whoever reads it: the file may be damaged, or another's.
+"""Checks that a JSON document has what its reader needs: the file may be damaged, or another program's.
 
 A shape is a type, a tuple of a shape and None where null is allowed, a list of one shape for its items, or a dict of
 shapes by name: `...` stands for any other name, and one that ends in `?` may be missing. What is not named may be

@@ -11,7 +11,7 @@ Target = int | PciAddress | GuestId
 
 
 class UnknownTarget(Exception):
-    """What was named is not there, or means several things; str() tells the fact and the next step."""
+    """The name means nothing that is there, or several things; str() says which, and the next step."""
 
 
 @dataclass(frozen=True, slots=True)

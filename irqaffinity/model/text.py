@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text for people: the one function that what comes from outside passes, and counts of things."""
+"""Text for people: the one function that all text from outside passes through, and counts of things."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -14,8 +14,8 @@ def clean(text: str) -> str:
     """Return `text` on one printable line of at most 255 characters.
 
     Control, bidirectional and other non-printing characters become `\\xNN`, so that no log line, table row or
-    metric label can be forged by a guest, flavor or host name. What had to be cut ends in an ellipsis, which no
-    grammar of ours accepts: a value that lost its tail is refused and never mistaken for a shorter one.
+    metric label can be forged by a guest, flavor or host name. A text that had to be cut ends in an ellipsis, which no
+    grammar of this program accepts: a value that lost its tail is refused and never mistaken for a shorter one.
     """
     shown = text if text.isprintable() else printable(text[: LONGEST + 1])
     return shown if len(shown) <= LONGEST else shown[: LONGEST - len(_CUT)] + _CUT

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Times that depend on each other, in seconds.
 
-Each line has to be at least as long as the one above it, or what lives would be taken for stuck:
+Each time has to be at least as long as the one above it, or a live process would be taken for stuck:
 
 - CALL: one call to libvirt; the worker's heart beats after each, answered or not, and HEARTBEAT comes when idle.
 - STUCK: libvirt that has not answered for so long is given up, and with it the process.
@@ -20,10 +20,10 @@ FRESH = 60.0
 WATCHDOG = 90.0
 
 LAST_PASS = 4.0
-"""What the pass that runs at SIGTERM may take to its end."""
+"""How long the pass that runs at SIGTERM may take to its end."""
 
 FAREWELL = 0.5
-"""What the kernel is given to remove the trace instance."""
+"""How long the agent waits at its end for the kernel to remove the trace instance."""
 
 PASS_WAIT = 5.0
-"""What a pass waits for another process's one to end."""
+"""How long a pass waits for the end of another process's pass."""

@@ -38,7 +38,7 @@ class Verdict(Term):
     UNREAD = "unread", "its affinity could not be read, so it is left as it is until the next pass"
     THROTTLED = (
         "throttled",
-        "waits with others for its place: its guest makes more new interrupts than are each placed at once",
+        "waits for its place with others: its guest makes new interrupts too fast to place each at once",
     )
     GONE = "gone", "vanished while it was looked at"
     NO_VECTOR = "no_vector", "the CPUs of the target have no free interrupt vector"
@@ -77,7 +77,7 @@ class Status(Term):
 
     @property
     def is_skipped(self) -> bool:
-        """Whether the guest is left alone on purpose, so that what was moved for it is given back."""
+        """Whether the guest is left alone on purpose, so that its moved interrupts are given back."""
         return self is not Status.PLACED and not self.is_error
 
 
@@ -90,7 +90,7 @@ class GuestReason(Term):
     )
     DEDICATED_MASK_INVALID = (
         "dedicated_mask_invalid",
-        "which of its vCPUs are dedicated cannot be read, so those count that have a CPU to themselves",
+        "its mask of dedicated vCPUs cannot be read, so the vCPUs that have a CPU to themselves count",
     )
     REALTIME_VCPUS = "realtime_vcpus", "realtime vCPUs of this guest serve its interrupts"
 
@@ -118,7 +118,7 @@ class DeviceReason(Term):
     NODE_STRICT = "node_strict", "no chosen CPU is as near to it as [placement] numa demands"
     NO_ONLINE_CPU = "no_online_cpu", "all chosen CPUs are offline"
     REMOTE_NODE = "remote_node", "no chosen CPU is on its NUMA node"
-    NO_NODE = "no_node", "the host tells no NUMA node with CPUs for it, so all chosen CPUs serve"
+    NO_NODE = "no_node", "the host names no NUMA node with CPUs for it, so all chosen CPUs serve"
 
 
 class IrqReason(Term):
@@ -135,13 +135,13 @@ class Cause(Term):
     START = "start", "the agent's first pass found them elsewhere"
     AUDIT = "audit", "a pass of the command line found them elsewhere"
     BIRTH = "birth", "they are new, or the kernel made them anew"
-    DEVICE = "device", "the device was attached to the guest, or is the guest's no longer"
-    PINS = "pins", "the CPUs of the guest that serve them are others now"
-    MASK = "mask", "the guest's mask, or where it comes from, is another one now"
-    CONFIG = "config", "the configuration was read again and says otherwise"
+    DEVICE = "device", "the device was attached to the guest, or taken from it"
+    PINS = "pins", "other CPUs of the guest serve them now"
+    MASK = "mask", "the guest's mask has changed, or the place that it comes from"
+    CONFIG = "config", "the configuration was read again and has changed"
     DRIFT = "drift", "something else had moved them away"
     FIGHT = "fight", "something else moves them away again and again"
     GONE = "gone", "the guest has ended"
-    RESET = "reset", "a person had everything given back"
+    RESET = "reset", "a person gave everything back (irqaffinity reset)"
     ERROR = "error", "they could not be moved: the verdict says why"
     RECOVERED = "recovered", "they could not be moved before, and now it works"

@@ -34,9 +34,9 @@ class ArrivalCounter:
     def read(self, lives: Mapping[int, Hashable] | None = None) -> Interval:
         """Return what has arrived since the last call; the first one only remembers. Raises HostUnreadable.
 
-        Only the interrupts in `lives` are counted, or all without it. Under another value there than the last time an
-        interrupt counts as another one, which begins anew, as one does that has other handlers now or whose counts
-        fell.
+        Only the interrupts in `lives` are counted, or all without it. An interrupt whose value there is not that of the
+        last call counts as another interrupt, which begins anew; so does one that has other handlers now, or whose
+        counts fell.
         """
         now, counts = self._clock(), self._read(lives)
         before, lives_before, seconds = self._counts, self._lives, now - self._time
@@ -55,7 +55,7 @@ class ArrivalCounter:
         return Interval(seconds, arrived, names)
 
     def _read(self, lives: Mapping[int, Hashable] | None) -> Table | Files:
-        """Read what is the cheaper of the two, the other one where that is not there; raise HostUnreadable."""
+        """Read the cheaper of the two sources, or the other one where it is not there; raise HostUnreadable."""
         wanted = None if lives is None else lives.keys()
         sources: list[type[Table | Files]] = [Table, Files]
         if wanted is not None and not self._is_cut and len(wanted) * ROWS_A_FILE < self._rows_to_read():
@@ -75,9 +75,9 @@ class ArrivalCounter:
         )
 
     def _rows_to_read(self) -> float:
-        """Return about how many rows /proc/interrupts has: each takes time, also where it is not wanted.
+        """Return about how many rows /proc/interrupts has: each takes time, even one that nobody wants.
 
-        A change of the source loses an interval, so that the other one has to be cheaper by far.
+        A change of the source loses an interval, so the other source has to be cheaper by far.
         """
         try:
             rows = len(self._root.calls.listdir(f"{self._root.proc}/irq"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the kernel tells how often each interrupt arrived on each CPU: /proc/interrupts, and a file an interrupt."""
+"""Reads how often each interrupt arrived on each CPU: from /proc/interrupts, or from one file for each interrupt."""
 
 import contextlib
 import errno
@@ -43,8 +43,8 @@ class Table:
     def split(self, number: int) -> tuple[list[bytes], bytes] | None:
         """Return the counts of an interrupt and the rest of its row; None where it has not one for each CPU.
 
-        The kernel writes the rows one by one: a CPU that goes meanwhile is in some of them alone, and the count of one
-        that comes stands in the rest.
+        The kernel writes the rows one by one: a CPU that goes offline meanwhile is in some rows alone, and the count of
+        one that comes online stands in the rest.
         """
         cells = self.rows[number].split(None, len(self.cpus))
         counts, rest = cells[: len(self.cpus)], b"".join(cells[len(self.cpus) :])
@@ -61,7 +61,7 @@ class Files:
     """/sys/kernel/irq/N/per_cpu_count of some interrupts as they were read once.
 
     A file has a count for each CPU that is possible, in their order, and is cut where a page is full (Linux,
-    kernel/irq/irqdesc.c, per_cpu_count_show): `is_cut` tells that this was met.
+    kernel/irq/irqdesc.c, per_cpu_count_show): `is_cut` says that one was.
     """
 
     cpus: tuple[int, ...]
@@ -73,7 +73,7 @@ class Files:
     def read(cls, root: HostRoot, wanted: Collection[int] | None) -> "Files":
         """Read the files of the interrupts in `wanted`, or all; those that are not there or cut are left out.
 
-        Raises OSError where none is there, or it cannot be told which CPUs the counts are of.
+        Raises OSError where none is there, or the CPUs of the counts are not known.
         """
         cpus = tuple(_possible(root))
         rows, is_cut = {}, False
@@ -89,7 +89,7 @@ class Files:
         return cls(cpus, rows, is_cut, root)
 
     def split(self, number: int) -> tuple[list[bytes], bytes] | None:
-        """Return the counts of an interrupt, and nothing that tells its life; None where they are no numbers."""
+        """Return the counts of an interrupt, and an empty rest; None where the counts are no numbers."""
         counts = self.rows[number].strip().split(b",")
         return (counts, b"") if b"".join(counts).isdigit() and all(counts) else None
 
@@ -117,7 +117,7 @@ def _all_numbers(root: HostRoot) -> list[int]:
 
 
 def _read_all(root: HostRoot, path: str) -> bytes:
-    """Return all of a file, of which the kernel gives a page at a time; raise OSError."""
+    """Return all of a file, although the kernel gives a page at a time; raise OSError."""
     fd = root.calls.open(path, _READ)
     try:
         pieces = []

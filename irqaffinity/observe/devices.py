@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `<devices>` of a domain: which PCI devices it claims, and how. Pure: the XML is all it reads.
+"""The `<devices>` of a domain: which PCI devices it claims, and how. Pure: it reads the XML alone.
 
-`<driver>` is passed over: Nova writes none, and libvirt adds one with and without a name.
+It ignores `<driver>`: Nova writes none, and libvirt adds one with and without a name.
 """
 
 import re
@@ -22,7 +22,7 @@ _Reader = Callable[[Element], Claim]
 
 
 class _Unresolved(ValueError):
-    """A source of which it is known beforehand that it leads to no PCI device."""
+    """A source that surely leads to no PCI device."""
 
 
 def read_claims(root: Element) -> tuple[tuple[Claim, ...], list[LeftOut]]:

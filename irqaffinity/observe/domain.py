@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the XML of an active libvirt domain to a Guest. Pure: the text is all it reads.
+"""Makes a Guest from the XML of an active libvirt domain. Pure: it reads the text alone.
 
-The form of the XML is libvirt's (docs/formatdomain.rst) as Nova fills it in (nova/virt/libvirt/config.py). What
-makes a guest unreadable is its identity, its vCPUs and their pins alone; of its other elements, one that is not
-understood is left out, and told.
+The form of the XML is libvirt's (docs/formatdomain.rst) as Nova fills it in (nova/virt/libvirt/config.py). A guest is
+unreadable only where its identity, its vCPUs or their pins are; any other element that is not understood is left out
+and reported.
 """
 
 import functools
@@ -20,13 +20,13 @@ from irqaffinity.model.verdict import LeftOutReason
 from irqaffinity.observe.devices import read_claims, read_macs
 
 LARGEST = 4 << 20
-"""Characters of a domain that are read; those of Nova have some ten thousand, with hundreds of devices."""
+"""The longest XML, in characters, that is read; Nova's domains have some ten thousand, with hundreds of devices."""
 
 _KEPT = 1 << 16
-"""Characters of a domain whose guest is kept beside it. A guest can change it, as by setting its clock."""
+"""The longest XML whose guest is cached with it. A guest can change its XML, as by setting its clock."""
 
 _DTD = ("<!DOCTYPE", "<!ENTITY")
-"""What entities need, by which a short text becomes a long one; in the texts of a domain "<" is written "&lt;"."""
+"""Entities, which make a long text of a short one, need one of these; in texts of a domain "<" is "&lt;"."""
 
 _REALTIME = frozenset({"fifo", "rr"})
 _DECIMAL = re.compile(r"[0-9]{1,20}")

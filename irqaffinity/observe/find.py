@@ -27,7 +27,7 @@ def find_target(root: HostRoot, guests: Seen, text: str) -> Target:
 def find_guest(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId] = ()) -> GuestId:
     """Return the guest that `text` names, itself or through a device or interrupt of it alone.
 
-    It may be `gone`: by its uuid. Raises UnknownTarget and OSError.
+    A guest that is `gone` is found by its uuid. Raises UnknownTarget and OSError.
     """
     found = _read_any(root, guests, text, gone)
     owners = [guest for target in found for guest in _guests_of(root, guests, target)]
@@ -91,7 +91,7 @@ def _describe(guests: Seen, target: Target) -> str:
 
 
 def _describe_absence(root: HostRoot, text: str) -> str:
-    """Return what `text` is not, and where to look for what there is."""
+    """Return a sentence that says what `text` does not name, and how to list what is there."""
     shown = f"'{clean(text)}'"
     number, mac = parsed(parse_irq_number, text.removeprefix("irq ")), parsed(parse_mac, text)
     address, uuid = parsed(PciAddress.parse, text), parsed(parse_guest_id, text)
@@ -102,10 +102,10 @@ def _describe_absence(root: HostRoot, text: str) -> str:
         folder = device_folder(root, address)
         return f"there is no PCI device {address}: {folder} does not exist; lspci -D shows the devices"
     if uuid is not None:
-        return f"no active guest has the uuid {uuid}; virsh list --uuid shows those that there are"
+        return f"no active guest has the uuid {uuid}; virsh list --uuid shows the guests"
     name = text if text in netdevs(root) else next(netdevs_with_mac(root, mac), None) if mac is not None else None
     if name is not None:
-        return f"the netdev {clean(name)} stands on no PCI device; ls -l {root.sys}/class/net shows on what it stands"
+        return f"the netdev {clean(name)} stands on no PCI device; ls -l {root.sys}/class/net shows what it stands on"
     if mac is not None:
         return f"no interface of an active guest and no netdev has the MAC {mac}; ip link shows those of the host"
     kinds = "no interrupt, PCI address, netdev, MAC or uuid that is there"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From libvirt's domains to guests, and to the PCI devices that these stand on."""
+"""Makes guests from libvirt's domains, and finds the PCI devices that they have."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,7 +19,7 @@ Seen = Mapping[GuestId, SeenGuest]
 
 
 def read_guests(root: HostRoot, domains: Iterable[Domain], before: Seen = MappingProxyType({})) -> Seen:
-    """Return the guests of all active domains; of one that cannot be read, what was known `before` is kept."""
+    """Return the guests of all active domains; one that cannot be read keeps what was known `before`."""
     return {
         uuid: seen
         for domain in domains
@@ -29,12 +29,12 @@ def read_guests(root: HostRoot, domains: Iterable[Domain], before: Seen = Mappin
 
 
 def read_guest(root: HostRoot, domain: Domain | None, before: SeenGuest | None) -> SeenGuest | None:
-    """Return one guest read anew, None without a domain: then it is gone."""
+    """Return one guest read anew, None without a domain: the guest is gone."""
     return None if domain is None else _look_at(root, domain, before)
 
 
 def doubt(seen: SeenGuest, device: PciAddress) -> SeenGuest:
-    """Return a guest with its claim of a device in doubt, for the kernel has told of it since libvirt was asked."""
+    """Return a guest with its claim of a device in doubt: the kernel reported a change since libvirt was asked."""
     if not any(claim.address == device and not claim.is_doubted for claim in seen.claims):
         return seen
     claims = (replace(claim, is_doubted=True) if claim.address == device else claim for claim in seen.claims)
@@ -61,7 +61,7 @@ def _unreadable(domain: Domain, error: str, before: SeenGuest | None) -> SeenGue
 def _resolve(root: HostRoot, guest: Guest, before: SeenGuest | None) -> SeenGuest:
     """Find the PCI devices that a guest's claims stand on, each once; what stands on none is left out.
 
-    Where that cannot be told at the moment, the devices of that kind are those of `before`.
+    Where one cannot be looked up at the moment, the guest keeps its devices of that kind from `before`.
     """
     claims: dict[PciAddress, DeviceClaim] = {}
     left_out = list(guest.left_out)

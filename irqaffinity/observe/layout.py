@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads how the CPUs of the host lie. It opens files for each CPU, so only a report asks for it."""
+"""Reads the nodes, sockets and cores of the host's CPUs. It opens files for each CPU, so only a report uses it."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ def read_layout(root: HostRoot) -> tuple[NodeLayout, ...]:
 
 
 def _group(root: HostRoot, topology: Topology, offline: CpuSet) -> list[tuple[int | None, CpuSet]]:
-    """Return the CPUs of each node, the offline ones with them; last those of none."""
+    """Return the CPUs of each node, with the offline ones; the CPUs without a node come last."""
     nodes: dict[int | None, CpuSet] = defaultdict(CpuSet)
     for node, cpus in topology.nodes.items():
         nodes[node] |= cpus
@@ -66,7 +66,7 @@ def _find_node(root: HostRoot, cpu: int) -> int | None:
 
 
 def _read_cores(root: HostRoot, online: CpuSet) -> Iterator[CpuSet]:
-    """Give the SMT siblings of each CPU, itself included, where the host tells them."""
+    """Yield the SMT siblings of each CPU, itself included, where the host has them."""
     for cpu in online:
         core = _read_file(root, f"{root.sys}/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
         if core:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that a text may mean as the name of an interrupt, a PCI device or a guest, as far as that is there.
+"""Finds all that a text may mean: each interrupt, PCI device or guest of that name that is there.
 
 No path is built from the text: it becomes a number or an address, or it is looked for among the names that are there.
 """
@@ -52,7 +52,7 @@ def parse_mac(text: str) -> str:
 
 
 def is_there(root: HostRoot, guests: Seen, address: PciAddress) -> bool:
-    """Tell whether the host has a PCI device, or a guest names one that the host does not have."""
+    """Tell whether the host has a PCI device, or a guest names it without the host having it."""
     return root.exists(device_folder(root, address)) or bool(holders(guests, address))
 
 
@@ -86,7 +86,7 @@ def _read_surely(root: HostRoot, guests: Seen, text: str, gone: Collection[Guest
 
 
 def _read(root: HostRoot, guests: Seen, text: str) -> Iterator[Target]:
-    """Give what `text` names, and may give it twice."""
+    """Yield what `text` names; one thing may come twice."""
     number, mac = parsed(parse_irq_number, text), parsed(parse_mac, text)
     if number is not None and root.exists(root.irq_folder(number)):
         yield number

@@ -14,7 +14,7 @@ from irqaffinity.observe.root import PADDING, VANISHED, HostRoot, SystemCalls, r
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _SHORT = 448
-"""Bytes that hold the CPU list of all but a few interrupts; a short buffer is much the cheaper."""
+"""Bytes that hold the CPU list of all but a few interrupts; a short buffer is much cheaper."""
 _OWN_PROC = "/proc"
 _REMEDY = "--proc or [host] proc at the procfs of the host"
 
@@ -42,9 +42,9 @@ def read_newborn(root: HostRoot, number: int) -> Interrupt | None:
 def read_interrupts(root: HostRoot, numbers: Collection[int], moved: Container[int] = ()) -> list[Interrupt]:
     """Return those of `numbers` that exist, in their order, with their affinity.
 
-    `smp` is None where the file cannot be read, `effective` where the kernel has no such file. Of the interrupts in
-    `moved` the permission is not looked at: what was written once could be written. Raises HostUnreadable without
-    /proc/irq itself, for there no interrupt could be told from one that is gone.
+    `smp` is None where the file cannot be read, `effective` where the kernel has no such file. The permission of the
+    interrupts in `moved` is not looked at: they were written before, so they can be. Raises HostUnreadable without
+    /proc/irq itself, for then every interrupt would look gone.
     """
     if not numbers:
         return []
@@ -122,7 +122,7 @@ def read_boot_id(root: HostRoot) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _parse(data: bytes) -> CpuSet | None:
-    """Return the CPUs of an affinity file, None for what is no such list."""
+    """Return the CPUs of an affinity file, None where it is no list of CPUs."""
     try:
         return CpuSet.parse(data.decode("ascii", "replace").strip(PADDING))
     except ValueError:

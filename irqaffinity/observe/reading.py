@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a device again: where all is as it was, its bytes are compared and nothing is parsed or made anew."""
+"""Reads a device again: it compares bytes, and parses and makes nothing anew where all is as it was."""
 
 import os
 from collections.abc import Container, Iterator
@@ -19,13 +19,12 @@ _LENGTH = 448
 
 @dataclass(slots=True, eq=False)
 class Reading:
-    """A device as it was read with these details, and what shows that it still is so.
+    """A device as it was read with these details, and what has to be the same for it to be unchanged.
 
-    `is_told_by_bytes` is whether the files of its interrupts, with what the device says of itself, show all that was
-    read. The rest is made when it is compared first: `function` is the device without its interrupts; `names` is what
-    its msi_irqs has, in the order of the folder; `files` are those of its interrupts, by their paths, which may begin
-    below /proc/irq, each with the line that the kernel writes for what was read (in a tree of plain files its end may
-    be missing).
+    `is_told_by_bytes` is whether the files of the device and of its interrupts show all that was read. The other fields
+    are made at the first comparison: `function` is the device without its interrupts; `names` are the names in its
+    msi_irqs, in the order of the folder; `files` are the paths of its interrupts' files (some relative to /proc/irq),
+    each with the line that the kernel writes for what was read (in a tree of plain files the newline may be missing).
     """
 
     device: Device
@@ -69,7 +68,7 @@ def read_again(root: HostRoot, before: Reading, details: Details) -> Reading | N
 
 
 def _is_same_function(root: HostRoot, before: Reading) -> bool:
-    """Tell whether a device has the same interrupts as then, and says the same of itself; raise OSError."""
+    """Tell whether a device has the same interrupts and the same files of its own as then; raise OSError."""
     device = before.device
     names = root.calls.listdir(f"{device_folder(root, device.address)}/msi_irqs")
     if before.function is None:
@@ -79,7 +78,7 @@ def _is_same_function(root: HostRoot, before: Reading) -> bool:
 
 
 def _is_told(interrupt: Interrupt, details: Details, moved: Container[int]) -> bool:
-    """Tell whether the bytes of its files show all of an interrupt: what was written once can be written."""
+    """Tell whether the bytes of an interrupt's files show all of it; a moved interrupt is known to be writable."""
     has_names = interrupt.hwirq is not None and bool(interrupt.action) if details.vectors else interrupt.action is None
     return interrupt.number in moved and interrupt.smp is not None and interrupt.effective is not None and has_names
 

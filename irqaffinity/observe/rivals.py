@@ -11,9 +11,9 @@ ADVICE = {
 
 
 def find_rivals(root: HostRoot) -> tuple[str, ...]:
-    """Return the names of root's running programs that move interrupts, sorted; those that this /proc shows.
+    """Return the names of root's running programs that move interrupts, sorted, as far as this /proc shows them.
 
-    Nobody else can move one, and a process has the name that it gives itself.
+    Only root's programs count: nobody else can move an interrupt, and any process can give itself such a name.
     """
     return tuple(sorted({name for process in _processes(root) if (name := _rival(root, process)) is not None}))
 

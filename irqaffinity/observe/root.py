@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 VANISHED = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO})
-"""What the kernel answers for an interrupt or device that went away, also through a file that was open before."""
+"""The kernel's errors for an interrupt or device that went away, even through a file that was open before."""
 
 _MISSING = VANISHED - {errno.EIO}
-"""Of these, what means that something is not there; EIO says so of interrupts alone."""
+"""The errors for any other thing that is not there; EIO means that for interrupts alone."""
 
 PADDING = "\0 \t\r\n"
 """What may surround the text of a file."""
@@ -93,7 +93,7 @@ class HostRoot:
             raise
 
     def require(self, path: str, remedy: str) -> None:
-        """Raise HostUnreadable when `path` is missing: without it, nothing could be told from what is gone."""
+        """Raise HostUnreadable when `path` is missing: without it, all that is below would look gone."""
         try:
             self.calls.stat(path)
         except OSError as error:
@@ -112,7 +112,7 @@ class HostRoot:
 
 
 def read_rest(calls: SystemCalls, fd: int, data: bytes) -> bytes:
-    """Return a file of one line, up to its newline or its end, of which `data` was read already.
+    """Return a file of one line, up to its newline or its end, given its beginning `data`.
 
     A read may give less than there is: the kernel gives a long list a page at a time, cut within a number.
     """

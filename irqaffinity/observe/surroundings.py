@@ -12,7 +12,7 @@ from irqaffinity.observe.topology import read_facts, read_topology
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The host's CPUs, and where an interrupt goes that nobody moved; `facts` are for the report."""
+    """The host's CPUs, and where the kernel puts an interrupt that nobody moved; `facts` are for the report."""
 
     topology: Topology
     default_affinity: CpuSet | None
@@ -26,6 +26,6 @@ def require_host(root: HostRoot) -> None:
 
 
 def read_surroundings(root: HostRoot, *, with_sockets: bool = False) -> Surroundings:
-    """Return them as they are now, and which CPU is in which socket where asked for; raise HostUnreadable."""
+    """Return the surroundings as they are now, with the sockets of CPUs if asked for; raise HostUnreadable."""
     topology = read_topology(root, with_sockets=with_sockets)
     return Surroundings(topology, read_default_affinity(root), read_facts(root))

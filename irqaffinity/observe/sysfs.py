@@ -34,7 +34,7 @@ def read_device(
 ) -> Device:
     """Return a PCI function and its interrupts, or, in `trouble`, why they cannot be read.
 
-    Of the numbers in `named` the action name is read too; of those in `moved`, that they can be moved is known. Raises
+    For the numbers in `named` the action name is read too; those in `moved` are known to be movable. Raises
     HostUnreadable.
     """
     try:

@@ -28,7 +28,7 @@ def read_online(root: HostRoot) -> CpuSet:
 
 
 def _read_nodes(root: HostRoot) -> dict[int, CpuSet]:
-    """Return the CPUs of each node; one that went away meanwhile, with its folder or without, is none."""
+    """Return the CPUs of each node, without a node that went away meanwhile."""
     folder = f"{root.sys}/devices/system/node"
     names = (name for name in root.list_if_there(folder) if name.startswith("node"))
     return {
@@ -39,7 +39,7 @@ def _read_nodes(root: HostRoot) -> dict[int, CpuSet]:
 
 
 def _read_distances(root: HostRoot, node: int, nodes: Sequence[int]) -> dict[int, int]:
-    """Return how far each of `nodes` is from `node`; nothing where the file does not tell just that.
+    """Return how far each of `nodes` is from `node`; empty where the file does not have one distance for each.
 
     It has one column for each node that is online (drivers/base/node.c, node_read_distance).
     """
@@ -51,7 +51,7 @@ def _read_distances(root: HostRoot, node: int, nodes: Sequence[int]) -> dict[int
 
 
 def _read_sockets(root: HostRoot, cpus: CpuSet) -> dict[int, int]:
-    """Return the physical package of each CPU that tells it; -1 means that it does not."""
+    """Return the physical package of each CPU whose file names one; -1 there means none."""
     sockets = {}
     for cpu in cpus:
         with contextlib.suppress(OSError, ValueError):

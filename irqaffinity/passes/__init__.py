@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passes: observe, plan, apply. Whoever wants interrupts placed calls these, and nothing deeper."""
+"""Passes: observe, plan, apply. A caller that wants interrupts placed calls these, and nothing deeper."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gives account of what passes did: to the log at once of what is wrong, to log and history of what has settled."""
+"""Reports what passes did: what is wrong to the log at once, settled changes to the log and the history."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from irqaffinity.state.history import History
 
 
 class Account:
-    """What is told of all guests. Whoever calls `take` makes no other pass meanwhile; `settle` is for one thread."""
+    """What is reported of all guests. Who calls `take` makes no other pass meanwhile; `settle` is for one thread."""
 
     def __init__(
         self, lives: Lives, history: History, lock: threading.RLock, clock: Callable[[], float], *, gathers: bool
@@ -34,7 +34,7 @@ class Account:
         self._of_pass: Cause | None = Cause.START if gathers else Cause.AUDIT
 
     def first_pass_is_over(self) -> None:
-        """Note that from now on an agent knows of each guest how it was before."""
+        """Note that from now on an agent knows how each guest was before."""
         if self._gathers:
             self._of_pass = None
 
@@ -53,18 +53,18 @@ class Account:
         return drifts
 
     def rehearsed(self, made: Pass) -> None:
-        """Tell the log what is wrong, and in detail what would be done; nothing was."""
+        """Log what is wrong, and in detail what a pass would do; nothing was done."""
         for uuid, part in made.parts.items():
             if uuid not in made.draft.unchanged:
                 self._tell(self._lives.of(uuid), part, self._clock(), is_look=False)
 
     def settle(self, *, everything: bool = False, rivals: Sequence[str] = ()) -> None:
-        """Tell what has been done and has settled, or all of it; `rivals` are other programs that move interrupts."""
+        """Report the changes that have settled, or all; `rivals` are other programs that move interrupts."""
         self._log_settled(everything=everything, rivals=rivals)
         self.store()
 
     def store(self) -> None:
-        """Have the history keep what the log was told; that may take time, so nobody holds the lock of passes."""
+        """Store in the history the changes that were logged. It may take time, so the caller does not hold the lock of passes."""
         if self._logged:
             changes, self._logged = self._logged, []
             self._history.append(changes)
@@ -89,7 +89,7 @@ class Account:
     def _take_part(
         self, life: Life, part: Part, made: Pass, policy: Policy, of_pass: Cause | None, now: float
     ) -> list[Drift]:
-        """Find the causes of what was done for one guest, and keep what the next ones are found by."""
+        """Find the causes of what was done for one guest, and keep what finds the next causes."""
         grounds, places = _grounds(life.uuid, made, policy), life.drifts.places
         drifts = life.drifts.saw(part.results, now, is_quiet=life.watch is None)
         occasion = Occasion(
@@ -109,7 +109,7 @@ class Account:
 
 
 def _grounds(uuid: GuestId, made: Pass, policy: Policy) -> Grounds | None:
-    """Return what a guest's places follow from now, None where this pass does not tell: they stay as they were."""
+    """Return what decides a guest's places now, None where this pass does not know: then it stays as it was."""
     decision, seen = made.draft.decisions.get(uuid), made.guests.get(uuid)
     is_known = seen is not None and not isinstance(seen.guest, UnreadableGuest)
     return Grounds(policy, decision) if decision is not None and is_known else None

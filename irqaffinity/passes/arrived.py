@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes a sample of what arrives, beside what a pass has made of the host."""
+"""Samples the interrupts that arrive, and compares them with the places that a pass gave them."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping

@@ -37,8 +37,8 @@ from irqaffinity.state.store import Keeper
 class Auditor:
     """Makes passes over one host. For any number of threads: a pass holds `lock` to its end.
 
-    `policy` may be replaced between two passes, and `msi_source`, which is for the report alone. `lives` is what is
-    known of each guest.
+    `policy` may be replaced between two passes, and so may `msi_source`, which is for the report alone. `lives` has all
+    that is known of each guest.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class Auditor:
         gathers: bool = False,
         history: History | None = None,
     ) -> None:
-        """Take the name that reports carry, what a pass is made from, and a clock in seconds.
+        """`host` is the name in reports; `clock` returns seconds.
 
-        Where it `gathers`, as an agent's does, `settle` tells log and `history` what was done once it has settled; else
-        each pass does at its end.
+        Where the auditor `gathers`, as an agent's does, `settle` reports to log and `history` what was done once it has
+        settled; else each pass does that at its end.
         """
         self.policy, self.msi_source = policy, MsiSource.POLL
         self.lives = Lives(clock)
@@ -82,7 +82,7 @@ class Auditor:
         return self._sight.guests
 
     def audit(self, scope: Scope | Narrowing = Scope()) -> Pass:
-        """Place every interrupt in `scope`; what a person named is looked for once libvirt has named its guests.
+        """Place every interrupt in `scope`; it is looked up after libvirt has listed its guests.
 
         Raises LibvirtUnreachable, HostUnreadable, StateError and UnknownTarget, all of them before the first write.
         """
@@ -102,7 +102,7 @@ class Auditor:
         return made
 
     def audit_guest(self, uuid: GuestId) -> Pass:
-        """Do what `audit` does for one guest; the others are as they were seen last. One that is gone is released."""
+        """Do what `audit` does for one guest, with the others as they were seen last; release a guest that is gone."""
         self._sight.look_around_again()
         domain = self._domains.domain(uuid)
         with self.lock:
@@ -112,7 +112,8 @@ class Auditor:
     def look(self, uuid: GuestId) -> Pass:
         """Do what `audit_guest` does without asking libvirt: only the guest's own devices and interrupts are read.
 
-        The host's CPUs are as they were at the last `audit`, or after one that libvirt failed: a change asks for one.
+        The host's CPUs are as at the last `audit`, or read anew where libvirt failed that one: a change of CPUs asks
+        for one.
         """
         with self.lock, self._turns.begun(self.guests) as state:
             self.lives.leave_those_without(self.guests, {uuid})
@@ -125,14 +126,14 @@ class Auditor:
     def birth(self, number: int) -> Newborn:
         """Place an interrupt that was just born, if it is a guest's: the smallest pass there is.
 
-        Where more has to be looked at than the interrupt itself, it only tells whose it may be. Raises
-        LibvirtUnreachable, HostUnreadable, StateError and OSError before anything is written.
+        Where the interrupt itself is not enough to decide, only return whose it may be. Raises LibvirtUnreachable,
+        HostUnreadable, StateError and OSError before anything is written.
         """
         with self.lock:
             return self._nursery.birth(number, self.policy)
 
     def place_throttled(self, uuid: GuestId) -> tuple[Result, ...] | None:
-        """Place what was born beyond what a guest is given, together; None where a look at the guest has to do it.
+        """Place a guest's waiting interrupts together; return None where a look at the guest has to do it.
 
         Raises what `birth` raises.
         """
@@ -141,20 +142,20 @@ class Auditor:
 
     @property
     def has_lost(self) -> bool:
-        """Whether interrupts were born that were not sought among all devices, because too many were."""
+        """Whether interrupts were born that nobody looked for among all devices, because too many were born."""
         return self._nursery.has_lost
 
     def find_lost(self) -> frozenset[GuestId]:
-        """Return whose they are; raise HostUnreadable and OSError."""
+        """Return the guests that may have these interrupts; raise HostUnreadable and OSError."""
         with self.lock:
             return self._nursery.find_lost(self.policy)
 
     def throttled(self) -> list[Result]:
-        """Return the interrupts that wait for their places because their guests have had too many."""
+        """Return the interrupts that wait for their places because their guests had too many new ones."""
         return [result for life in self.lives if life.throttled for result in life.waiting()]
 
     def settle(self, *, everything: bool = False, rivals: Sequence[str] = ()) -> None:
-        """Tell what has been done and has settled, or all of it; `rivals` are other programs that move interrupts."""
+        """Report the changes that have settled, or all; `rivals` are other programs that move interrupts."""
         self._account.settle(everything=everything, rivals=rivals)
 
     def reset(self) -> Pass:
@@ -169,7 +170,7 @@ class Auditor:
         return made
 
     def rehearse(self, scope: Scope | Narrowing = Scope(), *, logs: bool = True) -> Pass:
-        """Tell what `audit` would do, in the log too unless `logs` is false: take no lock, write and store nothing."""
+        """Return what `audit` would do, and log it unless `logs` is false; take no lock, write and store nothing."""
         self._sight.see(read_guests(self._root, self._domains.active_domains(), self.guests))
         self._sight.look_around_again()
         state = self._keeper.peek()
@@ -184,9 +185,9 @@ class Auditor:
         return made
 
     def remember(self, uuid: GuestId, specs: RememberedSpecs) -> bool:
-        """Take what a notification says of a guest's extra specs, and return whether that is another mask.
+        """Take a guest's extra specs from a notification, and tell whether they have another mask than before.
 
-        Then the next pass stores and heeds it. The same mask again, as each notification brings it, is only newer.
+        If so, the next pass stores the mask and places by it. Most notifications bring the same mask again.
         """
         with self.lock:
             return self._news.remember(uuid, specs, self.guests)
@@ -197,12 +198,12 @@ class Auditor:
             self._news.keep_proof(proof)
 
     def doubt(self, device: PciAddress) -> None:
-        """Write nothing of a device until libvirt was asked about its guest again: the kernel has told of it."""
+        """Write nothing of a device until libvirt was asked about its guest again: the kernel reported a change."""
         with self.lock:
             self._sight.doubt(device)
 
     def note_ends(self, numbers: Collection[int]) -> None:
-        """Forget what interrupts of these numbers had: their lives have ended, and the next ones have nothing of it."""
+        """Forget what is known of interrupts of these numbers: they have ended, and the next ones are others."""
         with self.lock:
             self._nursery.note_ends(numbers)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is decided and done for interrupts that were just born, and for nothing else: the smallest pass."""
+"""Decides and places interrupts that were just born, and nothing else: the smallest pass."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
@@ -31,11 +31,11 @@ Read = Callable[[HostRoot, int], Interrupt | None]
 
 
 class Newborn(NamedTuple):
-    """Whose an interrupt is that was just born (of several guests, whose it may be), and what was done with it.
+    """The owner of a new interrupt (or several guests that may be its owner), and what was done with it.
 
-    `result` is None where more has to be looked at than the interrupt itself. One that `is_throttled` waits until it is
-    placed together with others of its guest. Of one that `is_lost` nobody knows whose it is: it was not sought. Either
-    `is_first` where none of its kind waited before.
+    `result` is None where the interrupt itself is not enough to decide. An interrupt that `is_throttled` waits until it
+    is placed together with others of its guest. The owner of one that `is_lost` is unknown, for nobody looked for it.
+    `is_first` says that no other one that is throttled, or lost, waited before.
     """
 
     owners: frozenset[GuestId]
@@ -46,7 +46,7 @@ class Newborn(NamedTuple):
 
 
 class Nursery:
-    """Places interrupts that were just born. Whoever calls it makes no other pass meanwhile."""
+    """Places interrupts that were just born. The caller makes no other pass meanwhile."""
 
     def __init__(
         self,
@@ -74,15 +74,15 @@ class Nursery:
 
     @property
     def has_lost(self) -> bool:
-        """Whether interrupts were born of which nobody knows whose they are."""
+        """Whether interrupts were born whose owners are unknown."""
         return bool(self._lost)
 
     def birth(self, number: int, policy: Policy) -> Newborn:
-        """Place one interrupt, if it is a guest's and that one has not had too many."""
+        """Place one interrupt, if a guest has it and has not had too many."""
         self._news.note_births([number])
         owners, address, is_sought = self._cradle.place_of(number, self._sight.frame(policy))
         if not owners:
-            require_host(self._root)  # or all would be nobody's
+            require_host(self._root)  # else every interrupt would seem to have no owner
         if not is_sought:
             is_first = not self._lost
             self._lost.add(number)
@@ -102,14 +102,14 @@ class Nursery:
         return Newborn(owners, results[0] if results else None)
 
     def note_ends(self, numbers: Collection[int]) -> None:
-        """Seek interrupts no more that have ended."""
+        """Stop looking for interrupts that have ended."""
         self._news.note_ends(numbers)
         self._lost.difference_update(numbers)
 
     def find_lost(self, policy: Policy) -> frozenset[GuestId]:
-        """Return whose these are, by one search for all; a guest whose devices cannot be read may be an owner.
+        """Return the owners of the lost interrupts, by one search; a guest whose devices cannot be read counts as one.
 
-        What nobody claims is the host's own, or has ended.
+        An interrupt that no guest has is the host's own, or has ended.
         """
         lost, self._lost = self._lost, set()
         owners = frozenset[GuestId]()
@@ -122,7 +122,7 @@ class Nursery:
         return owners
 
     def place_throttled(self, life: Life, policy: Policy) -> tuple[Result, ...] | None:
-        """Place what waits of a guest, together; None where more has to be looked at than the interrupts alone."""
+        """Place a guest's waiting interrupts together; None where more has to be read than these interrupts."""
         throttled, life.throttled = life.throttled, {}
         born: dict[PciAddress, list[int]] = {}
         for number, address in throttled.items():
@@ -135,7 +135,7 @@ class Nursery:
     def _place(
         self, born: Mapping[PciAddress, Iterable[int]], uuid: GuestId, policy: Policy, read: Read
     ) -> tuple[Result, ...] | None:
-        """Place interrupts of devices that were read before; None where more has to be looked at."""
+        """Place interrupts of devices that were read before; return None where that is not enough to decide."""
         if policy.distribution is Distribution.SPREAD or uuid not in self._sight.guests:
             return None
         require_host(self._root)
@@ -163,7 +163,7 @@ class Nursery:
         policy: Policy,
         read: Read,
     ) -> Placement:
-        """Return what is to be done with those that are there and have a place."""
+        """Return what to do with the interrupts that are there and have a place."""
         placement = Placement([], Changes())
         for address, numbers in born.items():
             device = devices[address]
@@ -180,7 +180,7 @@ class Nursery:
         if placement.changes:
             self._keeper.save(placement.changes)
         self._news.taken_of(action.number for action in placement.actions)
-        life.backoff.lift()  # what is fought over is not an interrupt that was just born
+        life.backoff.lift()  # the fight was over earlier interrupts, not over these
         done = self._finish.execute(placement.actions, life.uuid, state)
         self._finish.learn([done])
         for result in done.results:

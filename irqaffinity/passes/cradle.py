@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose an interrupt is that was just born."""
+"""Finds the owner of a new interrupt."""
 
 import contextlib
 import logging
@@ -19,20 +19,20 @@ from irqaffinity.plan.frame import Frame
 LOG = logging.getLogger(__name__)
 
 SEARCHES, SEARCHES_RATE = 64.0, 10.0
-"""Births at once that are looked for among all devices of guests, and how many more in a second.
+"""Births whose owners are looked for among all devices of guests: how many at once, and how many more in a second.
 
-Such a search costs as much as the host has devices. In vain is each for an interrupt of the host's own, and for one
-that has ended by now.
+The cost of such a search grows with the number of devices, and it is in vain for an interrupt of the host's own, and
+for one that has ended by now.
 """
 
 _RECENT = 8
-"""Devices that are remembered because one of their interrupts was born: others follow."""
+"""The most devices that are remembered because one of their interrupts was born: more follow soon."""
 
 
 class Found(NamedTuple):
-    """Whose an interrupt is (of several guests, whose it may be), and its device if that lists it.
+    """The owner of an interrupt (or several guests that may be its owner), and its device if that lists it.
 
-    `is_sought` is false where it was not looked for everywhere.
+    `is_sought` is false where not all devices were searched.
     """
 
     owners: frozenset[GuestId]
@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
 
 class Cradle:
-    """Finds whose a new interrupt is: by the device that had the number before, else among all that guests claim."""
+    """Finds the owner of a new interrupt: first at likely devices, then at all that guests claim."""
 
     def __init__(self, root: HostRoot, lives: Lives, clock: Callable[[], float] = time.monotonic) -> None:
         self._root = root
@@ -52,7 +52,7 @@ class Cradle:
         self._unread = ""
 
     def place_of(self, number: int, frame: Frame) -> Found:
-        """Return whose an interrupt is; the host's own are nobody's.
+        """Return the owner of an interrupt, none for one of the host's own.
 
         A guest whose devices cannot be read may be the owner, and counts as one; why they cannot is logged once.
         """
@@ -81,7 +81,7 @@ class Cradle:
     def _find(
         self, number: int, frame: Frame, candidates: Iterable[PciAddress], suspects: dict[PciAddress, OSError]
     ) -> Found | None:
-        """Return the place of an interrupt, if one of these has it; what cannot be read joins the suspects."""
+        """Return the place of an interrupt, if one of these has it; add devices that cannot be read to the suspects."""
         for address in candidates:
             try:
                 if self.lists(address, number):
@@ -95,7 +95,7 @@ class Cradle:
     def _tell_unread(self, suspects: Mapping[PciAddress, OSError]) -> None:
         unread = ""
         for error in suspects.values():
-            unread = f"whose a new interrupt is cannot be read, so guests are looked at: {error}"
+            unread = f"the owner of a new interrupt cannot be read, so guests are looked at: {error}"
         if unread:
             LOG.log(logging.DEBUG if unread == self._unread else logging.WARNING, "%s", unread)
         self._unread = unread

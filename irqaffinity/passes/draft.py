@@ -22,16 +22,17 @@ from irqaffinity.plan.policy import Distribution, Policy, Scope
 from irqaffinity.plan.targets import DevicePlan
 
 _ORIGIN = 4
-"""How many of a basis say from what the decision was made; the rest is how its devices and records were."""
+"""So many first items of a basis are what the decision was made from; the rest are readings, and marks of records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What was read and decided, and what follows from it.
 
-    `covered` are the guests of the pass; others are in `decisions` too whose devices were met on the way. Guests in
-    `unchanged` and all that is theirs are as at their last pass; `origins` and `bases` are what the others' decisions
-    were made from (guests/life.py). `devices` are those that were read and were not as before, or belong to nobody.
+    `covered` are the guests of the pass; `decisions` has others too that share a device with them. Guests in
+    `unchanged`, with all that they have, are as at their last pass; `origins` and `bases` are what the others'
+    decisions were made from (guests/life.py). `devices` are those that had changed when they were read, or that no
+    guest has.
     """
 
     decisions: Mapping[GuestId, Decision]
@@ -43,7 +44,7 @@ class Draft:
     origins: Mapping[GuestId, tuple[object, ...]] = field(default_factory=dict)
 
     def given_back(self, actions: Iterable[Action]) -> list[DevicePlan]:
-        """Return a plan without a guest for each device that no guest has and that gives one of these back."""
+        """Return a plan for each device without a guest that gives an interrupt back in these actions."""
         addresses = {action.device for action in actions if action.is_release} - self.work.planned
         devices = (self.devices[address] for address in addresses)
         return [DevicePlan(device.address, None, device.numa_node, device.driver) for device in devices]
@@ -61,7 +62,7 @@ class Drafter:
         return _Drafting(_Reader(self._root, state, policy), self._lives, frame, guests, scope).make()
 
     def draft_reset(self, frame: Frame, state: State, policy: Policy) -> Draft:
-        """Read what has records, and give all of it back."""
+        """Read the devices that have records, and plan to give all their interrupts back."""
         reader = _Reader(self._root, state, policy)
         devices = {address: reader.read(address).device for address in state.records}
         return Draft({}, devices, reset(frame, devices, state))
@@ -77,10 +78,10 @@ class _Reader:
         self._details = Details(identity=bool(policy.device_specs), vectors=policy.distribution is Distribution.SPREAD)
         self._named: dict[PciAddress, set[int]] = defaultdict(set)
         for irq in state.fixed:
-            self._named[irq.device].add(irq.number)  # its name tells whether it still is one that cannot be moved
+            self._named[irq.device].add(irq.number)  # by its name it is known whether it still cannot be moved
 
     def read(self, address: PciAddress, before: Reading | None = None) -> Reading:
-        """Return a device as it is, `before` itself where it is as it was then; raise HostUnreadable."""
+        """Return a device as it is now, or `before` itself where nothing changed; raise HostUnreadable."""
         is_named = address in self._named
         again = None if before is None or is_named else read_again(self._root, before, self._details)
         if again is not None:
@@ -106,7 +107,7 @@ class _Drafting:
         self._origins: dict[GuestId, tuple[object, ...]] = {}
 
     def make(self) -> Draft:
-        """Read and decide: the guests of the pass, then what belongs to none of them, then who else has that."""
+        """Read and decide the guests of the pass, then devices that none of them has, then the other guests that do."""
         for uuid in _covered(self._guests, self._scope):
             self._draft_guest(self._lives.of(uuid), self._guests[uuid])
         covered = tuple(self._decisions)
@@ -146,7 +147,7 @@ class _Drafting:
         self._decisions[uuid] = decide(self._frame, self._guests[uuid], self._devices, self._state, self._policy)
 
     def _moved(self, covered: Iterable[GuestId]) -> Iterator[PciAddress]:
-        """Give the devices of the pass that have records and belong to none of the guests that were read."""
+        """Yield the devices of the pass that have records and that none of the guests that were read has."""
         guest, state = self._scope.guest, self._state
         read = {claim.address for uuid in covered for claim in self._guests[uuid].claims}
         held = self._frame.claimants if guest is None else read
@@ -159,7 +160,7 @@ class _Drafting:
         return sorted(claimants - self._decisions.keys())
 
     def _is_its_own(self, uuid: GuestId, address: PciAddress) -> bool:
-        """Tell whether nobody else has to do with a device: then all there is to do is decided for the guest."""
+        """Tell whether a device, with all its records, concerns this guest alone."""
         owners = {record.owner for record in self._state.records.get(address, {}).values()}
         return self._frame.claimants.get(address, frozenset()) <= {uuid} and owners <= {uuid}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The second half of a pass: originals are stored, interrupts written, and what that taught is stored as well."""
+"""The second half of a pass: it stores originals, writes interrupts, and stores what it learned from that."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ from irqaffinity.state.folder import StateError
 from irqaffinity.state.store import Keeper
 
 _AT_REST = frozenset({Verdict.OK, Verdict.MANAGED, Verdict.IMMOVABLE})
-"""Verdicts of interrupts with which nothing has to be done while nothing about them changes."""
+"""Verdicts of interrupts that need nothing while nothing about them changes."""
 
 Parts = dict[GuestId, Part]
 
@@ -35,7 +35,7 @@ class Finish:
         self._lives = lives
 
     def carry_out(self, draft: Draft, scope: Scope, state: State) -> tuple[Parts, str | None]:
-        """Do what was decided; return what became of each guest, and why what that taught could not be stored, if so.
+        """Do what was decided; return what became of each guest, and why what was learned could not be stored, or None.
 
         Raises StateError when the originals cannot be stored: then nothing was written.
         """
@@ -71,7 +71,7 @@ class Finish:
 
     @staticmethod
     def _remember(life: Life, draft: Draft, part: Part | None) -> None:
-        """Keep what was made of a guest, and from what it was made where nothing is left to be done."""
+        """Keep a guest's decision and part, and what they were made from where nothing is left to be done."""
         life.decision, life.part = draft.decisions[life.uuid], part
         life.decided_from = draft.origins.get(life.uuid, ())
         is_at_rest = part is not None and all(result.verdict in _AT_REST for result in part.results)
@@ -113,7 +113,7 @@ def _parts(
 
 
 def _narrowed(guest: GuestPlan, scope: Scope) -> GuestPlan:
-    """Return a guest without what is left out of it, where a pass is about one of its devices."""
+    """Return a guest's plan, without its left-out elements where the pass is about one device."""
     return guest if scope.device is None else replace(guest, left_out=())
 
 

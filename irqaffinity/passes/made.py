@@ -17,7 +17,7 @@ from irqaffinity.report.outcome import Outcome, Part
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass: what it went by, what it decided, and in `parts` what it made of each guest.
+    """One pass: what it read and decided, and in `parts` what it did for each guest.
 
     `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so. `drifts` are the
     interrupts that somebody had moved since the pass before.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is decided for interrupts that were just born: where they belong, and what that changes."""
+"""Decides where new interrupts belong, and what that changes in the state."""
 
 import time
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from irqaffinity.plan.plan import decide
 from irqaffinity.plan.policy import Policy
 
 _ALERT, _PATIENCE = 0.0005, 0.005
-"""Seconds that the affinity file of an interrupt is looked for without a pause, and in all."""
+"""Seconds for which an interrupt's affinity file is tried without a pause, and in all."""
 
 
 def birthplace_of(
@@ -28,8 +28,8 @@ def birthplace_of(
 ) -> CpuSet | None:
     """Return where a new interrupt of a guest's device belongs, None where it has no place.
 
-    What the last pass decided holds while it would be decided from the same; else it is decided now. A guest that
-    cannot be read has no place, and neither has a device that libvirt names for it no longer.
+    The decision of the last pass holds while its inputs are the same; else this decides anew. A guest that cannot be
+    read has no place, and neither has a device that libvirt no longer names for it.
     """
     decision = life.decision_from(frame, seen, policy, state.extra_specs.get(life.uuid))
     for plan in () if decision is None else decision.devices:
@@ -55,7 +55,7 @@ def await_interrupt(root: HostRoot, number: int) -> Interrupt | None:
 
 
 class Placement(NamedTuple):
-    """What is to be done with interrupts, and what that changes in the state before."""
+    """What to do with interrupts, and what to store in the state before that."""
 
     actions: list[Action]
     changes: Changes
@@ -66,7 +66,7 @@ class Placement(NamedTuple):
 
 
 def place_newborn(device: Device, owner: GuestId, target: CpuSet, state: State, heard: Changes) -> Placement:
-    """Place the interrupts that `device` has here; `heard` is what the kernel said of them since they were recorded."""
+    """Place the interrupts that `device` has here; `heard` are the kernel's news of them since they were recorded."""
     stored = state.records.get(device.address, {})
     mine = [IrqId(device.address, interrupt.number) for interrupt in device.interrupts]
     known = {irq.number: stored[irq.number] for irq in mine if irq.number in stored and irq not in heard.records}

@@ -14,7 +14,7 @@ from irqaffinity.plan.remember import MOST, remember
 
 
 class News:
-    """Extra specs that notifications brought, and the births and ends of interrupts that the kernel told of."""
+    """Extra specs from notifications, and births and ends of interrupts from the kernel."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._strangers = Strangers(clock)
@@ -26,9 +26,9 @@ class News:
         self._ended: set[int] = set()
 
     def remember(self, uuid: GuestId, specs: RememberedSpecs, known: Collection[GuestId]) -> bool:
-        """Take the extra specs of a guest, and return whether that is another mask; `known` are libvirt's guests.
+        """Take the extra specs of a guest, and tell whether they have another mask; `known` are libvirt's guests.
 
-        Those of one that libvirt has never named wait for a while until it does: any message can name any guest.
+        Specs of a guest that libvirt has never named wait a while until it does: any message can name any guest.
         """
         if uuid not in known and uuid not in self._newest:
             self._strangers.put(uuid, specs)
@@ -46,7 +46,7 @@ class News:
         return True
 
     def keep_proof(self, proof: Proof) -> None:
-        """Take for how long no guest has needed Nova's notifications."""
+        """Take the proof of how long no guest has needed Nova's notifications."""
         self._proof = proof
 
     def note_births(self, numbers: Iterable[int]) -> None:
@@ -54,11 +54,11 @@ class News:
         self._born.update(numbers)
 
     def note_ends(self, numbers: Iterable[int]) -> None:
-        """Forget all that is recorded of interrupts of these numbers: the next lives have nothing of it."""
+        """Forget all that is recorded of interrupts of these numbers: the next ones with them are others."""
         self._ended.update(numbers)
 
     def take(self, state: State, known: Collection[GuestId]) -> Changes:
-        """Return what all of it changes in `state`; it counts as taken once `taken` is called."""
+        """Return what all this news changes in `state`; call `taken` once it is stored."""
         if state is not self._state:
             self._newest, self._state = {**state.extra_specs, **self._newest}, state
         if len(self._newest) > 2 * MOST:
@@ -75,7 +75,7 @@ class News:
         return Changes(records, fixed, self._specs_changed(state, known) if self._specs else {}, self._proof)
 
     def take_of(self, device: PciAddress, numbers: Iterable[int], state: State) -> Changes:
-        """Return what was heard of interrupts of one device, as `take` does; `taken_of` tells that it was taken."""
+        """Do what `take` does for interrupts of one device; call `taken_of` once it is stored."""
         stored, irqs = state.records.get(device, {}), [IrqId(device, number) for number in numbers]
         return Changes(
             {irq: None for irq in irqs if irq.number in self._ended and irq.number in stored},
@@ -83,7 +83,7 @@ class News:
         )
 
     def taken_of(self, numbers: Iterable[int]) -> None:
-        """Forget what was taken of some interrupts."""
+        """Forget the news of some interrupts, which was stored."""
         for number in numbers:
             self._born.discard(number)
             self._ended.discard(number)
@@ -93,7 +93,7 @@ class News:
         return uuid in self._specs
 
     def taken(self) -> None:
-        """Forget what was taken."""
+        """Forget all news, which was stored."""
         self._specs.clear()
         self._proof = None
         self._born.clear()

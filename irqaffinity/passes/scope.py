@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person narrowed a pass to: it is looked for, and it has to be there."""
+"""Finds the guest and the device that a person narrowed a pass to: they have to be there."""
 
 from irqaffinity.model.record import State
 from irqaffinity.model.target import Narrowing, UnknownTarget
@@ -11,7 +11,7 @@ from irqaffinity.plan.policy import Scope
 
 
 def find_scope(root: HostRoot, guests: Seen, wanted: Scope | Narrowing, state: State) -> Scope:
-    """Return the guest and device that were named; one that is gone is found while the state has records of it.
+    """Return the guest and device that were named; find a guest that is gone while the state has its records.
 
     Raises UnknownTarget and OSError.
     """

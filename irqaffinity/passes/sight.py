@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host between two passes: its guests as libvirt named them last, and the frame that they make."""
+"""What is kept of the host between two passes: the guests as libvirt named them last, and their frame."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -16,7 +16,7 @@ from irqaffinity.plan.policy import Numa, Policy
 
 
 class Domains(Protocol):
-    """Where the active domains are asked for: libvirt."""
+    """The source of the active domains: libvirt."""
 
     def active_domains(self) -> Iterable[Domain]:
         """Return all of them; raise LibvirtUnreachable."""
@@ -26,7 +26,7 @@ class Domains(Protocol):
 
 
 class Sight:
-    """What a pass goes by. What is as before stays the same object, so that what was made of it still holds."""
+    """The inputs of a pass. What has not changed stays the same object, so that what was made from it still holds."""
 
     def __init__(self, root: HostRoot) -> None:
         self.guests: Seen = {}
@@ -38,7 +38,7 @@ class Sight:
 
     @property
     def facts(self) -> HostFacts:
-        """What holds for the whole host, for the report."""
+        """Facts on the whole host, for the report."""
         return HostFacts() if self._surroundings is None else self._surroundings.facts
 
     def see(self, guests: Seen) -> None:
@@ -97,7 +97,7 @@ def _same(before: SeenGuest | None, seen: SeenGuest) -> SeenGuest:
 
 
 def _matters_to_others(before: SeenGuest | None, seen: SeenGuest) -> bool:
-    """Tell whether a guest has other CPUs or devices than before; how its devices are bound is its own matter."""
+    """Tell whether a guest has other CPUs or devices than before; the drivers of its devices concern no other guest."""
     if before is None:
         return True
     return (before.guest, before.is_unsure, _addresses(before)) != (seen.guest, seen.is_unsure, _addresses(seen))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Extra specs of guests that messages name and libvirt does not: not yet, or never."""
+"""Keeps extra specs of guests that messages name and libvirt does not: not yet, or never."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import RememberedSpecs
 
 MOST = 256
-"""Guests that are kept; Nova builds a few at once on a host, and anybody who can send a message can name thousands."""
+"""The most guests kept; Nova builds a few at once on a host, and anybody who can send a message can name thousands."""
 
 LONGEST = 300.0
 """Seconds after which a guest that libvirt has not named is forgotten."""
@@ -31,7 +31,7 @@ class Strangers:
                 self._kept.popitem(last=False)
 
     def meet(self, is_named: Callable[[GuestId], bool]) -> list[tuple[GuestId, RememberedSpecs]]:
-        """Return those of guests that are strangers no longer; they are kept here no longer either."""
+        """Return the specs of guests that libvirt has named by now, and keep these no longer."""
         if not self._kept:
             return []
         since = self._clock() - LONGEST

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How every pass begins, whatever it is for: alone, on a host that can be seen, with what was heard since the last."""
+"""Begins every pass: it is alone, it can see the host, and it has the news since the last pass."""
 
 import contextlib
 import gc
@@ -23,9 +23,10 @@ class Turns:
 
     @contextlib.contextmanager
     def begun(self, guests: Collection[GuestId]) -> Iterator[State]:
-        """Give the state to a pass, with all that was heard in it; raise HostUnreadable and StateError.
+        """Give a pass the state with all news in it; raise HostUnreadable and StateError.
 
-        Without /proc/irq and the devices, all that was moved would count as gone.
+        The host has to be visible: without /proc/irq and the devices, all interrupts that were moved would count as
+        gone.
         """
         with self.alone() as state:
             require_host(self._root)
@@ -37,14 +38,14 @@ class Turns:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[State]:
-        """Do what `begun` does, but leave it to the pass what was heard, and whether it can see the host."""
+        """Give a pass the state; the pass itself has to look whether the host is visible, and to take the news."""
         with self._keeper.exclusive(), collector_paused():
             yield self._keeper.load()
 
 
 @contextlib.contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keep Python's cycle collector from running: a pass makes a hundred thousand small values and no cycle.
+    """Keep Python's cycle collector from running: a pass makes a hundred thousand small values without a cycle.
 
     They would set it off many times over, a sixth of the time of a pass (benchmarks/audit.py).
     """

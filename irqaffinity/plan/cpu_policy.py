@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Nova said of a guest's vCPUs: its CPU policy, and which vCPUs a mixed guest has CPUs of its own for."""
+"""Reads what Nova says of a guest's vCPUs: its CPU policy, and the dedicated vCPUs of a mixed guest."""
 
 import enum
 import re
@@ -12,7 +12,7 @@ from irqaffinity.model.guest import Guest
 
 _RESOURCE = re.compile(r"resources(?:[1-9][0-9]*)?:PCPU")
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
-"""What oslo.utils takes for true (strutils.bool_from_string)."""
+"""The words that oslo.utils takes for true (strutils.bool_from_string)."""
 
 
 class CpuPolicy(enum.Enum):
@@ -25,10 +25,10 @@ class CpuPolicy(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is known of a guest's policy: None where nothing is. `source` says from where.
+    """What Nova says of a guest's CPU policy, None where it says nothing. `source` says where that is written.
 
-    `vcpus` are those that the policy dedicates CPUs to, None where it does not tell them. `mask` is the name and value
-    of what a mixed guest says them with, `trouble` why that cannot be read.
+    `vcpus` are those that the policy dedicates CPUs to, None where it does not name them. `mask` is the name and value
+    of the mask that names those of a mixed guest; `trouble` says why that mask cannot be read.
     """
 
     policy: CpuPolicy | None

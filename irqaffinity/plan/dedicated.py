@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which vCPUs of a guest have a physical CPU to themselves, and why the others have not.
 
-What is evidence (the pins) always counts; what Nova said (the policy) can only narrow it.
+The pins are evidence and always count; the policy, which Nova wrote, can only narrow them down.
 """
 
 from collections import Counter, defaultdict
@@ -20,8 +20,8 @@ Pins = Mapping[int, int]
 class Occupancy:
     """Who has which physical CPU: `alone` counts the vCPUs of each guest that have it alone.
 
-    `by_policy` are the guests of which a policy says that it is dedicated to one of their vCPUs, and `said` is what
-    Nova said of each guest.
+    `by_policy` are the guests whose policy dedicates the CPU to one of their vCPUs; `said` is what Nova says of each
+    guest.
     """
 
     alone: Mapping[int, Mapping[GuestId, int]]
@@ -62,8 +62,8 @@ def survey(guests: Iterable[Guest], allowed: CpuSet | None) -> Occupancy:
 def find_dedicated(guest: Guest, occupancy: Occupancy, allowed: CpuSet | None) -> Dedication:
     """Return the vCPUs of `guest` that have a physical CPU to themselves.
 
-    Two guests that have the same CPU by policy both have it, and `overlaps` names the other: it is a fault of whoever
-    placed them.
+    Where the policies of two guests dedicate one CPU, both have it, and `overlaps` names the other guest: somebody
+    placed them wrongly.
     """
     pins = {
         vcpu: next(iter(guest.pins[vcpu]))
@@ -80,7 +80,7 @@ def find_dedicated(guest: Guest, occupancy: Occupancy, allowed: CpuSet | None) -
 def refuse_vcpu(guest: Guest, vcpu: int, occupancy: Occupancy, allowed: CpuSet | None) -> str | None:
     """Return why a vCPU is not dedicated, None for one that is.
 
-    Where no policy tells, a vCPU is dedicated when no other vCPU of a readable guest has its CPU alone, for a shared
+    Where no policy is known, a vCPU is dedicated when no other vCPU of a readable guest has its CPU alone, for a shared
     set of one CPU looks like a dedicated one (nova/virt/libvirt/driver.py, _get_guest_numa_config).
     """
     if vcpu in guest.unplugged:

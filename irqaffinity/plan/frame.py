@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is between guests: the host's CPUs, who has which of them alone, and who claims which device."""
+"""What the guests of a host share: its CPUs, which guest has which CPU alone, and which claims which device."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from irqaffinity.plan.dedicated import Occupancy, survey
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """All that the rules need for a guest beside the guest itself; as it was when the guests were asked for last.
+    """All that the rules need for a guest beside the guest itself, as of the last time that libvirt listed the guests.
 
-    `default_affinity` is where an interrupt goes back to whose origin is not known. `claimants` are the guests of each
-    device. Guests in `unreadable` could not be read, those in `unknown` may have more devices than they claim; the
-    devices that both claim are `held`: nothing of them is given back.
+    An interrupt whose origin is not known goes back to `default_affinity`. `claimants` are the guests of each device.
+    Guests in `unreadable` could not be read, those in `unknown` may have more devices than they claim; all devices that
+    these guests claim are `held`: none of their interrupts are given back.
     """
 
     topology: Topology

@@ -17,7 +17,7 @@ from irqaffinity.plan.policy import Policy, WithoutMask
 
 
 class MaskSource(enum.Enum):
-    """Which of the places that can hold a mask was the first to be present."""
+    """The place that a guest's mask comes from: the first one that is present."""
 
     METADATA = "metadata"
     NOTIFICATION = "notification"
@@ -61,7 +61,7 @@ class GuestPlan:
 
 
 def plan_unreadable(guest: UnreadableGuest, left_out: tuple[LeftOut, ...]) -> GuestPlan:
-    """Return the plan for a guest that is there but unknown."""
+    """Return the plan for a guest that is there but cannot be read."""
     message = clean(f"{Status.XML_INVALID.sentence}: {guest.error}")
     return GuestPlan(guest.uuid, guest.name, Status.XML_INVALID, message=message, left_out=left_out)
 
@@ -76,7 +76,7 @@ def plan_guest(
 ) -> GuestPlan:
     """Decide which of the dedicated vCPUs serve the interrupts of `guest`: the first rule that applies.
 
-    `claims` are the PCI devices that it has, `left_out` what of its elements leads to none.
+    `claims` are its PCI devices, `left_out` the elements that lead to none.
     """
     mask, source = find_mask(guest, policy, remembered)
     is_unheard = guest.is_nova and source is MaskSource.NONE
@@ -104,7 +104,7 @@ def _plugged_in(guest: Guest) -> Mapping[int, CpuSet]:
 
 
 def _notes(guest: Guest, dedication: Dedication, chosen: Pins | None) -> Iterator[tuple[GuestReason, str]]:
-    """Give what is worth knowing of a guest beside its status, the gravest first, each with its sentence."""
+    """Yield the notes on a guest beside its status, the gravest first, each with its sentence."""
     if dedication.overlaps:
         who = "; ".join(f"guest {uuid} has {name_cpus('CPU', cpus)}" for uuid, cpus in dedication.overlaps.items())
         yield GuestReason.CPUS_OVERLAP, f"{GuestReason.CPUS_OVERLAP.sentence}: {who}"
@@ -140,7 +140,7 @@ def _decide(
 def find_mask(
     guest: Guest, policy: Policy, remembered: Mapping[GuestId, RememberedSpecs]
 ) -> tuple[str | None, MaskSource]:
-    """Return the mask of the first source that is present, even when that one holds none."""
+    """Return the mask of the first source that is present, even when that source has no mask, and the source."""
     if guest.extra_specs is not None:
         return guest.extra_specs.get(EXTRA_SPEC), MaskSource.METADATA
     if guest.uuid in remembered:

@@ -14,7 +14,7 @@ Cpus = Mapping[int, int]
 
 
 class Near(NamedTuple):
-    """The CPUs that serve a device, None for none, and what is worth knowing of the choice."""
+    """The CPUs that serve a device, None for none, and a note on the choice."""
 
     cpus: Cpus | None
     reason: DeviceReason | None = None
@@ -24,8 +24,8 @@ class Near(NamedTuple):
 def choose_near(cpus: Cpus, node: int | None, topology: Topology, numa: Numa) -> Near:
     """Return those of `cpus` that serve a device on `node`.
 
-    Offline CPUs are dropped first. No `node`, -1 (the firmware tells none), a node that sysfs does not list and one
-    without a CPU all mean that nearness is unknown.
+    Offline CPUs are dropped first. Nearness is unknown where `node` is None or -1 (the firmware names none), or a node
+    that sysfs does not list, or one without a CPU.
     """
     online = {key: cpu for key, cpu in cpus.items() if cpu in topology.online}
     if not online:
@@ -50,13 +50,13 @@ def _in_socket(online: Cpus, own: CpuSet, sockets: Mapping[int, int]) -> Near:
     wanted = {sockets[cpu] for cpu in own if cpu in sockets}
     near = {key: cpu for key, cpu in online.items() if sockets.get(cpu) in wanted}
     if not near:
-        why = "none is in its socket" if wanted else "which socket it is in is unknown"
+        why = "none is in its socket" if wanted else "its socket is unknown"
         return _told(None, DeviceReason.NODE_STRICT, f": {why}")
     return _told(near, DeviceReason.REMOTE_NODE, "; those in its socket serve")
 
 
 def _nearest(online: Cpus, node: int, topology: Topology) -> Near:
-    """Return the CPUs on the nearest of their nodes, those of all that are equally near; all where that is unknown."""
+    """Return the CPUs on the nearest node, or on several that are equally near; all CPUs where no distance is known."""
     distances = topology.distances.get(node, {})
     reached = {
         other: distances[other]

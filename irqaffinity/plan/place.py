@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The interrupts of a device that has a target, and what the state has to know of them."""
+"""Plans the interrupts of a device that has a target, and their records in the state."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,8 +32,8 @@ def place_device(
 ) -> Handled:
     """Return one action for each interrupt of `device`: its share where it has one, else the whole `target`.
 
-    An interrupt that cannot be moved gets no record. One that could not be read keeps the record that it has: what it
-    had before is not known yet.
+    An interrupt that cannot be moved gets no record. One that could not be read keeps its record, for its CPUs are not
+    known yet.
     """
     handled = Handled({}, [])
     for interrupt in device.interrupts:
@@ -64,7 +64,7 @@ def place_device(
 
 
 def _foregone(device: Device, interrupt: Interrupt, fixed: Mapping[IrqId, Fixed]) -> Verdict | None:
-    """Return the verdict on an interrupt that shows or is known not to be movable, None for any other."""
+    """Return the verdict on an interrupt that cannot be moved, as its file or the state says; None for any other."""
     if not interrupt.writable:
         return immovable_verdict(interrupt.action or "")
     known = fixed.get(IrqId(device.address, interrupt.number)) if fixed else None
@@ -81,9 +81,9 @@ def _record(
 ) -> Record:
     """Return the record of an interrupt that belongs on `wanted`: the known one itself when nothing in it changes.
 
-    An interrupt that is in place already, without a record, was moved by somebody whose notes are lost: its original is
-    not known. Under another driver the number is another interrupt. Of the values that we may have written, the one
-    that the interrupt still has is the one to remember beside the new one.
+    An interrupt that is in place already but has no record was moved by a process whose state is lost: its original is
+    not known. Under another driver the number is another interrupt. The value that the interrupt still has, if it is
+    one that the program wrote, is kept beside the new one.
     """
     if known is None or known.driver != driver:
         original = None if smp == wanted else smp or None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From guests as they were seen to actions, in the order of the rules: the guest, its devices, their interrupts."""
+"""Plans actions for guests as they were seen, in the order of the rules: the guest, its devices, their interrupts."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -23,7 +23,7 @@ from irqaffinity.plan.targets import DevicePlan, plan_device
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a pass has to do, by device, and what it changes in the state before the first write.
+    """What a pass has to do, by device, and what it stores in the state before the first write.
 
     `planned` are the devices that a guest of the pass has.
     """
@@ -79,7 +79,7 @@ def decide(frame: Frame, seen: SeenGuest, devices: Devices, state: State, policy
 
 
 def claimants_of(frame: Frame, address: PciAddress, state: State) -> frozenset[GuestId]:
-    """Return the guests of a device. One that cannot be read has what it had, and what was moved for it."""
+    """Return the guests of a device. An unreadable guest counts if it claimed the device, or a record names it."""
     claimants = frame.claimants.get(address, frozenset())
     if not frame.unreadable:
         return claimants
@@ -112,7 +112,7 @@ def combine(
 ) -> Work:
     """Return what is to be done with the `devices` that `scope` covers: placed, kept or given back.
 
-    `decisions` has one for each guest that has one of these devices; with what is `unchanged` nothing has to be done.
+    `decisions` has one for each guest with one of these devices; those of `unchanged` guests need no action.
     """
     placed = {
         address: handled
@@ -134,7 +134,7 @@ def combine(
 def _release(
     frame: Frame, decisions: Iterable[Decision], devices: Devices, state: State, scope: Scope
 ) -> Mapping[PciAddress, Handled]:
-    """Return what is to be done with the records of the devices that no guest is placed on."""
+    """Return what to do with the records of devices without a target."""
     holdings: dict[PciAddress, list[Holding]] = {}
     served: set[PciAddress] = set()
     for decision in decisions:
@@ -149,7 +149,7 @@ def _release(
 
 
 def reset(frame: Frame, devices: Devices, state: State) -> Work:
-    """Return what gives back every interrupt that `state` says was moved, whoever owns it now."""
+    """Return the work that gives back every interrupt that `state` has a record of, whoever has it now."""
     handled = {
         address: reset_device(frame, device, state.records[address])
         for address, device in devices.items()
@@ -163,7 +163,7 @@ def _changes(frame: Frame, handled: Mapping[PciAddress, Handled], devices: Devic
 
 
 def records_changed(handled: Mapping[PciAddress, Handled], state: State) -> Mapping[IrqId, Record | None]:
-    """Return the records of these devices that are new or other than in `state`, None for those that go."""
+    """Return the records of these devices that are new or changed, None for those to delete."""
     changed: dict[IrqId, Record | None] = {}
     for address, each in handled.items():
         before = state.records.get(address, {})
@@ -176,9 +176,9 @@ def records_changed(handled: Mapping[PciAddress, Handled], state: State) -> Mapp
 
 
 def _fixed_ended(frame: Frame, fixed: Mapping[IrqId, Fixed], devices: Devices) -> Mapping[IrqId, None]:
-    """Return the interrupts of which it is no longer known that they cannot be moved.
+    """Return the interrupts that may be movable again, or are gone.
 
-    It holds while their device lists the same number and name, as far as it can be read, and a guest has it.
+    An interrupt stays immovable while a guest has its device, which lists the same number and name if it can be read.
     """
     return {irq: None for irq, known in fixed.items() if not _still_holds(frame, irq, known, devices)}
 

@@ -20,7 +20,7 @@ class Numa(enum.Enum):
 
 
 class Distribution(enum.Enum):
-    """How the vectors of a device share its target: each has all of it, or each has one CPU of it."""
+    """How the vectors of a device share its target: each gets all of it, or each gets one CPU of it."""
 
     MASK = "mask"
     SPREAD = "spread"
@@ -35,7 +35,7 @@ class WithoutMask(enum.Enum):
 
 
 class HostDriver(enum.Enum):
-    """Where the interrupts of a device go that a driver of the host serves (macvtap, vdpa)."""
+    """What serves the interrupts of a device that a driver of the host drives (macvtap, vdpa)."""
 
     SKIP = "skip"
     EMULATOR = "emulator"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When an interrupt that was moved goes back to where it came from: here, and nowhere else.
+"""Decides when an interrupt that was moved goes back to where it came from; no other module does.
 
-For each record of a device that is not placed, the first line that applies:
+The first line that applies decides for each record of a device that is not placed:
 
 ====================================================  ========================================================
 the device cannot be read                             the record stays
@@ -51,7 +51,7 @@ class Holding(NamedTuple):
 def release_device(
     frame: Frame, device: Device, records: Mapping[int, Record], holdings: Sequence[Holding], scope: Scope
 ) -> Handled:
-    """Sort out the records of a device that is not placed; `holdings` are those of each guest that has it."""
+    """Return what to do with the records of a device that is not placed; `holdings` has one for each of its guests."""
     if device.trouble is not None:
         return Handled(dict(records), [])
     handled = Handled({}, [])
@@ -69,16 +69,16 @@ def release_device(
 
 
 def reset_device(frame: Frame, device: Device, records: Mapping[int, Record]) -> Handled:
-    """Do what `release_device` does for a device that no guest has, whoever does have it."""
+    """Do what `release_device` does, as if no guest had the device."""
     nobody = Frame(frame.topology, frame.default_affinity, frame.occupancy, {}, frozenset(), frozenset(), frozenset())
     return release_device(nobody, device, records, (), Scope())
 
 
 def _give_back(frame: Frame, device: Device, interrupt: Interrupt, record: Record, handled: Handled) -> None:
-    """Give back what still is as it was written.
+    """Give an interrupt back if it still has the CPUs that the program wrote.
 
     An unknown original goes back to the default (/proc/irq/default_smp_affinity), and waits while that is unknown too.
-    What cannot be read at the moment, and an original whose CPUs are all offline, waits as well.
+    An interrupt that cannot be read at the moment waits as well, and so does one whose original CPUs are all offline.
     """
     if interrupt.smp is not None and not record.accounts_for(interrupt.smp):
         return

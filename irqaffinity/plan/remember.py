@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which extra specs of notifications are kept."""
+"""Decides which extra specs from notifications are kept."""
 
 from collections.abc import Container, Mapping
 
@@ -7,13 +7,13 @@ from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import RememberedSpecs
 
 MOST = 4096
-"""Guests of which extra specs are kept; a host runs some hundreds at most."""
+"""The most guests whose extra specs are kept; a host runs some hundreds at most."""
 
 
 def remember(
     specs: Mapping[GuestId, RememberedSpecs], told: Mapping[GuestId, RememberedSpecs], known: Container[GuestId]
 ) -> Mapping[GuestId, RememberedSpecs]:
-    """Return `specs` with what notifications have `told` since: of each guest the newest.
+    """Return `specs` with those that notifications `told` since: the newest of each guest.
 
     Where that is more than can be kept, guests that libvirt does not know (not in `known`) go first, and the oldest of
     them before others.

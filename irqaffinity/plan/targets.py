@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""On which CPUs the interrupts of a device belong, or why on none."""
+"""Decides on which CPUs the interrupts of a device belong, or why on none."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ EXCLUDED_BY_CONFIGURATION = frozenset({DeviceReason.NOT_IN_DEVICE_SPEC, DeviceRe
 
 @dataclass(frozen=True, slots=True)
 class DevicePlan:
-    """What was decided for a device of a guest; `guest` is None for one that only gives interrupts back.
+    """What was decided for a device of a guest; `guest` is None for a device that only gives interrupts back.
 
     `target` is None when nothing is to be placed. `order` is the same CPUs in the order of the vCPUs they serve,
-    `vcpus` these vCPUs (None where the target is not made of them). `is_unconfirmed` tells that the device has another
-    driver than when libvirt was asked: nothing of it is written or given back until libvirt is asked again.
-    `birthplace` is where an interrupt belongs that is born before the next pass, None where it has no place: the target
-    also of a device that has no interrupt yet.
+    `vcpus` these vCPUs (None where the target is not made of them). `is_unconfirmed` says that the device has another
+    driver than when libvirt was asked: none of its interrupts is written or given back until libvirt is asked again.
+    `birthplace` is where interrupts belong that are born before the next pass, None where they have no place; a device
+    without an interrupt has one too.
     """
 
     address: PciAddress
@@ -45,7 +45,7 @@ class DevicePlan:
 
 
 class _Choice(NamedTuple):
-    """The CPUs for a device by any key, the vCPUs they belong to, and what is to be said of it.
+    """The CPUs for a device by any key, the vCPUs they belong to, and a reason with its message.
 
     `later` are the CPUs for the interrupts of a device that has none yet.
     """
@@ -69,7 +69,7 @@ def plan_device(
 ) -> DevicePlan:
     """Decide the target of one device of `guest`: the first reason that applies stands. `claimants` are its guests.
 
-    Of a device that cannot be read nobody knows whether a device_spec includes it.
+    A device that cannot be read is not refused by device_spec: nobody knows whether a spec includes it.
     """
     spec = first_match(policy.device_specs, device)
     if policy.device_specs and spec is None and device.trouble is None:
@@ -122,7 +122,7 @@ def _is_elsewhere(claim: DeviceClaim, device: Device) -> _Choice | None:
         now, then = device.driver or "none", claim.driver or "none"
         return _Choice(None, None, f"its driver is {now}, and was {then} when libvirt was asked", is_unconfirmed=True)
     if claim.is_doubted:
-        return _Choice(None, None, "the kernel has told of it since libvirt was asked", is_unconfirmed=True)
+        return _Choice(None, None, "the kernel reported a change of it after libvirt was asked", is_unconfirmed=True)
     return None
 
 

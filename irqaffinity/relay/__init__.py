@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hands Nova's notifications on to the hosts that they concern. Needs neither a host nor a state."""
+"""Passes Nova's notifications on to the hosts that they concern. Needs neither a compute host nor a state."""

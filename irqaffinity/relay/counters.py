@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a relay counts, and how it is, for the log, systemd and the metrics."""
+"""The counts and the state of a relay, for the log, systemd and the metrics."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,11 +11,10 @@ from irqaffinity.relay.route import Fate
 class Counters:
     """Counts since the relay started. Only its own thread changes them; the keys are all there from the start.
 
-    `messages` are what came, by fate; `confirmed` and `refused` are the copies that the broker took and did not take.
-    `unconfirmed` is how many copies are under way, `waiting` how many messages stood in the queue when it was last
-    asked, None while nobody can ask. `is_active` tells that this one of the relays gets the messages: it is known from
-    the first message on, and holds until the connection breaks. `blocked` is why the broker takes nothing, None while
-    it does.
+    `messages` counts those that came, by fate; `confirmed` and `refused` the copies that the broker took and refused.
+    `unconfirmed` is how many copies are under way. `waiting` is how many messages stood in the queue when the relay
+    last asked, None while it cannot ask. `is_active` is true from the first message on until the connection breaks: of
+    all relays this one gets the messages. `blocked` is why the broker takes nothing, None while it takes messages.
     """
 
     messages: Counter[Fate] = field(default_factory=lambda: Counter(dict.fromkeys(Fate, 0)))
@@ -27,5 +26,5 @@ class Counters:
     blocked: str | None = None
 
     def disconnect(self) -> None:
-        """Forget what holds for a connection alone."""
+        """Reset what is true for one connection only."""
         self.unconfirmed, self.waiting, self.is_active, self.blocked = 0, None, False, None

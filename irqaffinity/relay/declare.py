@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What relays make on the broker: their one queue, and the exchange of the hosts. Nova's exchange is never made."""
+"""Creates what relays need on the broker: their one queue, and the exchange of the hosts; never Nova's exchange."""
 
 import logging
 from typing import Any
@@ -23,32 +23,32 @@ ARGUMENTS = {
     "x-overflow": "drop-head",
     "x-expires": 1800 * _MILLISECONDS,
 }
-"""Enough for the two minutes after which the broker has noticed that a relay's host is dead."""
+"""The queue holds enough for the two minutes that the broker needs to notice that a relay's host is dead."""
 
 
 class Unlike(Exception):
-    """Something on the broker is not as relays make it; str() says what to do."""
+    """A queue or exchange on the broker is not as relays create it; str() says what to do."""
 
 
 def declare_exchange(connection: kombu.Connection) -> None:
-    """Make the exchange that agents bind to."""
+    """Create the exchange that agents bind to; raise Unlike."""
     try:
         connection.channel().exchange_declare(HOSTS_EXCHANGE, "direct", durable=True, auto_delete=False)
     except amqp.exceptions.PreconditionFailed as error:
         raise Unlike(
-            f"somebody made the exchange {HOSTS_EXCHANGE}, and otherwise than it has to be (durable, direct): delete "
+            f"somebody made the exchange {HOSTS_EXCHANGE}, and it is not durable and direct as it has to be: delete "
             "it, and restart the agents that listen to it once a relay has made it anew"
         ) from error
 
 
 def declare_queue(connection: kombu.Connection, broker: Broker) -> Any:
-    """Return a channel on which the relays' queue is bound to Nova's exchange."""
+    """Create the relays' queue, bind it to Nova's exchange, and return its channel; raise Unlike."""
     try:
         return _declare_queue_on(connection.channel(), broker)
     except amqp.exceptions.ResourceLocked as error:
         raise Unlike(f"another connection has the queue {RELAY_QUEUE} for itself: end that program") from error
     except amqp.exceptions.PreconditionFailed:
-        LOG.info("the queue %s was made with other arguments: it is made anew", RELAY_QUEUE)
+        LOG.info("the queue %s was made with other arguments: the relay makes it anew", RELAY_QUEUE)
     try:
         connection.channel().queue_delete(RELAY_QUEUE, if_unused=True)
     except amqp.exceptions.PreconditionFailed as error:
@@ -57,7 +57,7 @@ def declare_queue(connection: kombu.Connection, broker: Broker) -> Any:
         ) from error
     except amqp.exceptions.AMQPNotImplementedError as error:  # a quorum queue is not deleted on a condition
         raise Unlike(
-            f"somebody made the queue {RELAY_QUEUE}, and not as a classic one: delete it, and it is made anew"
+            f"somebody made the queue {RELAY_QUEUE}, and not as a classic one: delete it, and the relay makes it anew"
         ) from error
     return _declare_queue_on(connection.channel(), broker)
 

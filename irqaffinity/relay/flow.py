@@ -20,26 +20,26 @@ from irqaffinity.relay.window import Copy, Original, Window
 LOG = logging.getLogger(__name__)
 
 MOST_HELD = 32 << 20
-"""Bytes of bodies that may wait at a time; what comes on top is not read. Nova's hundred messages have one or two."""
+"""Bytes of bodies that may wait at a time; further messages are not read. A hundred of Nova's have one or two MiB."""
 
 AT_ONCE = 10
-"""Messages that are published before the broker is listened to again."""
+"""Messages to publish before reading from the broker again."""
 
 TRIES = 3
-"""How often a copy is published that the broker does not take. One host's queue must not stop all hosts."""
+"""How often to publish a copy that the broker refuses. The queue of one host must not hold up all hosts."""
 
 _PROPERTIES = {"content_type": "application/json", "delivery_mode": 1}
-"""Not those of the original, which come from outside. Transient: what a restart of the broker loses is made up for by
-the full pass of each agent that connects again, and no confirm waits for a disk."""
+"""Not the properties of the original, which come from outside. Messages are transient, so that no confirm waits for a
+disk: where a restart of the broker loses some, each agent makes a full pass when it connects again."""
 
 _HOUR = 3600.0
 
 
 class Flow:
-    """What is under way between a channel that consumes and one that publishes. For one thread."""
+    """The messages under way between a channel that consumes and one that publishes. For one thread."""
 
     def __init__(self, hosts: Any, router: Router, counters: Counters) -> None:
-        """Take the channel that publishes, in confirm mode from now on."""
+        """Take the channel that publishes, and set it to confirm mode."""
         self._hosts = hosts
         self._router = router
         self._counters = counters
@@ -58,7 +58,7 @@ class Flow:
         return self._window.done()
 
     def take(self, delivery: Delivery) -> None:
-        """Keep a message until it is published: it may come at any moment in which the broker is read from."""
+        """Keep a message until `publish`: messages come during every read from the broker."""
         if not self._counters.is_active:
             self._counters.is_active = True
             LOG.info("broker: this relay is the active one: it gets the messages")
@@ -72,9 +72,9 @@ class Flow:
         self._waiting.append((original, body))
 
     def publish(self) -> bool:
-        """Publish some of what waits, unless the broker takes nothing; tell whether more can be published at once.
+        """Publish some of the waiting messages, unless the broker takes nothing; return whether it can go on at once.
 
-        Not all of it: the broker may have to say that it takes nothing, and who only writes to it does not hear that.
+        It does not publish all of them: the relay must also read from the broker, which may say that it takes nothing.
         """
         for _ in range(AT_ONCE):
             if self._counters.blocked is not None or not (self._again or self._waiting):
@@ -97,26 +97,26 @@ class Flow:
     def _route(self, body: bytes) -> Route:
         try:
             return self._router.route(body)
-        except Exception as error:  # noqa: BLE001  the top of what one message does: the next one is not to wait for it
+        except Exception as error:  # noqa: BLE001  whatever one message causes, the relay goes on with the next
             level = logging.DEBUG if self._has_failed else logging.WARNING
-            LOG.log(level, "a message could not be read, and is left out: %s", describe(error))
+            LOG.log(level, "the relay could not read a message, and drops it: %s", describe(error))
             self._has_failed = True
             return Route(Fate.MALFORMED)
 
     def _send(self, copy: Copy) -> None:
-        """Publish by the method itself: basic_publish of the library would first wait for what comes."""
+        """Publish a copy by the method itself: basic_publish of the library would first read from the broker."""
         self._window.publish(copy)
         message = amqp.Message(copy.body, **_PROPERTIES)
         self._hosts.send_method(spec.Basic.Publish, "Bssbb", (0, HOSTS_EXCHANGE, copy.host, False, False), message)
 
     def confirm(self, number: int, multiple: bool) -> None:
-        """Note what the broker has taken."""
+        """Note the copies that the broker has taken."""
         for copy in self._window.settle(number, multiple):
             self._counters.confirmed += 1
             self._finish(copy)
 
     def refuse(self, number: int, multiple: bool) -> None:
-        """Note what the broker has not taken; it is published again, but not for ever."""
+        """Note the copies that the broker has refused, to publish each again until it was sent TRIES times."""
         for copy in self._window.settle(number, multiple):
             if copy.tries < TRIES:
                 self._again.append(copy)
@@ -131,7 +131,7 @@ class Flow:
         is_news = self._refusal_told is None or now - self._refusal_told >= _HOUR
         level = logging.WARNING if is_news else logging.DEBUG
         LOG.log(
-            level, "the broker does not take a message for host %s, which is left out: look at its queue", clean(host)
+            level, "the broker refuses a message for host %s, which does not get it: look at its queue", clean(host)
         )
         if is_news:
             self._refusal_told = now

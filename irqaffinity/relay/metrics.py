@@ -11,7 +11,7 @@ from irqaffinity.relay.counters import Counters
 
 
 class RelayCollector(Collector):
-    """Turns what the relay counts into metrics, whenever it is asked."""
+    """Turns the relay's counts into metrics each time Prometheus asks."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
@@ -21,9 +21,9 @@ class RelayCollector(Collector):
         counters = self._counters
         yield counter(
             "irqaffinity_relay_messages",
-            "Messages from Nova's queue: relayed; ignored, no node needs it; no_host, nobody knows whose it is; "
-            "malformed, no notification; unread, too large, compressed or too much at once; refused, the broker did "
-            "not take a copy. Worry when the last three rise.",
+            "Messages from Nova's queue: relayed; ignored, no node needs it; no_host, the relay does not know its "
+            "node; malformed, not a notification; unread, too large, compressed or too many at once; refused, the "
+            "broker did not take a copy. Worry when the last three rise.",
             ["outcome"],
             [([fate.value], count) for fate, count in counters.messages.items()],
         )
@@ -46,8 +46,7 @@ class RelayCollector(Collector):
         )
         yield GaugeMetricFamily(
             "irqaffinity_relay_blocked",
-            "1 while the broker takes no message, for want of memory or disk. Worry at 1: it is the broker that needs "
-            "help.",
+            "1 while the broker takes no message, because it lacks memory or disk. Worry at 1, and look at the broker.",
             value=float(counters.blocked is not None),
         )
         yield GaugeMetricFamily(
@@ -57,7 +56,7 @@ class RelayCollector(Collector):
         )
         yield GaugeMetricFamily(
             "irqaffinity_relay_queue_messages",
-            "Messages in the queue of the relays, which none of them has got yet; no value while nobody can ask. Worry "
+            "Messages in the queue of the relays that no relay has got yet; no value while the relay cannot ask. Worry "
             "when it grows.",
             value=counters.waiting,
         )

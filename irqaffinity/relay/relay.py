@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Takes Nova's notifications from the one queue of all relays, and publishes each to the hosts that it concerns.
 
-RabbitMQ stops to read from connections that publish when it is short of memory or disk: so what is published has a
-connection of its own. Of all relays one gets the messages; when it goes, what it has not acknowledged comes to another.
+RabbitMQ stops reading from connections that publish when it is short of memory or disk, so the relay publishes on a
+connection of its own. One of the relays gets the messages; when it ends, another one gets those that are not
+acknowledged.
 """
 
 import logging
@@ -33,23 +34,23 @@ PREFETCH = 100
 """Messages that are under way at a time."""
 
 _ASK_EVERY = 15.0
-"""Seconds after which the broker is asked how many messages wait."""
+"""Seconds after which the relay asks the broker again how many messages wait."""
 
 _MANY = PREFETCH // 4
-"""Messages that one acknowledgement stands for while more come."""
+"""Messages that one acknowledgement covers while more come."""
 
 _PAUSE = 0.5
 
 
 class Relay:
-    """One consumer of the queue, and its publisher. `run` is the life of a thread."""
+    """One consumer of the queue, and its publisher. A thread calls `run`."""
 
     def __init__(self, broker: Broker, name: str, router: Router, counters: Counters) -> None:
-        """Take the broker, and what its management shows for our connections."""
+        """Take the broker, and the `name` that its management shows for our connections."""
         self.link = Link("broker", str(broker))
         self.retry = Retry()
         self.beat = time.monotonic()
-        """When it last moved, by the monotonic clock."""
+        """When the thread was last known to work, by the monotonic clock."""
         self._broker = broker
         self._name = name
         self._router = router
@@ -84,7 +85,9 @@ class Relay:
         if isinstance(error, Unlike):
             return str(error)
         if isinstance(error, amqp.exceptions.NotFound) and HOSTS_EXCHANGE in str(error):
-            return f"the exchange {HOSTS_EXCHANGE} was deleted; it is made anew: restart the agents that listened to it"
+            return (
+                f"the exchange {HOSTS_EXCHANGE} was deleted; the relay makes it anew: restart the agents that used it"
+            )
         text = explain(error, self._broker)
         if isinstance(error, amqp.exceptions.AccessRefused):
             return f"a relay needs the rights of etc/rabbitmq/irqaffinity-relay.json: {text}"
@@ -112,7 +115,7 @@ class Relay:
             self._pass_on(flows[0], channel, Sockets(consuming, publishing))
 
     def _pass_on(self, flow: Flow, channel: Any, sockets: Sockets) -> None:
-        """Relay until `stop`. Messages are acknowledged some at a time, and all that are done once nothing comes."""
+        """Relay until `stop`. Acknowledge several messages at a time, and all that are done once no more come."""
         asked, acknowledged, has_more = 0.0, 0, False
         while not self._stopped.is_set():
             self.beat = time.monotonic()
@@ -127,7 +130,7 @@ class Relay:
 
     def _block(self, reason: str) -> None:
         reason = clean(reason)
-        LOG.warning("broker: it takes no message (%s), so none is relayed: free memory or disk of the broker", reason)
+        LOG.warning("broker: it takes no message (%s), so the relay waits: free memory or disk of the broker", reason)
         self._counters.blocked = reason
 
     def _unblock(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which hosts a message concerns. Pure: the bytes, and what earlier ones said, are all it knows."""
+"""Finds the hosts that a message concerns. Pure: it knows only the message and those before it."""
 
 import enum
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from irqaffinity.listen.payload import BadNotification, Notification, parse_noti
 from irqaffinity.model.guest import GuestId
 
 MOST_GUESTS = 100_000
-"""Guests whose hosts are remembered; the ones that were not heard of for longest go first."""
+"""Guests whose hosts the relay remembers; it first forgets the one whose last message is the oldest."""
 
 _LONGEST_KEY = 255
 """Bytes of a routing key (AMQP 0-9-1, shortstr)."""
@@ -42,7 +42,7 @@ class Router:
         self._seen: OrderedDict[GuestId, tuple[str, ...]] = OrderedDict()
 
     def route(self, body: bytes) -> Route:
-        """Return where a message goes; whatever is in it, nothing is raised that could be known to come."""
+        """Return the hosts for a message, or why it is dropped; no message that is malformed raises an error."""
         try:
             notification = parse_notification(body)
         except BadNotification:
@@ -60,7 +60,7 @@ class Router:
         return Route(Fate.IGNORED)
 
     def _remember(self, uuid: GuestId, named: tuple[str, ...]) -> tuple[str, ...]:
-        """Note where a guest is, as far as a message says so; return where it was last."""
+        """Note and return the hosts that a message names for a guest; where it names none, return the last ones."""
         hosts = named or self._seen.get(uuid, ())
         if hosts:
             self._seen[uuid] = hosts
@@ -71,17 +71,17 @@ class Router:
 
 
 def asks_of_known_event(notification: Notification) -> bool:
-    """Tell whether the guest has to be looked at. An event that no table knows is newer than who needs a relay."""
+    """Return whether an agent has to look at the guest. A Nova with events that no table knows needs no relay."""
     return notification.event in EVENTS and asks_for_a_look(notification.event, notification.phase)
 
 
 def brings_specs(notification: Notification) -> bool:
-    """Tell whether a host needs the message for its extra specs alone: it knows the mask before the domain begins."""
+    """Return whether a host needs the message only for its extra specs: it then knows the mask before the start."""
     return notification.specs is not None and announces_a_domain(notification.event, notification.phase)
 
 
 def _is_key(host: str) -> bool:
-    """Tell whether a name can be a routing key; the names come from outside."""
+    """Return whether a name can be a routing key; the names come from outside."""
     try:
         return len(host.encode()) <= _LONGEST_KEY
     except UnicodeEncodeError:

@@ -27,7 +27,7 @@ LOG = logging.getLogger(__name__)
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _TICK = 1.0
 _FAREWELL = 2.0
-"""Seconds that the connections are given to end; what was under way comes to another relay in any case."""
+"""Seconds to wait until the connections end; another relay gets the unfinished messages in any case."""
 
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -100,7 +100,7 @@ class Service:
         serve_metrics(settings.metrics.bind, settings.metrics.port, pages, checks, self._links, self._threads)
 
     def _why_dead(self) -> list[str]:
-        """Return why only a restart helps; nothing while it lives."""
+        """Return a sentence for each fault that only a restart mends; an empty list where all is well."""
         reasons, silent = [], time.monotonic() - self._relay.beat
         if self._threads.dead is not None:
             reasons.append(f"the thread {self._threads.dead} has ended with an error; the log names it")
@@ -109,16 +109,16 @@ class Service:
         return reasons
 
     def _why_not_ready(self) -> list[str]:
-        """Return why it does not relay, and would not if it were its turn; nothing where it would."""
+        """Return the sentences of `why_dead`, and why the relay could not relay messages if it got them now."""
         reasons = self._why_dead()
         if not self._relay.link.state.is_up:
             reasons.append("the broker is not connected; the log tells why")
         elif self._counters.blocked is not None:
-            reasons.append("the broker takes no message, for want of memory or disk")
+            reasons.append("the broker takes no message, because it lacks memory or disk")
         return reasons
 
     def _tell(self) -> None:
-        """Tell systemd how it is, when that has changed, and that it lives."""
+        """Report the state to systemd when it has changed, and feed its watchdog again and again."""
         line, now = self._one_line(), time.monotonic()
         if line == self._told[0] and now - self._told[1] < PUBLISH:
             return
@@ -138,7 +138,7 @@ class Service:
         return f"{how}; {relayed} messages relayed, {ignored} needed by nobody, {dropped} dropped"
 
     def _reconfigure(self) -> None:
-        """Take over what may change while it runs; a bad configuration changes nothing."""
+        """Read the configuration again, and use what may change while the relay runs; a bad one changes nothing."""
         try:
             new = self._reload()
             set_up_log(debug=new.settings.debug, options=new.logs)

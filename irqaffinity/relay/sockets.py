@@ -8,11 +8,11 @@ import time
 import kombu
 
 _WITHIN = 0.05
-"""Seconds that the rest of a frame is waited for at a time; never 0, with which the library spins until it has come."""
+"""Seconds to wait at a time for the rest of a frame; never 0, with which the library spins until the rest has come."""
 
 
 class Sockets:
-    """Open connections, of which whichever has something is read."""
+    """Open connections; `read` reads from each one that has data."""
 
     def __init__(self, *connections: kombu.Connection) -> None:
         self._poll = select.poll()
@@ -26,10 +26,10 @@ class Sockets:
         self._checked = time.monotonic()
 
     def read(self, seconds: float) -> bool:
-        """Read one thing of each connection that has any, wait for that so long at most; tell whether there was one."""
+        """Read once from each connection that has data, and wait so long at most for any; return whether any had."""
         if self._check_every is not None:
             seconds = min(seconds, self._check_every)
-        decrypted = self._decrypted()  # the others are not to wait until there is no more of it
+        decrypted = self._decrypted()  # do not let the other connections wait until these have no more
         ready = decrypted | {fd for fd, _event in self._poll.poll(0 if decrypted else seconds * 1000)}
         for fd in ready:
             with contextlib.suppress(TimeoutError):
@@ -38,7 +38,7 @@ class Sockets:
         return bool(ready)
 
     def _decrypted(self) -> set[int]:
-        """Return the connections of which TLS has more than the socket shows."""
+        """Return the connections for which TLS holds decrypted data that the socket does not show."""
         return {
             fd
             for fd, connection in self._connections.items()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which messages wait for which confirms. Pure.
 
-An original is done when each of its copies was confirmed, and originals are acknowledged in the order in which they
-came: so one acknowledgement stands for many, and none is given for a message that a crash could still lose.
+An original is done when the broker has confirmed each of its copies. The relay acknowledges originals in the order in
+which they came: so one acknowledgement covers many, and none covers a message that a crash could still lose.
 """
 
 from collections import deque
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Original:
-    """A message that came. `missing` is what has to happen before it is done: it is looked at, and copies confirmed."""
+    """A message that came. `missing` counts what it still waits for: its routing, or a confirm for each copy."""
 
     delivery_tag: int
     size: int = 0
@@ -21,7 +21,7 @@ class Original:
 
 @dataclass(slots=True)
 class Copy:
-    """What is published of an original to one host."""
+    """A copy of an original for one host."""
 
     original: Original
     host: str
@@ -56,7 +56,7 @@ class Window:
         self._copies[self._number] = copy
 
     def settle(self, number: int, multiple: bool) -> list[Copy]:
-        """Return the copies that the broker means: the one of this number, or all up to it."""
+        """Remove and return the copies of a confirm: the one with this number, or with `multiple` all up to it."""
         if not multiple:
             copy = self._copies.pop(number, None)
             return [] if copy is None else [copy]
@@ -64,7 +64,7 @@ class Window:
         return [self._copies.pop(each) for each in numbers]
 
     def done(self) -> int:
-        """Forget the first originals, as far as they are done; return the last tag that ever was, 0 before it."""
+        """Forget the first originals that are done; return the tag of the last one forgotten, 0 before the first."""
         while self._originals and self._originals[0].missing == 0:
             original = self._originals.popleft()
             self.held -= original.size

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells what a pass found and did."""
+"""Writes what a pass found and did, for people and for programs."""

@@ -33,12 +33,12 @@ _GRAVEST = (
     Verdict.SET,
     Verdict.OK,
 )
-"""The verdicts, the one first that somebody has to know of first."""
+"""The verdicts, the gravest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A device of a guest: its interrupts, and the gravest verdict on them, None where none was judged."""
+    """A device of a guest: its interrupts, and the gravest verdict on them, None where no interrupt has one."""
 
     plan: DevicePlan
     name: str | None
@@ -48,7 +48,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """A physical CPU, and the dedicated vCPU that it is; a CPU that two guests have is there twice."""
+    """A physical CPU, and the dedicated vCPU on it; a CPU that two guests have comes twice."""
 
     number: int
     guest: GuestId | None = None
@@ -58,9 +58,9 @@ class Cpu:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where interrupts belong by one pass; what arrives is described against it any number of times.
+    """Where interrupts belong by one pass: any number of intervals of arrivals can be compared with it.
 
-    `owners` has the guest of each interrupt that is a guest's, `names` the name of each guest.
+    `owners` has the guest of each interrupt that a guest has, `names` the name of each guest.
     """
 
     outcome: Outcome
@@ -115,7 +115,7 @@ def describe_arrivals(places: Places, interval: Interval, time: datetime) -> dic
 
 
 def count_wrong(outcome: Outcome) -> dict[str, int]:
-    """Return how many guests and devices there are, and how much of them is not as it has to be."""
+    """Return the numbers of guests and devices, and how many guests and interrupts are not as they have to be."""
     verdicts = [result.verdict for result in outcome.results]
     return {
         "guests": len(outcome.guests),
@@ -177,7 +177,7 @@ def _guest(guest: GuestPlan, devices: Iterable[Mapping[str, Any]], interval: Int
 
 
 def _cpu(cpu: Cpu, arrived: Sequence[tuple[int, int]], places: Places, interval: Interval) -> dict[str, Any]:
-    """Return the row of a CPU. Foreign is what its guest has nothing of: the host's interrupts and other guests'."""
+    """Return the row of a CPU. Foreign interrupts are the host's and other guests', not those of the CPU's guest."""
     owners = places.owners
     foreign = [] if cpu.guest is None else [pair for pair in arrived if owners.get(pair[1]) != cpu.guest]
     return {
@@ -201,7 +201,7 @@ def _cpu(cpu: Cpu, arrived: Sequence[tuple[int, int]], places: Places, interval:
 
 
 def _total(each: Iterable[Arrived]) -> dict[str, int]:
-    """Return the sum by CPU, in JSON's keys, that with the most first."""
+    """Return the sum by CPU, with keys as in JSON, the largest first."""
     total: dict[int, int] = defaultdict(int)
     for arrived in each:
         for cpu, count in arrived.items():

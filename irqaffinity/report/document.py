@@ -28,9 +28,9 @@ def render_json(outcome: Outcome, nodes: Sequence[NodeLayout] = ()) -> str:
 
 
 def to_document(outcome: Outcome, only: Collection[Only] = (), nodes: Sequence[NodeLayout] = ()) -> dict[str, Any]:
-    """Return `outcome`, and how the CPUs lie, as plain values, in the order of the keys that a person reads.
+    """Return `outcome` and the `nodes` of the host as plain values, with the keys in the order that a person reads.
 
-    With `only` its lists are narrowed, and `only` in it tells so; the summary counts all.
+    With `only` its lists are narrowed, and its key `only` has these words; the summary counts all.
     """
     shown = select(outcome, only)
     results = by_device(outcome.results)
@@ -54,7 +54,7 @@ def to_document(outcome: Outcome, only: Collection[Only] = (), nodes: Sequence[N
 
 
 def describe_facts(facts: HostFacts) -> dict[str, Any]:
-    """Return what holds for the whole host, as plain values."""
+    """Return the facts on the whole host as plain values."""
     return {"posted_interrupts": facts.posted_interrupts, "msi_source": facts.msi_source.value}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why an interrupt, a device or a guest is where it is: the rules in their order, each with the values it was given."""
+"""Explains a place: the rules that decided it, in their order, each with the values that it saw."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,11 +29,11 @@ Rule = tuple[str, str]
 """The name of a rule, and what it found."""
 
 Judge = Callable[[int], str | None]
-"""Tells of a vCPU why it is not dedicated, None of one that is."""
+"""A function that returns why a vCPU is not dedicated, None for one that is."""
 
 
 def render_rules(rules: Sequence[Rule]) -> str:
-    """Return one line a rule, what was found in one column."""
+    """Return one line for each rule, with the findings in one column."""
     width = max([_WIDTH, *(len(name) for name, _ in rules)])
     return "\n".join(f"{name:<{width}} {finding}" for name, finding in rules)
 
@@ -68,7 +68,7 @@ def explain_guest(
 
 
 def _explain_vcpus(guest: GuestPlan, seen: Guest, judge: Judge, serves: str) -> Iterator[Rule]:
-    """Give, for each run of vCPUs of which the same holds, whether they serve and why not."""
+    """Yield, for each run of vCPUs with the same finding, whether they serve and why not."""
     findings = [_explain_vcpu(vcpu, guest, judge, serves) for vcpu in range(seen.vcpus)]
     start = 0
     for finding, run in groupby(findings):
@@ -88,7 +88,7 @@ def _explain_vcpu(vcpu: int, guest: GuestPlan, judge: Judge, serves: str) -> str
 
 
 def _explain_threads(guest: GuestPlan, seen: Guest) -> Iterator[Rule]:
-    """Give which of the CPUs that serve the guest its other threads may run on too."""
+    """Yield the CPUs of the guest's other threads, and which of these serve its interrupts too."""
     for name, cpus in (("emulator", seen.emulator), ("iothreads", seen.iothreads)):
         if cpus is not None:
             shared = cpus & (guest.irq_pcpus or CpuSet())
@@ -111,7 +111,7 @@ def explain_device(
     yield from _explain_place(device, topology)
     yield "target", f"{plan.target or 'none'}: {describe_target(plan)}"
     if plan.is_unconfirmed:
-        yield "unconfirmed", "nothing of it is moved or given back until libvirt is asked again and still names it"
+        yield "unconfirmed", "no interrupt of it is moved or given back until libvirt is asked again and still names it"
     if plan.target is not None:
         spread = policy.distribution is Distribution.SPREAD
         yield (
@@ -131,14 +131,14 @@ def _share(target: CpuSet, seen: Guest) -> str:
 
 
 def explain_device_of_unreadable(address: PciAddress) -> Iterator[Rule]:
-    """Give what follows for a device whose guest cannot be read."""
+    """Yield the rule for a device whose guest cannot be read."""
     yield "device", f"{address}: its interrupts keep what they have until its guest can be read"
 
 
 def explain_free_device(
     device: Device, topology: Topology, records: Mapping[int, Record], released: Sequence[Result]
 ) -> Iterator[Rule]:
-    """Give what is known of a device that no guest has; `records` are those of its interrupts, some are `released`."""
+    """Yield the rules for a device that no guest has; `records` are of its interrupts, `released` some results."""
     yield "device", f"{device.address}, driver {device.driver or 'none'}"
     if device.trouble is not None:
         yield "unreadable", device.trouble
@@ -168,13 +168,13 @@ def _explain_place(device: Device, topology: Topology) -> Iterator[Rule]:
 def explain_free_interrupt(
     number: int, devices: Sequence[PciAddress], names: str, smp: CpuSet | None
 ) -> Iterator[Rule]:
-    """Give what is known of an interrupt that no device lists; `devices` are those that have it as their INTx line."""
+    """Yield the rule for an interrupt that no device lists; `devices` are those that have it as their INTx line."""
     whose = f"the INTx line of {', '.join(map(str, devices))}" if devices else "of no PCI device"
     yield f"irq {number}", f"{whose} ({names or 'no handler'}), {_affinity(smp)}: never touched"
 
 
 def explain_idle_interrupt(number: int, smp: CpuSet | None) -> Iterator[Rule]:
-    """Give what follows for an interrupt of a device that has no target."""
+    """Yield the rule for an interrupt of a device that has no target."""
     yield f"irq {number}", f"{_affinity(smp)}: left as it is"
 
 
@@ -183,7 +183,7 @@ def _affinity(smp: CpuSet | None) -> str:
 
 
 def explain_result(result: Result) -> Iterator[Rule]:
-    """Give what was read of an interrupt and what follows."""
+    """Yield what was read of an interrupt, and its verdict."""
     action = result.action
     effective = "unknown" if action.effective is None else action.effective
     yield f"irq {action.number}", f"{_affinity(action.current)}, effective_affinity_list {effective}"

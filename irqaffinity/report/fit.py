@@ -10,10 +10,10 @@ _CUT = "…"
 
 
 class Column(NamedTuple):
-    """A column: its name, the least width it can be cut to, None where it is not cut, and when it is left out.
+    """A column: its name, the least width that it can be cut to (None: it is never cut), and when it is left out.
 
     Where the columns do not fit, the one with the highest `rank` is left out first; 0 stays. `keeps_end` cuts the
-    middle, for what differs at the end.
+    middle, for texts that differ at the end.
     """
 
     head: str
@@ -24,14 +24,14 @@ class Column(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A text of a line, and whether it tells that something is wrong."""
+    """A text of a line, and whether it shows something wrong."""
 
     text: str
     is_wrong: bool = False
 
 
 Line = tuple[Cell, ...]
-"""What stands on one line, from left to right."""
+"""The cells of one line, from left to right."""
 
 
 def cut(text: str, width: int, *, keeps_end: bool = False) -> str:
@@ -63,7 +63,7 @@ def cut_line(line: Line, width: int) -> Line:
 
 
 def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int | None) -> list[Line]:
-    """Return the line of the columns' names and one a row, none wider than `width`; None means any width."""
+    """Return a line of the columns' names and one for each row, none wider than `width`; None means any width."""
     widths = [
         max([display_width(column.head), *(display_width(row[place].text) for row in rows)])
         for place, column in enumerate(columns)
@@ -74,7 +74,7 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: in
 
 
 def _choose(columns: Sequence[Column], widths: list[int], width: int | None) -> list[int]:
-    """Return the places of the columns that are shown, and make `widths` those that they have there."""
+    """Return the places of the columns that are shown, and write their widths into `widths`."""
     shown = list(range(len(columns)))
     if width is None:
         return shown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was moved, for people."""
+"""The history of changes, for people."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -10,10 +10,10 @@ from irqaffinity.report.screen import ANY_SCREEN, Screen
 from irqaffinity.report.status_report import show_time
 
 COLUMNS = ("time", "name", "device", "irqs", "from", "to", "cause", "verdict")
-"""Of the table, which has a guest's uuid only where its name is not known: a line is to fit the screen."""
+"""The columns of the table, with a guest's uuid only where its name is not known: a line has to fit the screen."""
 
 _SPARE = ("irqs", "from", "verdict")
-"""The columns that a narrow screen does without, the first one first."""
+"""The columns that the table leaves out on a narrow screen, in this order."""
 
 _WORDS = {
     "since": "since",
@@ -28,7 +28,7 @@ _WORDS = {
 def render_history(
     lines: Sequence[Mapping[str, str | None]], asked: Mapping[str, object], screen: Screen = ANY_SCREEN
 ) -> str:
-    """Return the lines as a table with how many they are, or in words that there are none of what was `asked` for."""
+    """Return the lines as a table with their number, or a sentence that there are none of those `asked` for."""
     if not lines:
         return f"the history has no change{''.join(_describe(asked))}"
     rows = [{**line, "name": line["name"] or line["guest"]} for line in lines]

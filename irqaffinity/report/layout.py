@@ -17,7 +17,7 @@ _BELOW = 6
 """The columns by which a WHY that stands below is indented."""
 
 _LARGEST_SHARE = 4
-"""The part of the screen that the list in one cell may take at most: a longer one goes on below itself."""
+"""The largest part of the screen for the list in one cell, as its divisor: a longer list goes on below itself."""
 
 _LEAST_CELL = 14
 """The columns of a PCI address, indented: it is never broken."""
@@ -47,8 +47,8 @@ class Row(NamedTuple):
 class Line(NamedTuple):
     """A text across the whole screen.
 
-    `more` is by how many columns the lines that it goes on in are indented further; `painted` how many of its
-    characters have the tone, None where all have.
+    Where it is broken, its further lines are indented by `more` columns more; `painted` is how many of its characters
+    have the tone, None for all.
     """
 
     text: str
@@ -60,7 +60,7 @@ class Line(NamedTuple):
 
 class _Grid(NamedTuple):
     cells: Callable[[Row], Sequence[str]]
-    """What stands before WHY, the verdict last."""
+    """The cells before WHY, the verdict last."""
     widths: Sequence[int]
     left: int | None
     """The columns for WHY, None where it may have any number."""
@@ -99,7 +99,7 @@ def show_line(line: Line, screen: Screen) -> Iterator[str]:
 
 
 def _fit(rows: Sequence[Row], screen: Screen) -> _Grid:
-    """Return the columns with all that there is to say where that fits, else fewer."""
+    """Return all columns where they fit, else fewer."""
     longest = max(display_width(row.why) for row in rows)
     full = _measure(_full, rows, screen)
     is_wide = full.left is None or full.left >= min(longest, _LEAST_WHY)

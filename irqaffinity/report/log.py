@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells the log what was done, what is wrong, and in detail each interrupt."""
+"""Logs what was done, what is wrong, and in detail each interrupt."""
 
 import logging
 from collections import defaultdict
@@ -27,14 +27,14 @@ Troubles = Mapping[Subject, tuple[int, str]]
 
 _LEFT_OUT = "left out"
 _BY_OTHERS = frozenset({Cause.DRIFT, Cause.FIGHT})
-_NOTES = {Cause.FIGHT: "; put back once a minute, told once an hour"}
+_NOTES = {Cause.FIGHT: "; put back once a minute, logged once an hour"}
 _TOO_FAST = "it makes them too fast"
 _FAULTS = frozenset({GuestReason.CPUS_OVERLAP, GuestReason.DEDICATED_MASK_INVALID})
 """Reasons of a guest that somebody has to mend, although it is placed."""
 
 
 def find_troubles(part: Part) -> Troubles:
-    """Return what is wrong with a guest, with the level of the line that tells it."""
+    """Return what is wrong with a guest, with the level of its line in the log."""
     return {subject: (level, trouble) for subject, level, trouble in _troubles(part)}
 
 
@@ -46,16 +46,16 @@ def log_troubles(troubles: Troubles, before: Troubles) -> None:
 
 
 def log_each(part: Part) -> None:
-    """Log in detail what a pass made of a guest and of each interrupt."""
+    """Log in detail what a pass decided and did for a guest and each of its interrupts."""
     if LOG.isEnabledFor(logging.DEBUG):
         _log_each(part)
 
 
 def log_settled(settled: Settled, most: float, rivals: Sequence[str] = ()) -> int:
-    """Tell what was done for a guest, a line a change, or all in one where `most` is less; return how many lines it is.
+    """Log what was done for a guest, one line a change, or one line for all beyond `most`; return how many lines.
 
-    What somebody else had moved is a warning that names the `rivals`; what failed has its warning already, as a trouble
-    of the guest. It is a warning too where the guest makes more interrupts than it is given.
+    An interrupt that somebody else had moved is a warning, which names the `rivals`; a failed write has its warning
+    already, as a trouble of the guest. New interrupts that had to wait are a warning too.
     """
     who = settled.owner if settled.name is None else f"{settled.owner} ({settled.name})"
     told = [change for change in settled.changes if change.cause is not Cause.ERROR]
@@ -101,7 +101,7 @@ def _log_sum(who: str, changes: Sequence[Change], rivals: Sequence[str]) -> None
 
 
 def _sum_up(changes: Iterable[Change]) -> str:
-    """Return how many interrupts of which devices had the same done with them."""
+    """Return how many interrupts of which devices were placed, put back and given back."""
     alike: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
         alike[_verb(change)].append(change)
@@ -116,10 +116,10 @@ def _count(changes: Sequence[Change]) -> str:
 
 
 def log_forgotten(state: State, changed: Mapping[IrqId, Record | None], devices: Mapping[PciAddress, Device]) -> None:
-    """Warn of interrupts that are not given back, because they are somebody else's by now, a line for each reason.
+    """Warn of interrupts that are not given back, because somebody else has moved them, one line for each reason.
 
-    `changed` are the records that a pass is about to change in `state`. One that has its original again is home, and no
-    news.
+    `changed` are the records that a pass is about to change in `state`. An interrupt that has its original again needs
+    no warning.
     """
     found: dict[tuple[GuestId, PciAddress, str], list[int]] = defaultdict(list)
     for irq in sorted(irq for irq, record in changed.items() if record is None and irq.device in devices):
@@ -139,7 +139,7 @@ def _why_forgotten(record: Record, device: Device, interrupt: Interrupt) -> str:
 
 
 def _troubles(part: Part) -> Iterator[tuple[Subject, int, str]]:
-    """Give what is wrong with guests and devices; of the failed interrupts of a device the first stands for all."""
+    """Yield what is wrong with guests and devices; the first failed interrupt of a device stands for all of its."""
     guest = part.guest
     if guest is not None:
         if guest.status.is_error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The order in which people look for things."""
+"""Sorts values as people look for them."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def natural_key(value: Any) -> list[tuple[float, str]]:
     """Return what orders a value as people do: numbers by size, also within a text, and `instance-2` before `-10`.
 
-    PCI addresses and uuids are hexadecimal, and go in the order in which they are written.
+    PCI addresses and uuids are hexadecimal, and are sorted as such.
     """
     if isinstance(value, int | float):
         return [(0, ""), (value, "")]

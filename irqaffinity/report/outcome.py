@@ -39,7 +39,7 @@ def by_device(results: Iterable[Result]) -> Mapping[PciAddress, Sequence[Result]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one pass decided and did for one guest, and gave back that was moved for it; `guest` is None once gone."""
+    """What one pass decided, did and gave back for one guest; `guest` is None once the guest is gone."""
 
     guest: GuestPlan | None
     devices: tuple[DevicePlan, ...]
@@ -72,7 +72,7 @@ class Outcome:
     ) -> "Outcome":
         """Return the parts as a whole: guests by uuid, devices by address, interrupts by number.
 
-        What a device gives back may have been moved for several guests, and so be in several parts: it is one device.
+        A device may give back what was moved for several guests: it is in several parts then, and once in the outcome.
         """
         known = list(parts)
         devices = {(plan.address, plan.guest or ""): plan for part in known for plan in part.devices}
@@ -88,14 +88,14 @@ class Outcome:
         )
 
     def with_results(self, others: Mapping[IrqId, Result]) -> "Outcome":
-        """Return it with other results of these interrupts."""
+        """Return the outcome with other results for these interrupts."""
         kept = (result for result in self.results if result.action.irq not in others)
         return replace(self, results=sorted([*kept, *others.values()], key=lambda result: result.action.number))
 
     def summary(self) -> Mapping[str, int]:
         """Return the counts of the report: `failed` is no_vector, offline and denied; `skipped` counts guests.
 
-        `pending` has what is unread or throttled too, and `managed` what is immovable.
+        `pending` counts unread and throttled interrupts too, and `managed` immovable ones.
         """
         verdicts = Counter(result.verdict for result in self.results)
         return {

@@ -18,11 +18,11 @@ Row = Mapping[str, Any]
 _GAP = "  "
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
-"""What a spreadsheet takes for the beginning of a formula, also in full width, and the sign that says it is none."""
+"""Characters that begin a formula in a spreadsheet, also in full width, and the sign that marks a text."""
 
 
 def sort_rows(rows: Iterable[Row], orders: Sequence[tuple[str, bool]]) -> list[Row]:
-    """Return the rows by several columns, each with whether it goes down; what is null comes last in any case."""
+    """Return the rows sorted by several columns, each rising or falling (true); null always comes last."""
     ordered = list(rows)
     for column, is_descending in reversed(orders):
         known = [row for row in ordered if row.get(column) is not None]
@@ -32,7 +32,7 @@ def sort_rows(rows: Iterable[Row], orders: Sequence[tuple[str, bool]]) -> list[R
 
 
 def pick(rows: Iterable[Row], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows with these columns alone, in this order; what a row does not have is None."""
+    """Return the rows with these columns alone, in this order, and None for a column that a row does not have."""
     return [{column: row.get(column) for column in columns} for row in rows]
 
 
@@ -92,7 +92,7 @@ def _show(cells: Sequence[str], widths: Sequence[int], screen: Screen, tone: Ton
 
 
 def render_csv(rows: Iterable[Row], columns: Sequence[str]) -> str:
-    """Return a line of names and one a row as in RFC 4180, but with the line ends of Unix; what is null is empty.
+    """Return a line of names and one for each row as in RFC 4180, but with Unix line ends; null is empty.
 
     A text that begins with a sign of a formula, or with `'`, has a `'` before it, but for a mere `-`: whoever names a
     guest shall not have a formula computed by the spreadsheet of whoever opens the report.
@@ -110,7 +110,7 @@ def _cell(value: Any) -> str:
 
 
 def render_values(rows: Iterable[Row], columns: Sequence[str]) -> str:
-    """Return one line a row, its values with a space between them; what is null or empty is `None`."""
+    """Return one line for each row, its values with a space between them; null and empty values are `None`."""
     return "\n".join(" ".join(show_value(value) or "None" for value in row.values()) for row in pick(rows, columns))
 
 
@@ -123,7 +123,7 @@ def render_yaml(document: Any) -> str:
     """Return a document as YAML, its keys in their order."""
     import yaml  # noqa: PLC0415  few ask for it
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the one in C is not everywhere, and far quicker
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the one in C is much faster, but not everywhere
     options = {"sort_keys": False, "width": 1000}
     try:
         text: str = yaml.dump(document, Dumper=dumper, allow_unicode=True, **options)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report for people is shown on."""
+"""The screen that shows a report for people."""
 
 import enum
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from irqaffinity.report.select import verdicts_of
 
 
 class Tone(enum.Enum):
-    """What a colour stands for; its value is the parameter of the terminal's SGR sequence (ECMA-48, 8.3.117).
+    """The meaning of a colour; its value is the parameter of the terminal's SGR sequence (ECMA-48, 8.3.117).
 
     The worst comes first. A colour is never the only sign: what it stands for is always written too.
     """
@@ -24,7 +24,7 @@ class Tone(enum.Enum):
 
 
 class Screen(NamedTuple):
-    """Its columns, None where lines may be as long as they are, and whether it has colours."""
+    """Its width in columns, None where lines may have any length, and whether it has colours."""
 
     width: int | None = None
     is_coloured: bool = False
@@ -35,7 +35,7 @@ class Screen(NamedTuple):
 
 
 ANY_SCREEN = Screen()
-"""Lines as long as they are, in no colour: for what may be shown anywhere, or read by a program."""
+"""Lines of any length without colours: for text that may be shown anywhere, or that a program reads."""
 
 _TONES = {
     verdict: tone
@@ -45,6 +45,6 @@ _TONES = {
 
 
 def tone_of(verdicts: Iterable[Verdict]) -> Tone | None:
-    """Return the tone of what is the worst of some verdicts."""
+    """Return the tone of the worst of some verdicts."""
     found = {_TONES.get(verdict) for verdict in verdicts}
     return next((tone for tone in Tone if tone in found), None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What --only leaves of an outcome: the report is narrowed, and never what is done or counted."""
+"""Narrows an outcome to --only: that changes the report alone, and never what is done or counted."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -16,7 +16,7 @@ _VERDICTS = {
 }
 
 REMOTE = frozenset({DeviceReason.REMOTE_NODE, DeviceReason.NODE_STRICT})
-"""Of a device that no CPU of its guest is near to: it is served from afar, or for that reason not at all."""
+"""Reasons of a device that no CPU of its guest is near to: CPUs far away serve it, or none."""
 
 
 def verdicts_of(only: Collection[Only]) -> frozenset[Verdict]:
@@ -25,7 +25,7 @@ def verdicts_of(only: Collection[Only]) -> frozenset[Verdict]:
 
 
 def select(outcome: Outcome, only: Collection[Only]) -> Outcome:
-    """Return an outcome with the guests, devices and interrupts alone that one of the words is true of; all with none.
+    """Return an outcome with only the guests, devices and interrupts that match one of the words; all without words.
 
     A guest or a device is shown with all that belongs to it, and an interrupt with the device and the guest that it
     belongs to.

@@ -17,7 +17,7 @@ from irqaffinity.report.summary import render_summary
 from irqaffinity.report.table import describe_guest, describe_target, unite
 
 MOST_TROUBLES = 100
-"""Interrupts that are listed with what is wrong; the summary counts all of them."""
+"""The most interrupts that are listed with their trouble; the summary counts all of them."""
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 

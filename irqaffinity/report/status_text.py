@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent publishes of itself, for people."""
+"""The status that the agent publishes, for people."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from irqaffinity.report.screen import ANY_SCREEN, Screen, Tone, tone_of
 from irqaffinity.report.select import REMOTE, select_placement
 
 _NAME = 13
-"""The columns of what a line of the agent itself is about."""
+"""The width of the first column in the lines on the agent itself."""
 
 _ADDRESS = 14
 _FAILED = frozenset(verdict.value for verdict in FAILED)
@@ -23,7 +23,7 @@ _REMOTE = frozenset(reason.value for reason in REMOTE)
 
 
 def render_status(status: Mapping[str, Any], only: Collection[Only] = (), screen: Screen = ANY_SCREEN) -> str:
-    """Return the status, of printable characters: the file need not be the agent's own."""
+    """Return the status in printable characters alone: somebody else may have written the file."""
     lines = (line._replace(text=printable(line.text)) for line in _lines(status, only))
     return "\n".join(text for line in lines for text in show_line(line, screen))
 
@@ -107,7 +107,7 @@ def _is_in_trouble(guest: Mapping[str, Any], devices: Collection[Mapping[str, An
 
 
 def _order(pair: tuple[bool, Mapping[str, Any]]) -> tuple[bool, list[tuple[float, str]], str]:
-    """Return what the guests are sorted by, as in the table: those to be looked at last, else by name."""
+    """Return the key that guests are sorted by, as in the table: by name, with those in trouble last."""
     return pair[0], natural_key(pair[1].get("name")), pair[1]["uuid"]
 
 

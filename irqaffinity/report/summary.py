@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last line of a report for people: what was counted, and who has to be looked at."""
+"""The last line of a report for people: the counts, and the guests in trouble."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -19,7 +19,7 @@ _TONES = {"set": Tone.CHANGED, "would_set": Tone.CHANGED, "pending": Tone.PENDIN
 
 
 def render_summary(outcome: Outcome, only: Collection[Only] = (), screen: Screen = ANY_SCREEN) -> str:
-    """Return the counts in one line, those that are nothing left out; they are of all, also where `only` shows less."""
+    """Return the counts in one line, without zeros; they count all, even where `only` shows less."""
     return "; ".join(_parts(outcome, only, screen))
 
 
@@ -48,7 +48,7 @@ def _verdicts(outcome: Outcome, counts: Mapping[str, int], screen: Screen) -> It
 
 
 def failing_guests(outcome: Outcome) -> frozenset[GuestId]:
-    """Return the guests of which an interrupt could not be moved to its place."""
+    """Return the guests with an interrupt that could not be moved to its place."""
     results = (result for result in outcome.results if result.verdict in FAILED)
     return frozenset(result.action.owner for result in results if not result.action.is_release)
 

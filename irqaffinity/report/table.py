@@ -35,7 +35,7 @@ def render_table(
     only: Collection[Only] = (),
     screen: Screen = ANY_SCREEN,
 ) -> str:
-    """Return the table of what `only` leaves; `each_irq` adds a line an interrupt, `quiet` leaves only the summary."""
+    """Return the table, narrowed to `only`; `each_irq` adds a line for each interrupt, `quiet` leaves the summary."""
     summary = render_summary(outcome, only, screen)
     shown = select(outcome, only)
     if quiet or not (shown.guests or shown.devices):
@@ -72,7 +72,7 @@ def _describe_service(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str:
 
 
 def name_service(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str | None:
-    """Return what serves the `devices` of a placed guest, None for nothing; its vCPUs only where a device is theirs."""
+    """Return what serves the `devices` of a placed guest, None for nothing; its vCPUs only if they serve one."""
     served = [device for device in devices if device.target is not None or device.reason in _YET_TO_COME]
     if not served:
         return None
@@ -94,7 +94,7 @@ def describe_target(device: DevicePlan) -> str:
 
 
 def _describe_briefly(device: DevicePlan) -> str | None:
-    """Return whose CPUs a target has in few words, None where there is more to say."""
+    """Return in few words which CPUs a target has, None where there is more to say."""
     if device.reason is not None or (device.target is None and device.message is not None):
         return None
     if device.target is None:
@@ -104,14 +104,14 @@ def _describe_briefly(device: DevicePlan) -> str | None:
 
 
 def describe_left_out(left: LeftOut) -> str:
-    """Return what of a domain's elements leads to no device, and why."""
+    """Return which element of a domain leads to no device, and why."""
     return f"<{left.element}>: {left.reason.value}: {left.message}"
 
 
 def _groups(outcome: Outcome) -> Iterator[tuple[list[Line], Sequence[DevicePlan]]]:
-    """Give the lines that stand above the devices of each guest, and these devices.
+    """Yield the lines above the devices of each guest, and these devices.
 
-    The guests go by name. What somebody has to look at comes last, where the eye is when the table has run through.
+    The guests are sorted by name. Those in trouble come last, where the eye is when the table has run through.
     """
     devices_of: dict[GuestId | None, list[DevicePlan]] = defaultdict(list)
     for device in outcome.devices:
@@ -129,7 +129,7 @@ def _groups(outcome: Outcome) -> Iterator[tuple[list[Line], Sequence[DevicePlan]
 
 
 def _headlines(guest: GuestPlan, devices: Sequence[DevicePlan]) -> list[Line]:
-    """Return who a guest is, and what of its domain leads to no device."""
+    """Return the guest's name and state, and the elements of its domain that lead to no device."""
     name = len(guest.name or _NOTHING)
     tone, painted = (Tone.ERROR, None) if guest.status.is_error else (Tone.HEAD, name)
     left_out = (Line(describe_left_out(left), 4) for left in guest.left_out)
@@ -171,9 +171,9 @@ def _irq_row(result: Result) -> Row:
 
 
 def _notes(device: DevicePlan, results: Sequence[Result]) -> Iterator[Line]:
-    """Give a line for each kind of interrupt that did not simply go, or stay, where it belongs.
+    """Yield a line for each kind of interrupt that did not simply move to its place, or stay there.
 
-    Of a device without a guest it is told above that all its interrupts are given back.
+    Where a device has no guest, a line above says already that all its interrupts are given back.
     """
     told = IrqReason.RELEASED if device.guest is None else None
     notable = [
@@ -200,7 +200,7 @@ def _effective(result: Result) -> str:
 
 
 def unite(sets: Iterable[CpuSet | None]) -> CpuSet:
-    """Return all CPUs of several sets, of which None is one that is not known."""
+    """Return all CPUs of several sets, without those that are not known (None)."""
     union, last = CpuSet(), None
     for cpus in sets:
         if cpus is not last and cpus is not None:

@@ -19,7 +19,7 @@ _ERRORS = frozenset(status.value for status in Status if status.is_error)
 
 
 class By(Enum):
-    """What a line of the table stands for; the value is the word of the command line."""
+    """The thing that has one line of the table; the value is its word on the command line."""
 
     DEVICE = "device"
     GUEST = "guest"
@@ -27,12 +27,12 @@ class By(Enum):
 
     @property
     def key(self) -> str:
-        """The list of the document that has these."""
+        """The document's list of these things."""
         return f"{self.value}s"
 
 
 class Order(Enum):
-    """What the lines are ordered by: the word of the screen, and whether the largest comes first at the beginning."""
+    """The order of the lines: its word on the screen, and whether the largest comes first at the beginning."""
 
     RATE = "rate", True
     OUTSIDE = "outside", True
@@ -42,12 +42,12 @@ class Order(Enum):
 
     @property
     def word(self) -> str:
-        """What it is called on the screen."""
+        """The word of the order on the screen."""
         return self.value[0]
 
     @property
     def is_descending(self) -> bool:
-        """Whether the largest comes first, unless somebody turns it round."""
+        """Whether the largest comes first, unless somebody reverses the order."""
         return self.value[1]
 
 
@@ -86,7 +86,7 @@ def head_line(document: Mapping[str, Any]) -> str:
 
 
 def wrong_lines(document: Mapping[str, Any]) -> list[str]:
-    """Return a line of what is wrong, if anything is, and one where posted interrupts are not counted."""
+    """Return a line on what is wrong, if anything is, and a line where posted interrupts are not counted."""
     summary = document["summary"]
     outside = sum(bool(row["outside"]) for row in document["devices"])
     wrong = [
@@ -102,7 +102,7 @@ def wrong_lines(document: Mapping[str, Any]) -> list[str]:
 
 
 def choose(document: Mapping[str, Any], by: By, words: Sequence[str], order: Order, *, turned: bool) -> list[Row]:
-    """Return the rows in which each of `words` stands somewhere, in this order, `turned` round or not."""
+    """Return the rows that have each of `words` somewhere, in this order, reversed where `turned`."""
     rows = [row for row in document[by.key] if all(word in _haystack(row) for word in words)]
     known = [row for row in rows if _sort_key(row, order) is not None]
     known.sort(key=lambda row: _sort_key(row, order), reverse=order.is_descending != turned)

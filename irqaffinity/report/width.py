@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many columns of a terminal a text takes, and where it is broken to fit."""
+"""Measures how many columns of a terminal a text takes, and breaks it to fit."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ def pad(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int | None) -> list[str]:
-    """Return lines of at most `width` columns, at least one; None is without end.
+    """Return lines of at most `width` columns, at least one line; None means any width.
 
     They are broken at spaces; a word that is longer than a line after commas, and else anywhere.
     """
@@ -69,7 +69,7 @@ def _fitting(text: str, width: int) -> int:
 
 
 def hang(text: str, width: int | None, indent: int, more: int) -> list[str]:
-    """Return the lines of a text that is indented, those that follow by some `more` columns."""
+    """Return the lines of an indented text, with the second and all further ones indented by `more` columns more."""
     if width is None or indent + display_width(text) <= width:
         return [" " * indent + text]
     first, *rest = wrap(text, width - indent)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must survive a restart, stored so that a process that is killed at any moment loses nothing."""
+"""Stores what must survive a restart: a process that is killed at any moment loses nothing."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes files out of the way, under names that nothing has: what was set aside once is never overwritten."""
+"""Renames files out of the way, under free names: a file that was set aside is never overwritten."""
 
 import os
 from collections.abc import Collection, Sequence
@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 
 def set_aside(folder: int, name: str, why: str, endings: Sequence[str] = ("",)) -> str:
-    """Rename `name` with each of the endings that is there, and return its new name without them; raise OSError.
+    """Rename each file `name` + ending that is there, and return the new name without an ending; raise OSError.
 
     `state.db` with `-wal` becomes `state.db.corrupt-20261120T120000Z` with `-wal`, where `why` is `corrupt`; with
     `.1` and so on behind the time where anything has that name.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a database that others may be writing: no lock, no transaction that stays, and nothing on the disk changes."""
+"""Reads a database that others may be writing, without a lock or a lasting transaction; it changes nothing on disk."""
 
 import contextlib
 import sqlite3
@@ -28,11 +28,11 @@ _Found = tuple[tuple[int, int, int] | None, ...]
 def read_beside(
     folder: StateFolder, name: str, newer: str, read: Callable[[sqlite3.Connection], T], damaged: str = ""
 ) -> T | None:
-    """Return what `read` makes of a database, None where there is none; raise StateError for what cannot be read.
+    """Return what `read` returns for a database, None where there is none; raise StateError where it cannot be read.
 
-    `read` raises BadState for what is damaged, and `newer` and `damaged` are the next steps for one of a newer
-    program, and for a damaged one. Without a log nothing tells SQLite of another process that begins one meanwhile, so
-    what was read then counts only if the file is as before.
+    `read` raises BadState for a damaged database. `newer` and `damaged` are the next steps for a database of a newer
+    program, and for a damaged one. Without a log SQLite does not notice that another process begins one meanwhile, so a
+    reading without a log counts only if the file is the same afterwards.
     """
     for attempt in range(_TRIES):
         found = _look(folder, name)

@@ -32,10 +32,10 @@ DATABASE = "state.db"
 ENDINGS = ("", "-wal", "-shm", "-journal")
 """Of the files that SQLite has for one database; `-journal` is there only while the first page is written."""
 
-NEWER = "install the newer program again, or move the file away once that one has given back what it moved"
-_text = partial(str, encoding="utf-8", errors="surrogateescape")  # the getters judge texts
+NEWER = "install the newer program again, or let its reset give back what it moved, then move the file away"
+_text = partial(str, encoding="utf-8", errors="surrogateescape")  # the getters check texts
 _BUSY = 1.0
-"""Seconds that SQLite waits for a program that is not ours, since pass.lock keeps ours apart."""
+"""Seconds that SQLite waits for other programs; processes of this one wait for pass.lock."""
 
 _PRAGMAS = (
     "synchronous = NORMAL",  # commits are not synced: a crash of the host voids the records anyhow
@@ -64,7 +64,7 @@ def connect(folder: StateFolder, name: str = DATABASE, access: str = "mode=rw") 
 
 
 def copied(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a copy in memory, for what may change nothing; raise sqlite3.Error."""
+    """Return a copy in memory, for a caller that must not change the file; raise sqlite3.Error."""
     copy = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.backup(copy)
@@ -77,9 +77,9 @@ def copied(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def judged(folder: StateFolder, name: str = DATABASE, newer: str = NEWER) -> Iterator[None]:
-    """Turn what SQLite says of the file into BadState, and what it says of the world into StateError.
+    """Turn SQLite's errors on the contents of the file into BadState, and those on its surroundings into StateError.
 
-    A mistake in a statement of ours stays what it is. `newer` is the next step for one of a newer program.
+    An error in one of the program's own statements stays as it is. `newer` is the next step for a newer program's file.
     """
     try:
         yield
@@ -88,7 +88,7 @@ def judged(folder: StateFolder, name: str = DATABASE, newer: str = NEWER) -> Ite
     except sqlite3.OperationalError as error:
         if is_mistake(error):
             raise
-        remedy = "free or mend its file system, or end what holds it"
+        remedy = "free or mend its file system, or end the program that holds it"
         raise StateError(f"{folder.path}/{name}: {error}; {remedy}") from error
     except sqlite3.DatabaseError as error:
         if type(error) is not sqlite3.DatabaseError:
@@ -97,7 +97,7 @@ def judged(folder: StateFolder, name: str = DATABASE, newer: str = NEWER) -> Ite
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables those of today; raise NewerState before anything is changed, and BadState."""
+    """Bring the tables to the current version; raise NewerState before any change, and BadState."""
     migrate_in_place(connection, MIGRATIONS)
     check_whole(connection)
 
@@ -113,7 +113,7 @@ def migrate_in_place(connection: sqlite3.Connection, migrations: Sequence[Migrat
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    """Commit what is done meanwhile, or nothing of it."""
+    """Commit all that the caller does meanwhile, or nothing of it."""
     connection.execute(f"BEGIN {kind}")
     try:
         yield
@@ -127,7 +127,7 @@ def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iter
 def find_log_damage(folder: StateFolder, inside: int) -> str | None:
     """Return what is wrong with the log, None where nothing is or there is none; raise StateError.
 
-    It is read before SQLite opens it, which has no locks on it: these are on the other files.
+    The log is read before SQLite opens it. SQLite has no locks on the log: they are on the other files.
     """
     log = f"{DATABASE}-wal"
     try:
@@ -142,9 +142,9 @@ def find_log_damage(folder: StateFolder, inside: int) -> str | None:
 def read_all(connection: sqlite3.Connection, boot_id: str, damage: str | None = None) -> tuple[bool, State]:
     """Return whether the interrupts stored are those of this boot, and the state; raise BadState.
 
-    Of another boot only the extra specs and the proof hold still: its interrupt numbers mean nothing now. `damage` is
-    what is wrong with the log: within one boot, it means that something is lost. A crash of the host leaves the like,
-    and then what SQLite finds counts.
+    Only the extra specs and the proof outlive a boot: interrupt numbers of another boot mean nothing now. `damage` is
+    what is wrong with the log. Within one boot it means that something is lost. After a crash of the host it is to be
+    expected, and what SQLite finds counts.
     """
     with transaction(connection, "DEFERRED"):
         stored = read_boot(connection)
@@ -160,7 +160,7 @@ def read_all(connection: sqlite3.Connection, boot_id: str, damage: str | None = 
 
 
 class Database:
-    """A connection that writes, to files that were checked; to state.db it is that of whoever holds pass.lock."""
+    """A connection that writes to checked files; for state.db, its user holds pass.lock."""
 
     def __init__(self, folder: StateFolder, name: str = DATABASE) -> None:
         """Connect to a database that exists; raise StateError and BadState."""
@@ -178,7 +178,7 @@ class Database:
             raise StateError(f"{folder.path} was replaced while {name} was opened: let nobody else write above it")
 
     def is_current(self) -> bool:
-        """Tell whether the path still leads to these files, and they are still for nobody else."""
+        """Tell whether the path still leads to these files, and nobody else may use them."""
         return self._look() == self._stamps
 
     def data_version(self) -> int:
@@ -194,7 +194,7 @@ class Database:
             return 0
 
     def prepare(self, make: Callable[[sqlite3.Connection], None] = prepare) -> None:
-        """Make the tables those of today; raise NewerState and BadState, or sqlite3.Error."""
+        """Bring the tables to the current version; raise NewerState and BadState, or sqlite3.Error."""
         make(self.connection)
         self._stamps = self._look()
 
@@ -205,7 +205,7 @@ class Database:
 def checkpoint(connection: sqlite3.Connection) -> None:
     """Copy the log into the database as far as no reader needs it, and sync both; raise sqlite3.Error.
 
-    It waits for nobody, and leaves it to the next commit to begin the log anew: done from another connection, that
-    would look like a commit of another process.
+    It waits for nobody, and the next commit begins the log anew: another connection that did so would look like a
+    commit of another process.
     """
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

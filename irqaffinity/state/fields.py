@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values of the state as they are found: each is taken by a getter of its type, which names the field that is wrong.
+"""Reads values of the state through a getter for each type, which names the field that is wrong.
 
-What these refuse is damage. Whatever else is raised over a state is a mistake of the program, and never costs a file.
+A value that a getter refuses is damage. Any other error over a state is a bug of the program, and costs no file.
 """
 
 import functools
@@ -14,7 +14,7 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import clean
 
 _HIGHEST_IRQ = 999_999_999
-"""As /proc/irq and this program read them: up to nine digits."""
+"""Interrupt numbers have up to nine digits, as everywhere in this program."""
 
 _parse_device = functools.lru_cache(maxsize=4096)(PciAddress.parse)
 _parse_guest = functools.lru_cache(maxsize=4096)(parse_guest_id)
@@ -24,11 +24,11 @@ _KEYS = ("device", "irq", "uuid")
 
 
 class BadState(Exception):
-    """A state that is not one of ours, or not whole; str() names what is wrong."""
+    """A state that this program did not write, or that is not whole; str() names what is wrong."""
 
 
 class Row:
-    """The fields of one row, under a name such as `records` for who has to look for it."""
+    """The fields of one row, with the name of its table, such as `records`, for messages."""
 
     __slots__ = ("_name", "_values")
 
@@ -40,11 +40,11 @@ class Row:
         self._values: Mapping[str, object] = values
 
     def completed(self, missing: Mapping[str, object], known: Mapping[str, object] = MappingProxyType({})) -> "Row":
-        """Return the row with what its writer may have left out, and with what is known of it from elsewhere."""
+        """Return the row with `missing` for fields that it does not have, and with `known` over all."""
         return Row(self._name, {**missing, **self._values, **known})
 
     def value(self, field: str) -> object:
-        """Return what a field has, whatever it is."""
+        """Return the value of a field, of any type."""
         try:
             return self._values[field]
         except KeyError:
@@ -106,7 +106,7 @@ class Row:
             raise self.wrong(field, "is not a uuid") from None
 
     def wrong(self, field: str, why: str) -> BadState:
-        """Return what to raise for a field, with the row that has it and its value."""
+        """Return the error for a field, which names its row and its value."""
         return BadState(f"{self.where()}: {field} {_show(self._values[field])} {why}")
 
     def where(self) -> str:
@@ -122,7 +122,7 @@ class Row:
 
 
 def _show(value: object) -> str:
-    """Return a value for people; of one that has others in it, which may be any number, its kind alone."""
+    """Return a value for people; of a list or an object, which may be large, only the type."""
     if isinstance(value, str):
         return clean(value) or "''"
     return clean(repr(value)) if value is None or isinstance(value, int | float) else f"({type(value).__name__})"

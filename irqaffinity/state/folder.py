@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of the state: private, ours, and never reached through a link."""
+"""The folder of the state: private, owned by this user, and never reached through a link."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
 _PERMISSIONS = 0o777
-"""Without setgid, which a folder inherits from its parent and which opens it to nobody."""
+"""The bits that open a folder to others; setgid, which a folder inherits from its parent, does not."""
 
 _OTHERS_WRITE = 0o022
 _REMEDY = "name a folder that can be written with --state or [state] path"
@@ -18,7 +18,7 @@ _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_WAIT = os.O_NONBLOCK | os.O_NOCTTY
 
 Stamp = tuple[int, int, int, int, int]
-"""Device, inode, mode, owner and number of links: what a folder or a file is, whatever is in it."""
+"""Device, inode, mode, owner and number of links: they identify a folder or a file, whatever its contents are."""
 
 
 class StateError(Exception):
@@ -28,7 +28,7 @@ class StateError(Exception):
 class StateFolder:
     """Files in one folder, opened relative to it, so that nobody can put another folder in its place meanwhile.
 
-    `mode` is the most that others may do with it, and `remedy` what the user can do where it cannot be used.
+    `mode` has the most permissions that it may have, and `remedy` says what to do where it cannot be used.
     """
 
     def __init__(self, path: str, mode: int = _FOLDER_MODE, remedy: str = _REMEDY) -> None:
@@ -39,8 +39,8 @@ class StateFolder:
     def make(self) -> None:
         """Make the folder if it is missing; raise StateError.
 
-        One that is there, ours and empty becomes private: Docker and the kubelet make what they mount, 0755. One that
-        others may write stays as it is, for they may hold it open.
+        An empty folder of this user becomes private: Docker and the kubelet make the folders that they mount, with
+        0755. A folder that others may write stays as it is, for they may hold it open.
         """
         try:
             os.mkdir(self.path, self._mode)
@@ -66,7 +66,8 @@ class StateFolder:
     def open_file(self, folder: int, name: str, flags: int) -> int:
         """Open a file of the folder; raise OSError, or StateError for what `find_file` refuses.
 
-        It is looked at first, for to open a device does something, and without waiting for who writes to a FIFO.
+        The file is looked at first, because opening a device has effects, and opened without waiting for the writer of
+        a FIFO.
         """
         self.find_file(folder, name)
         try:
@@ -83,9 +84,9 @@ class StateFolder:
         return fd
 
     def find_file(self, folder: int, name: str) -> os.stat_result | None:
-        """Return what a file of the folder is, None where it is missing, without opening it.
+        """Return the stat of a file in the folder, None where it is missing, without opening it.
 
-        Raises StateError for one that is not a regular file with one name, or that others own or can read.
+        Raises StateError where it is not a regular file with one name, or others own it or can read it.
         """
         try:
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -105,7 +106,7 @@ class StateFolder:
             os.close(fd)
 
     def stamp(self, name: str = "") -> Stamp | None:
-        """Return what the path of the folder, or of a file in it, leads to now; None where nothing can be found."""
+        """Return the stamp that the path of the folder, or of a file in it, has now; None where nothing is there."""
         try:
             return stamp_of(os.lstat(f"{self.path}/{name}" if name else self.path))
         except OSError:
@@ -146,5 +147,5 @@ class StateFolder:
 
 
 def stamp_of(found: os.stat_result) -> Stamp:
-    """Return what was found, without what changes when it is used."""
+    """Return the parts of a stat that do not change when the file is used."""
     return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_nlink

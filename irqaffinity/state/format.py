@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state of 0.1.0, as JSON: schema 1. It is read once, to be taken over, and never written.
+"""The state of 0.1.0, as JSON: schema 1. This program reads it once, to take it over, and never writes it.
 
 {"schema": 1, "boot_id": "...",
  "records": [{"device": "0000:81:00.2", "irq": 142, "owner": "<uuid>", "driver": "vfio-pci", "original": "0-31",
@@ -26,15 +26,15 @@ LOG = logging.getLogger(__name__)
 SCHEMA = 1
 _MISSING_IN_SPECS = {"publisher": None, "arrived": None}
 _MISSING_IN_MANAGED = {"verdict": Verdict.MANAGED.value}
-"""Without a verdict, as a program before 0.1.0 wrote them, they are the kernel's own."""
+"""Programs before 0.1.0 wrote no verdict; then the kernel manages the interrupt."""
 
 
 class NewerState(Exception):
-    """A state of a newer program; str() names its schema and ours."""
+    """A state of a newer program; str() names its schema and the one that this program knows."""
 
 
 def decode(data: bytes, boot_id: str) -> State:
-    """Return the state in `data`, of which only the extra specs outlive a boot; raise BadState and NewerState."""
+    """Return the state in `data`, only its extra specs if it is of another boot; raise BadState and NewerState."""
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as error:

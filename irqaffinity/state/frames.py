@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames of the write-ahead log: one that is damaged is found, for SQLite takes it for the end of the log.
+"""Finds a damaged frame of the write-ahead log, which SQLite takes for the end of the log.
 
 After a crash SQLite reads the log up to the first frame whose checksum is wrong, and so an older state. That is right
-for what was never committed; where a commit stands behind it, the state is not that of today.
+for frames that were never committed; where a commit follows, SQLite's state is not the latest.
 (https://www.sqlite.org/fileformat2.html, 4.1 and 4.2)
 """
 
@@ -23,7 +23,7 @@ _MASK = 0xFFFF_FFFF
 
 @dataclass(frozen=True)
 class _Log:
-    """What the header of a log tells of its frames; `start` is the checksum that the first one goes on from."""
+    """What the header of a log says of its frames; the checksum of the first frame continues from `start`."""
 
     salts: tuple[int, int]
     page: int
@@ -58,7 +58,7 @@ def find_damage(file: BinaryIO) -> str | None:
 
 
 def _read_header(header: bytes) -> _Log | None:
-    """Return what a header tells, None where it is damaged."""
+    """Return the contents of a header, None where it is damaged."""
     if len(header) < _HEADER.size:
         return None
     magic, version, page, _checkpoint, salt, other, *sums = _HEADER.unpack(header)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""history.db: what has settled, a line a change, for days.
+"""history.db: settled changes, one line each, for days.
 
 It is a file of its own. state.db is read and checked whole whenever it is opened, is set aside whole when a part of it
-is damaged, and is refused whole by an older program; none of that may happen to the originals because of a history, or
-take longer because of it. Nothing here is in the way of a birth: who writes lines holds no lock of passes.
+is damaged, and an older program refuses it whole. A history in it could cause that, or make it slow, and the originals
+would be lost. Nothing here delays a birth: the writer of lines holds no lock of passes.
 """
 
 import logging
@@ -42,11 +42,11 @@ MIGRATIONS: Sequence[Migration] = (
 """In their order, as those of state.db. Lines are in the order of `id`: the clock may have been set back."""
 
 STEP = 1000
-"""Lines that a full pass removes at most, or twice those stored since the last one, where that is more: it may be a day
-ago."""
+"""The most lines that a full pass removes, or twice the lines stored since the last one if that is more, for the last
+full pass may be a day ago."""
 
 _Row = tuple[int | str | None, ...]
-"""Of the columns, in their order."""
+"""The values of the columns, in their order."""
 
 _MOST_OWED = 4096
 _BUSY = 100
@@ -54,7 +54,7 @@ _BUSY = 100
 
 _DAY = 86400
 _LARGE = 1 << 20
-"""Bytes of the write-ahead log at which it is copied."""
+"""Bytes of the write-ahead log from which on it is copied into the database."""
 
 _INSERT = f"INSERT INTO lines ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _LAST = (
@@ -74,10 +74,10 @@ class History(Protocol):
     """Where changes go once they have settled."""
 
     def append(self, changes: Sequence[Change]) -> None:
-        """Keep the changes; never raises for what a file or disk is like."""
+        """Keep the changes; a trouble with files or the disk raises nothing."""
 
     def tidy(self) -> None:
-        """Forget what is beyond the bounds, some of it."""
+        """Remove some of the lines beyond the bounds."""
 
 
 class NoHistory:
@@ -93,9 +93,9 @@ class NoHistory:
 class StoredHistory:
     """The history in one folder, within `bounds`, which may be replaced. For one thread.
 
-    What cannot be stored is kept in memory, as far as it is not too much, and stored when that is possible again; the
-    log has one line when that begins and one when it is over. `stays` is whether the process will be there for long:
-    then its log is copied by a thread.
+    Changes that cannot be stored are kept in memory, up to a bound, and stored when that is possible again; the log has
+    one line when that begins and one when it is over. `stays` is whether the process runs for long: then a thread
+    copies the write-ahead log.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class StoredHistory:
                 self._attempt(self._store)
 
     def tidy(self) -> None:
-        """Store what could not be stored before, and forget a step of what is beyond the bounds."""
+        """Store what could not be stored before, and remove one step of the lines beyond the bounds."""
         if not self.bounds.lines:
             return
         if self._owed:
@@ -128,7 +128,7 @@ class StoredHistory:
             self._attempt(self._trim)
 
     def _attempt(self, work: Callable[[Database], None]) -> None:
-        """Do something with the database; a damaged one is set aside, and then it is done with a new one."""
+        """Do `work` with the database; set a damaged one aside, and do it with a new one."""
         try:
             try:
                 self._work(work)
@@ -211,12 +211,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def _row(change: Change) -> _Row:
-    """Return a change as it is stored, and takes little memory however many interrupts it has."""
+    """Return a change in the form of a row, which is small however many interrupts it has."""
     return (int(change.time.timestamp()), *change.fields().values())
 
 
 def _is_told(connection: sqlite3.Connection, row: _Row) -> bool:
-    """Tell whether it is a failure of which the last line of the device tells already, as one of an earlier process."""
+    """Tell whether the last line of a device has this failure already, as an earlier process may have written it."""
     _, guest, _, device, irqs, _, _, cause, verdict = row
     if cause != Cause.ERROR.value:
         return False

@@ -21,9 +21,9 @@ class LockTaken(StateError):
 
 
 class Lock:
-    """One lock, taken again and again: its file stays open in between, for a birth has no time to open it.
+    """One lock that is taken again and again. Its file stays open in between, for a birth has no time to open it.
 
-    Whoever has taken it looks whether the path still leads to this file and the folder is as it was, else opens anew.
+    After taking it, the holder checks that the path still leads to this file and the folder, or else opens it anew.
     """
 
     def __init__(self, folder: StateFolder, name: str) -> None:
@@ -60,13 +60,13 @@ class Lock:
             self._close()
 
     def remove(self) -> None:
-        """Remove the file, while it is held: whoever waits for it finds that, and makes another one."""
+        """Remove the file, while the lock is held: another process that waits for it notices, and makes a new one."""
         if self._opened == self._found():
             with contextlib.suppress(OSError):
                 os.unlink(f"{self._folder.path}/{self._name}")
 
     def _is_ours(self, deadline: float, wait: float) -> bool:
-        """Take the lock, and tell whether what was taken is what others will find; raise LockTaken."""
+        """Take the lock, and tell whether others will find the same file; raise LockTaken."""
         if not _take(self._fd, deadline):
             raise self._taken(wait)
         return self._opened == self._found()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies the write-ahead log of a database into it. That syncs, and so is done when no interrupt waits to be placed."""
+"""Copies the write-ahead log of a database into it, which syncs the disk, and so happens while no interrupt waits."""
 
 import logging
 import threading
@@ -11,11 +11,11 @@ from irqaffinity.state.folder import StateError, StateFolder
 LOG = logging.getLogger(__name__)
 
 LARGE = 8 << 20
-"""Bytes of the log at which it is copied between two full passes too."""
+"""Bytes of the log from which on it is copied between two full passes too."""
 
 
 class LogCopier:
-    """Copies the log now, or in a thread; what cannot be copied stays in it, and the log says so once."""
+    """Copies the log now, or in a thread; what cannot be copied stays in it, and the agent logs that once."""
 
     def __init__(self, folder: StateFolder) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class LogCopier:
         try:
             own = Database(self._folder, name)
         except (StateError, BadState) as error:
-            LOG.debug("the log of %s is not copied: %s", name, error)  # whoever loads next says what is wrong
+            LOG.debug("the log of %s is not copied: %s", name, error)  # the next load says what is wrong
             return
         try:
             self.copy(own)

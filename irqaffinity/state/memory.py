@@ -7,7 +7,7 @@ from irqaffinity.model.record import Changes, State
 
 
 class MemoryStore:
-    """Keeps the state for the life of the object, and no other pass away: for a host that nobody else can see."""
+    """Keeps the state for the life of the object, and has no lock: for a host that nobody else can see."""
 
     def __init__(self) -> None:
         self._state = State()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What keeps a second agent away from a host: a lock in the folder of the state, and another one in /run.
+"""Keeps a second agent away from a host, with a lock in the folder of the state and another one in /run.
 
-The second one is for a folder of the state that cannot be used, or that is not that of the agent that runs. It is named
-after the host's /proc/irq: that is the same file for a service and in a container, which share /run/irqaffinity, and
-another one in each tree that --proc names.
+The second lock is for the case that the state folder cannot be used, or that the two agents have different ones. It is
+named after the host's /proc/irq: that is the same file for a service and in a container, which share /run/irqaffinity,
+and another one in each tree that --proc names.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ _RUN_MODE = 0o755
 
 def run_folder(path: str = RUN) -> StateFolder:
     """Return the folder of the second lock."""
-    return StateFolder(path, _RUN_MODE, "let it be a folder of root's that root alone can write")
+    return StateFolder(path, _RUN_MODE, "make it a folder of root's that root alone can write")
 
 
 @contextlib.contextmanager
 def hold_agent_locks(state: StateFolder, run: StateFolder, proc: str) -> Iterator[dict[StateFolder, StateError]]:
-    """Hold both locks, and give what is wrong with one of the folders.
+    """Hold both locks, and yield what is wrong with one of the folders.
 
     Raises LockTaken when another process holds one, and StateError where neither can be had: an agent that nothing
     keeps apart from a second one would fight it over each interrupt.

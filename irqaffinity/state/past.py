@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the history, beside whoever writes it: it holds up nobody, and changes nothing on the disk."""
+"""Reads the history while others write it: it delays nobody, and changes nothing on disk."""
 
 import re
 import sqlite3
@@ -21,7 +21,7 @@ from irqaffinity.state.schema import check_columns, check_version
 _SHORT_ADDRESS = re.compile(r"[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.IGNORECASE)
 _IRQS = re.compile(rb"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 _KEYS = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verdict")
-"""Of the JSON, for the columns in their order."""
+"""The keys of the JSON, for the columns in their order."""
 
 _NULLABLE = frozenset({"name", "from", "to"})
 _NAMES = "SELECT guest, name, max(id) FROM lines WHERE name IS NOT NULL GROUP BY guest"
@@ -42,7 +42,7 @@ class Wanted(NamedTuple):
 
 
 class _Condition(NamedTuple):
-    """A part of WHERE with its values; `subject` is what has to be in some line at least."""
+    """A part of WHERE with its values; `subject` names the thing that at least one line has to have."""
 
     sql: str
     values: Sequence[object]
@@ -50,7 +50,7 @@ class _Condition(NamedTuple):
 
 
 def read_history(folder: StateFolder, wanted: Wanted) -> list[Line]:
-    """Return the lines that are wanted, in the order in which they were written.
+    """Return the wanted lines in the order in which they were written.
 
     Raises StateError for a history that cannot be read or is not there, and UnknownTarget for a guest, device or
     interrupt that no line has.
@@ -58,7 +58,7 @@ def read_history(folder: StateFolder, wanted: Wanted) -> list[Line]:
 
     def read(connection: sqlite3.Connection) -> list[Line]:
         if not check_version(connection, MIGRATIONS):
-            return []  # it is just being made
+            return []  # another process is just making it
         check_columns(connection, {"lines": COLUMNS})
         connection.create_function("has_irq", 2, _has_irq, deterministic=True)
         with transaction(connection, "DEFERRED"):
@@ -66,7 +66,7 @@ def read_history(folder: StateFolder, wanted: Wanted) -> list[Line]:
 
     lines = read_beside(folder, HISTORY, NEWER, read, "move it away, and a new one begins")
     if lines is None:
-        why = "nothing was moved since one is kept, or [history] lines is 0"
+        why = "nothing was moved since the agent keeps one, or [history] lines is 0"
         raise StateError(f"{folder.path} has no {HISTORY}: {why}")
     return lines
 
@@ -107,7 +107,7 @@ def _conditions(wanted: Wanted) -> Iterator[_Condition]:
 
 
 def _address(text: str) -> str:
-    """Return what an address looks like in a line; a short one is that of any PCI domain."""
+    """Return the pattern of an address in a line; a short address matches any PCI domain."""
     if _SHORT_ADDRESS.fullmatch(text):
         return f"%:{text.lower()}"
     try:
@@ -123,7 +123,7 @@ def _has_irq(irqs: bytes | None, number: int) -> bool:
 
 
 def _line(row: Sequence[object], names: Mapping[object, object]) -> Line:
-    """Return a row as its line, with the name that its guest had in another one; raise BadState."""
+    """Return the line of a row, with the guest's name from another line where it has none; raise BadState."""
     time, *cells = row
     texts = dict(zip(_KEYS[1:], cells, strict=True))
     texts["name"] = texts["name"] if texts["name"] is not None else names.get(texts["guest"])

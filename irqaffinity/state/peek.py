@@ -16,7 +16,7 @@ from irqaffinity.state.takeover import JSON, read_json
 def peek(folder: StateFolder, boot_id: str) -> State:
     """Return what is stored, in state.db or else in the state.json of 0.1.0, empty where there is neither.
 
-    Raises StateError for what cannot be read. A database of an older program becomes one of today in memory.
+    Raises StateError where it cannot be read. An older database is brought to the current version in memory.
     """
 
     def read(connection: sqlite3.Connection) -> State:

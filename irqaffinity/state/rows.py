@@ -28,7 +28,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "specs": ("uuid", "mask", "timestamp", "publisher", "arrived"),
     "proofs": ("what", "since", "seen"),
 }
-"""What this program reads and writes of each table, beside `sum`; there may be more."""
+"""The columns that this program reads and writes, beside `sum`; a table may have more."""
 
 _SELECT = {table: f"SELECT {', '.join(columns)}, sum FROM {table}" for table, columns in COLUMNS.items()}
 _ALIKE = ", ".join(COLUMNS["records"][:-1])
@@ -76,7 +76,7 @@ def read_state(connection: sqlite3.Connection) -> State:
 
 
 def _read_records(connection: sqlite3.Connection) -> dict[PciAddress, dict[int, Record]]:
-    """Return the records; those of a device that differ in the number alone are fetched, and made, as one."""
+    """Return the records; those of a device that differ in the number alone are read as one row, and are one object."""
     records: dict[PciAddress, dict[int, Record]] = defaultdict(dict)
     for *cells, sums in connection.execute(_SELECT_ALIKE):
         row = Row("records", dict(zip(COLUMNS["records"], cells, strict=True)))
@@ -110,7 +110,7 @@ def record_in(row: Row) -> Record:
 
 
 def fixed_in(row: Row) -> tuple[IrqId, Fixed]:
-    """Return the interrupt of a row of `managed`, and what is known of it; raise BadState."""
+    """Return the interrupt in a row of `managed`, with its action and verdict; raise BadState."""
     verdict = _FIXED.get(row.text("verdict"))
     if verdict is None:
         raise row.wrong("verdict", f"is none of {', '.join(_FIXED)}")
@@ -153,7 +153,7 @@ def clear(connection: sqlite3.Connection, boot_id: str) -> None:
 
 
 def whole(state: State) -> Changes:
-    """Return all rows of a state as changes of an empty one."""
+    """Return all rows of a state as changes to an empty state."""
     return Changes(
         {IrqId(device, number): record for device, rows in state.records.items() for number, record in rows.items()},
         state.fixed,
@@ -195,4 +195,4 @@ def _rows(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
 
 
 def _damaged(row: Row) -> BadState:
-    return BadState(f"{row.where()}: it is damaged, for its checksum is another")
+    return BadState(f"{row.where()}: it is damaged: its checksum does not match")

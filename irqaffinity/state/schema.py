@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of state.db, and how an older one becomes one of today.
+"""The tables of state.db, and the migrations that bring an older one to the current version.
 
-`PRAGMA user_version` is the number of migrations that were made. One only adds, so that the data of the version before
-survives it. Each table is WITHOUT ROWID: it is one tree, and whoever has read all rows has seen all of it.
+`PRAGMA user_version` is the number of migrations that were made. A migration only adds, so that the data of the version
+before survives it. Each table is WITHOUT ROWID: it is one tree, and reading all rows reads all of it.
 """
 
 import re
@@ -51,7 +51,7 @@ MIGRATIONS: Sequence[Migration] = (
         ) WITHOUT ROWID""",
     ),
 )
-"""In their order; one that was released is never changed again. They may call `row_sum` (sums.py)."""
+"""In their order; a migration that was released is never changed again. They may call `row_sum` (sums.py)."""
 
 _SQLITE_ERROR = 1
 """A statement that makes no sense; `sqlite3` names its number from Python 3.11 on."""
@@ -73,7 +73,7 @@ def check_version(connection: sqlite3.Connection, migrations: Sequence[Migration
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Make the migrations that are due, all or none of them; raise NewerState and BadState.
 
-    Every new database makes all of them, so one that cannot be made here meets tables of another version.
+    Every new database makes all of them, so where one fails here, the tables are not those of their version.
     """
     if check_version(connection, migrations) == len(migrations):
         return
@@ -100,7 +100,7 @@ def is_mistake(error: sqlite3.Error) -> bool:
 
 
 def check_whole(connection: sqlite3.Connection) -> None:
-    """Raise BadState where a page is not what it has to be, or a table or column is missing that this program reads.
+    """Raise BadState where a page is damaged, or a table or column is missing that this program reads.
 
     A file that was cut short reads as zeros behind its end, and so as tables without rows.
     """

@@ -21,7 +21,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Keeper(Protocol):
-    """Where a pass finds the state, leaves what it changes, and is kept from running beside another one."""
+    """Gives a pass the state, stores its changes, and keeps other passes from running at the same time."""
 
     def exclusive(self) -> contextlib.AbstractContextManager[None]:
         """Hold off other passes; raise StateError."""
@@ -33,17 +33,17 @@ class Keeper(Protocol):
         """Return the state for a dry run, empty where it cannot be read."""
 
     def save(self, changes: Changes) -> None:
-        """Make the changes, in the state that `load` returned too; raise StateError, and neither has changed."""
+        """Store the changes, and make them in the state of `load`; after StateError neither has changed."""
 
     def tidy(self) -> None:
-        """Do what takes long and can wait until interrupts are placed."""
+        """Do the work that takes long and can wait until interrupts are placed."""
 
 
 class Store:
-    """The state of one boot in one folder. `load` and `save` are for whoever is in `exclusive`.
+    """The state of one boot in one folder. Call `load` and `save` only within `exclusive`.
 
-    What is stored goes through the hands of the kernel, and so survives this process from the moment `save` returns,
-    but not the host: the records of another boot are void anyhow.
+    From the moment that `save` returns, the kernel has the data: it survives this process, but not a crash of the host,
+    after which the records are void anyhow.
     """
 
     def __init__(self, folder: StateFolder, boot_id: str) -> None:
@@ -60,14 +60,14 @@ class Store:
         self._said = ""
 
     def exclusive(self) -> contextlib.AbstractContextManager[None]:
-        """Hold pass.lock, for which another pass is waited 5 s; raise LockTaken or StateError."""
+        """Hold pass.lock, waiting up to 5 s for another pass to end; raise LockTaken or StateError."""
         return self._lock.hold(PASS_WAIT)
 
     def load(self) -> State:
         """Return what is stored for this boot, empty where nothing is; raise StateError.
 
-        It is the object of before, unless another process has stored something since or the files are others. Damaged
-        ones are set aside under a name with their time; those of a newer schema are left as they are.
+        It is the same object as before, unless another process has stored something since, or the files were replaced.
+        Damaged files are set aside under a name with the time; files of a newer schema are left as they are.
         """
         database = self._database
         if database is None or not database.is_current():
@@ -84,7 +84,7 @@ class Store:
         return self._state
 
     def peek(self) -> State:
-        """Return what `load` does without a change: what cannot be read counts as empty, and the log says so once."""
+        """Return what `load` does, but change nothing; one that cannot be read counts as empty, and is logged once."""
         try:
             return peek(self._folder, self._boot_id)
         except StateError as error:
@@ -95,7 +95,7 @@ class Store:
             return State()
 
     def save(self, changes: Changes) -> None:
-        """Store the changes and make them in the state; raise StateError, and neither has changed.
+        """Store the changes, and make them in the state; after StateError neither has changed.
 
         Where the files vanished or turn out to be damaged since `load`, all that is in memory is stored again.
         """
@@ -116,12 +116,12 @@ class Store:
             self._log.copy_if_large(self._database)
 
     def tidy(self) -> None:
-        """Copy the log into the database, durably; where that fails nothing is lost, and the log says so once."""
+        """Copy the write-ahead log into the database, durably; a failure loses nothing, and is logged once."""
         if self._database is not None:
             self._log.copy(self._database)
 
     def tidy_apart(self) -> None:
-        """Do what `tidy` does in a thread, if something was saved since: whoever places next does not wait for it."""
+        """Do what `tidy` does in a thread, if something was saved since: the next pass does not wait for it."""
         if self._database is not None and self._has_saved:
             self._has_saved = False
             self._log.copy_apart(self._database)
@@ -155,7 +155,7 @@ class Store:
         return database
 
     def _read(self, database: Database, damage: str | None = None) -> None:
-        version = database.data_version()  # first: what another process commits meanwhile is read the next time
+        version = database.data_version()  # first, so that the next load reads what another process commits meanwhile
         self._is_ours, self._state = read_all(database.connection, self._boot_id, damage)
         self._version = version
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checksum of a row: a value that was damaged and can still be read is found by it.
+"""The checksum of a row, which finds a damaged value that can still be read.
 
-SQLite checks how its pages hang together, and not what is in them. CRC-32 finds each change of up to 32 bits in a row.
+SQLite checks the structure of its pages, and not the values in them. CRC-32 finds each change of up to 32 bits in a
+row.
 """
 
 import sqlite3

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a state.db begins: empty, or with what the state.json of 0.1.0 has.
 
-It is made whole under another name and then gets its own. So a state.db that is there has all that was to be taken
-over, and a state.json beside it counts no more: killed at any moment, either nothing has happened or all of it.
+It is made complete under another name and then renamed. So a state.db that is there has all of the old state, and a
+state.json beside it is no longer used: a process that is killed at any moment has done nothing or all of it.
 """
 
 import contextlib
@@ -55,20 +55,20 @@ def put_aside(folder: StateFolder, inside: int, name: str, why: str) -> None:
 
 
 def retire_json(folder: StateFolder, inside: int) -> None:
-    """Rename a state.json that counts no more, if there is one, to state.json.imported-TIME; raise StateError."""
+    """Rename a state.json that is no longer used, if there is one, to state.json.imported-TIME; raise StateError."""
     if folder.stamp(JSON) is None:
         return
     try:
         aside = set_aside(inside, JSON, "imported")
     except OSError as error:
-        raise StateError(f"{folder.path}/{JSON} counts no more: {error.strerror}; move it away") from error
+        raise StateError(f"{folder.path}/{JSON} is no longer used: {error.strerror}; move it away") from error
     LOG.info("%s/%s was renamed to %s: %s has the state now", folder.path, JSON, aside, DATABASE)
 
 
 def create(folder: StateFolder, inside: int, boot_id: str, state: State) -> None:
     """Make a state.db that has `state`, where there is none; raise StateError.
 
-    What a lost state.db has left beside its place goes: SQLite would read it as part of the new one.
+    Files that belonged to a lost state.db are deleted: SQLite would read them as part of the new one.
     """
     with judged(folder):
         try:

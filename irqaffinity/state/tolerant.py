@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state for whoever must go on when it cannot be kept: in memory, until the folder can be used again."""
+"""The state of an agent that goes on when the folder cannot be used: in memory, until the folder can be used again."""
 
 import contextlib
 import logging
@@ -16,7 +16,7 @@ LOG = logging.getLogger(__name__)
 
 
 class TolerantStore:
-    """A Store that never stops a pass; `unsaved` says why what it holds is not on disk, None while it is."""
+    """A Store that never stops a pass; `unsaved` says why the state is not on disk, None while it is."""
 
     def __init__(self, store: Store) -> None:
         self.unsaved: str | None = None
@@ -48,7 +48,7 @@ class TolerantStore:
             self.unsaved = None
 
     def load(self) -> State:
-        """Return what is stored; what could not be stored is stored first, or else stands in it all the same."""
+        """Return the stored state, with the changes that could not be stored before; store these first if possible."""
         try:
             stored = self._store.load()
         except StateError as error:
@@ -66,9 +66,9 @@ class TolerantStore:
         return self._store.peek()
 
     def save(self, changes: Changes) -> None:
-        """Store the changes, or keep them in memory and say so once; in the state they are made in any case.
+        """Make the changes in the state, and store them, or keep them in memory and log that once.
 
-        They wait for the next `load` where the last one failed: what is stored has to be known first.
+        After a `load` that failed they wait for the next one: the stored rows have to be known first.
         """
         self._owed = self._owed.then(changes)
         if self._is_loaded:
@@ -97,9 +97,9 @@ class TolerantStore:
 
 
 def _fit(owed: Changes, stored: State) -> Changes:
-    """Return changes that were made without knowing the stored rows, such that no original of these is lost.
+    """Return changes that were made without the stored rows, so that no stored original is lost.
 
-    What was found in place, or had what the stored record accounts for, was moved before, and has the original of then.
+    An interrupt that was in place, or had CPUs that the program wrote, was moved before: its stored original stays.
     """
     records = dict(owed.records)
     for irq, record in owed.records.items():

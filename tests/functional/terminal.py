@@ -86,7 +86,7 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def resize(self, width: int, height: int) -> None:
-        """Give the terminal another size, of which the kernel tells the program."""
+        """Give the terminal another size; the kernel signals that to the program."""
         self.screen.resize(height, width)
         self._set_size(width, height)
 

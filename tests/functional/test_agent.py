@@ -737,8 +737,8 @@ def test_it_leaves_the_broker_when_every_guest_tells_its_mask_and_comes_back_wit
     stage.agent.write_configuration()
     stage.agent.signal(signal.SIGHUP)
     wait_for("the queue to go", lambda: not has_queue())
-    assert stage.agent.log().count(f"broker: not listened to, for {why}") == 2
-    assert stage.agent.log().count("broker: listened to again, for a domain of Nova's has no extra specs") == 1
+    assert stage.agent.log().count(f"broker: the agent does not listen, for {why}") == 2
+    assert stage.agent.log().count("broker: the agent listens again, for a domain of Nova's has no extra specs") == 1
     assert stage.agent.stop() == 0
     warnings = [line for line in stage.agent.log().splitlines() if " WARNING " in line]
     assert all("vectors: new interrupts are polled for: no tracefs" in line for line in warnings)

@@ -81,7 +81,7 @@ def test_an_alert_names_the_host_how_bad_it_is_and_where_to_read_on(name: str) -
 
 
 def test_the_guide_has_a_section_for_each_alert_and_none_besides() -> None:
-    """Its title is the alert's name, of which docutils and hosts of repositories make the anchor alike."""
+    """Its title is the alert's name: docutils and repository hosts make the same anchor of it."""
     sections = re.findall(r"(?m)^(Irqaffinity\w+)\n-+$", (TREE / "doc/monitor.rst").read_text())
     assert sections == list(ALERTS)
 

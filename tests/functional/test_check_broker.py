@@ -220,7 +220,7 @@ def test_a_healthy_node_of_each_deployment_passes(cloud: Cloud, capsys: pytest.C
     if not shape.has_management:
         assert "Connection refused; see them with: rabbitmqctl list_policies -p" in policy
     elif shape.tag in ("user", ""):
-        assert "it refuses this account, which has not the tag management; see them with: rabbitmqctl" in policy
+        assert "it refuses this account, which lacks the tag management; see them with: rabbitmqctl" in policy
     else:
         assert ("kept 70 s, at most 10000 messages" if "openstack-helm" in shape.policies else "kept 300 s") in policy
     assert ("legacy notifications alone" in "\n".join(lines)) == (list(shape.formats) == ["unversioned"])
@@ -319,7 +319,7 @@ def test_the_line_that_is_printed_limits_novas_queue_and_keeps_what_was_there(
     status, lines = cloud.check(capsys)
     found = cloud.line(lines, "nova")
     assert (status, "FAILED  1 message in Nova's own queue versioned_notifications.info, which" in found) == (1, True)
-    hidden = "no policy limits; not in force is versioned-notifications, for HA (priority 1) goes first. Read it"
+    hidden = "no policy limits; not in force: versioned-notifications, for HA (priority 1) goes first. Read it"
     assert (hidden in found) == ("shipped" in cloud.shape.policies)
     cloud.set_policy(found)
     status, lines = cloud.check(capsys)
@@ -359,7 +359,7 @@ def test_without_management_the_number_of_messages_tells(
     )
     monkeypatch.setattr(broker_limits, "MOST_UNREAD", 0)
     status, lines = cloud.check(capsys)
-    assert (status, "nobody reads and which never ends: set the policy" in cloud.line(lines, "nova")) == (1, True)
+    assert (status, "nobody reads and no policy limits: set the policy" in cloud.line(lines, "nova")) == (1, True)
 
 
 @pytest.mark.parametrize("cloud", ["silent"], indirect=True)

@@ -177,7 +177,7 @@ def test_bodies_of_any_size_and_number_take_no_memory(settings: Broker, broker: 
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
         def heard(count: int, *expected: str) -> int:
-            """Return the peak of memory, in kB, after so many more messages of which the same came."""
+            """Return the peak of memory, in kB, after so many more messages like the earlier ones."""
             assert process.stdout is not None
             lines = [process.stdout.readline().split() for _ in range(count)]
             assert [line[:2] for line in lines] == [list(expected)] * count

@@ -128,7 +128,7 @@ def test_an_agent_with_a_fifo_in_the_way_says_so_once_places_and_ends_on_sigterm
     path = put_in_the_way(agent, name)
     agent.start()
     agent.wait_placed(irq40="2-3", irq50="2-3")
-    warned = "one lock alone keeps a second agent away" if name in ("agent.lock", "") else "is kept in memory alone"
+    warned = "only one of the two locks keeps" if name in ("agent.lock", "") else "is kept in memory alone"
     (line,) = [line for line in agent.log().splitlines() if warned in line]
     assert str(path) in line
     assert agent.stop() == 0
@@ -152,7 +152,7 @@ def test_two_agents_do_not_run_where_the_state_cannot_be_used(agent: Agent, tmp_
             stack.enter_context(mounted(state, "nr_inodes=1" if way == "full" else "ro"))
         agent.start()
         agent.wait_placed(irq40="2-3")
-        assert "one lock alone keeps a second agent away: " in agent.log()
+        assert "only one of the two locks keeps a second agent away: " in agent.log()
         for second in (agent, another(agent, "second")):
             status, _, err = run(second, "agent")
             assert status == 1
@@ -193,7 +193,7 @@ def test_a_full_disk_is_one_line_and_all_is_given_back_once_there_is_room(agent:
             (line,) = err.splitlines()
             assert (status, out) == (1, "")
             assert line.startswith(f"irqaffinity: {state}/state.db: ")
-            assert line.endswith("; free or mend its file system, or end what holds it")
+            assert line.endswith("; free or mend its file system, or end the program that holds it")
         assert (agent.smp(40), agent.smp(60)) == ("2-3", "0-15")
         filler.unlink()
         assert run(agent, *COMMANDS["reset"])[0] == 0

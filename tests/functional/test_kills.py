@@ -26,7 +26,7 @@ KILLS = 50
 """With each of the signals."""
 
 LONGEST = 0.4
-"""Seconds that an agent lives at most, from its first moment or from when it heeds signals."""
+"""Seconds that an agent lives at most, from its first moment or from when it handles signals."""
 
 PAUSE = 0.004
 """Seconds between two changes of the host."""
@@ -38,7 +38,7 @@ FOREIGN = "0000:c1:00.0"
 """A device that never is a guest's."""
 
 ORIGINALS = ("0-15", "0-7", "8-15", "0-1,8-9", "14")
-"""What an interrupt has when it is born, which its number says: it is the same in each of its lives."""
+"""The CPUs of an interrupt at its birth follow from its number: they are the same in each of its lives."""
 
 MOST = 12
 """Interrupts of one device."""

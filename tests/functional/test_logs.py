@@ -68,7 +68,7 @@ def test_a_first_pass_that_cannot_be_made_is_told_and_the_first_that_can(agent: 
     uri = agent.options["libvirt"]["uri"]
     agent.set("libvirt", uri=f"test://{tmp_path}/nothing.xml")
     agent.start()
-    agent.wait_logged("the first pass failed, the lines above say why; it is tried again")
+    agent.wait_logged("the first pass failed, the lines above say why; the agent tries again")
     agent.set("libvirt", uri=uri)
     agent.write_configuration()
     agent.signal(signal.SIGHUP)
@@ -121,9 +121,10 @@ def test_a_mistake_is_in_the_log_and_on_standard_error(agent: Agent) -> None:
     agent.set("DEFAULT", log_file=file, transport_url="rabbit://a:s3cret$x@h/")
     agent.write_configuration()
     done = agent.run("agent")
-    told = f"{agent.configuration}:5: [DEFAULT] transport_url: a $ in it begins the name of an option that is not there"
-    assert (done.returncode, done.stderr) == (1, f"irqaffinity: {told}; a plain $ is written $$\n")
-    assert lines_of(file.read_text())[-1] == ("ERROR", f"{told}; a plain $ is written $$")
+    place = f"{agent.configuration}:5: [DEFAULT] transport_url"
+    told = f"{place}: a $ in it begins the name of an option that does not exist"
+    assert (done.returncode, done.stderr) == (1, f"irqaffinity: {told}; write a plain $ as $$\n")
+    assert lines_of(file.read_text())[-1] == ("ERROR", f"{told}; write a plain $ as $$")
 
 
 def test_a_reader_of_standard_error_that_stands_still_holds_no_placement_up(agent: Agent) -> None:

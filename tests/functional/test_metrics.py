@@ -139,7 +139,7 @@ def check_arrivals(counts: Counts, watcher: Watcher) -> None:
 
 
 def check_drift_and_fight(stage: Stage, watcher: Watcher) -> None:
-    """What is moved away is put back and counted; at the third time it is fought over."""
+    """The agent puts back and counts an interrupt that somebody moves away; the third time counts as a fight."""
     stage.tree.add_process(4711, "irqbalance")
     for times in (1, 2, 3):
         stage.tree.put(stage.tree.proc / "irq/40/smp_affinity_list", "5")

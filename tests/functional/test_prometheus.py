@@ -14,7 +14,7 @@ from tests.functional.prometheus import DASHBOARD, JOB, RULES, Prometheus, queri
 from tests.functional.rabbitmq import free_ports
 
 AWAY = "IrqaffinityBrokerAway"
-"""What fires of an agent that is well, and whose broker nobody has started."""
+"""The alerts that fire for an agent that is well but whose broker nobody has started."""
 
 
 @dataclass

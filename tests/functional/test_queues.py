@@ -46,7 +46,7 @@ KINDS = [
 
 
 class VirtualHost:
-    """A virtual host in which a queue of which nobody says the type is a quorum queue."""
+    """A virtual host whose default type of queues is quorum."""
 
     name = "nova-quorum"
 

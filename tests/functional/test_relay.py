@@ -313,7 +313,7 @@ def test_a_queue_of_another_release_is_made_anew_once_nobody_uses_it(settings: P
         ({"exclusive": True}, f"another connection has the queue {RELAY_QUEUE} for itself: end that program"),
         (
             {"durable": True, "arguments": {"x-queue-type": "quorum"}},
-            f"somebody made the queue {RELAY_QUEUE}, and not as a classic one: delete it, and it is made anew",
+            f"somebody made the queue {RELAY_QUEUE}, and not as a classic one: delete it, and the relay makes it anew",
         ),
     ],
 )

@@ -292,8 +292,8 @@ def test_a_serial_line_that_does_not_know_its_size_has_that_of_its_type(host: Ho
     ("environment", "size", "said"),
     [
         ({"TERM": "dumb"}, (80, 24), "a terminal of the type 'dumb' cannot place its cursor: use --once"),
-        ({"TERM": "no-such-terminal"}, (80, 24), "the type of terminal 'no-such-terminal' is not known here: set TERM"),
-        ({"TERM": ""}, (80, 24), "TERM is not set: set TERM to one that is, such as xterm, or use --once"),
+        ({"TERM": "no-such-terminal"}, (80, 24), "this host does not know the type of terminal 'no-such-terminal': "),
+        ({"TERM": ""}, (80, 24), "TERM is not set: set TERM to a known type, such as xterm, or use --once"),
         ({}, (39, 24), "the terminal has 39 x 24 characters and the live view needs 40 x 10: make it larger, or"),
         ({}, (80, 9), "the terminal has 80 x 9 characters and the live view needs 40 x 10"),
     ],
@@ -353,7 +353,7 @@ def test_libvirt_that_goes_away_later_is_told_and_its_guests_are_shown(
         terminal.wait(lambda: "would_set" in terminal.text and "q quit" in terminal.text)
         libvirtd.stop()
         terminal.type("l")
-        terminal.wait("wrong: guests are as at ")
+        terminal.wait("wrong: guests are shown as of ")
         assert VF0 in terminal.text
         libvirtd.start()
         stage.keep_alive()
@@ -364,7 +364,7 @@ def test_libvirt_that_goes_away_later_is_told_and_its_guests_are_shown(
             return VF1 in terminal.text
 
         terminal.wait(is_looked_at_again)
-        terminal.wait(lambda: "guests are as at" not in terminal.text and VF0 not in terminal.text)
+        terminal.wait(lambda: "guests are shown as of" not in terminal.text and VF0 not in terminal.text)
 
 
 def test_one_interval_as_json(host: Host) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a machine has come: its limits count the processor time that it got, whatever else runs beside it."""
+"""Measures the progress of a machine: its limits count the processor time that it got, whatever else runs."""
 
 import bisect
 import os
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 IDLE_SHARE = 0.1
-"""What a machine that asks for no processor time is credited with, of the time by the clock: so that a wait for what
-never comes ends there too."""
+"""The share of the clock's time that counts for a machine that asks for no processor time: so a wait for something
+that never comes ends there too."""
 
 BOOT = 11.0
 """Seconds of processor time that a machine needs until its runner's first line, where the limits were chosen."""
@@ -58,5 +58,5 @@ class Progress:
         return own - self._owns[at]
 
     def calibrate(self) -> None:
-        """Take all so far for a boot: on a slower processor than the reference's, a second is longer from now on."""
+        """Take all time so far for the boot: on a processor slower than the reference, a second is longer now."""
         self._pace = max(1.0, self.own() / BOOT)

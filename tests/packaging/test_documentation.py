@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every command that a newcomer is told to type, typed: from a fresh clone, one page after the other.
+"""Types every command of the guide that a newcomer types: from a fresh clone, one page after the other.
 
 What is shown stands in blocks `.. code-block:: console`, commands behind `$` or `#`. They run in a copy of this machine
 that is thrown away, as they stand, and print what the page shows. The class of a block says what is different:

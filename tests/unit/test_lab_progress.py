@@ -182,7 +182,7 @@ def test_what_fails_to_boot_is_told_and_leaves_no_process_and_no_socket(
 
 
 def test_a_wait_inside_is_told_the_machines_own_time(sleeper: Sleeper) -> None:
-    """The runner's end of the line asks, and the call goes on with what it is told."""
+    """The runner's end of the line asks, and the call continues with the answer."""
     told: list[float] = []
 
     def carry_out() -> None:

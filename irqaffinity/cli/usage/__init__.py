@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be written after each command: one module a command, light, for it is imported before anything is done."""
+"""The arguments of each command, a module for each. They import little: a probe loads them again and again."""

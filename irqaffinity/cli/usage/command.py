@@ -14,7 +14,7 @@ _OF_ALL = {64: "wrong usage", 130: "ended by Ctrl-C (SIGINT)"}
 
 
 class Example(NamedTuple):
-    """A command line as it is typed, without the name of the program, and what it is good for."""
+    """A command line without the name of the program, and the purpose for which a user types it."""
 
     line: str
     purpose: str
@@ -25,10 +25,10 @@ def nothing(_parser: argparse.ArgumentParser) -> None:
 
 
 class Command(NamedTuple):
-    """A command of the program: `declare` adds its arguments to a parser, the rest is what the help says.
+    """A command of the program: `declare` adds its arguments to a parser, the rest are the words of its help.
 
-    `summary` is the line of the list of commands. `about` says in one or two sentences what it does and who needs it.
-    `statuses` are its exit statuses, but for those that every command has.
+    `summary` is its line in the list of commands. `about` says in one or two sentences what it does and who needs it.
+    `statuses` are its exit statuses without those that every command has.
     """
 
     summary: str

@@ -7,13 +7,13 @@ from irqaffinity.cli.usage.command import TARGET, Command, Example
 
 
 def _declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="TARGET", help=f"{TARGET}; what begins with - stands after --")
+    parser.add_argument("target", metavar="TARGET", help=f"{TARGET}; write -- before one that begins with -")
 
 
 COMMAND = Command(
-    summary="tell why an interrupt, a device or a guest is where it is",
-    about="Tells rule by rule why an interrupt, a PCI device or a guest is where it is: for whoever wonders about "
-    "one. Looks at the host itself, needs no agent, and writes nothing.",
+    summary="explain why interrupts are where they are: one, or all of a device or a guest",
+    about="Shows rule by rule why an interrupt, or each interrupt of a PCI device or a guest, is on its CPUs: for "
+    "whoever did not expect it there. Looks at the host itself, needs no agent, and writes nothing.",
     examples=(
         Example("explain 142", "why interrupt 142 is on its CPUs"),
         Example("explain 81:00.1", "the same for all interrupts of a device"),
@@ -21,7 +21,7 @@ COMMAND = Command(
     ),
     statuses={
         0: "the target was found and explained",
-        1: "the target is not there, or means several things; or the host or libvirt cannot be read",
+        1: "there is no such target, or several have this name; or the host or libvirt cannot be read",
     },
     declare=_declare,
 )

@@ -17,9 +17,9 @@ _MOMENT = "how long ago (a number with s, m, h or d), or a time in ISO 8601, UTC
 def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", type=_moment, help=f"only from this moment on: {_MOMENT}")
     parser.add_argument("--until", metavar="TIME", type=_moment, help="only before this moment, written like --since")
-    parser.add_argument("--guest", metavar="TARGET", help="only of this guest, also one that is gone: its uuid or name")
-    parser.add_argument("--device", metavar="TARGET", help="only of this PCI device: its full or short address")
-    parser.add_argument("--irq", metavar="N", type=_irq, help="only with this interrupt")
+    parser.add_argument("--guest", metavar="TARGET", help="only this guest, which may be gone by now: its uuid or name")
+    parser.add_argument("--device", metavar="TARGET", help="only this PCI device: its full or short address")
+    parser.add_argument("--irq", metavar="N", type=_irq, help="only this interrupt")
     causes = [cause.value for cause in Cause]
     told = f"only for this cause: {', '.join(causes)}"
     parser.add_argument("--cause", metavar="CAUSE", choices=causes, help=told)
@@ -49,17 +49,17 @@ def _irq(text: str) -> int:
 
 
 COMMAND = Command(
-    summary="tell what was moved on this host, when, from where to where, and why",
-    about="Tells what was moved on this host, when, from where to where, and why, the oldest first: for whoever asks "
-    "what happened. Needs the right to read the state folder, and neither an agent nor libvirt.",
+    summary="list which interrupts were moved on this host, when, from where to where, and why",
+    about="Lists which interrupts were moved on this host, when, from where to where, and why, the oldest first: for "
+    "whoever asks what happened. Needs the right to read the state folder, and neither an agent nor libvirt.",
     examples=(
         Example("history --since 1h", "what moved in the last hour"),
-        Example("history --guest instance-0000002a --since 2026-11-20", "what moved of one guest since that day"),
-        Example("history --cause drift -f csv", "what other programs had moved, for a spreadsheet"),
+        Example("history --guest instance-0000002a --since 2026-11-20", "the moves of one guest since that day"),
+        Example("history --cause drift -f csv", "what another program had moved, for a spreadsheet"),
     ),
     statuses={
         0: "the lines were shown, or there is none in that time",
-        1: "the history cannot be read, or knows no such guest, device or interrupt",
+        1: "the history cannot be read, or has no such guest, device or interrupt",
     },
     declare=_declare,
 )

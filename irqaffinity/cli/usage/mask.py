@@ -8,7 +8,7 @@ from irqaffinity.model.cpuset import LIMIT
 
 
 def _declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("spec", metavar="SPEC", help="the mask, such as 1-4,^3,6; what begins with - stands after --")
+    parser.add_argument("spec", metavar="SPEC", help="the mask, as 1-4,^3,6; write -- before one that begins with -")
     parser.add_argument("--vcpus", metavar="N", type=_vcpu_count, required=True, help="vCPUs of the guest")
 
 

@@ -6,7 +6,7 @@ import argparse
 from irqaffinity.cli.usage.command import Command, Example
 
 _LONGEST = 60.0
-"""Seconds; whoever wants to watch for longer has `top`."""
+"""Seconds; to watch for longer there is `top`."""
 
 
 def _seconds(text: str) -> float:
@@ -26,14 +26,14 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="source",
         metavar="AUDIT.json",
-        help="make it from what audit -f json printed, perhaps on another host; - is standard input",
+        help="draw the host from this output of audit -f json, perhaps of another host; - is standard input",
     )
     source.add_argument(
         "--seconds",
         metavar="N",
         type=_seconds,
         default=2.0,
-        help="count for so long where interrupts arrive; 0 counts none; default: %(default)g",
+        help="count for this long where interrupts arrive; 0: do not count; default: %(default)g",
     )
 
 
@@ -48,7 +48,7 @@ COMMAND = Command(
         Example("report --from audit.json host.html", "draw a host whose audit -f json was sent to you"),
     ),
     statuses={
-        0: "the page was written, whatever it tells",
+        0: "the page was written, also where it shows that something is wrong",
         1: "the host, libvirt or the document cannot be read, or FILE cannot be written",
     },
     declare=_declare,

@@ -12,8 +12,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
 
 COMMAND = Command(
     summary="give back every interrupt that was moved",
-    about="Gives every interrupt that was moved back to the CPUs that it had before, also those of guests that still "
-    "run: for whoever takes the program off a host. Stop the agent first.",
+    about="Gives each moved interrupt back to the CPUs that it had before, also those of guests that still "
+    "run: for whoever removes the program from a host. Stop the agent first.",
     examples=(
         Example("reset", "give everything back; refuses while an agent runs"),
         Example("reset --force", "also while an agent runs, which will move them again"),

@@ -20,7 +20,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=_seconds,
         const=_SECONDS,
-        help=f"again at each change, and after so many seconds in any case ({_SECONDS:g}), until Ctrl-C; "
+        help=f"show it again at each change, and at least every SECONDS ({_SECONDS:g} if left out), until Ctrl-C; "
         "with -f json one document a line",
     )
     parser.set_defaults(find_misuse=_find_misuse)
@@ -38,20 +38,20 @@ def _seconds(text: str) -> float:
 
 def _find_misuse(arguments: argparse.Namespace) -> str | None:
     if arguments.watch is not None and arguments.format not in ("table", "json"):
-        return f"argument --watch: not with -f {arguments.format}, but with table and json"
+        return f"argument --watch: it works with -f table and json, not with {arguments.format}"
     return find_misuse(arguments)
 
 
 COMMAND = Command(
-    summary="tell what the running agent is connected to, and what it did last",
-    about="Tells what the running agent of this host is connected to, and what it did last: for whoever looks after "
+    summary="show what the running agent is connected to, and what it did last",
+    about="Shows what the running agent of this host is connected to, and what it did last: for whoever looks after "
     "the host. Needs neither root nor libvirt.",
     examples=(
         Example("status", "the agent, its connections and its guests"),
-        Example("status --only error,pending", "the guests alone that somebody has to look at"),
+        Example("status --only error,pending", "only the guests that somebody has to look at"),
         Example("status --watch", "the same again and again, in place, until Ctrl-C"),
         Example("status -f json", "the same, for a program to read"),
     ),
-    statuses={0: "an agent runs, and works", 1: "no agent runs, or it does not move any more"},
+    statuses={0: "an agent runs, and works", 1: "no agent runs, or it is stuck"},
     declare=_declare,
 )

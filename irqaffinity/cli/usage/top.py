@@ -14,7 +14,7 @@ LISTS = {
     "guest": ("guests", ARRIVED_GUESTS),
     "cpu": ("cpus", ARRIVED_CPUS),
 }
-"""The list of the document that has these, and its columns."""
+"""By value of --by: the list of the document that has these lines, and its columns."""
 
 _LEAST, _MOST = 0.1, 3600.0
 
@@ -40,10 +40,10 @@ def _seconds(text: str) -> float:
 
 def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--by", choices=tuple(LISTS), default="device", help="what a line stands for; a device unless told otherwise"
+        "--by", choices=tuple(LISTS), default="device", help="what a line stands for; default: %(default)s"
     )
     parser.add_argument(
-        "--delay", metavar="SECONDS", type=_seconds, default=2.0, help="length of an interval; 2 unless told otherwise"
+        "--delay", metavar="SECONDS", type=_seconds, default=2.0, help="length of an interval; default: %(default)g"
     )
     parser.add_argument("--once", action="store_true", help="print one interval and leave; -f, -c and --sort do so too")
     add_form(parser, "devices", tuple(dict.fromkeys((*ARRIVED_DEVICES, *ARRIVED_GUESTS, *ARRIVED_CPUS))))
@@ -52,11 +52,11 @@ def _declare(parser: argparse.ArgumentParser) -> None:
 
 COMMAND = Command(
     summary="show live on which CPUs interrupts really arrive, and how many outside their target",
-    about="Counts the interrupts of passed-through devices as the kernel does, and shows beside each device's target "
-    "where they arrive. It needs no agent and no root, and writes nothing. h is for help, q leaves.",
+    about="Reads the kernel's counts of the interrupts of passed-through devices, and shows beside each device's "
+    "target where they arrive. It needs no agent and no root, and writes nothing. h shows help, q leaves.",
     examples=(
         Example("top", "watch the devices of all guests"),
-        Example("top --by cpu", "whose each CPU is, and which foreign interrupts land there"),
+        Example("top --by cpu", "the guest that has each CPU, and the foreign interrupts that arrive there"),
         Example("top --once --delay 10 -f json", "ten seconds, for a program to read"),
     ),
     statuses={

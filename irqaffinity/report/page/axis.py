@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In which order a page draws the CPUs of a host, and where each one lies on a strip."""
+"""Orders the CPUs of a host on a page, and places each one on a strip."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -56,7 +56,7 @@ class Axis:
 
 
 def make_axis(host: HostPicture) -> Axis:
-    """Return the axis of a host; where its nodes are not known, all CPUs that anything of it names."""
+    """Return the axis of a host; where its nodes are not known, it has all CPUs up to the highest that is named."""
     if host.nodes:
         return Axis([(node.node, [cpu for core in order_cores(node) for cpu in core]) for node in host.nodes])
     named = [cpus for irq in host.irqs for cpus in (irq.current, irq.target, irq.effective) if cpus]
@@ -67,7 +67,7 @@ def make_axis(host: HostPicture) -> Axis:
 
 
 def order_cores(node: NodeLayout) -> Sequence[tuple[int, ...]]:
-    """Return the cores of a node by their first CPU; a CPU whose core is not known is one of its own."""
+    """Return the cores of a node by their first CPU; a CPU whose core is not known is a core of its own."""
     core_of = {cpu: core for core in node.cores for cpu in core}
     found = {tuple(core_of.get(cpu, (cpu,))): None for cpu in node.cpus}
     return list(found)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a page shows: the host of one document, as values."""
+"""The values that a page shows: the host of one document."""
 
 import functools
 from collections import Counter, defaultdict
@@ -12,7 +12,7 @@ from irqaffinity.model.layout import NodeLayout
 from irqaffinity.model.verdict import Verdict
 
 _AT_TARGET = frozenset({Verdict.OK.value, Verdict.SET.value, Verdict.PENDING.value})
-"""Verdicts of interrupts whose affinity is the target; that of all others is what it was before."""
+"""Verdicts of interrupts whose affinity is the target; all others have the affinity of before."""
 
 
 class LeftOutElement(NamedTuple):
@@ -24,7 +24,7 @@ class LeftOutElement(NamedTuple):
 
 
 class GuestFacts(NamedTuple):
-    """A guest; `label` is short for its name, and no other guest's. `pins` is None where it is not known."""
+    """A guest; `label` is a short form of its name that no other guest has. `pins` is None where they are not known."""
 
     order: int
     uuid: str
@@ -43,7 +43,7 @@ class GuestFacts(NamedTuple):
 
 
 class IrqFacts(NamedTuple):
-    """An interrupt; words are as they stand in the document."""
+    """An interrupt, with the words of the document."""
 
     number: int
     device: str
@@ -57,12 +57,12 @@ class IrqFacts(NamedTuple):
 
     @property
     def affinity(self) -> CpuSet | None:
-        """The CPUs that it is set to now."""
+        """The CPUs that the interrupt is set to now."""
         return self.target if self.verdict in _AT_TARGET else self.current
 
     @property
     def hardware(self) -> CpuSet | None:
-        """The CPUs that the hardware sends it to, as far as that is known."""
+        """The CPUs that the hardware sends the interrupt to, as far as they are known."""
         return self.affinity if self.effective is None else self.effective
 
 
@@ -81,7 +81,7 @@ class DeviceFacts(NamedTuple):
 
 
 class DeviceArrivals(NamedTuple):
-    """Interrupts of a device that arrived: a second, by CPU, and the share outside the target; None where unknown."""
+    """Arrivals of a device's interrupts: each second, by CPU, and the share outside the target; None where unknown."""
 
     rate: float | None
     arrived: Mapping[int, int]
@@ -89,9 +89,9 @@ class DeviceArrivals(NamedTuple):
 
 
 class CpuArrivals(NamedTuple):
-    """Interrupts a second that arrived on a CPU, and those that its guest has nothing of, None where it has no guest.
+    """Arrivals a second on a CPU, and those of interrupts that its guest does not have, None where it has no guest.
 
-    `strangers` are the numbers and names of the latter, the one that arrived most first.
+    `strangers` are the numbers and names of these foreign interrupts, the one that arrived most often first.
     """
 
     rate: float
@@ -100,7 +100,7 @@ class CpuArrivals(NamedTuple):
 
 
 class CpuLoad(NamedTuple):
-    """How many interrupts the hardware may send to a CPU; `foreign` are none of the guests whose vCPUs are on it."""
+    """How many interrupts the hardware may send to a CPU; `foreign` counts those of no guest with a vCPU on it."""
 
     irqs: int
     foreign: int
@@ -116,7 +116,7 @@ class Arrivals(NamedTuple):
 
 @dataclass(frozen=True)
 class HostPicture:
-    """A host as one document tells of it.
+    """A host as one document describes it.
 
     `pass_error` is why the last pass could not be made. `only` are the words that the document was narrowed to, and
     `missing` names what it does not have.
@@ -145,7 +145,7 @@ class HostPicture:
 
     @functools.cached_property
     def vcpus_on(self) -> Mapping[int, Sequence[tuple[GuestFacts, int]]]:
-        """The vCPUs that are pinned to each CPU alone."""
+        """The vCPUs that are pinned to one CPU, by this CPU."""
         found: dict[int, list[tuple[GuestFacts, int]]] = defaultdict(list)
         for guest in self.guests:
             for vcpu, cpus in (guest.pins or {}).items():
@@ -168,12 +168,12 @@ class HostPicture:
         }
 
     def arrivals_of(self, device: DeviceFacts) -> DeviceArrivals | None:
-        """Return what arrived of a device, None where nobody counted."""
+        """Return the arrivals of a device, None where they were not counted."""
         return None if self.arrivals is None else self.arrivals.devices.get(device.address)
 
 
 def _count(sets: Iterable[tuple[CpuSet, int]]) -> Mapping[int, int]:
-    """Return how often each CPU is in sets that each count so often; it takes time by runs of CPUs, not by CPUs."""
+    """Return for each CPU the sum of the counts of its sets; the time grows with runs, not with CPUs."""
     steps: Counter[int] = Counter()
     for cpus, count in sets:
         for first, last in _runs(cpus):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the host: its nodes with their CPUs, who has them, and the devices with their strips."""
+"""Draws the host: its nodes with their CPUs and vCPUs, and the devices with their strips."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,16 +14,16 @@ from irqaffinity.report.page.numbers import show_rate
 from irqaffinity.report.page.strip import describe_place, draw_scale, draw_strip, unite
 
 HUES = 24
-"""Colours of guests; further ones begin again, for each also has its label."""
+"""The number of colours of guests; more guests begin again with the first, for each also has its label."""
 
 _SHOWN = 2
-"""vCPUs that a CPU's cell names; the others are counted."""
+"""The most vCPUs that a CPU's cell names; it counts the others."""
 
 _SERVES = "◆"
 
 
 def draw_host(host: HostPicture) -> Iterator[Markup]:
-    """Give a panel for each node, one for what belongs to none, and the guests that share CPUs."""
+    """Yield a panel for each node, one for all that has no node, and the guests that share CPUs."""
     axis = make_axis(host)
     by_node: dict[int | None, list[DeviceFacts]] = defaultdict(list)
     known = {node.node for node in host.nodes}
@@ -42,7 +42,7 @@ def draw_host(host: HostPicture) -> Iterator[Markup]:
 
 
 def guest_class(guest: GuestFacts | None) -> str:
-    """Return the class that gives what is of a guest its colour."""
+    """Return the CSS class with the colour of a guest."""
     return "none" if guest is None else f"h{guest.order % HUES}"
 
 
@@ -115,7 +115,7 @@ def _vcpu(guest: GuestFacts, vcpu: int) -> Markup:
 
 
 def _traffic(host: HostPicture, cpu: int) -> Iterator[Markup]:
-    """Give how many interrupts are sent to a CPU, how many of them are another guest's, and how often any arrives."""
+    """Yield how many interrupts are sent to a CPU, how many of them are another guest's, and the arrivals a second."""
     load = host.load_on.get(cpu)
     if load is not None:
         said = f"{counted(load.irqs, 'interrupt')} may be sent here"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds HTML in which every text is escaped unless it says that it is HTML already."""
+"""Builds HTML, and escapes every text in it that is not Markup."""
 
 import html
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ class Markup(str):
 
 
 Content = str | int | None
-"""A text or number, escaped where it is not Markup; None is nothing."""
+"""A text or number, which is escaped unless it is Markup; None stands for no content."""
 
 
 def element(name: str, *content: Content, **attributes: Content) -> Markup:

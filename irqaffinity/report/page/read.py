@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a document of `audit -f json`: it may be an older program's, another's, damaged, or made to do harm."""
+"""Reads a document of `audit -f json`. An older or another program may have made it; it may be damaged or hostile."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -24,10 +24,10 @@ from irqaffinity.report.page.facts import (
 from irqaffinity.report.page.shape import DOCUMENT
 
 MOST_CPUS = 8192
-"""CPUs that a page draws: no kernel has more (CONFIG_NR_CPUS)."""
+"""The most CPUs that a page draws: no kernel has more (CONFIG_NR_CPUS)."""
 
 MOST_DRAWN = 1 << 25
-"""Devices by CPUs that a page draws; 2,048 interrupts on 256 CPUs have a thousandth of it."""
+"""The most devices times CPUs that a page draws; 2,048 interrupts on 256 CPUs have a thousandth of it."""
 
 _ALL_CPUS = CpuSet(range(MOST_CPUS))
 _SHORT = 8
@@ -35,7 +35,7 @@ _SHORT = 8
 
 
 def read_document(document: Mapping[str, Any]) -> HostPicture:
-    """Return what a document tells; raise ValueError, which says in one line what is wrong with it."""
+    """Return the host that a document describes; raise ValueError, which says in one line what is wrong."""
     check_shape(document, {"schema": int})
     if document["schema"] != SCHEMA:
         raise ValueError(f"it is of schema {document['schema']}, and this program knows {SCHEMA}")
@@ -110,7 +110,7 @@ def _guests(guests: Sequence[Mapping[str, Any]]) -> Iterator[GuestFacts]:
 
 
 def _labels(names: Sequence[str]) -> Sequence[str]:
-    """Return a short label for each name, no two alike: its end, without what all names begin with, or a number."""
+    """Return a short label for each name, no two alike: its end without the beginning that all share, or a number."""
     alike = itertools.takewhile(lambda chars: len(set(chars)) == 1, zip(*names, strict=False))
     shared = sum(1 for _ in alike) if len(names) > 1 else 0
     kept = [name[min(shared, max(0, len(name) - 2)) :] for name in names]
@@ -120,7 +120,7 @@ def _labels(names: Sequence[str]) -> Sequence[str]:
 
 
 def _devices(devices: Sequence[Mapping[str, Any]], irqs: Sequence[IrqFacts]) -> Iterator[DeviceFacts]:
-    """Give the devices with their interrupts; those of one that two guests claim belong to neither of the two."""
+    """Yield the devices with their interrupts; where two guests claim a device, its interrupts belong to neither."""
     by_device: dict[str, list[IrqFacts]] = defaultdict(list)
     for irq in irqs:
         by_device[irq.device].append(irq)
@@ -194,7 +194,7 @@ def _by_number(sets: Mapping[str, str]) -> Mapping[int, CpuSet]:
 
 
 def _number(text: str) -> int:
-    """Return the number that is the name of a field; raise ValueError."""
+    """Return the number that a field has as its name; raise ValueError."""
     found = CpuSet.parse(text)
     if len(found) != 1:
         raise ValueError(f"{text[:40]!r} is not the number of a CPU")

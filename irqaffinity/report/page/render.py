@@ -19,10 +19,10 @@ from irqaffinity.report.page.troubles import Item, Trouble, Weight, find_trouble
 
 _FIRST_HUE = 235.0
 _TURN = 137.5
-"""Degrees between the hues of two guests that follow each other: none is near any of the last few."""
+"""Degrees between the hues of two guests that follow each other: so each hue is far from the last few."""
 
 _UNFOLDED = 6
-"""Things of one trouble that are shown without being asked for."""
+"""The most things of one trouble that are shown unfolded."""
 
 _SIGNS = {Weight.ERROR: "✖", Weight.WARNING: "▲", Weight.NOTE: "●"}
 
@@ -82,8 +82,8 @@ def _meta(host: HostPicture, troubles: Sequence[Trouble]) -> Markup:
 
 
 def _head(host: HostPicture, troubles: Sequence[Trouble]) -> Iterator[Markup]:
-    kind = "a look that wrote nothing" if host.dry_run else "after a pass"
-    source = "told by the kernel" if host.msi_source == "trace" else "found by looking"
+    kind = "a dry run, which wrote nothing" if host.dry_run else "after a pass"
+    source = "announced by the kernel" if host.msi_source == "trace" else "found by polling"
     yield element("h1", host.name, " ", element("small", "interrupts of its guests"))
     yield element("p", f"{host.time} · {kind} · new interrupts are {source}", class_="sub")
     yield element("p", *_state(troubles), class_="state")
@@ -104,7 +104,7 @@ def _weigh(troubles: Sequence[Trouble]) -> Mapping[Weight, int]:
 
 
 def _state(troubles: Sequence[Trouble]) -> Iterator[Markup]:
-    """Give the state of the host as one glance has it."""
+    """Yield the state of the host for one glance."""
     weights = _weigh(troubles)
     for weight, count in weights.items():
         said = f"{_SIGNS[weight]} {counted(count, weight.value)}"
@@ -169,7 +169,7 @@ def _item(item: Item) -> Markup:
 
 
 def _limits(host: HostPicture) -> Iterator[Markup]:
-    """Give what the picture cannot show, and why."""
+    """Yield what the picture cannot show, and why."""
     if host.only:
         said = f"The document was narrowed to {', '.join(host.only)} (--only): other guests are not shown."
         yield element("p", said, class_="limit")
@@ -190,7 +190,7 @@ def _sample(kind: str) -> Markup:
 
 @functools.cache
 def _style() -> str:
-    """Return the style: that of the file, and a hue for each guest."""
+    """Return the style of the file, with a hue for each guest."""
     hues = "".join(f".h{hue}{{--hue:{(_FIRST_HUE + hue * _TURN) % 360:g}}}" for hue in range(HUES))
     return _read("style.css") + hues
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What has to stand in a document for a page to be made of it; see model/shape. Newer programs may add fields."""
+"""The fields that a document has to have for a page; see model/shape. Newer programs may add fields."""
 
 from typing import Any
 

@@ -36,7 +36,7 @@ def draw_strip(device: DeviceFacts, host: HostPicture, axis: Axis) -> Markup:
 
 
 def describe_place(device: DeviceFacts, arrivals: DeviceArrivals | None) -> str:
-    """Return in words what the strip shows; what is as it has to be is said once."""
+    """Return in words what the strip shows; CPUs that are the same as the target are not repeated."""
     affinity = unite(irq.affinity for irq in device.irqs)
     effective = unite(irq.effective for irq in device.irqs)
     if not device.irqs and device.target is None:  # the document has no interrupt of a device that is not placed
@@ -83,7 +83,7 @@ def draw_scale(axis: Axis) -> Markup:
 
 
 def _bands(device: DeviceFacts, axis: Axis) -> Iterator[Markup]:
-    """Give the ground of each node; that of the device's own stands out."""
+    """Yield the background of each node; that of the device's own node stands out."""
     for band in axis.bands:
         home = " home" if band.node is not None and band.node == device.numa_node else ""
         yield _rect(f"band{home}", band.start, band.width, 0, HEIGHT)
@@ -101,7 +101,7 @@ def _effective(device: DeviceFacts, axis: Axis, target: CpuSet) -> Iterator[Mark
 
 
 def _bars(arrivals: DeviceArrivals | None, axis: Axis, target: CpuSet) -> Iterator[Markup]:
-    """Give a bar for each CPU where interrupts arrived; a stray one is drawn hollow and has a cross on it."""
+    """Yield a bar for each CPU where interrupts arrived; one outside the target is hollow and has a cross on it."""
     counts = {} if arrivals is None else {cpu: count for cpu, count in arrivals.arrived.items() if count > 0}
     most = max(counts.values(), default=1)
     for cpu, count in counts.items():

@@ -15,10 +15,10 @@ from irqaffinity.report.page.troubles import Weight, explain_word, weigh
 
 _NOTHING = "-"
 _SHORT = 14
-"""Characters of a list of CPUs that stays on one line."""
+"""The longest list of CPUs, in characters, that is never broken."""
 
 _UNBROKEN = 24
-"""Characters of a word that stays on one line."""
+"""The longest word, in characters, that is never broken."""
 
 
 def tabulate_guests(host: HostPicture) -> Markup:
@@ -44,7 +44,7 @@ def tabulate_devices(host: HostPicture) -> Markup:
 
 
 def tabulate_interrupts(host: HostPicture) -> Iterator[Markup]:
-    """Give the interrupts of each device, folded unless a write failed; those that are alike are one row."""
+    """Yield the interrupts of each device, folded unless a write failed; equal interrupts share a row."""
     heads = ("Interrupts", "Was set to", "Target", "Hardware", "Verdict", "Why")
     addresses = {irq.device: None for irq in host.irqs}
     devices = {device.address: device for device in host.devices}
@@ -110,7 +110,7 @@ def _device_cells(host: HostPicture, device: DeviceFacts) -> Sequence[Content]:
 
 
 def _irq_rows(irqs: Sequence[IrqFacts]) -> Iterator[Sequence[Content]]:
-    """Give a row for all interrupts of which the same is known."""
+    """Yield one row for all interrupts that differ in their number alone."""
     alike: dict[IrqFacts, list[int]] = defaultdict(list)
     for irq in irqs:
         alike[irq._replace(number=0)].append(irq.number)
@@ -127,7 +127,7 @@ def _irq_rows(irqs: Sequence[IrqFacts]) -> Iterator[Sequence[Content]]:
 
 
 def word(weight: Weight, text: str) -> Markup:
-    """Return a word of the report with the sign of its weight: colour is never the only one."""
+    """Return a word of the report with the sign of its weight: colour is never the only sign."""
     return element("span", text, class_=f"word {weight.value} {_unbroken(text) or ''}".rstrip())
 
 

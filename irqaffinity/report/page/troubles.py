@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with a host, the gravest first, and what is worth knowing of it."""
+"""Finds what is wrong with a host, the gravest first, and what is worth knowing."""
 
 import enum
 from collections import defaultdict
@@ -14,7 +14,7 @@ from irqaffinity.report.page.numbers import show_rate, show_share
 
 
 class Weight(enum.Enum):
-    """How grave it is; the value is what the page calls it."""
+    """How grave a trouble is; the value is the page's word for it."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -22,7 +22,7 @@ class Weight(enum.Enum):
 
 
 class Item(NamedTuple):
-    """A thing that is meant: its name, the place in the page where it stands, and what is particular about it."""
+    """A thing in trouble: its name, its anchor in the page, and a detail on it."""
 
     name: str
     anchor: str | None
@@ -62,7 +62,7 @@ _WEIGHTS: dict[Term, Weight] = {
         Weight.WARNING,
     ),
 }
-"""The words that are no mere note."""
+"""The words that weigh more than a note."""
 
 _TERMS: dict[tuple[type[Term], str], Term] = {
     (type(term), str(term.value)): term
@@ -72,12 +72,12 @@ _TERMS: dict[tuple[type[Term], str], Term] = {
 
 _PLAIN = frozenset({Status.PLACED.value, Verdict.OK.value})
 _NAMED = 4
-"""Foreign interrupts of a CPU that are named."""
+"""The most foreign interrupts of a CPU that are named."""
 
 _MUCH = 0.1
 """The share of a device's interrupts outside its target from which it is an error: the alert begins there too."""
 
-_MISPLACED = "it does not stand where it belongs; the next pass moves it"
+_MISPLACED = "it is not where it belongs; the next pass moves it"
 
 
 def find_troubles(host: HostPicture) -> list[Trouble]:
@@ -88,7 +88,7 @@ def find_troubles(host: HostPicture) -> list[Trouble]:
 
 
 def explain_word(kind: type[Term], word: str) -> str:
-    """Return what a word says, nothing for one that this program does not know."""
+    """Return the sentence of a word, empty for one that this program does not know."""
     term = _TERMS.get((kind, word))
     return "" if term is None else term.sentence
 
@@ -129,7 +129,7 @@ def _of_foreign(host: HostPicture) -> Iterator[Trouble]:
         if arrivals.foreign
     ]
     if foreign:
-        sentence = "interrupts that a guest has nothing of arrive on the CPU of one of its vCPUs"
+        sentence = "interrupts of the host or of other guests arrive on the CPU of a guest's vCPU"
         yield Trouble(Weight.NOTE, "foreign interrupts", counted(len(foreign), "CPU"), sentence, tuple(foreign))
 
 
@@ -169,7 +169,7 @@ def _of_devices(host: HostPicture) -> Iterator[Trouble]:
 
 
 def _of_irqs(host: HostPicture) -> Iterator[Trouble]:
-    """Give a kind for each verdict and reason; an item is what they have in common of one device."""
+    """Yield one trouble for each verdict and reason; an item has all interrupts of one device."""
     groups: dict[tuple[type[Term], str], dict[str, list[IrqFacts]]] = defaultdict(lambda: defaultdict(list))
     for irq in host.irqs:
         if irq.verdict not in _PLAIN:
@@ -202,13 +202,13 @@ def _grouped(rows: Iterable[tuple[type[Term], str, Item]], noun: str) -> Iterato
 
 
 def weigh(kind: type[Term], word: str) -> Weight:
-    """Return how grave a word is; one that this program does not know is a newer program's, and to be looked at."""
+    """Return how grave a word is; an unknown word, which a newer program wrote, is a warning."""
     term = _TERMS.get((kind, word))
     return Weight.WARNING if term is None else _WEIGHTS.get(term, Weight.NOTE)
 
 
 def guest_item(guest: GuestFacts, detail: str) -> Item:
-    """Return a guest as a thing that is meant."""
+    """Return a guest as an item of a trouble."""
     return Item(guest.name or guest.uuid, f"g{guest.order}", detail)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carries out inside the machine what the tests call: JSON, a line a call and a line an answer, over a virtio port."""
+"""Makes the calls of the tests inside the machine: JSON, one line a call and one an answer, over a virtio port."""
 
 import importlib
 import json
@@ -42,7 +42,7 @@ class Line:
             return float(self.read()["own"])
 
     def read(self) -> dict[str, Any]:
-        """Return the next that is said, empty at the end."""
+        """Return the next line, empty at the end."""
         while b"\n" not in self._received:
             chunk = self._port.read(65536)
             if not chunk:

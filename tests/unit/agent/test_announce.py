@@ -180,7 +180,7 @@ def test_a_status_that_cannot_be_published_is_warned_of_once_until_it_can(
 
     rig.path.parent.write_text("a file where the folder should be")
     assert levels() == ["WARNING"]
-    assert caplog.messages[0].startswith("the status is not published: [Errno ")
+    assert caplog.messages[0].startswith("the agent cannot publish its status: [Errno ")
     assert caplog.messages[0].endswith("; mend [status] path")
     assert levels() == ["DEBUG"]
     rig.path.parent.unlink()

@@ -95,7 +95,7 @@ def test_without_the_counts_placement_goes_on_and_one_line_says_so(
     for _ in range(2):
         counted.rig.step(FULL)
     assert counted.rig.host.smp(40) == "2-3"
-    assert caplog.text.count("it is not counted where interrupts arrive: ") == 1
+    assert caplog.text.count("the agent cannot count where interrupts arrive: ") == 1
 
 
 def test_without_metrics_the_counts_are_not_read(tmp_path: Path, host: FakeHost) -> None:

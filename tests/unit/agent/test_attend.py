@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What passes make of the guests that are watched."""
+"""What passes do for the guests that are watched."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent makes of births and ends that the kernel tells of, in the thread that hears of them."""
+"""What the agent does at births and ends from the kernel's trace, in the listener's thread."""
 
 import errno
 import logging
@@ -134,7 +134,7 @@ def test_whatever_stands_in_the_way_is_left_to_a_full_pass(
     assert ward.born() == Wakes(everything=True)
     assert (ward.scene.host.smp(42), ward.counted) == ("0-15", (0, {}, 0, 0.0))
     assert ward.counters.passes == {("birth", counted): 1}
-    assert [message for message in caplog.messages if "is left to the next full pass" in message and told in message]
+    assert [message for message in caplog.messages if "the next full pass will place it" in message and told in message]
 
 
 def test_an_end_has_the_next_life_begin_with_nothing(ward: Ward) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a probe is told of an agent that does not live or work."""
+"""What a probe learns of an agent that does not live or work."""
 
 from types import SimpleNamespace
 from typing import Any

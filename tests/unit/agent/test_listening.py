@@ -128,10 +128,10 @@ def test_it_leaves_after_days_without_need_and_comes_back_with_the_first_guest_t
     assert (first.ending.leaves, first.has_ended) == (True, True)
     state = rig.links["broker"].state
     assert (state.word, state.trouble, rig.links["broker"].losses) == ("not needed", WHY, 0)
-    assert caplog.messages == [f"broker: not listened to, for {WHY}; the first one that has none changes that"]
+    assert caplog.messages == [f"broker: the agent does not listen, for {WHY}; it will when a domain has none"]
     rig.see(NEW, replace(OLD, uuid=B))
     second = rig.wait_made(2)
-    assert caplog.messages[1:] == ["broker: listened to again, for a domain of Nova's has no extra specs of its own"]
+    assert caplog.messages[1:] == ["broker: the agent listens again, for a domain of Nova's has no extra specs"]
     assert second.link is rig.links["broker"]
     rig.see(NEW)
     rig.pass_time(WEEK - timedelta(hours=1))
@@ -180,7 +180,7 @@ def test_a_configuration_without_a_broker_is_told_as_loudly_as_it_was_meant(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    text = "no transport_url is set: Nova's notifications are not listened to"
+    text = "no transport_url is set: the agent does not listen to Nova's notifications"
     for lines, told in (
         ("", [("INFO", text)]),
         ("enabled = true\n", [("WARNING", text)]),

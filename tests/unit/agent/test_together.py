@@ -46,7 +46,7 @@ class Busy(Rig):
             pass
 
     def lose(self, number: int) -> None:
-        """Have an interrupt born of which nobody knows whose it is, for too many were sought in vain."""
+        """Let an interrupt be born whose owner stays unknown, because too many searches were in vain."""
         for other in range(1000, 1400):
             self.births.born(other)
         self.births.born(number)
@@ -151,7 +151,7 @@ def test_what_stands_in_the_way_is_left_to_a_look(busy: Busy, caplog: pytest.Log
     kept = default.read_text()
     default.unlink()
     busy.step(TOGETHER)
-    assert [message for message in caplog.messages if "are left to a look" in message]
+    assert [message for message in caplog.messages if "a look will place its new interrupts" in message]
     default.write_text(kept)
     busy.step(2.0)
     assert busy.host.smp(40) == "2-3"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What those who ask are shown of the passes."""
+"""What the agent shows of its passes."""
 
 from dataclasses import replace
 from datetime import datetime, timezone

@@ -370,7 +370,7 @@ def test_the_birth_of_an_interrupt_whose_owner_cannot_be_read_has_the_guest_look
         rig.settle()
     told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(told) == 1
-    assert told[0].startswith("whose a new interrupt is cannot be read, so guests are looked at: ")
+    assert told[0].startswith("the owner of a new interrupt cannot be read, so guests are looked at: ")
 
 
 def test_a_host_that_cannot_be_read_at_all_does_not_end_the_loop(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

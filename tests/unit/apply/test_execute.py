@@ -224,7 +224,7 @@ def test_one_whose_new_original_cannot_be_stored_is_not_placed_and_stops_no_othe
     first, second = done.results
     assert (first.verdict, second.verdict, len(run.kernel.asked)) == (Verdict.DENIED, Verdict.SET, 2)
     assert first.message == (
-        "was born again, and what it had before it is moved cannot be stored: No space left on device"
+        "was born again, and its CPUs from before the move cannot be stored: No space left on device"
     )
     assert done.unsaved == "No space left on device"
 

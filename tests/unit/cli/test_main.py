@@ -90,7 +90,7 @@ def test_an_audit_is_narrowed_to_a_guest_and_a_device(scene: Scene, run: Run) ->
     assert VF0 not in out
     gone = GUEST.replace("1", "3")
     status, _, err = run("audit", "--once", "--guest", gone)
-    told = f"no active guest has the uuid {gone}; virsh list --uuid shows those that there are"
+    told = f"no active guest has the uuid {gone}; virsh list --uuid shows the guests"
     assert (status, err) == (1, f"irqaffinity: {told}\n")
 
 
@@ -215,7 +215,7 @@ def test_reset_does_not_say_that_nothing_was_moved_where_that_is_gone(scene: Sce
     run("audit", "--once")
     for number in (40, 41):
         scene.host.remove_interrupt(number)
-    told = "nothing was given back: what was moved is gone, or is somebody else's by now\n"
+    told = "nothing was given back: the moved interrupts are gone, or another program has moved them since\n"
     assert run("reset") == (0, told, "")
     assert run("reset") == (0, "nothing was moved, so nothing was given back\n", "")
 

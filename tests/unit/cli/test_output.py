@@ -113,7 +113,7 @@ def test_a_repeated_audit_that_loses_its_report_ends(
 
 
 def test_errors_that_cannot_be_written_go_nowhere(shell: Callable[[str, str], tuple[int, str]], scene: Scene) -> None:
-    """Above all not to standard output, where print() sends what is meant for a standard error that is closed."""
+    """Above all not to standard output: print() writes there when standard error is closed."""
     for redirection in ("2>&-", "2>/dev/full"):
         assert shell("mask x --vcpus 1", f"{redirection} >{scene.folder}/out") == (1, "")
         assert shell("nonsense", f"{redirection} >{scene.folder}/out") == (64, "")

@@ -102,7 +102,7 @@ def test_a_host_without_counts_is_drawn_all_the_same(
     assert run(*live, tmp_path / "host.html")[0] == 0
     assert VF0 in (tmp_path / "host.html").read_text()
     (record,) = caplog.records
-    assert record.getMessage().startswith("the page does not tell what arrives: ")
+    assert record.getMessage().startswith("the page shows no arrivals: ")
 
 
 def test_an_unreachable_libvirt_is_one_line(run: Run, live: Sequence[str], tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`irqaffinity targets`: what the completion of a shell is told of the running agent."""
+"""`irqaffinity targets`: what the completion of a shell gets from the running agent."""
 
 import copy
 import subprocess

@@ -52,9 +52,9 @@ def test_what_is_wrong_stands_in_the_head_and_is_marked(document: dict[str, Any]
     assert "nothing is known to be wrong" in shown(view, document)
     document["summary"]["failed"] = 1
     document["host_facts"]["posted_interrupts"] = True
-    lines = view.lines(document, Around(2.0, 0.0, trouble="guests are as at 11:59:00Z: libvirt is away"), 120, 24)
+    lines = view.lines(document, Around(2.0, 0.0, trouble="guests are shown as of 11:59:00Z: libvirt is away"), 120, 24)
     assert lines[2][0].is_wrong
-    assert lines[2][0].text == "wrong: guests are as at 11:59:00Z: libvirt is away; 1 interrupt cannot be placed"
+    assert lines[2][0].text == "wrong: guests are shown as of 11:59:00Z: libvirt is away; 1 interrupt cannot be placed"
     assert lines[3][0].text.startswith("posted interrupts go to a running vCPU")
 
 

@@ -197,7 +197,7 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_blocks(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--watch", "-f", "csv"], "argument --watch: not with -f csv, but with table and json"),
+        (["--watch", "-f", "csv"], "argument --watch: it works with -f table and json, not with csv"),
         (["--watch", "0"], "argument --watch: '0' is not a number of seconds from 0.5 to 86400"),
         (["--watch=-1"], "'-1' is not a number of seconds"),
         (["--watch", "nan"], "'nan' is not a number of seconds"),

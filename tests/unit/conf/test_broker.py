@@ -149,7 +149,7 @@ def test_what_is_no_path_of_a_file_of_tls_is_refused_and_not_repeated(tmp_path: 
 @pytest.mark.parametrize("topics", ["rabbit://nova:cret@h/", "good,nova cret"])
 def test_what_is_no_topic_is_refused_and_not_repeated(tmp_path: Path, topics: str) -> None:
     text = "[DEFAULT]\ntransport_url = rabbit://a:b@h/\n[notifications]\nnotification_format = both\n"
-    with pytest.raises(ConfigError, match=r":6: \[oslo_messaging_notifications\] topics: one is") as refusal:
+    with pytest.raises(ConfigError, match=r":6: \[oslo_messaging_notifications\] topics: one of them is") as refusal:
         read(tmp_path, f"{text}[oslo_messaging_notifications]\ntopics = {topics}\n")
     assert "cret" not in str(refusal.value)
 

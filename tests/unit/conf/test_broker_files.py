@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of files of TLS that cannot be used, each made with openssl."""
+"""The errors for TLS files that cannot be used, each made with openssl."""
 
 import os
 import ssl
@@ -33,7 +33,7 @@ def make_pair(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def faults(**tls: object) -> list[str]:
-    """Return what is said of these files."""
+    """Return the error for these files."""
     broker = Broker((BrokerHost("h", 5671, "u", "p"),), "/", "nova", ("k.info",), {k: str(v) for k, v in tls.items()})
     return list(tls_faults(broker))
 
@@ -95,7 +95,7 @@ def test_a_key_of_another_certificate_one_that_is_missing_and_one_that_is_encryp
     certificate, key = make_pair(tmp_path, "one")
     _, other = make_pair(tmp_path, "two")
     (told,) = faults(certfile=certificate, keyfile=other)
-    assert told.startswith(f"[oslo_messaging_rabbit] ssl_key_file: {other} has another key than that of the cert")
+    assert told.startswith(f"[oslo_messaging_rabbit] ssl_key_file: {other} does not hold the key of the cert")
     assert faults(certfile=certificate) == [
         f"[oslo_messaging_rabbit] ssl_cert_file: {certificate} has no private key in PEM: name a file that has"
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What has changed in the configuration is told by name, and by name alone."""
+"""The log names each option that has changed in the configuration, and never its value."""
 
 from pathlib import Path
 

@@ -214,7 +214,7 @@ def test_groups_are_found_in_any_case(file: Path) -> None:
 @pytest.mark.parametrize("text", ["[state]\npath = $HOME/x", "[placement]\nflavor_masks = a$b:1"])
 def test_a_dollar_that_names_no_option_is_told(file: Path, text: str) -> None:
     file.write_text(f"{text}\n")
-    with pytest.raises(ConfigError, match=r":2: \[.*\] [a-z_]+: a \$ in it begins the name of an option that is not"):
+    with pytest.raises(ConfigError, match=r":2: \[.*\] [a-z_]+: a \$ in it begins the name of an option that does not"):
         load([str(file)])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of oslo.log: read where one is set, and a mistake in them is told with its place."""
+"""The options of oslo.log: read where one is set, and the error for a mistake names its place."""
 
 import re
 import subprocess
@@ -102,8 +102,8 @@ FORMAT = "it is not a format: write %(message)s and other attributes of a record
         ("logging_exception_prefix = %(s3cret)s", FORMAT),
         ("logging_debug_format_suffix = %(s3cret)", FORMAT),
         ("use_journal = s3cret", "it is not true or false"),
-        ("use_json = $s3cret", "a $ in it begins the name of an option that is not there; a plain $ is written $$"),
-        ("log_file = $s3cret", "a $ in it begins the name of an option that is not there; a plain $ is written $$"),
+        ("use_json = $s3cret", "a $ in it begins the name of an option that does not exist; write a plain $ as $$"),
+        ("log_file = $s3cret", "a $ in it begins the name of an option that does not exist; write a plain $ as $$"),
         ("max_logfile_count = s3cret", "it is not an integer value"),
         ("log_rotation_type = s3cret", "it is not one of interval, size, none"),
         ("log_rotate_interval = 0", "it is below 1"),
@@ -127,7 +127,7 @@ def test_a_mistake_is_told_with_its_place_and_what_is_allowed(file: Path, line: 
 @pytest.mark.parametrize(
     ("lines", "name", "told"),
     [
-        ("log_rotate_interval_type = weekday\nlog_rotate_interval = 7", "log_rotate_interval", "it is not between 0,"),
+        ("log_rotate_interval_type = weekday\nlog_rotate_interval = 7", "log_rotate_interval", "it is not between 0 "),
         (
             "rate_limit_burst = 1\nrate_limit_interval = 1\nrate_limit_except_level =",
             "rate_limit_except_level",
@@ -165,7 +165,7 @@ def test_what_does_nothing_here_is_said_to(file: Path) -> None:
     file.write_text("[DEFAULT]\nwatch_log_file = true\npublish_errors = false\ninstance_format = x\n")
     assert load([str(file)]).notes == (
         f"{file}:4: [DEFAULT] instance_format has no effect: {REQUEST}",
-        f"{file}:2: [DEFAULT] watch_log_file has no effect: a log file that was moved is made anew without it",
+        f"{file}:2: [DEFAULT] watch_log_file has no effect: the program replaces a moved log file in any case",
     )
 
 

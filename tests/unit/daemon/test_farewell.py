@@ -30,5 +30,5 @@ def test_why_a_process_ends_is_said(caplog: pytest.LogCaptureFixture) -> None:
     Farewell("relay").tell(signal.SIGHUP, "relay")
     assert caplog.messages == [
         "the agent ends after 0 s, as SIGTERM asks",
-        "the relay ends after 0 s, for its thread relay has ended",
+        "the relay ends after 0 s, because its thread relay has ended",
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a line is for the journal: systemd-journald itself reads it."""
+"""A log line in the journal: systemd-journald itself reads it."""
 
 import json
 import subprocess

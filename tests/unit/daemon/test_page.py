@@ -91,7 +91,7 @@ def test_a_page_that_cannot_be_made_is_an_error_once_and_made_when_it_can_be(
 
     page = Page("text/plain", render, fresh=0.0)
     assert [take(page).split()[1] for _ in range(4)] == [b"500", b"500", b"200", b"500"]
-    told = "metrics: not made: ValueError: a\\x0ab"
+    told = "metrics: no page made: ValueError: a\\x0ab"
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("ERROR", told),
         ("DEBUG", told),

@@ -70,7 +70,7 @@ def test_nobody_waits_for_what_stands_still_and_what_was_lost_is_counted(log: lo
     assert scribe_of(log).flush(HANG)
     shown = [line for line in noted.lines if "lost" in line]
     kept = len(noted.lines) - len(shown)
-    assert shown == [f"{11 - kept} lines of the log were lost: they came faster than it is written"]
+    assert shown == [f"{11 - kept} lines of the log were lost: they came faster than they could be written"]
 
 
 def test_a_failure_is_told_once_and_its_end_in_the_log(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service manager that cannot be told does not end the agent."""
+"""A service manager that cannot be reached does not end the agent."""
 
 import errno
 import os

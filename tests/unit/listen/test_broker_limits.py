@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of the limits of a queue. The same with a real RabbitMQ: tests/functional/test_check_broker."""
+"""What the check prints on the limits of a queue. The same with a real RabbitMQ: tests/functional/test_check_broker."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -66,7 +66,7 @@ def test_a_policy_of_the_same_name_for_other_queues_is_not_replaced() -> None:
     assert "--priority 1 --apply-to queues notifications-2-2 '^notifications" in line
     hidden = BrokerPolicy("notifications", r"^notifications\.(info|error)$", 0, "queues", {"max-length": 1})
     line = limits([hidden, HA], facts).of_nova("notifications.info", Look(messages=1)).text
-    assert "not in force is notifications, for HA" in line
+    assert "not in force: notifications, for HA" in line
     assert "--priority 2 --apply-to queues notifications '^notifications" in line
 
 

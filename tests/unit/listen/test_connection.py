@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a connection to a node of the broker is made with."""
+"""The arguments of a connection to a node of the broker."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A broker that means no good: a check of it is told on clean lines, and a listener outlives it."""
+"""A hostile broker: the check prints clean lines on it, and a listener outlives it."""
 
 import contextlib
 import logging

@@ -60,7 +60,7 @@ def saying(data: bytes, asked: list[bytes] | None = None) -> Callable[[socket.so
         (answer(b"[" * 100_000), "its answer is no JSON"),
         (answer(b'"' + b"x" * 20 + b'"'), "its answer is no list of policies"),
         (answer(b"[" + b" " * (1 << 20) + b"]"), "its answer is too large"),
-        (answer(EVIL, "401 Unauthorized"), "it refuses this account, which has not the tag management"),
+        (answer(EVIL, "401 Unauthorized"), "it refuses this account, which lacks the tag management"),
         (answer(EVIL, "403 Forbidden"), "it refuses this account"),
         (answer(EVIL, "302 Found", "Location: http://127.0.0.1:1/"), "it answers with status 302"),
         (answer(EVIL, "500 " + "x" * 100), "it answers with status 500"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of a broker that is away, refuses, or sends what is no AMQP."""
+"""The sentences on a broker that is away, refuses, or does not speak AMQP."""
 
 import contextlib
 import socket
@@ -154,7 +154,7 @@ def shake_hands(folder: Path, tls: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("name", "days", "authority", "told"),
     [
-        ("DNS:other.example.org", "2", "ca.pem", "it is for another name: write one that it has in transport_url, or"),
+        ("DNS:other.example.org", "2", "ca.pem", "it is for another name: write a name of the certificate in"),
         ("DNS:broker.example.org", "-1", "ca.pem", "it has expired, or an authority above it has: renew it"),
         ("DNS:broker.example.org", "2", None, "none of the system's authorities has signed it: set ssl_ca_file in"),
         ("DNS:broker.example.org", "2", "other.pem", "no authority in {}/other.pem has signed it: mend ssl_ca_file in"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stage on which the program hears of births and ends, as the listener to the kernel's trace tells it of them."""
+"""A stage on which the program gets births and ends, as the listener to the kernel's trace passes them on."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ class Hearing(Stage):
         self.trace.on_event = self.hear
 
     def hear(self) -> None:
-        """Have the program hear of all births and ends that it can hear of now, in their order."""
+        """Pass on to the program all births and ends that it can hear now, in their order."""
         while self.trace.is_due:
             event = self.trace.next()
             if event.kind == ENDED:
@@ -33,7 +33,7 @@ class Hearing(Stage):
         self.hear_birth(number)
 
     def hear_birth(self, number: int) -> None:
-        """Have the program hear of a birth, and judge what comes of it."""
+        """Pass a birth on to the program, and judge what it does."""
         self.begin([number])
         newborn, is_dead = self.attempt(lambda: self.auditor.birth(number), OSError)
         self.ledger.end()

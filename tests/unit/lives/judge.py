@@ -59,7 +59,7 @@ class Judge:
         return statuses, self._free_siblings(fates, guests)
 
     def _free_siblings(self, fates: dict[str, Fate], guests: Mapping[str, GuestFacts]) -> dict[str, Fate]:
-        """Return `fates`, in which nothing is said of ranks that hang on a device of which nothing is said."""
+        """Return `fates` without the ranks that depend on a device without a fate."""
         if self.rules.distribution == "spread":
             for guest in guests.values():
                 if any(fates[address].kind == FREE for address in guest.devices):

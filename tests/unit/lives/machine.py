@@ -27,7 +27,7 @@ class Machine(Hearing):
     """A stage on which steps happen."""
 
     def apply(self, step: Step) -> None:
-        """Carry out a step, and have the program hear what it can hear of it; raise Violation."""
+        """Make a step, and let the program hear its events as far as it can; raise Violation."""
         name, *values = step
         getattr(self, f"do_{name}")(*values)
         self.hear()
@@ -193,7 +193,7 @@ class Machine(Hearing):
             raise Violation("again", f"a second pass wrote {again}")
 
     def use(self, rules: Rules) -> None:
-        """Have the program go by other rules."""
+        """Give the program another policy."""
         self.judge.rules = rules
         self.auditor.policy = make_policy(rules)
 

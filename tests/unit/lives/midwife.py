@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges what the program does when it hears of a birth: one interrupt is placed, at once, and nothing else is done."""
+"""Judges what the program does at a birth: it places one interrupt, at once, and does nothing else."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field

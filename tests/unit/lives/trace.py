@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the kernel tells of births and ends, on its way to the program: at once, late, or never."""
+"""The kernel's news of births and ends on their way to the program: at once, late, or never."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -12,18 +12,18 @@ from tests.unit.lives.life import Life
 BORN, ENDED = "born", "ended"
 
 OFF, EACH, TOGETHER = "off", "each", "together"
-"""How the trace is heard: not at all, each event when it happens, or all of a step when it is over."""
+"""How the program hears the trace: not at all, each event when it happens, or all of a step when it is over."""
 
 
 class Event(NamedTuple):
-    """A line of the trace: `born` or `ended`, and the life whose it is."""
+    """A line of the trace: `born` or `ended`, and the life that it is about."""
 
     kind: str
     life: Life
 
 
 class Trace:
-    """Keeps the events that wait to be heard, and tells the ledger which earlier lives the program may go by still.
+    """Keeps the events that wait to be heard, and notes in the ledger which earlier lives the program may still know.
 
     `is_behind`: the listener does not come to read for a while. `losing`: so many events that come are dropped.
     """
@@ -60,7 +60,7 @@ class Trace:
         self._be_heard()
 
     def note_birth(self, life: Life) -> None:
-        """Note a birth: one whose predecessor's end nobody hears of may be taken for that one."""
+        """Note a birth: if the program does not hear the end of the life before, it may take this one for that."""
         self._ledger.note_birth(life)
         is_told = self._is_told(BORN, life)
         if life.ghost is not None and not life.ghost.is_told:

@@ -76,15 +76,12 @@ def test_a_name_that_several_have_is_shown_on_one_printable_line(host: FakeHost)
         ),
         (
             "33333333333333333333333333333333",
-            (
-                "no active guest has the uuid 33333333-3333-3333-3333-333333333333; "
-                "virsh list --uuid shows those that there are"
-            ),
+            ("no active guest has the uuid 33333333-3333-3333-3333-333333333333; virsh list --uuid shows the guests"),
         ),
-        ("br0", "the netdev br0 stands on no PCI device; ls -l {sys}/class/net shows on what it stands"),
+        ("br0", "the netdev br0 stands on no PCI device; ls -l {sys}/class/net shows what it stands on"),
         (
             "3c:ec:ef:00:00:01",
-            "the netdev br0 stands on no PCI device; ls -l {sys}/class/net shows on what it stands",
+            "the netdev br0 stands on no PCI device; ls -l {sys}/class/net shows what it stands on",
         ),
         (
             "3C-EC-EF-00-00-02",

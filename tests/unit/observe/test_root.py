@@ -14,7 +14,7 @@ from tests.fakes.host import FakeHost
 
 
 def failing(code: int, *names: str) -> Any:
-    """Return the calls of `os`, of which those in `names` fail with this errno."""
+    """Return the calls of `os`; those in `names` fail with this errno."""
 
     def fail(*_args: object) -> None:
         raise OSError(code, os.strerror(code))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a host is apart from its guests and devices, and when nothing can be told of it."""
+"""A host apart from its guests and devices, and when it cannot be read."""
 
 import errno
 import os

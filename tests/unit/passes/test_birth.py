@@ -363,7 +363,7 @@ ORIGIN = ("frame", "guest", "policy", "specs")
 
 
 class Decided:
-    """A guest of which a pass has decided that its device belongs on CPU 7, and a rule that says 2-3."""
+    """A guest whose device belongs on CPU 7 by the last pass, and on CPUs 2-3 by the rules."""
 
     def __init__(self, **plan: object) -> None:
         self.guest = make_guest()
@@ -555,7 +555,7 @@ def test_a_guest_whose_device_cannot_be_read_may_be_the_owner(scene: Scene, capl
     told = [record for record in caplog.records if record.name == "irqaffinity.passes.cradle"]
     assert [record.levelname for record in told] == ["WARNING", "DEBUG", "WARNING"]
     assert told[0].getMessage() == (
-        "whose a new interrupt is cannot be read, so guests are looked at: "
+        "the owner of a new interrupt cannot be read, so guests are looked at: "
         f"[Errno {errno.EMFILE}] {os.strerror(errno.EMFILE)}: '{scene.host.sys}/bus/pci/devices/{VF1}/msi_irqs/7'"
     )
 

@@ -304,7 +304,7 @@ def test_a_device_that_two_elements_name_is_what_the_first_says(host: FakeHost) 
 
 
 def test_in_the_pass_of_one_guest_the_others_that_claim_its_devices_are_decided_on_too(scene: Scene) -> None:
-    """What was moved for a guest that is skipped now stays while another one claims the device."""
+    """Interrupts that were moved for a guest that is skipped now stay while another guest claims the device."""
     scene.add_guest(VF0)
     scene.audit()
     scene.domains.clear()

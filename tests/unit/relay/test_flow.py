@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages between two channels, one of which confirms what it likes and when."""
+"""Messages between two channels; one confirms what it likes, and when it likes."""
 
 import logging
 from typing import Any
@@ -83,7 +83,7 @@ def test_what_is_dropped_is_done_at_once() -> None:
 
 def test_a_failure_of_ours_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     Rig().take(b"bad", b"bad")
-    assert [record.levelno for record in caplog.records if "left out" in record.getMessage()] == [logging.WARNING]
+    assert [record.levelno for record in caplog.records if "drops it" in record.getMessage()] == [logging.WARNING]
 
 
 def test_nothing_is_published_while_the_broker_takes_nothing() -> None:
@@ -106,7 +106,7 @@ def test_a_copy_that_is_refused_is_published_again_and_given_up_at_last(caplog: 
         rig.flow.publish()
     assert [host for host, _ in rig.channel.published] == ["a", "b", "a", "a"]
     assert (rig.flow.done, rig.fates(), rig.counters.refused) == (1, {Fate.REFUSED: 1}, 1)
-    assert "does not take a message for host a, which is left out" in caplog.text
+    assert "refuses a message for host a, which does not get it" in caplog.text
 
 
 def test_bodies_beyond_what_may_be_held_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

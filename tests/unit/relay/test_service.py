@@ -93,7 +93,7 @@ def test_a_probe_is_told_each_reason(tmp_path: Path, monkeypatch: pytest.MonkeyP
     relay.link.up("a:5672")
     assert service._why_not_ready() == []
     service._counters.blocked = "low on memory"
-    assert service._why_not_ready() == ["the broker takes no message, for want of memory or disk"]
+    assert service._why_not_ready() == ["the broker takes no message, because it lacks memory or disk"]
     service._threads.dead = "metrics"
     relay.beat -= FRESH + 2
     dead, silent = service._why_dead()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several connections read in turn, of which TLS may have read more than a program has asked for."""
+"""Several connections read in turn; TLS may have read more than a program asked for."""
 
 import socket
 from collections.abc import Iterator

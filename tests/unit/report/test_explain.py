@@ -236,7 +236,7 @@ def test_a_device_under_another_driver_waits_for_libvirt() -> None:
     plan = device_plan(message="its driver is iavf, and was vfio-pci when libvirt was asked", is_unconfirmed=True)
     rules = dict(explain_device(plan, Device(ADDRESS, driver="iavf"), None, TOPOLOGY, Policy()))
     assert rules["target"] == "none: its driver is iavf, and was vfio-pci when libvirt was asked"
-    told = "nothing of it is moved or given back until libvirt is asked again and still names it"
+    told = "no interrupt of it is moved or given back until libvirt is asked again and still names it"
     assert rules["unconfirmed"] == told
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second agent is kept away by two locks, of which one may be out of reach."""
+"""Two locks keep a second agent away; one of them may be out of reach."""
 
 import os
 import stat
@@ -111,7 +111,7 @@ def test_where_run_cannot_be_used_the_lock_of_the_state_does(places: Places, sta
     assert f"an agent holds {places.state}/{AGENT_LOCK}" in refused(places)
     with places.of("other").hold() as troubles:
         (trouble,) = troubles.values()
-        assert str(trouble) == f"{places.run}: Not a directory; let it be a folder of root's that root alone can write"
+        assert str(trouble) == f"{places.run}: Not a directory; make it a folder of root's that root alone can write"
 
 
 def test_without_either_lock_no_agent_runs(places: Places) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of the history is read, and that reading changes nothing."""
+"""What a reader of the history gets, and that reading changes nothing."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def read(path: Path, **wanted: object) -> list[Line]:
 
 @pytest.fixture
 def kept(path: Path) -> Path:
-    """A folder with the history of three guests, of which one has ended and is known by its uuid at the end."""
+    """A folder with the history of three guests; one has ended, and its last line has only its uuid."""
     history_in(path).append(
         [
             change(0),
@@ -150,7 +150,7 @@ def test_one_that_is_just_being_made_has_no_lines(path: Path) -> None:
 
 
 def test_one_that_is_missing_says_why_that_may_be(path: Path) -> None:
-    with pytest.raises(StateError, match=r"has no history.db: nothing was moved since one is kept, or \[history\]"):
+    with pytest.raises(StateError, match=r"has no history.db: nothing was moved since the agent keeps one"):
         read(path)
 
 

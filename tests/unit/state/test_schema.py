@@ -112,7 +112,7 @@ def test_a_row_whose_checksum_is_another_is_named(connection, table, value):
     clear(connection, BOOT)
     put(connection, changes())
     connection.execute(f"UPDATE {table} SET sum = {value}")
-    with pytest.raises(BadState, match=f"^{table}.*: it is damaged, for its checksum is another$"):
+    with pytest.raises(BadState, match=f"^{table}.*: it is damaged: its checksum does not match$"):
         (read_boot if table == "boot" else read_state)(connection)
 
 

@@ -146,7 +146,7 @@ def test_one_that_cannot_be_renamed_is_a_state_error_and_taken_over_all_the_same
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "rename", refuse)
-        with pytest.raises(StateError, match=r"state\.json counts no more: Read-only file system; move it away"):
+        with pytest.raises(StateError, match=r"state\.json is no longer used: Read-only file system; move it away"):
             use(store_in(path))
     assert store_in(path).load() == make_old_state(2)
 

@@ -39,7 +39,7 @@ ARRIVALS = {
 
 
 def make_guest(uuid: str = GUEST, **changed: Any) -> dict[str, Any]:
-    """Return a guest with a vCPU on each of CPUs 3, 4, 5 and 12, of which all but the third may serve."""
+    """Return a guest with a vCPU on each of CPUs 3, 4, 5 and 12; all but the third may serve."""
     return {
         "uuid": uuid,
         "name": "instance-0000000a",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a document a page is made of, and what is refused."""
+"""Which documents become a page, and which are refused."""
 
 import re
 from collections.abc import Callable
