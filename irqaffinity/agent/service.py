@@ -138,6 +138,8 @@ class Service:
         worker.join(LAST_PASS)
         if vectors is not None:
             vectors.join(FAREWELL)
+        if not worker.is_alive():
+            self._auditor.settle(everything=True)  # a birth may have ended after the worker's last pass
         withdraw(settings.status_path)
         marks.remove(settings.status_path)
         farewell.tell(number, self._threads.dead)

@@ -2,6 +2,7 @@
 """`irqaffinity history`."""
 
 import argparse
+import logging
 import socket
 from datetime import datetime, timezone
 
@@ -13,7 +14,9 @@ from irqaffinity.model.target import UnknownTarget
 from irqaffinity.report.history import render_history
 from irqaffinity.report.status_report import show_time
 from irqaffinity.state.folder import StateError, StateFolder
-from irqaffinity.state.past import Wanted, read_history
+from irqaffinity.state.past import HistoryMissing, Line, Wanted, read_history
+
+LOG = logging.getLogger(__name__)
 
 SCHEMA = 1
 _REMEDY = "run it as the agent's user, or name the folder with --state"
@@ -24,8 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
     host, path = _place(arguments)
     named = arguments.guest, arguments.device, arguments.irq, arguments.cause
     wanted = Wanted(arguments.since, arguments.until, *named)
+    lines: list[Line] = []
     try:
         lines = read_history(StateFolder(path, remedy=_REMEDY), wanted)
+    except HistoryMissing as reason:
+        LOG.warning("%s", reason)
     except (StateError, UnknownTarget) as error:
         raise CommandError(str(error)) from error
     document = {"schema": SCHEMA, "host": host, "time": show_time(datetime.now(timezone.utc)), "lines": lines}

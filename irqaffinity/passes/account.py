@@ -64,7 +64,7 @@ class Account:
         self.store()
 
     def store(self) -> None:
-        """Store in the history the changes that were logged. It may take time, so the caller does not hold the lock of passes."""
+        """Store the changes that were logged in the history. The caller holds no lock of passes: it may take time."""
         if self._logged:
             changes, self._logged = self._logged, []
             self._history.append(changes)

@@ -36,6 +36,10 @@ _GRAVEST = (
 """The verdicts, the gravest first."""
 
 
+MUCH_OUTSIDE = 0.1
+"""The share of a device's arrivals outside its target from which something is wrong; the alert begins there too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A device of a guest: its interrupts, and the gravest verdict on them, None where no interrupt has one."""

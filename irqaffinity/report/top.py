@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from irqaffinity.model.text import counted
 from irqaffinity.model.verdict import FAILED, Status, Verdict
+from irqaffinity.report.arrivals import MUCH_OUTSIDE
 from irqaffinity.report.fit import Cell, Column, Line, lay_out
 from irqaffinity.report.order import natural_key
 from irqaffinity.report.screen import Screen, Tone
@@ -88,7 +89,7 @@ def head_line(document: Mapping[str, Any]) -> str:
 def wrong_lines(document: Mapping[str, Any]) -> list[str]:
     """Return a line on what is wrong, if anything is, and a line where posted interrupts are not counted."""
     summary = document["summary"]
-    outside = sum(bool(row["outside"]) for row in document["devices"])
+    outside = sum((row["outside"] or 0.0) >= MUCH_OUTSIDE for row in document["devices"])
     wrong = [
         f"{counted(summary['guests_in_error'], 'guest')} in error" if summary["guests_in_error"] else "",
         f"{counted(summary['failed'], 'interrupt')} cannot be placed" if summary["failed"] else "",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the history while others write it: it delays nobody, and changes nothing on disk."""
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from irqaffinity.model.text import clean, printable
 from irqaffinity.state.beside import read_beside
 from irqaffinity.state.database import transaction
 from irqaffinity.state.fields import BadState
-from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.history import COLUMNS, HISTORY, MIGRATIONS, NEWER
 from irqaffinity.state.schema import check_columns, check_version
 
@@ -49,12 +50,17 @@ class _Condition(NamedTuple):
     subject: str | None = None
 
 
+class HistoryMissing(Exception):
+    """There is no history, and so no line of it; str() says why."""
+
+
 def read_history(folder: StateFolder, wanted: Wanted) -> list[Line]:
     """Return the wanted lines in the order in which they were written.
 
-    Raises StateError for a history that cannot be read or is not there, and UnknownTarget for a guest, device or
-    interrupt that no line has.
+    Raises StateError for a history that cannot be read, HistoryMissing where there is none, and UnknownTarget for a
+    guest, device or interrupt that no line has.
     """
+    conditions = list(_conditions(wanted))
 
     def read(connection: sqlite3.Connection) -> list[Line]:
         if not check_version(connection, MIGRATIONS):
@@ -62,27 +68,36 @@ def read_history(folder: StateFolder, wanted: Wanted) -> list[Line]:
         check_columns(connection, {"lines": COLUMNS})
         connection.create_function("has_irq", 2, _has_irq, deterministic=True)
         with transaction(connection, "DEFERRED"):
-            return _select(connection, list(_conditions(wanted)))
+            return _select(connection, conditions)
 
-    lines = read_beside(folder, HISTORY, NEWER, read, "move it away, and a new one begins")
-    if lines is None:
-        why = "nothing was moved since the agent keeps one, or [history] lines is 0"
-        raise StateError(f"{folder.path} has no {HISTORY}: {why}")
-    return lines
+    is_there = os.path.lexists(folder.path)
+    lines = read_beside(folder, HISTORY, NEWER, read, "move it away, and a new one begins") if is_there else None
+    if lines is not None:
+        return lines
+    for condition in conditions:
+        _require(condition, is_known=False)
+    what = f"{folder.path} has no {HISTORY}" if is_there else f"there is no folder {folder.path}"
+    raise HistoryMissing(clean(f"{what}: nothing was moved since the agent keeps a history, or [history] lines is 0"))
+
+
+def _require(condition: _Condition, *, is_known: bool) -> None:
+    """Raise UnknownTarget where no line has what a person named."""
+    if condition.subject is not None and not is_known:
+        raise UnknownTarget(f"no line of the history has {condition.subject}; without a filter, all lines are shown")
 
 
 def _select(connection: sqlite3.Connection, conditions: Sequence[_Condition]) -> list[Line]:
-    for sql, values, subject in conditions:
-        found = connection.execute(f"SELECT EXISTS (SELECT 1 FROM lines WHERE {sql})", values).fetchone()
-        if subject is not None and not found[0]:
-            raise UnknownTarget(f"no line of the history has {subject}; without a filter, all lines are shown")
+    for condition in conditions:
+        sql = f"SELECT EXISTS (SELECT 1 FROM lines WHERE {condition.sql})"
+        _require(condition, is_known=bool(connection.execute(sql, condition.values).fetchone()[0]))
     names = {guest: name for guest, name, _ in connection.execute(_NAMES)}
     where = " AND ".join(f"({condition.sql})" for condition in conditions) or "TRUE"
     rows = connection.execute(
         f"SELECT {', '.join(COLUMNS)} FROM lines WHERE {where} ORDER BY id",
         [value for condition in conditions for value in condition.values],
     )
-    return [_line(row, names) for row in rows]
+    texts: dict[str, str] = {}
+    return [_line(row, names, texts) for row in rows]
 
 
 def _conditions(wanted: Wanted) -> Iterator[_Condition]:
@@ -122,16 +137,23 @@ def _has_irq(irqs: bytes | None, number: int) -> bool:
     return any(part is not None and int(part[1]) <= number <= int(part[2] or part[1]) for part in found)
 
 
-def _line(row: Sequence[object], names: Mapping[object, object]) -> Line:
-    """Return the line of a row, with the guest's name from another line where it has none; raise BadState."""
+def _line(row: Sequence[object], names: Mapping[object, object], texts: dict[str, str]) -> Line:
+    """Return the line of a row, with the guest's name from another line where it has none; raise BadState.
+
+    `texts` has each text once, for a long history repeats the same few in every line.
+    """
     time, *cells = row
-    texts = dict(zip(_KEYS[1:], cells, strict=True))
-    texts["name"] = texts["name"] if texts["name"] is not None else names.get(texts["guest"])
-    line: dict[str, str | None] = {"time": _show_time(time)}
-    for key, value in texts.items():
-        if not isinstance(value, str) and (value is not None or key not in _NULLABLE):
+    found = dict(zip(_KEYS[1:], cells, strict=True))
+    found["name"] = found["name"] if found["name"] is not None else names.get(found["guest"])
+    shown = _show_time(time)
+    line: dict[str, str | None] = {"time": texts.setdefault(shown, shown)}
+    for key, value in found.items():
+        if isinstance(value, str):
+            line[key] = texts[value] if value in texts else texts.setdefault(value, printable(value))
+        elif value is None and key in _NULLABLE:
+            line[key] = None
+        else:
             raise BadState(f"a line of {line['time']} has no {key}")
-        line[key] = None if value is None else printable(value)
     return line
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.text import counted, merge_numbers
 from irqaffinity.model.verdict import FAILED, DeviceReason, GuestReason, IrqReason, LeftOutReason, Status, Term, Verdict
+from irqaffinity.report.arrivals import MUCH_OUTSIDE
 from irqaffinity.report.page.facts import DeviceFacts, GuestFacts, HostPicture, IrqFacts
 from irqaffinity.report.page.numbers import show_rate, show_share
 
@@ -74,9 +75,6 @@ _PLAIN = frozenset({Status.PLACED.value, Verdict.OK.value})
 _NAMED = 4
 """The most foreign interrupts of a CPU that are named."""
 
-_MUCH = 0.1
-"""The share of a device's interrupts outside its target from which it is an error: the alert begins there too."""
-
 _MISPLACED = "it is not where it belongs; the next pass moves it"
 
 
@@ -114,7 +112,7 @@ def _of_outside(host: HostPicture) -> Iterator[Trouble]:
         if arrivals is not None and arrivals.outside:
             strays = CpuSet(cpu for cpu, count in arrivals.arrived.items() if count) - (device.target or CpuSet())
             detail = f"{show_share(arrivals.outside)} on {strays or '-'}, target {device.target or 'none'}"
-            weight = Weight.WARNING if arrivals.outside < _MUCH else Weight.ERROR
+            weight = Weight.WARNING if arrivals.outside < MUCH_OUTSIDE else Weight.ERROR
             items[weight].append(_device_item(host, device, detail))
     for weight, found in items.items():
         many = "a few" if weight is Weight.WARNING else "many"

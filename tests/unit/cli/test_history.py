@@ -149,25 +149,32 @@ def test_wrong_usage_is_64(run: Run, arguments: list[str]) -> None:
     assert run(*arguments)[0] == 64
 
 
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [("damaged", b"x" * 5000), ("missing", None), ("folder", None)],
-    ids=["damaged", "missing", "none"],
-)
-def test_what_cannot_be_read_is_one_line_and_stays_as_it_is(
-    run: Run, folder: Path, name: str, data: bytes | None
-) -> None:
+def test_what_cannot_be_read_is_one_line_and_stays_as_it_is(run: Run, folder: Path) -> None:
     for file in folder.iterdir():
         file.unlink()
-    if data is not None:
-        (folder / "history.db").write_bytes(data)
-        (folder / "history.db").chmod(0o600)
-    if name == "folder":
-        folder.rmdir()
+    (folder / "history.db").write_bytes(b"x" * 5000)
+    (folder / "history.db").chmod(0o600)
     status, out, err = run()
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert err.startswith(f"irqaffinity: {folder}")
-    assert data is None or os.listdir(folder) == ["history.db"]
+    assert os.listdir(folder) == ["history.db"]
+
+
+@pytest.mark.parametrize("has_folder", [True, False])
+def test_without_a_history_there_is_no_change_and_a_warning_says_why(
+    run: Run, folder: Path, caplog: pytest.LogCaptureFixture, *, has_folder: bool
+) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    if not has_folder:
+        folder.rmdir()
+    assert run()[:2] == (0, "the history has no change\n")
+    why = "nothing was moved since the agent keeps a history, or [history] lines is 0"
+    assert caplog.messages == [
+        f"{folder} has no history.db: {why}" if has_folder else f"there is no folder {folder}: {why}"
+    ]
+    assert json.loads(run("-f", "json")[1])["lines"] == []
+    assert run("--irq", "7")[0] == 1
 
 
 def test_with_a_folder_named_no_configuration_has_to_be_right(run: Run, tmp_path: Path) -> None:

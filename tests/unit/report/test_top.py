@@ -140,8 +140,10 @@ def test_the_totals_and_what_is_wrong(document: dict[str, Any]) -> None:
 
 
 def test_devices_with_arrivals_outside_are_wrong(document: dict[str, Any]) -> None:
-    document["devices"][1] |= {"outside": 0.001}
+    document["devices"][1] |= {"outside": 0.1}
     assert wrong_lines(document) == ["arrivals outside the target of 1 device"]
+    document["devices"][1] |= {"outside": 0.099}
+    assert wrong_lines(document) == []
 
 
 def test_where_interrupts_are_posted_that_is_said(document: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from irqaffinity.model.target import UnknownTarget
 from irqaffinity.model.verdict import Cause
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.history import MIGRATIONS
-from irqaffinity.state.past import Line, Wanted, read_history
+from irqaffinity.state.past import HistoryMissing, Line, Wanted, read_history
 from tests.fakes.snapshots import VF2, guest_id
 from tests.unit.state.sample import look_at
 from tests.unit.state.test_history import START, append_and_be_killed, change, history_in, told
@@ -150,8 +150,15 @@ def test_one_that_is_just_being_made_has_no_lines(path: Path) -> None:
 
 
 def test_one_that_is_missing_says_why_that_may_be(path: Path) -> None:
-    with pytest.raises(StateError, match=r"has no history.db: nothing was moved since the agent keeps one"):
+    with pytest.raises(HistoryMissing, match=r"has no history.db: nothing was moved since the agent keeps a history"):
         read(path)
+    with pytest.raises(HistoryMissing, match=r"there is no folder .*/nowhere: nothing was moved"):
+        read(path / "nowhere")
+
+
+def test_one_that_is_missing_has_nothing_that_a_person_named(path: Path) -> None:
+    with pytest.raises(UnknownTarget, match="has a guest 'web-1'"):
+        read(path, guest="web-1")
 
 
 @pytest.mark.parametrize("data", [b"x" * 5000, b"SQLite format 3\0" + b"\xff" * 5000])
