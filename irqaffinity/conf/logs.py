@@ -52,7 +52,7 @@ def read_logs(files: Sequence[str] | None, folders: Sequence[str] | None, comman
 def _faults(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Give (option, what is allowed) for each value that oslo.log accepts and then cannot follow.
 
-    What may have a password in it comes first: an indented transport_url continues the option above it.
+    Values that may contain a password come first: an indented transport_url continues the option above it.
     """
     for name in _PATHS:
         if not (values[name] or "").isprintable() or set(values[name] or "") & set("@="):

@@ -5,6 +5,7 @@ Two releases: the newest, and the old one that Debian 12 ships with Python 3.11.
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,11 @@ def printed_by_the_command(mask: str) -> str:
     return done.stderr.splitlines()[0].removeprefix("irqaffinity: ")
 
 
+def without_hint(message: str) -> str:
+    """Return it without what the mask may have been meant to be: Nova does not know how many vCPUs a guest has."""
+    return re.sub(r"; did you mean .*?\?(?= \(at character \d+\)$)", "", message)
+
+
 def test_without_the_package_nova_refuses_the_name_from_microversion_2_86_on(stock_nova: Nova) -> None:
     assert stock_nova.validate(EXTRA_SPEC, "1-4,^3,6") == UNKNOWN
     assert stock_nova.post("2.86", EXTRA_SPEC, "1-4,^3,6") == (400, UNKNOWN)
@@ -104,8 +110,10 @@ def test_a_number_is_a_mask_of_one_vcpu(nova: Nova) -> None:
 @pytest.mark.parametrize("mask", BAD)
 def test_a_mistake_is_told_by_nova_as_by_the_command(nova: Nova, mask: str) -> None:
     shown = mask.replace("\n", r"\x0a")
-    told = f"Validation failed; {EXTRA_SPEC} '{shown}': {printed_by_the_command(mask)}"
-    assert nova.validate(EXTRA_SPEC, mask) == told
+    told = nova.validate(EXTRA_SPEC, mask)
+    assert told is not None
+    expected = f"Validation failed; {EXTRA_SPEC} '{shown}': {printed_by_the_command(mask)}"
+    assert without_hint(told) == without_hint(expected)
     assert nova.post("2.86", EXTRA_SPEC, mask) == (400, told)
     assert nova.post("2.85", EXTRA_SPEC, mask)[0] == 200
 
@@ -183,4 +191,4 @@ def test_nova_accepts_what_the_agent_of_some_guest_accepts(nova: Nova, mask: str
         assert told is None
     elif refusal.status is Status.MASK_INVALID:
         assert told is not None
-        assert told.endswith(f"mask_invalid: {refusal}")
+        assert without_hint(told).endswith(without_hint(f"mask_invalid: {refusal}"))

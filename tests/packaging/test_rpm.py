@@ -61,7 +61,7 @@ def test_it_requires_what_the_program_does(package: Path) -> None:
     found = dict(re.findall(r"(?m)^python\d\.\d+dist\(([^)]+)\)(?: >= (\S+))?$", required))
     meant = dict(re.findall(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", "\n".join(PROJECT["dependencies"])))
     assert {name: _digits(version) for name, version in found.items()} == {
-        name: _digits(version) for name, version in meant.items()
+        name.lower(): _digits(version) for name, version in meant.items()
     }
     assert "/usr/bin/python3\n" in required
 

@@ -170,9 +170,8 @@ def test_without_a_history_there_is_no_change_and_a_warning_says_why(
         folder.rmdir()
     assert run()[:2] == (0, "the history has no change\n")
     why = "nothing was moved since the agent keeps a history, or [history] lines is 0"
-    assert caplog.messages == [
-        f"{folder} has no history.db: {why}" if has_folder else f"there is no folder {folder}: {why}"
-    ]
+    what = f"{folder} has no history.db" if has_folder else f"there is no folder {folder}"
+    assert caplog.messages == [f"{what}: {why}"]
     assert json.loads(run("-f", "json")[1])["lines"] == []
     assert run("--irq", "7")[0] == 1
 
