@@ -7,6 +7,7 @@ oslo.log's handler of syslog uses the C library, where one line that cannot be s
 syslog again.
 """
 
+import abc
 import logging
 import socket
 import time
@@ -25,7 +26,7 @@ PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERR
 """The priorities of syslog.h by the levels of logging."""
 
 
-class _Sender(logging.Handler):
+class _Sender(logging.Handler, abc.ABC):
     """Sends each record to the path of a socket, so that it also reaches a daemon that was restarted."""
 
     def __init__(self, name: str, path: str, facility: int) -> None:
@@ -48,8 +49,9 @@ class _Sender(logging.Handler):
         self._socket.close()
         super().close()
 
+    @abc.abstractmethod
     def _datagram(self, record: logging.LogRecord) -> bytes:
-        raise NotImplementedError
+        """Return a record in the form of the daemon."""
 
 
 class SyslogHandler(_Sender):

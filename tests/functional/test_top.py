@@ -417,7 +417,7 @@ def test_neither_root_nor_a_state_nor_a_boot_id_is_needed(host: Host, short_fold
         "os.setgroups([]); os.setresgid(*[65534] * 3); os.setresuid(*[65534] * 3)\n"
         "sys.exit(main(sys.argv[1:]))"
     )
-    places = [f"--proc={tree.proc}", f"--sys={tree.sys}", f"--libvirt-uri={uri}", "--state=/root/irqaffinity"]
+    places = [f"--proc={tree.proc}", f"--sys={tree.sys}", f"--libvirt-uri={uri}", f"--state={short_folder}/nowhere"]
     options = ["--once", "--delay", "0.1", "-f", "json"]
     found = json.loads(run([sys.executable, "-c", code, *places, "top", *options]).stdout)
     assert found["devices"][0]["target"] == "2"

@@ -114,7 +114,7 @@ def test_it_waits_for_an_agent_from_the_beginning_and_tells_of_one_that_is_stuck
     out = Reader(watched.stdout.fileno())
     for _ in range(3):
         out.until("\n---\n")
-    assert not select.select([watched.stderr], [], [], 0)[0], "it is told once"
+    assert not select.select([watched.stderr], [], [], 0)[0], "it says so once"
 
 
 def test_json_is_one_document_a_line(start: Start, file: Path) -> None:

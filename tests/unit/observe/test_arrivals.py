@@ -257,7 +257,7 @@ def test_arrivals_are_those_that_were_made_within_one_life(
             of_irq = truth.arrived.setdefault(number, {})
             of_irq[cpu] = min(of_irq.get(cpu, 0) + count, 3_000_000)
         elif what in ("born", "renamed"):
-            # by its handlers a new life is told in the table alone; by a count that fell, in both
+            # the table alone shows other handlers of a new life; both show a count that fell
             is_told = has_table or sum(counts.interrupts[number].arrived.values() if number in truth.lives else ()) > 0
             name = f"life {truth.lives.get(number, 0) + 1}" if has_table else "same"
             if is_told or number not in truth.lives:

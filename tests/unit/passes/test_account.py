@@ -66,7 +66,7 @@ class Stage:
         return [(str(row["cause"]), str(row["irqs"]), row["from"], row["to"], str(row["verdict"])) for row in fields]
 
     def audit(self) -> list[tuple[str, str, str | None, str | None, str]]:
-        """Make a pass a minute later, and return what was told of it."""
+        """Make a pass a minute later, and return what the log has of it."""
         self.now += 60.0
         self.auditor.audit()
         return self.told()
