@@ -448,7 +448,7 @@ def test_tls_is_spoken_and_the_certificate_checked_where_an_authority_is_named(
     for address, untrusted, told in (
         (url, lines.format(other), named),
         (url, ssl_is_on, unset),
-        (elsewhere, lines.format(broker.folder / "ca.pem"), "it is for another name: write one that it has"),
+        (elsewhere, lines.format(broker.folder / "ca.pem"), "it is for another name: write a name of the certificate"),
     ):
         with listening(configured(tmp_path, address, untrusted)) as made:
             link, refused = made.listener.link, f"its certificate is refused: {told}"
