@@ -128,10 +128,11 @@ def openssl(folder: Path, *arguments: str) -> None:
 def make_certificate(folder: Path, name: str, *, days: str) -> None:
     """Make a certificate that an authority of its own, `ca.pem`, has signed, for one name."""
     key = ("-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key")
-    openssl(folder, "req", "-x509", *key, "-subj", "/CN=ca", "-days", "2", "-out", "ca.pem")
+    usage = ("-addext", "keyUsage=critical,keyCertSign")  # Python 3.13 asks for it
+    openssl(folder, "req", "-x509", *key, *usage, "-subj", "/CN=ca", "-days", "2", "-out", "ca.pem")
     request = ("-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-subj", "/CN=x", "-out", "csr.pem")
     openssl(folder, "req", *request)
-    (folder / "names").write_text(f"subjectAltName = {name}\n")
+    (folder / "names").write_text(f"subjectAltName = {name}\nauthorityKeyIdentifier = keyid\n")
     signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", days)
     openssl(folder, "x509", "-req", "-in", "csr.pem", *signing, "-out", "cert.pem")
 
