@@ -281,9 +281,8 @@ def test_an_exchange_that_is_not_as_it_has_to_be_is_told(settings: Path, broker:
     with broker.connect() as connection:
         connection.default_channel.exchange_declare(HOSTS_EXCHANGE, "fanout", durable=True, auto_delete=False)
     with relaying(broker_of(settings)) as made:
-        wait_for(
-            "the trouble", lambda: f"the exchange {HOSTS_EXCHANGE}, and it is not durable" in str(made.relay.link.state.trouble)
-        )
+        unlike = f"the exchange {HOSTS_EXCHANGE}, and it is not durable"
+        wait_for("the trouble", lambda: unlike in str(made.relay.link.state.trouble))
         clear(broker)
         made.wait_up()
         with broker.connect() as connection:
