@@ -13,7 +13,7 @@ from irqaffinity.conf.opened import Opened, open_conf, read_value
 from irqaffinity.conf.options import list_opts
 from irqaffinity.conf.places import ConfigError
 from irqaffinity.model.change import Bounds
-from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
+from irqaffinity.plan.policy import Distribution, HostDriver, Isolation, IsolationMode, Numa, Policy, Serve, WithoutMask
 
 __all__ = ["ConfigError", "Metrics", "Notifications", "Overrides", "Settings", "load"]
 
@@ -134,9 +134,17 @@ def _settings(opened: Opened) -> Settings:
             distribution=Distribution(values["placement", "distribution"]),
             without_mask=WithoutMask(values["placement", "without_mask"]),
             host_driver=HostDriver(values["placement", "host_driver"]),
+            serve=Serve(values["placement", "serve"]),
             dedicated_cpus=values["placement", "dedicated_cpus"],
             flavor_masks=values["placement", "flavor_masks"],
             device_specs=tuple(chain.from_iterable(values["pci", "device_spec"] or ())),
+            isolation=Isolation(
+                mode=IsolationMode(values["isolation", "mode"]),
+                housekeeping_cpus=values["isolation", "housekeeping_cpus"],
+                minimum=values["isolation", "minimum"],
+                leave=tuple(values["isolation", "leave"]),
+                irqbalance=values["isolation", "irqbalance"],
+            ),
         ),
         files=tuple(opened.own),
         nova_files=tuple(opened.nova),

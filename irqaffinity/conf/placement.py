@@ -6,7 +6,7 @@ from enum import Enum
 from oslo_config import cfg, types
 
 from irqaffinity.conf.types import CpuList, Mask
-from irqaffinity.plan.policy import Distribution, HostDriver, Numa, WithoutMask
+from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Serve, WithoutMask
 
 GROUP = "placement"
 
@@ -62,6 +62,17 @@ OPTS = [
         },
         "Where the interrupts of macvtap and vdpa devices go. A driver of the host serves these, and its whole receive "
         "path runs where the interrupt arrives.",
+    ),
+    _choice(
+        "serve",
+        Serve.VCPUS,
+        {
+            Serve.VCPUS: "the CPUs of its dedicated vCPUs",
+            Serve.EMULATOR: "the CPUs of its emulator threads (emulatorpin)",
+            Serve.HOUSEKEEPING: "the housekeeping CPUs of the host, as under [isolation]",
+        },
+        "Which CPUs serve the interrupts of the passed-through devices of a guest without hw:pci_irq_affinity_mask; a "
+        "mask always chooses among its dedicated vCPUs.",
     ),
     cfg.Opt(
         "dedicated_cpus",

@@ -21,6 +21,9 @@ _DAY = 86400
 _NAME = re.compile(r"[\w.:-]+")
 """The characters in names of hosts, exchanges and topics (AMQP 0-9-1, exchange-name; IPv6 addresses have colons)."""
 
+_GLOB = re.compile(r"[\w.:*?\[\]()/-]+", re.ASCII)
+"""The characters in patterns of interrupts' and drivers' names; neither has a space, as a handler's name may."""
+
 _URI = re.compile(r"[\w-]+|[\w+.-]+:(//([^\s@:/?#=]+@)?[^\s@/?#=]*)?[^\s@?#=]*(\?[^\s@#]*)?")
 """An alias of libvirt.conf, or driver[+transport]://[user@][host][:port]/path[?options]: neither has a password."""
 
@@ -99,6 +102,21 @@ class Words(types.List):
         """Return them; raise ValueRefused."""
         words = value.rstrip(", ").split(",") if isinstance(value, str) else value
         return [self.item_type(word.strip()) for word in words]
+
+
+class NameGlobs(types.List):
+    """Patterns of names separated by commas, with * and ?, of printable characters."""
+
+    def __init__(self) -> None:
+        super().__init__(type_name="list value")
+
+    def __call__(self, value: Any) -> list[str]:
+        """Return them; raise ValueRefused."""
+        words = value.split(",") if isinstance(value, str) else value
+        globs = [word.strip() for word in words if word.strip()]
+        if not all(_GLOB.fullmatch(glob) for glob in globs):
+            raise ValueRefused("it is not a list of names of interrupts or drivers, with * and ?")
+        return globs
 
 
 class FolderPath(types.String):

@@ -14,6 +14,9 @@ from irqaffinity.model.verdict import LeftOutReason
 GuestId = NewType("GuestId", str)
 """The uuid of a domain in its canonical form: lower case, with hyphens. Made by `parse_guest_id` alone."""
 
+HOST = GuestId("")
+"""Stands for the host where the owner of an interrupt is named: what is moved for no guest of its own."""
+
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

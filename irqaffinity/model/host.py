@@ -74,13 +74,18 @@ class Topology:
     """Which CPUs are online, and which belong to which NUMA node (empty where the host has no node folders).
 
     `distances` are those from a node to each other one, as the firmware tells them (10 is near), without the nodes
-    whose distances cannot be read. `sockets` maps CPUs to their physical package; it is read only where it is needed.
+    whose distances cannot be read. `sockets` maps CPUs to their physical package, `cores` and `caches` to a number that
+    the CPUs of one core (SMT siblings) and of one last-level cache share; each is read only where it is needed, and so
+    is `isolated`: the CPUs of isolcpus= and nohz_full=.
     """
 
     online: CpuSet
     nodes: Mapping[int, CpuSet] = field(default_factory=dict)
     distances: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
     sockets: Mapping[int, int] = field(default_factory=dict)
+    cores: Mapping[int, int] = field(default_factory=dict)
+    caches: Mapping[int, int] = field(default_factory=dict)
+    isolated: CpuSet = CpuSet()
 
 
 class MsiSource(Enum):

@@ -5,7 +5,7 @@ import re
 from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.verdict import Verdict
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -16,6 +16,10 @@ class IrqId(NamedTuple):
 
     device: PciAddress
     number: int
+
+
+DEFAULT = IrqId(NO_DEVICE, -1)
+"""Stands for /proc/irq/default_smp_affinity, which is moved, recorded and given back like an interrupt of the host."""
 
 
 class Interrupt(NamedTuple):

@@ -34,4 +34,8 @@ class PciAddress(NamedTuple):
         return cls(domain, bus, slot, function)
 
     def __str__(self) -> str:
-        return f"{self.domain:04x}:{self.bus:02x}:{self.slot:02x}.{self.function:x}"
+        return "-" if self.domain < 0 else f"{self.domain:04x}:{self.bus:02x}:{self.slot:02x}.{self.function:x}"
+
+
+NO_DEVICE = PciAddress(-1, 0, 0, 0)
+"""Stands for the device of an interrupt of the host that belongs to no PCI device. It sorts first."""

@@ -28,7 +28,9 @@ class Record:
     `original` is what it had before, None where that is not known. `written` is the last value that the program wrote
     or was about to write; `previous` is the value before it, which stays in place where the kernel refused the write or
     a crash prevented it. `spread_over` is the target of the whole device where each interrupt gets one CPU of it: when
-    that CPU is full, any other of them may be written, and `next_cpu` says that `written` is such another one.
+    that CPU is full, any other of them may be written, and `next_cpu` says that `written` is such another one. `action`
+    is the name of the handler of an interrupt of the host (`owner` is HOST), which tells it from a later one of the
+    same number; None for interrupts of guests.
     """
 
     owner: GuestId
@@ -38,6 +40,7 @@ class Record:
     previous: CpuSet | None = None
     spread_over: CpuSet | None = None
     next_cpu: bool = False
+    action: str | None = None
 
     def accounts_for(self, smp: CpuSet | None) -> bool:
         """Tell whether the program wrote the value `smp`.
@@ -51,10 +54,14 @@ class Record:
 
 
 class Fixed(NamedTuple):
-    """An interrupt that cannot be moved: the name of its action, and the verdict `managed` or `immovable`."""
+    """An interrupt that cannot be moved: the name of its action, and the verdict `managed` or `immovable`.
+
+    `is_hosts` tells that no guest has it.
+    """
 
     action: str
     verdict: Verdict
+    is_hosts: bool = False
 
 
 def _read_time(text: str) -> datetime:

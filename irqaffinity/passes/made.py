@@ -9,6 +9,7 @@ from datetime import datetime
 from irqaffinity.guests.drift import Drift
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostFacts
+from irqaffinity.model.isolation import Isolated
 from irqaffinity.observe.guests import Seen
 from irqaffinity.passes.draft import Draft
 from irqaffinity.plan.frame import Frame
@@ -20,7 +21,8 @@ class Pass:
     """One pass: what it read and decided, and in `parts` what it did for each guest.
 
     `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so. `drifts` are the
-    interrupts that somebody had moved since the pass before.
+    interrupts that somebody had moved since the pass before. `isolated` is None where the pass did not look at the
+    host's own interrupts.
     """
 
     host: str
@@ -33,9 +35,18 @@ class Pass:
     dry_run: bool = False
     unsaved: str | None = None
     drifts: Sequence[Drift] = ()
+    isolated: Isolated | None = None
 
     @functools.cached_property
     def outcome(self) -> Outcome:
         """All parts as one."""
         parts = self.parts.values()
-        return Outcome.of(parts, self.host, self.time, self.facts, dry_run=self.dry_run, unsaved=self.unsaved)
+        return Outcome.of(
+            parts,
+            self.host,
+            self.time,
+            self.facts,
+            dry_run=self.dry_run,
+            unsaved=self.unsaved,
+            isolated=self.isolated,
+        )

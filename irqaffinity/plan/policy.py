@@ -42,17 +42,49 @@ class HostDriver(enum.Enum):
     VCPU = "vcpu"
 
 
+class Serve(enum.Enum):
+    """Which CPUs serve the interrupts of passed-through devices of a guest without a mask."""
+
+    VCPUS = "vcpus"
+    EMULATOR = "emulator"
+    HOUSEKEEPING = "housekeeping"
+
+
+class IsolationMode(enum.Enum):
+    """What is done with the host's own interrupts on the CPUs of guests."""
+
+    OFF = "off"
+    REPORT = "report"
+    ENFORCE = "enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """The options of `[isolation]`; `leave` are patterns of action names and drivers."""
+
+    mode: IsolationMode = IsolationMode.REPORT
+    housekeeping_cpus: CpuSet | None = None
+    minimum: int = 2
+    leave: tuple[str, ...] = ()
+    irqbalance: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The options of `[placement]` and `[pci]`. `flavor_masks` are masks by flavor name; None and () mean no limit."""
+    """The options of `[placement]`, `[pci]` and `[isolation]`.
+
+    `flavor_masks` are masks by flavor name; None and () mean no limit.
+    """
 
     numa: Numa = Numa.PREFERRED
     distribution: Distribution = Distribution.MASK
     without_mask: WithoutMask = WithoutMask.ALL
     host_driver: HostDriver = HostDriver.SKIP
+    serve: Serve = Serve.VCPUS
     dedicated_cpus: CpuSet | None = None
     flavor_masks: Mapping[str, str] = field(default_factory=dict)
     device_specs: tuple[DeviceSpec, ...] = ()
+    isolation: Isolation = Isolation()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from irqaffinity.model.action import Result
 from irqaffinity.model.host import HostFacts
 from irqaffinity.model.irq import IrqId
+from irqaffinity.model.isolation import Isolated
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.plan.guests import GuestPlan
@@ -48,7 +49,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One pass: `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so."""
+    """One pass: `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so.
+
+    `isolated` is what was found and done with the host's own interrupts, None where nobody looked at them.
+    """
 
     host: str
     time: datetime
@@ -58,6 +62,7 @@ class Outcome:
     devices: Sequence[DevicePlan]
     results: Sequence[Result]
     unsaved: str | None = None
+    isolated: Isolated | None = None
 
     @classmethod
     def of(
@@ -69,6 +74,7 @@ class Outcome:
         *,
         dry_run: bool = False,
         unsaved: str | None = None,
+        isolated: Isolated | None = None,
     ) -> "Outcome":
         """Return the parts as a whole: guests by uuid, devices by address, interrupts by number.
 
@@ -85,6 +91,7 @@ class Outcome:
             [devices[key] for key in sorted(devices)],
             sorted((result for part in known for result in part.results), key=lambda result: result.action.number),
             unsaved,
+            isolated,
         )
 
     def with_results(self, others: Mapping[IrqId, Result]) -> "Outcome":
@@ -109,7 +116,10 @@ class Outcome:
 
     def exit_status(self) -> int:
         """Return 1 when not all the work could be done, 2 when a dry run would change something, else 0."""
-        summary = self.summary()
-        if summary["failed"] or self.unsaved or any(guest.status.is_error for guest in self.guests):
+        verdicts = {result.verdict for result in self.results}
+        if self.isolated is not None:
+            verdicts.update(result.verdict for result in self.isolated.results)
+        is_held_up = self.isolated is not None and self.isolated.trouble is not None
+        if verdicts & FAILED or is_held_up or self.unsaved or any(guest.status.is_error for guest in self.guests):
             return EXIT_FAILED
-        return EXIT_WOULD_CHANGE if summary[Verdict.WOULD_SET.value] else EXIT_DONE
+        return EXIT_WOULD_CHANGE if Verdict.WOULD_SET in verdicts else EXIT_DONE

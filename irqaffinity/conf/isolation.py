@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done with the host's own interrupts on the CPUs that are dedicated to guests."""
+
+from oslo_config import cfg
+
+from irqaffinity.conf.types import Count, CpuList, NameGlobs
+from irqaffinity.plan.policy import IsolationMode
+
+GROUP = "isolation"
+OPTS = [
+    cfg.StrOpt(
+        "mode",
+        default=IsolationMode.REPORT.value,
+        choices=[
+            (IsolationMode.OFF.value, "do not look at the host's own interrupts"),
+            (IsolationMode.REPORT.value, "show which of them are on the CPUs of guests, and move nothing"),
+            (IsolationMode.ENFORCE.value, "move them off these CPUs, and give them back when the guest has ended"),
+        ],
+        help="What to do with the host's own interrupts on CPUs that are dedicated to guests.",
+    ),
+    cfg.Opt(
+        "housekeeping_cpus",
+        type=CpuList(),
+        help="The CPUs that the host's own interrupts go to when no other CPU is left to them. By default these are "
+        "the CPUs that are online and not in [placement] dedicated_cpus; with mode enforce one of the two options must "
+        "be set. CPUs of isolcpus= and nohz_full= never count.",
+        sample_default="0-1,32-33",
+    ),
+    cfg.Opt(
+        "minimum",
+        type=Count("CPUs", 1, 65536),
+        default=2,
+        help="How many housekeeping CPUs must be online; with fewer nothing is moved.",
+    ),
+    cfg.Opt(
+        "leave",
+        type=NameGlobs(),
+        default=[],
+        help="Interrupts of the host to leave where they are: patterns of names of their handlers, as in "
+        "/proc/interrupts, or of drivers, with * and ?.",
+        sample_default="nvme*,mlx5_core",
+    ),
+    cfg.BoolOpt(
+        "irqbalance",
+        default=True,
+        help="With mode enforce: tell irqbalance, through its socket, to leave guests' CPUs and interrupts alone.",
+    ),
+]

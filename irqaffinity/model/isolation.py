@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host's own interrupts, the CPUs that are kept for guests, and who comes to whose CPUs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from irqaffinity.model.action import Result
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.irq import Interrupt
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.verdict import Verdict
+
+
+class HostInterrupt(NamedTuple):
+    """An interrupt that no guest has, with the name of its action.
+
+    `device` is NO_DEVICE where no PCI device has it, or several have; `driver` and `numa_node` are the device's.
+    """
+
+    interrupt: Interrupt
+    device: PciAddress
+    driver: str | None = None
+    numa_node: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The CPUs that are dedicated to guests, with the guests of each, sorted."""
+
+    owners: Mapping[int, tuple[GuestId, ...]] = field(default_factory=dict)
+    cpus: CpuSet = CpuSet()
+
+    def guests_on(self, cpus: CpuSet) -> tuple[GuestId, ...]:
+        """Return the guests that have one of these CPUs, sorted."""
+        return tuple(sorted({guest for cpu in cpus & self.cpus for guest in self.owners[cpu]}))
+
+
+class Intruder(NamedTuple):
+    """An interrupt that comes to the CPUs of guests that do not own it.
+
+    `cpus` are the kept CPUs that it comes to, `guests` those that have them. `owner` is the guest that has the
+    interrupt itself, None for one of the host's. `arrived` is how many came to these CPUs since the last pass, None
+    where that is not known. `target` and `verdict` are None where nothing is to be done with it.
+    """
+
+    number: int
+    name: str
+    device: PciAddress
+    cpus: CpuSet
+    guests: tuple[GuestId, ...]
+    is_movable: bool
+    owner: GuestId | None = None
+    arrived: int | None = None
+    target: CpuSet | None = None
+    verdict: Verdict | None = None
+
+
+class VectorUse(NamedTuple):
+    """How many interrupt vectors of each CPU are taken, and how many it has; both empty where there is no such limit.
+
+    `is_exact` tells that the kernel itself has counted (debugfs, irq/domains/VECTOR); else at least `used` are taken.
+    """
+
+    used: Mapping[int, int] = {}
+    capacity: Mapping[int, int] = {}
+    is_exact: bool = False
+
+
+class Headroom(NamedTuple):
+    """The CPU with the fewest free interrupt vectors of one node, None for CPUs without a node.
+
+    `is_exact` is that of VectorUse.
+    """
+
+    node: int | None
+    cpu: int
+    free: int
+    capacity: int
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """What a pass found and did for the isolation of guests' CPUs; `results` are those of the host's interrupts.
+
+    `results` has an interrupt that was, would be or could not be moved or given back; that of DEFAULT stands for the
+    default affinity. `trouble` says why nothing is moved although it should be, None where nothing is in the way.
+    `mode` is the word of the configuration.
+    """
+
+    mode: str
+    kept: Kept = Kept()
+    housekeeping: CpuSet = CpuSet()
+    intruders: tuple[Intruder, ...] = ()
+    results: tuple[Result, ...] = ()
+    headroom: tuple[Headroom, ...] = ()
+    trouble: str | None = None
