@@ -4,7 +4,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
+from irqaffinity.conf.agreement import refuse_conflicts
 from irqaffinity.conf.differences import Marks, mark
 from irqaffinity.conf.effects import sets_log, sets_messaging, without_effect
 from irqaffinity.conf.mistakes import mistake
@@ -99,13 +101,12 @@ def load(
             opened.conf.set_override(name, value.replace("$", "$$"), group=group)
         except ValueError as error:
             raise mistake(f"command line: [{group}] {name}", options[group, name], error) from None
-    return _settings(opened)
+    values = {place: read_value(opened, place[0], option) for place, option in options.items()}
+    refuse_conflicts(opened, values, (overrides or {}).keys())
+    return _settings(opened, values)
 
 
-def _settings(opened: Opened) -> Settings:
-    values = {
-        (group, option.dest): read_value(opened, group, option) for group, options in list_opts() for option in options
-    }
+def _settings(opened: Opened, values: Mapping[tuple[str, str], Any]) -> Settings:
     return Settings(
         host=values["DEFAULT", "host"],
         proc=values["host", "proc"],
