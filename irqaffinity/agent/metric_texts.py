@@ -8,7 +8,8 @@ HELP = {
     ),
     "devices": (
         "Devices that are passed through to guests, by the remark on their place; none counts those without a remark. "
-        "Worry about not_found, unreadable, claimed_twice and no_online_cpu; remote_node costs the guest speed."
+        "Worry about not_found, unreadable, claimed_twice, no_emulatorpin, no_housekeeping and no_online_cpu; "
+        "remote_node costs the guest speed."
     ),
     "interrupts": (
         "Interrupts of guests' devices, by the verdict of the last pass. Worry about no_vector, offline and denied: "

@@ -115,6 +115,11 @@ class DeviceReason(Term):
     HOST_DRIVER = "host_driver", "a driver of the host serves it, and [placement] host_driver leaves it alone"
     NO_IRQS = "no_irqs", "it has no interrupt yet"
     SHARED_INTX = "shared_intx", "its interrupt line is shared with other devices"
+    NO_EMULATORPIN = "no_emulatorpin", "[placement] serve is emulator, but its guest has no emulatorpin"
+    NO_HOUSEKEEPING = (
+        "no_housekeeping",
+        "[placement] serve is housekeeping, but no online CPU is named as a housekeeping CPU",
+    )
     NODE_STRICT = "node_strict", "no chosen CPU is as near to it as [placement] numa demands"
     NO_ONLINE_CPU = "no_online_cpu", "all chosen CPUs are offline"
     REMOTE_NODE = "remote_node", "no chosen CPU is on its NUMA node"

@@ -2,16 +2,20 @@
 """Which CPUs of a device's target each of its interrupts gets."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.host import Topology
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.record import Record
 
 _VECTOR_NAME = re.compile(r"vfio-msix?\[(\d{1,4})\]\(")
 _MSIX_VECTORS = 2048
 """The most vectors a function can have (PCI Express Base Specification, MSI-X Table Size)."""
+
+
+_Item = TypeVar("_Item")
 
 
 class Share(NamedTuple):
@@ -53,3 +57,26 @@ def vector_indexes(interrupts: Sequence[Interrupt]) -> list[int]:
         int(name[1]) if name else hwirq if usable and hwirq is not None else ranks[interrupt.number]
         for name, hwirq, interrupt in zip(named, hwirqs, interrupts, strict=True)
     ]
+
+
+def order_by_core(cpus: Iterable[int], topology: Topology) -> tuple[int, ...]:
+    """Return `cpus` so that one CPU of each core comes first, then a second one of each core, and so on.
+
+    The cores come alternately from each last-level cache; what the topology does not tell apart keeps its order. A CPU
+    whose core is unknown counts as a core. So no core serves two of the first interrupts while another serves none.
+    """
+    cores: dict[tuple[bool, int], list[int]] = {}
+    for cpu in cpus:
+        is_known = cpu in topology.cores
+        cores.setdefault((is_known, topology.cores[cpu] if is_known else cpu), []).append(cpu)
+    by_cache: dict[int | None, list[list[int]]] = {}
+    for siblings in cores.values():
+        by_cache.setdefault(topology.caches.get(siblings[0]), []).append(siblings)
+    return tuple(_take_turns(_take_turns(by_cache.values())))
+
+
+def _take_turns(rows: Iterable[Sequence[_Item]]) -> list[_Item]:
+    """Return the first item of each row, then the second of each, until all rows are at their end."""
+    rows = list(rows)
+    turns = range(max(map(len, rows), default=0))
+    return [row[turn] for turn in turns for row in rows if turn < len(row)]

@@ -11,22 +11,24 @@ from irqaffinity.model.guest import ClaimKind, Guest, GuestId
 from irqaffinity.model.host import Device, DeviceClaim, Topology
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import DeviceReason
+from irqaffinity.plan.dedicated import Pins
+from irqaffinity.plan.distribute import order_by_core
 from irqaffinity.plan.guests import GuestPlan
-from irqaffinity.plan.near import choose_near
-from irqaffinity.plan.policy import HostDriver, Policy
-
-EXCLUDED_BY_CONFIGURATION = frozenset({DeviceReason.NOT_IN_DEVICE_SPEC, DeviceReason.HOST_DRIVER})
+from irqaffinity.plan.kept import find_housekeeping
+from irqaffinity.plan.near import Cpus, Near, choose_near
+from irqaffinity.plan.policy import Distribution, HostDriver, Policy, Serve
 
 
 @dataclass(frozen=True, slots=True)
 class DevicePlan:
     """What was decided for a device of a guest; `guest` is None for a device that only gives interrupts back.
 
-    `target` is None when nothing is to be placed. `order` is the same CPUs in the order of the vCPUs they serve,
-    `vcpus` these vCPUs (None where the target is not made of them). `is_unconfirmed` says that the device has another
-    driver than when libvirt was asked: none of its interrupts is written or given back until libvirt is asked again.
-    `birthplace` is where interrupts belong that are born before the next pass, None where they have no place; a device
-    without an interrupt has one too.
+    `serve` says whose CPUs are meant for it. `target` is None when nothing is to be placed. `order` is the same CPUs in
+    the order of the vCPUs they serve, or in that in which they are given out one by one; `vcpus` are these vCPUs (None
+    where the target is not made of them). `is_unconfirmed` says that the device has another driver than when libvirt
+    was asked: none of its interrupts is written or given back until libvirt is asked again. `birthplace` is where
+    interrupts belong that are born before the next pass, None where they have no place; a device without an interrupt
+    has one too.
     """
 
     address: PciAddress
@@ -34,6 +36,7 @@ class DevicePlan:
     numa_node: int | None
     driver: str | None
     kind: ClaimKind | None = None
+    serve: Serve = Serve.VCPUS
     target: CpuSet | None = None
     order: tuple[int, ...] = ()
     vcpus: CpuSet | None = None
@@ -72,19 +75,23 @@ def plan_device(
     A device that cannot be read is not refused by device_spec: nobody knows whether a spec includes it.
     """
     spec = first_match(policy.device_specs, device)
+    serve = _find_server(claim, guest_plan, policy)
     if policy.device_specs and spec is None and device.trouble is None:
         choice = _refused(DeviceReason.NOT_IN_DEVICE_SPEC)
     else:
         choice = _why_untouchable(claim, device, guest, claimants, policy) or _choose(
-            claim, device, guest, guest_plan, topology, policy
+            claim, device, guest, guest_plan, topology, policy, serve
         )
     order = tuple(choice.cpus.values()) if choice.cpus is not None else ()
+    if policy.distribution is Distribution.SPREAD:
+        order = order_by_core(order, topology)
     return DevicePlan(
         address=claim.address,
         guest=guest.uuid,
         numa_node=device.numa_node,
         driver=device.driver,
         kind=claim.kind,
+        serve=serve,
         target=CpuSet(order) if choice.cpus is not None else None,
         order=order,
         vcpus=choice.vcpus,
@@ -97,7 +104,13 @@ def plan_device(
 
 
 def _choose(
-    claim: DeviceClaim, device: Device, guest: Guest, guest_plan: GuestPlan, topology: Topology, policy: Policy
+    claim: DeviceClaim,
+    device: Device,
+    guest: Guest,
+    guest_plan: GuestPlan,
+    topology: Topology,
+    policy: Policy,
+    serve: Serve,
 ) -> _Choice:
     """Return the CPUs of a device that may be touched."""
     if guest_plan.chosen is None:
@@ -107,13 +120,36 @@ def _choose(
         return stranger
     if device.shares_line and not device.interrupts:
         return _refused(DeviceReason.SHARED_INTX)
-    is_emulators = claim.kind.is_host_driver and policy.host_driver is HostDriver.EMULATOR
-    candidates = {cpu: cpu for cpu in guest.emulator or ()} if is_emulators else guest_plan.chosen
-    near = choose_near(candidates, device.numa_node, topology, policy.numa)
+    candidates, lacking = _find_candidates(serve, guest, guest_plan.chosen, topology, policy)
+    near = choose_near(candidates, device.numa_node, topology, policy.numa) if candidates else _nobody(lacking)
     if not device.interrupts:
         return _refused(DeviceReason.NO_IRQS)._replace(later=near.cpus)
-    vcpus = None if near.cpus is None or is_emulators else CpuSet(near.cpus)
+    vcpus = None if near.cpus is None or serve is not Serve.VCPUS else CpuSet(near.cpus)
     return _Choice(near.cpus, near.reason, near.message, vcpus)
+
+
+def _find_server(claim: DeviceClaim, guest_plan: GuestPlan, policy: Policy) -> Serve:
+    """Return whose CPUs are meant for a device: an explicit mask always chooses among the vCPUs."""
+    if claim.kind.is_host_driver:
+        return Serve.EMULATOR if policy.host_driver is HostDriver.EMULATOR else Serve.VCPUS
+    return policy.serve if guest_plan.mask is None else Serve.VCPUS
+
+
+def _find_candidates(
+    serve: Serve, guest: Guest, chosen: Pins, topology: Topology, policy: Policy
+) -> tuple[Cpus, DeviceReason]:
+    """Return all CPUs that may serve, wherever the device is, and the reason to tell where there are none."""
+    match serve:
+        case Serve.VCPUS:
+            return chosen, DeviceReason.NO_ONLINE_CPU
+        case Serve.EMULATOR:
+            return {cpu: cpu for cpu in guest.emulator or ()}, DeviceReason.NO_EMULATORPIN
+        case Serve.HOUSEKEEPING:
+            return {cpu: cpu for cpu in find_housekeeping(topology, policy)}, DeviceReason.NO_HOUSEKEEPING
+
+
+def _nobody(reason: DeviceReason) -> Near:
+    return Near(None, reason, reason.sentence)
 
 
 def _is_elsewhere(claim: DeviceClaim, device: Device) -> _Choice | None:

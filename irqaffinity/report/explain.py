@@ -14,7 +14,8 @@ from irqaffinity.model.record import Record
 from irqaffinity.model.text import clean, merge_numbers, name_cpus
 from irqaffinity.model.verdict import Status
 from irqaffinity.plan.guests import GuestPlan, MaskSource
-from irqaffinity.plan.policy import Distribution, Policy
+from irqaffinity.plan.kept import find_housekeeping
+from irqaffinity.plan.policy import Distribution, Policy, Serve
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.table import (
     describe_left_out,
@@ -56,8 +57,9 @@ def explain_guest(
         if seen.realtime:
             verb = "runs" if len(seen.realtime) == 1 else "run"
             yield "realtime", f"{name_cpus('vCPU', seen.realtime)} {verb} under a realtime scheduler"
-        yield from _explain_vcpus(guest, seen, judge, "serving" if service else "may serve")
-        yield from _explain_threads(guest, seen)
+        is_vcpus = service is not None and any(device.serve is Serve.VCPUS for device in devices)
+        yield from _explain_vcpus(guest, seen, judge, "serving" if is_vcpus else "may serve")
+        yield from _explain_threads(seen, _serving_cpus(guest, devices))
     note = f" ({guest.message})" if guest.message else ""
     if guest.status is Status.PLACED:
         yield "served by", f"{service or 'nothing: no interrupt of it is moved'}{note}"
@@ -87,14 +89,20 @@ def _explain_vcpu(vcpu: int, guest: GuestPlan, judge: Judge, serves: str) -> str
     return serves if why_not is None else f"not serving: {why_not}"
 
 
-def _explain_threads(guest: GuestPlan, seen: Guest) -> Iterator[Rule]:
+def _serving_cpus(guest: GuestPlan, devices: Sequence[DevicePlan]) -> CpuSet:
+    """Return the CPUs that serve the `devices` of a guest: all of its vCPUs that serve, wherever a device is."""
+    of_vcpus = guest.irq_pcpus if any(device.serve is Serve.VCPUS for device in devices) else None
+    return unite([of_vcpus, *(device.target for device in devices)])
+
+
+def _explain_threads(seen: Guest, serving: CpuSet) -> Iterator[Rule]:
     """Yield the CPUs of the guest's other threads, and which of these serve its interrupts too."""
     for name, cpus in (("emulator", seen.emulator), ("iothreads", seen.iothreads)):
         if cpus is not None:
-            shared = cpus & (guest.irq_pcpus or CpuSet())
+            shared = cpus & serving
             verb = "serves" if len(shared) == 1 else "serve"
-            serving = f"{name_cpus('CPU', shared)} {verb}" if shared else "none of these serves"
-            yield name, f"pinned to {name_cpus('CPU', cpus)}; {serving} interrupts of the guest"
+            told = f"{name_cpus('CPU', shared)} {verb}" if shared else "none of these serves"
+            yield name, f"pinned to {name_cpus('CPU', cpus)}; {told} interrupts of the guest"
 
 
 def explain_device(
@@ -109,6 +117,7 @@ def explain_device(
     else:
         yield "device_spec", "none is configured: every device of a guest is meant"
     yield from _explain_place(device, topology)
+    yield from _explain_server(plan, seen, topology, policy)
     yield "target", f"{plan.target or 'none'}: {describe_target(plan)}"
     if plan.is_unconfirmed:
         yield "unconfirmed", "no interrupt of it is moved or given back until libvirt is asked again and still names it"
@@ -121,6 +130,22 @@ def explain_device(
         threads = _share(plan.target, seen) if seen is not None else ""
         if threads:
             yield "shared with", threads
+
+
+def _explain_server(plan: DevicePlan, seen: Guest | None, topology: Topology, policy: Policy) -> Iterator[Rule]:
+    """Yield whose CPUs are meant for a device, where an option names others than those of the vCPUs."""
+    is_hosts = plan.kind is not None and plan.kind.is_host_driver
+    option = "host_driver" if is_hosts else "serve"
+    if plan.serve is Serve.EMULATOR:
+        pinned = seen.emulator if seen is not None else None
+        found = f"the guest's emulatorpin is {pinned}" if pinned else "the guest has no emulatorpin"
+        yield option, f"[placement] {option} is {plan.serve.value}: {found}"
+    elif plan.serve is Serve.HOUSEKEEPING:
+        housekeeping = find_housekeeping(topology, policy)
+        found = name_cpus("CPU", housekeeping) if housekeeping else "none is named and online"
+        yield option, f"[placement] serve is housekeeping: {found}"
+    elif policy.serve is not Serve.VCPUS and not is_hosts:
+        yield option, f"[placement] serve is {policy.serve.value}; the guest's mask goes before it, so vCPUs serve"
 
 
 def _share(target: CpuSet, seen: Guest) -> str:

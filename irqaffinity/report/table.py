@@ -13,6 +13,7 @@ from irqaffinity.model.only import Only
 from irqaffinity.model.text import counted, merge_numbers, name_cpus
 from irqaffinity.model.verdict import DeviceReason, IrqReason, Status, Verdict
 from irqaffinity.plan.guests import GuestPlan
+from irqaffinity.plan.policy import Serve
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.layout import Line, Row, arrange
 from irqaffinity.report.order import natural_key
@@ -24,6 +25,7 @@ from irqaffinity.report.summary import failing_guests, render_summary
 _PLAIN = frozenset({Verdict.OK, Verdict.SET, Verdict.WOULD_SET})
 _YET_TO_COME = frozenset({None, DeviceReason.NO_IRQS})
 _NOTHING = "-"
+_SERVERS = {Serve.EMULATOR: "its emulator's CPUs", Serve.HOUSEKEEPING: "the host's housekeeping CPUs"}
 _RELEASED = "given back, to where they were before they were moved"
 
 
@@ -76,8 +78,9 @@ def name_service(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str | None:
     served = [device for device in devices if device.target is not None or device.reason in _YET_TO_COME]
     if not served:
         return None
-    if all(device.vcpus is None and device.target is not None for device in served):
-        return "its emulator's CPUs"
+    servers = {device.serve for device in served}
+    if Serve.VCPUS not in servers:
+        return " and ".join(name for serve, name in _SERVERS.items() if serve in servers)
     return f"{name_cpus('vCPU', guest.irq_vcpus or CpuSet())} on {name_cpus('CPU', guest.irq_pcpus or CpuSet())}"
 
 
@@ -89,7 +92,7 @@ def describe_target(device: DevicePlan) -> str:
         return device.message or ("its guest is not placed" if device.guest is not None else "released")
     where = f"on node {device.numa_node}"
     if device.vcpus is None:
-        return f"the emulator's CPUs {where}"
+        return f"{_SERVERS[device.serve].replace('its', 'the', 1)} {where}"
     return f"the {'CPU' if len(device.target) == 1 else 'CPUs'} of {name_cpus('vCPU', device.vcpus)} {where}"
 
 
@@ -99,7 +102,7 @@ def _describe_briefly(device: DevicePlan) -> str | None:
         return None
     if device.target is None:
         return "guest not placed" if device.guest is not None else "released"
-    whose = "emulator" if device.vcpus is None else name_cpus("vCPU", device.vcpus)
+    whose = device.serve.value if device.vcpus is None else name_cpus("vCPU", device.vcpus)
     return f"{whose}, node {device.numa_node}"
 
 

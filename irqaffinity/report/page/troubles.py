@@ -52,6 +52,8 @@ _WEIGHTS: dict[Term, Weight] = {
             DeviceReason.UNREADABLE,
             DeviceReason.CLAIMED_TWICE,
             DeviceReason.SHARED_INTX,
+            DeviceReason.NO_EMULATORPIN,
+            DeviceReason.NO_HOUSEKEEPING,
             DeviceReason.NODE_STRICT,
             DeviceReason.NO_ONLINE_CPU,
             DeviceReason.REMOTE_NODE,

@@ -9,13 +9,14 @@ from oslo_config import cfg
 
 from irqaffinity.conf.load import load
 from irqaffinity.conf.placement import OPTS
-from irqaffinity.plan.policy import Distribution, HostDriver, Numa, WithoutMask
+from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Serve, WithoutMask
 
 CHOICES: dict[str, type[Enum]] = {
     "numa": Numa,
     "distribution": Distribution,
     "without_mask": WithoutMask,
     "host_driver": HostDriver,
+    "serve": Serve,
 }
 
 

@@ -12,7 +12,7 @@ WORDS = {
     GuestReason: "cpus_overlap dedicated_mask_invalid realtime_vcpus",
     LeftOutReason: "not_understood unresolved",
     DeviceReason: "not_in_device_spec mdev not_found unreadable nvme_disk claimed_twice shared_parent host_driver "
-    "no_irqs shared_intx node_strict no_online_cpu remote_node no_node",
+    "no_irqs shared_intx no_emulatorpin no_housekeeping node_strict no_online_cpu remote_node no_node",
     IrqReason: "next_cpu released backoff",
 }
 

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which CPU of a device's target each vector gets when they are spread."""
 
-import pytest
+from random import Random
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from irqaffinity.model.host import Topology
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.record import Record
-from irqaffinity.plan.distribute import share_out, vector_indexes
+from irqaffinity.plan.distribute import order_by_core, share_out, vector_indexes
 from tests.fakes.snapshots import cpus, make_record
 
 
@@ -54,6 +59,69 @@ def test_vector_i_gets_cpu_i_plus_rank_of_the_target_in_vcpu_order(
     order: tuple[int, ...], rank: int, expected: list[str]
 ) -> None:
     assert placed(order, rank, 4) == expected
+
+
+def numbered(text: str) -> dict[int, int]:
+    """Read groups of CPUs, such as `7,5 9,6`: the number of a CPU is the place of its group."""
+    return {int(cpu): place for place, group in enumerate(text.split()) for cpu in group.split(",")}
+
+
+@pytest.mark.parametrize(
+    ("given", "cores", "caches", "ordered"),
+    [
+        ("4,5,6,7", "", "", "4,5,6,7"),
+        ("4,5,6,7", "4,5 6,7", "", "4,6,5,7"),
+        ("6,7,4,5", "4,5 6,7", "", "6,4,7,5"),
+        ("4,5,6,7", "4,6 5,7", "", "4,5,6,7"),
+        ("4,5,6,7", "4,5", "", "4,6,7,5"),
+        ("4,5,6", "4,5 6,7", "", "4,6,5"),
+        ("0,1,2,3,4,5,6,7", "0,1,2,3 4,5,6,7", "", "0,4,1,5,2,6,3,7"),
+        ("4,5,6,7", "", "4,5 6,7", "4,6,5,7"),
+        ("4,5,6,7,8", "", "4,5,6 7,8", "4,7,5,8,6"),
+        ("0,1,2,3,4,5,6,7", "0,1 2,3 4,5 6,7", "0,1,2,3 4,5,6,7", "0,4,2,6,1,5,3,7"),
+        ("0,1,2,3,4,5", "0,1 2,3 4,5", "0,1,2,3 4,5", "0,4,2,1,5,3"),
+        ("9,0,1", "", "0,1", "9,0,1"),
+        ("5", "4,5", "4,5", "5"),
+        ("", "", "", ""),
+    ],
+)
+def test_one_cpu_of_each_core_comes_first_and_the_cores_alternate_between_caches(
+    given: str, cores: str, caches: str, ordered: str
+) -> None:
+    topology = Topology(cpus("0-15"), cores=numbered(cores), caches=numbered(caches))
+    found = order_by_core([int(cpu) for cpu in given.split(",") if cpu], topology)
+    assert ",".join(map(str, found)) == ordered
+
+
+orders = st.lists(st.integers(0, 23), unique=True, max_size=16)
+groups = st.dictionaries(st.integers(0, 23), st.integers(0, 7))
+
+
+@given(orders, groups, groups)
+def test_the_order_has_the_same_cpus_and_begins_with_as_many_cores_as_there_are(
+    order: list[int], cores: dict[int, int], caches: dict[int, int]
+) -> None:
+    found = order_by_core(order, Topology(cpus("0-23"), cores=cores, caches=caches))
+    assert sorted(found) == sorted(order)
+    core_of = [("core", cores[cpu]) if cpu in cores else ("cpu", cpu) for cpu in found]
+    for first in range(len(found) + 1):
+        assert len(set(core_of[:first])) == min(first, len(set(core_of)))
+
+
+@given(orders)
+def test_without_cores_and_caches_the_order_stays(order: list[int]) -> None:
+    assert order_by_core(order, Topology(cpus("0-23"))) == tuple(order)
+
+
+@given(st.integers(1, 4), st.integers(1, 6), st.randoms(), st.integers(0, 30), groups)
+def test_where_cores_have_equally_many_cpus_a_device_of_any_rank_begins_with_one_of_each_core(
+    threads: int, number: int, random: Random, rank: int, caches: dict[int, int]
+) -> None:
+    order = list(range(threads * number))
+    random.shuffle(order)
+    cores = {cpu: cpu // threads for cpu in order}
+    given = order_by_core(order, Topology(cpus("0-23"), cores=cores, caches=caches))
+    assert len({cores[int(cpu)] for cpu in placed(given, rank, number)}) == number
 
 
 def test_the_spares_are_the_rest_of_the_target_in_order_from_the_next() -> None:

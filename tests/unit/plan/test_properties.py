@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for every host, every set of guests and every policy."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import TypeVar
@@ -16,7 +16,8 @@ from irqaffinity.model.host import Device, Topology
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import State
-from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, Scope, WithoutMask
+from irqaffinity.plan.kept import find_housekeeping
+from irqaffinity.plan.policy import Distribution, HostDriver, Isolation, Numa, Policy, Scope, Serve, WithoutMask
 from tests.fakes.snapshots import (
     Plan,
     Snapshot,
@@ -57,12 +58,15 @@ policies = st.builds(
     distribution=st.sampled_from(Distribution),
     without_mask=st.sampled_from([WithoutMask.ALL, WithoutMask.ALL, WithoutMask.SKIP, WithoutMask.WAIT]),
     host_driver=st.sampled_from(HostDriver),
+    serve=st.sampled_from([Serve.VCPUS, *Serve]),
+    isolation=st.sampled_from([Isolation(), Isolation(housekeeping_cpus=CpuSet([0, 1, 23]))]),
     dedicated_cpus=st.sampled_from([None] * 6 + [CpuSet(range(12))]),
     device_specs=st.sampled_from([(), (), *SPECS]),
 )
+numbers = st.dictionaries(st.sampled_from(CPUS), st.integers(0, 5))
 topologies = st.builds(
     lambda online, one, other: Topology(online, {0: one - other, 1: other}), most_cpus, cpu_sets, cpu_sets
-) | st.builds(Topology, most_cpus)
+) | st.builds(Topology, most_cpus, cores=numbers, caches=numbers)
 
 
 @st.composite
@@ -121,12 +125,16 @@ def host(topology: Topology, guests: Iterable[Guest], devices: Iterable[Device])
     return replace(make_snapshot(guests, devices), topology=topology, default_affinity=DEFAULT)
 
 
+def specs(guest: Guest) -> Mapping[str, str]:
+    return guest.extra_specs or {}
+
+
 def own_cpus(guest: Guest, guests: Sequence[Guest], policy: Policy) -> CpuSet:
     """Return the dedicated CPUs of `guest` as section 5 of the design words it, one vCPU at a time."""
     single = [min(cpus) for one in guests for cpus in one.pins.values() if len(cpus) == 1]
     own = [min(cpus) for cpus in guest.pins.values() if len(cpus) == 1]
     mine = CpuSet(cpu for cpu in own if own.count(cpu) == 1)
-    said = (guest.extra_specs or {}).get("hw:cpu_policy")
+    said = specs(guest).get("hw:cpu_policy")
     if said == "shared":
         return CpuSet()
     if said != "dedicated":
@@ -152,6 +160,12 @@ def test_every_target_is_online_and_within_what_the_owner_has_to_itself(snapshot
         allowed = own_cpus(owner, snapshot.guests, policy)
         if kinds[owner.uuid, action.device].is_host_driver and policy.host_driver is HostDriver.EMULATOR:
             allowed = owner.emulator or CpuSet()
+        elif not kinds[owner.uuid, action.device].is_host_driver and "hw:pci_irq_affinity_mask" not in specs(owner):
+            allowed = {
+                Serve.VCPUS: allowed,
+                Serve.EMULATOR: owner.emulator or CpuSet(),
+                Serve.HOUSEKEEPING: find_housekeeping(snapshot.topology, policy),
+            }[policy.serve]
         assert action.target
         assert action.target <= allowed
         assert action.target <= snapshot.topology.online

@@ -10,7 +10,7 @@ from irqaffinity.model.guest import ClaimKind
 from irqaffinity.model.host import DeviceClaim, Topology
 from irqaffinity.model.verdict import DeviceReason, Status
 from irqaffinity.plan.guests import GuestPlan
-from irqaffinity.plan.policy import HostDriver, Numa, Policy
+from irqaffinity.plan.policy import Distribution, HostDriver, Isolation, Numa, Policy, Serve
 from irqaffinity.plan.targets import DevicePlan, plan_device
 from tests.fakes.snapshots import NODES, PF, VF, cpus, guest_id, make_device, make_guest
 
@@ -29,6 +29,13 @@ def decide(
     spec: str | None = None,
     numa: Numa = Numa.PREFERRED,
     host_driver: HostDriver = HostDriver.SKIP,
+    serve: Serve = Serve.VCPUS,
+    housekeeping: str | None = None,
+    dedicated: str | None = None,
+    isolated: str = "",
+    mask: str | None = None,
+    distribution: Distribution = Distribution.MASK,
+    cores: dict[int, int] | None = None,
     claimed_driver: str | None = "vfio-pci",
     **device: Any,
 ) -> DevicePlan:
@@ -38,10 +45,23 @@ def decide(
         DeviceClaim(VF, kind, claimed_driver),
         make_device(**{"numbers": [40, 41], **device}),
         guest,
-        GuestPlan(guest.uuid, guest.name, status, guest.vcpus, chosen=chosen),
+        GuestPlan(guest.uuid, guest.name, status, guest.vcpus, mask, chosen=chosen),
         [guest_id(number + 1) for number in range(claimants)],
-        Topology(cpus(online), {node: cpus(text) for node, text in nodes.items()}),
-        Policy(numa=numa, host_driver=host_driver, device_specs=() if spec is None else tuple(parse_device_spec(spec))),
+        Topology(
+            cpus(online),
+            {node: cpus(text) for node, text in nodes.items()},
+            cores=cores or {},
+            isolated=cpus(isolated),
+        ),
+        Policy(
+            numa=numa,
+            distribution=distribution,
+            host_driver=host_driver,
+            serve=serve,
+            dedicated_cpus=None if dedicated is None else cpus(dedicated),
+            device_specs=() if spec is None else tuple(parse_device_spec(spec)),
+            isolation=Isolation(housekeeping_cpus=None if housekeeping is None else cpus(housekeeping)),
+        ),
     )
 
 
@@ -183,6 +203,74 @@ def test_a_device_of_a_host_driver_goes_where_the_operator_says(
 def test_emulator_cpus_are_no_vcpus() -> None:
     plan = decide(kind=ClaimKind.VDPA, parent=PF, host_driver=HostDriver.EMULATOR, emulator="4-5")
     assert (plan.order, plan.vcpus) == ((4, 5), None)
+
+
+EMULATOR: dict[str, Any] = {"serve": Serve.EMULATOR, "emulator": "4-5,12"}
+HOUSEKEEPING: dict[str, Any] = {"serve": Serve.HOUSEKEEPING, "housekeeping": "0-1,8"}
+
+
+@pytest.mark.parametrize("kind", [ClaimKind.HOSTDEV, ClaimKind.INTERFACE])
+@pytest.mark.parametrize(
+    ("case", "target", "reason"),
+    [
+        (EMULATOR, "4-5", None),
+        (EMULATOR | {"numa_node": 1}, "12", None),
+        (EMULATOR | {"online": "0-4,8-15"}, "4", None),
+        (EMULATOR | {"online": "0-3,8-15"}, "12", DeviceReason.REMOTE_NODE),
+        (EMULATOR | {"online": "0-3,8-11"}, None, DeviceReason.NO_ONLINE_CPU),
+        (EMULATOR | {"emulator": "12", "numa": Numa.STRICT}, None, DeviceReason.NODE_STRICT),
+        (EMULATOR | {"numa_node": None}, "4-5,12", DeviceReason.NO_NODE),
+        (EMULATOR | {"emulator": None}, None, DeviceReason.NO_EMULATORPIN),
+        (EMULATOR | {"emulator": None, "numa_node": None}, None, DeviceReason.NO_EMULATORPIN),
+        (EMULATOR | {"emulator": None, "numbers": []}, None, DeviceReason.NO_IRQS),
+        (EMULATOR | {"emulator": None, "chosen": None}, None, None),
+        (EMULATOR | {"emulator": None, "mask": "0-3"}, "2-3", None),
+        (EMULATOR | {"mask": "0-3"}, "2-3", None),
+        (HOUSEKEEPING, "0-1", None),
+        (HOUSEKEEPING | {"numa_node": 1}, "8", None),
+        (HOUSEKEEPING | {"online": "1-15"}, "1", None),
+        (HOUSEKEEPING | {"isolated": "1-7"}, "0", None),
+        (HOUSEKEEPING | {"isolated": "0-7"}, "8", DeviceReason.REMOTE_NODE),
+        (HOUSEKEEPING | {"isolated": "0-7", "numa": Numa.STRICT}, None, DeviceReason.NODE_STRICT),
+        (HOUSEKEEPING | {"online": "2-7,9-15"}, None, DeviceReason.NO_HOUSEKEEPING),
+        (HOUSEKEEPING | {"housekeeping": None}, None, DeviceReason.NO_HOUSEKEEPING),
+        (HOUSEKEEPING | {"housekeeping": None, "dedicated": "2-15"}, "0-1", None),
+        (HOUSEKEEPING | {"housekeeping": None, "mask": "0-3"}, "2-3", None),
+    ],
+)
+def test_without_a_mask_a_vfio_device_goes_where_the_operator_says(
+    kind: ClaimKind, case: dict[str, Any], target: str | None, reason: DeviceReason | None
+) -> None:
+    plan = decide(**{"kind": kind, **case})
+    assert plan.target == (None if target is None else cpus(target))
+    assert plan.birthplace == plan.target
+    assert plan.reason is reason
+    assert (plan.message or "").startswith("" if reason is None else reason.sentence)
+    is_vcpus = case.get("mask") is not None
+    assert plan.serve is (Serve.VCPUS if is_vcpus else case["serve"])
+    assert plan.vcpus == (cpus("0-1") if is_vcpus else None)
+
+
+@pytest.mark.parametrize(("case", "birthplace"), [(EMULATOR, "4-5"), (HOUSEKEEPING, "0-1"), ({}, "2-3")])
+def test_a_device_without_an_interrupt_has_a_place_for_the_first_one(case: dict[str, Any], birthplace: str) -> None:
+    plan = decide(numbers=[], **case)
+    assert (plan.target, plan.birthplace, plan.reason) == (None, cpus(birthplace), DeviceReason.NO_IRQS)
+
+
+@pytest.mark.parametrize("kind", [ClaimKind.MACVTAP, ClaimKind.VDPA])
+@pytest.mark.parametrize("serve", Serve)
+def test_serve_does_not_touch_devices_of_a_host_driver(kind: ClaimKind, serve: Serve) -> None:
+    options: dict[str, Any] = {"kind": kind, "parent": PF, "emulator": "4-5", "housekeeping": "0-1", "serve": serve}
+    assert decide(host_driver=HostDriver.VCPU, **options).target == cpus("2-3")
+    assert decide(host_driver=HostDriver.EMULATOR, **options).target == cpus("4-5")
+    assert decide(host_driver=HostDriver.SKIP, **options).reason is DeviceReason.HOST_DRIVER
+
+
+def test_spread_gives_out_one_cpu_of_each_core_first() -> None:
+    chosen, cores = {0: 2, 1: 3, 2: 4, 3: 5}, {2: 0, 3: 0, 4: 1, 5: 1}
+    assert decide(chosen=chosen, cores=cores, distribution=Distribution.SPREAD).order == (2, 4, 3, 5)
+    assert decide(chosen=chosen, distribution=Distribution.SPREAD).order == (2, 3, 4, 5)
+    assert decide(chosen=chosen, cores=cores).order == (2, 3, 4, 5)
 
 
 def test_host_driver_policy_does_not_touch_vfio_devices() -> None:

@@ -14,10 +14,10 @@ from irqaffinity.model.host import Device, Topology
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record
-from irqaffinity.model.verdict import Verdict
+from irqaffinity.model.verdict import DeviceReason, Verdict
 from irqaffinity.observe.domain import Domain
 from irqaffinity.passes.made import Pass
-from irqaffinity.plan.policy import HostDriver, Policy
+from irqaffinity.plan.policy import HostDriver, Isolation, Policy, Serve
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.explain import (
     Rule,
@@ -29,7 +29,7 @@ from irqaffinity.report.explain import (
     render_rules,
 )
 from tests.fakes.domains import nova_metadata
-from tests.fakes.scene import GUEST, OTHER, VF0, Scene
+from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, Scene
 
 MIXED = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "2-3"}
 ADDRESS = PciAddress.parse(VF0)
@@ -203,7 +203,7 @@ def test_elements_that_are_left_out_are_told(scene: Scene) -> None:
     ("host_driver", "vcpu", "service"),
     [
         (HostDriver.SKIP, "may serve", "nothing: no interrupt of it is moved"),
-        (HostDriver.EMULATOR, "serving", "its emulator's CPUs"),
+        (HostDriver.EMULATOR, "may serve", "its emulator's CPUs"),
         (HostDriver.VCPU, "serving", "vCPUs 0-3 on CPUs 2-3,10-11"),
     ],
 )
@@ -218,6 +218,58 @@ def test_what_serves_a_guest_whose_only_device_a_host_driver_has(
     scene.add_guest(macvtap, cputune="<emulatorpin cpuset='4'/>")
     rules = explained(scene)
     assert (rules["vCPUs 0-3"], rules["served by"]) == (vcpu, service)
+    assert rules.get("host_driver") == (
+        "[placement] host_driver is emulator: the guest's emulatorpin is 4"
+        if host_driver is HostDriver.EMULATOR
+        else None
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "mask", "server", "target", "service"),
+    [
+        (
+            Policy(serve=Serve.EMULATOR),
+            {},
+            "[placement] serve is emulator: the guest's emulatorpin is 4",
+            "4: the emulator's CPUs on node 0",
+            "its emulator's CPUs",
+        ),
+        (
+            Policy(serve=Serve.HOUSEKEEPING, isolation=Isolation(housekeeping_cpus=CpuSet([0, 1, 9]))),
+            {},
+            "[placement] serve is housekeeping: CPUs 0-1,9",
+            "0-1: the host's housekeeping CPUs on node 0",
+            "the host's housekeeping CPUs",
+        ),
+        (
+            Policy(serve=Serve.HOUSEKEEPING),
+            {},
+            "[placement] serve is housekeeping: none is named and online",
+            f"none: no_housekeeping: {DeviceReason.NO_HOUSEKEEPING.sentence}",
+            "nothing: no interrupt of it is moved",
+        ),
+        (
+            Policy(serve=Serve.EMULATOR),
+            {"hw:pci_irq_affinity_mask": "1"},
+            "[placement] serve is emulator; the guest's mask goes before it, so vCPUs serve",
+            "3: the CPU of vCPU 1 on node 0",
+            "vCPU 1 on CPU 3",
+        ),
+        (Policy(), {}, None, "2-3: the CPUs of vCPUs 0-1 on node 0", "vCPUs 0-3 on CPUs 2-3,10-11"),
+    ],
+)
+def test_whose_cpus_serve_a_device_is_told(
+    scene: Scene, policy: Policy, mask: dict[str, str], server: str | None, target: str, service: str
+) -> None:
+    scene.policy = policy
+    scene.add_guest(VF0, metadata=nova_metadata("nfv", DEDICATED | mask), cputune="<emulatorpin cpuset='4'/>")
+    rules = explained(scene)
+    assert (rules.get("serve"), rules["target"], rules["served by"]) == (server, target, service)
+    is_emulators = target.startswith("4: ")
+    serves = "CPU 4 serves" if is_emulators else "none of these serves"
+    assert rules["emulator"] == f"pinned to CPU 4; {serves} interrupts of the guest"
+    assert ("serving" in rules.values()) == service.startswith("vCPU")
 
 
 def test_a_guest_that_cannot_be_read_has_its_status_alone(scene: Scene) -> None:

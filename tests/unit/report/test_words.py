@@ -12,12 +12,14 @@ import pytest
 from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.guests.cause import TABLE
 from irqaffinity.guests.pace import EVENTS
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.model.verdict import Cause, DeviceReason, GuestReason, IrqReason, LeftOutReason, Status, Term, Verdict
 from irqaffinity.plan.guests import MaskSource
-from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, WithoutMask
+from irqaffinity.plan.policy import Distribution, HostDriver, Isolation, Numa, Policy, Serve, WithoutMask
 from irqaffinity.report.outcome import Outcome
+from irqaffinity.report.table import describe_target
 from tests.fakes.domains import nova_metadata
 from tests.fakes.scene import GUEST, IRQS1, OTHER, VF0, VF1, Scene, document
 
@@ -34,6 +36,7 @@ NVME = (
 )
 USB = "<interface type='hostdev'><source><address type='usb' bus='0x1' device='0x2'/></source></interface>"
 MIXED = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "2-"}
+HOUSEKEEPING = Policy(serve=Serve.HOUSEKEEPING, isolation=Isolation(housekeeping_cpus=CpuSet.parse("0-1,9")))
 SPREAD = Policy(distribution=Distribution.SPREAD)
 
 
@@ -241,6 +244,8 @@ REACHED: dict[Term, Make] = {
     DeviceReason.HOST_DRIVER: macvtap(parent="0000:42:00.0"),
     DeviceReason.NO_IRQS: idle_device(0),
     DeviceReason.SHARED_INTX: shared_line,
+    DeviceReason.NO_EMULATORPIN: guest(VF0, policy=Policy(serve=Serve.EMULATOR)),
+    DeviceReason.NO_HOUSEKEEPING: guest(VF0, policy=Policy(serve=Serve.HOUSEKEEPING)),
     DeviceReason.NODE_STRICT: guest(VF0, pins=("10",), policy=Policy(numa=Numa.STRICT)),
     DeviceReason.NO_ONLINE_CPU: offline,
     DeviceReason.REMOTE_NODE: guest(VF0, pins=("10",)),
@@ -304,6 +309,45 @@ def test_a_host_driver_serves_where_the_operator_says(scene: Scene, host_driver:
     scene.add_guest(MACVTAP, cputune="<emulatorpin cpuset='6'/>")
     scene.audit()
     assert scene.host.smp(70) == cpus
+
+
+@pytest.mark.parametrize(
+    ("policy", "mask", "cpus", "why"),
+    [
+        (Policy(serve=Serve.VCPUS), None, "2-3", "the CPUs of vCPUs 0-1 on node 0"),
+        (Policy(serve=Serve.EMULATOR), None, "6", "the emulator's CPUs on node 0"),
+        (Policy(serve=Serve.EMULATOR), "1", "3", "the CPU of vCPU 1 on node 0"),
+        (
+            HOUSEKEEPING,
+            None,
+            "0-1",
+            "the host's housekeeping CPUs on node 0",
+        ),
+        (HOUSEKEEPING, "1", "3", "the CPU of vCPU 1 on node 0"),
+    ],
+)
+def test_a_guest_without_a_mask_is_served_by_the_cpus_that_the_operator_says(
+    scene: Scene, policy: Policy, mask: str | None, cpus: str, why: str
+) -> None:
+    outcome = guest(VF0, policy=policy, mask=mask, cputune="<emulatorpin cpuset='6,12'/>")(scene)
+    assert (scene.host.smp(40), scene.host.smp(41)) == (cpus, cpus)
+    assert describe_target(outcome.devices[0]).endswith(why)
+    assert outcome.guests[0].irq_vcpus == CpuSet.parse(mask or "0-3")
+
+
+@pytest.mark.parametrize(
+    ("serve", "word"), [(Serve.EMULATOR, "no_emulatorpin"), (Serve.HOUSEKEEPING, "no_housekeeping")]
+)
+def test_where_nobody_is_to_serve_the_interrupts_keep_what_they_have(scene: Scene, serve: Serve, word: str) -> None:
+    guest(VF0)(scene)
+    scene.restart()
+    scene.policy = Policy(serve=serve)
+    found = document(scene.audit())
+    assert (found["devices"][0]["target"], found["devices"][0]["reason"]) == (None, word)
+    assert (scene.host.smp(40), found["irqs"]) == ("2-3", [])
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(40) == "0-15"  # it goes back as any other
 
 
 @pytest.mark.parametrize(
