@@ -50,8 +50,9 @@ class HostTree(demo.HostTree):
         if hwirq is not None:
             self.put(self.sys / f"kernel/irq/{number}/hwirq", str(hwirq))
 
-    def add_process(self, number: int, name: str, uid: int = 0) -> None:
-        """Add a process of a user's."""
+    def add_process(self, number: int, name: str, uid: int = 0, words: Sequence[str] = ()) -> None:
+        """Add a process of a user's, started with these words."""
+        self.put(self.proc / f"{number}/cmdline", "\0".join([*words, ""]))
         self.put(self.proc / f"{number}/comm", name)
         self.put(self.proc / f"{number}/status", f"Name:\t{name}\nUid:\t{uid}\t0\t0\t0")
 
