@@ -23,7 +23,7 @@ from irqaffinity.observe.arrivals import ROWS_A_FILE, ArrivalCounter
 from irqaffinity.observe.counts import Files, Table
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.arrived import describe, place
-from irqaffinity.report.top import By
+from irqaffinity.report.top_tables import By
 from tests.fakes.counts import Counts
 
 GOAL = 10.0
@@ -73,7 +73,8 @@ def measure_kernel(times: int) -> None:
 def measure_view(host: BigHost, counts: Counts, numbers: range, cpus: int, times: int) -> bool:
     """Print what a refresh costs if every interrupt arrived, and its parts; return whether that meets the goal."""
     root = host.tree.root
-    places, view, spent = place(host.auditor.rehearse(logs=False)), View(By.DEVICE), [0.0, 0.0]
+    places = place(root, host.auditor.rehearse(logs=False), None)
+    view, spent = View(By.DEVICE), [0.0, 0.0]
     for _ in range(times):
         for number in numbers:
             counts.arrive(number, number % cpus, 1000)

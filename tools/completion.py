@@ -45,7 +45,7 @@ _irqaffinity_of() {
 }
 _irqaffinity_guest() { _irqaffinity_of guest }
 _irqaffinity_device() { _irqaffinity_of device }
-_irqaffinity_target() { _irqaffinity_of target }
+_irqaffinity_target() { if [[ ${words[CURRENT-1]} = cpu ]]; then _irqaffinity_of cpu; else _irqaffinity_of target; fi }
 """
 
 

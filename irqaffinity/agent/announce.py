@@ -19,7 +19,7 @@ from irqaffinity.daemon.reload import LastReload
 from irqaffinity.daemon.systemd import notify
 from irqaffinity.listen.link import CONNECTED, NOT_CONNECTED, NOT_NEEDED, Link
 from irqaffinity.model.times import PUBLISH
-from irqaffinity.observe.rivals import ADVICE
+from irqaffinity.observe.rivals import advise
 from irqaffinity.report.outcome import EXIT_DONE
 from irqaffinity.report.status_report import show_time
 from irqaffinity.report.summary import render_summary
@@ -125,7 +125,7 @@ class Announcer:
             "state_unsaved": self._store.unsaved,
             "configuration": {"time": show_time(self._last_reload.time), "error": self._last_reload.error},
             "rivals": list(rivals),
-            "advice": "; ".join(ADVICE[name] for name in rivals) or None,
+            "advice": advise(rivals),
             "clocks_ahead": [
                 {"publisher": clock.publisher, "seconds": clock.seconds, "seen": clock.seen}
                 for clock in self._counters.clocks.ahead

@@ -1,10 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decides after a pass which guests the agent goes on watching."""
 
-from irqaffinity.guests.life import Life
+from collections.abc import Iterable
+
+from irqaffinity.agent.counters import Counters
+from irqaffinity.guests.drift import Drift
+from irqaffinity.guests.life import Life, Lives
 from irqaffinity.guests.watch import AGAIN, Patience
 from irqaffinity.model.guest import UnreadableGuest
 from irqaffinity.report.outcome import Part
+
+
+FIGHT_PAUSE = 60.0
+"""Seconds between two repairs of an interrupt that another program moves again and again."""
+
+
+def repair(drifts: Iterable[Drift], lives: Lives, counters: Counters) -> None:
+    """Count the interrupts that were put back; leave those alone for a while that another program keeps moving."""
+    for drift in drifts:
+        counters.drifts += 1
+        if drift.is_fight:
+            counters.fights += 1
+            lives.of(drift.owner).backoff.hold(drift.irq, drift.belongs, FIGHT_PAUSE)
 
 
 def attend(life: Life, part: Part | None, patience: Patience, now: float) -> float | None:

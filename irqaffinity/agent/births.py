@@ -41,6 +41,8 @@ class Births:
             self._counters.count_throttled()
         if newborn.is_first:
             self._queue.wake_for_waiting()
+        if newborn.may_be_hosts and self._auditor.is_isolating:
+            self._queue.wake_host()
         if newborn.is_throttled or newborn.is_lost:
             return
         for owner in newborn.owners:

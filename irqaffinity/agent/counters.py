@@ -10,7 +10,9 @@ from typing import Any
 
 from irqaffinity.listen.clocks import Clocks
 from irqaffinity.model.action import Result
+from irqaffinity.model.isolation import Intruder, Isolated
 from irqaffinity.model.verdict import FAILED, IrqReason
+from irqaffinity.plan.policy import IsolationMode
 
 LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the histograms, in seconds."""
@@ -25,6 +27,16 @@ DONE, AWAY, BROKEN = "done", "libvirt_unreachable", "failed"
 
 TARGET, OUTSIDE = "target", "outside"
 """Where an interrupt arrived: at a CPU of its target, or at another one."""
+
+
+def is_movable(intruder: Intruder, isolated: Isolated) -> bool:
+    """Return whether an intruder counts as one that can be moved: not where `[isolation] leave` names it.
+
+    In mode enforce, each interrupt of the host that can be moved has a target, unless it is left or nothing is moved.
+    """
+    is_hosts_own = isolated.mode == IsolationMode.ENFORCE.value and intruder.owner is None
+    is_left = is_hosts_own and intruder.target is None and isolated.trouble is None
+    return intruder.is_movable and not is_left
 
 
 class Histogram:
@@ -56,7 +68,9 @@ class Counters:
     `passes` by (kind, result), `looks` by result, `writes` that the kernel accepted and `failures` by verdict,
     `notifications` by (event, outcome). `clocks` are those of publishers. `drifts` counts interrupts that were put
     back, `fights` those of them that another program moves again and again. `arrivals` of guests' interrupts by place
-    (TARGET, OUTSIDE), counted once a full pass while metrics are on. `pass_seconds` by kind, without births and looks.
+    (TARGET, OUTSIDE), counted once a full pass while metrics are on. `intruders` are arrivals on CPUs of guests of
+    interrupts that are not the guest's own, by `is_movable`. `pass_seconds` by kind, without births
+    and looks. The host's own interrupts count in `writes`, `failures`, `drifts` and `fights` as guests' do.
     Whoever changes a counter that not only the worker changes holds `lock`.
     """
 
@@ -66,6 +80,7 @@ class Counters:
     failures: Counter[str] = field(default_factory=Counter)
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
     arrivals: Counter[str] = field(default_factory=lambda: Counter({TARGET: 0, OUTSIDE: 0}))
+    intruders: Counter[bool] = field(default_factory=lambda: Counter({True: 0, False: 0}))
     clocks: Clocks = field(default_factory=Clocks)
     drifts: int = 0
     fights: int = 0
@@ -89,6 +104,13 @@ class Counters:
             if result.was_written or (result.verdict in FAILED and result.reason is not IrqReason.BACKOFF):
                 with self.lock:
                     (self.writes if result.was_written else self.failures)[result.verdict.value] += 1
+
+    def count_isolation(self, isolated: Isolated) -> None:
+        """Count what a pass found and did for the isolation of guests' CPUs; what is not known counts as nothing."""
+        self.count_results(isolated.results)
+        with self.lock:
+            for intruder in isolated.intruders:
+                self.intruders[is_movable(intruder, isolated)] += intruder.arrived or 0
 
     def count_throttled(self) -> None:
         """Count a new interrupt that waits for its place because its guest has made too many at once."""

@@ -37,10 +37,14 @@ HELP = {
         "ago than three times irqaffinity_audit_interval_seconds."
     ),
     "audit_interval_seconds": "Seconds from one full pass to the next, as [audit] interval says.",
-    "writes": "Moved interrupts: set, the hardware uses the new CPUs; pending, it will from the next arrival on.",
+    "writes": (
+        "Moved interrupts, the host's own as well: set, the hardware uses the new CPUs; pending, it will from the next "
+        "arrival on."
+    ),
     "write_failures": (
-        "Tries to move an interrupt that failed: no_vector, its CPUs have no interrupt vector free; offline, none of "
-        "its CPUs is online; denied, the kernel or the file system refused. Worry when it rises."
+        "Tries to move an interrupt, also one of the host's own, that failed: no_vector, its CPUs have no interrupt "
+        "vector free; offline, none of its CPUs is online; denied, the kernel or the file system refused. Worry when "
+        "it rises."
     ),
     "drift_repaired": (
         "Interrupts that another program or a person had moved away, and that the agent put back. One now and then "
@@ -67,6 +71,41 @@ HELP = {
         "Events that were lost because too many came at once: trace, events of the kernel's trace; uevents, times that "
         "uevents of the kernel were lost; notifications, extra specs of guests that are not here yet. After the "
         "first two the agent looks at every guest. Worry when it goes on rising."
+    ),
+    "isolation_mode": (
+        "1 for what the agent does with the host's own interrupts on the CPUs of guests, as [isolation] mode says, "
+        "else 0. All are 0 until the first full pass."
+    ),
+    "isolation_held_up": (
+        "1 while the agent should move the host's own interrupts off the CPUs of guests and moves none, for example "
+        "because too few housekeeping CPUs are online; else 0. Worry at 1: irqaffinity status says what is in the way."
+    ),
+    "kept_cpus": "CPUs that guests have to themselves, and that the host's own interrupts should stay off.",
+    "housekeeping_cpus": (
+        "CPUs that are online and do the host's work, as [isolation] housekeeping_cpus or [placement] dedicated_cpus "
+        "say; 0 where neither does."
+    ),
+    "intruders": (
+        "Interrupts that come to the CPUs of guests and are not these guests' own, by whether they can be moved; those "
+        "that [isolation] leave names count as not movable with mode enforce. Worry when movable ones stay with that "
+        "mode; irqaffinity top --by intruder shows which arrive."
+    ),
+    "intruder_arrivals": (
+        "How often these intruders arrived on the CPUs of guests, by whether they can be moved. Worry when this rises "
+        "fast: each arrival takes time from a vCPU."
+    ),
+    "host_interrupts": (
+        "Interrupts of the host, and default_smp_affinity as one of them, that the last pass moved, gave back, or "
+        "could not move, by verdict. Worry about no_vector, offline and denied."
+    ),
+    "vectors_free": (
+        "Interrupt vectors that are free on the fullest CPU of each NUMA node, or fewer where the kernel does not show "
+        "its own count; none stands for CPUs without a node. There is no value where CPUs have no such limit. Worry "
+        "below 20: soon an interrupt finds no vector."
+    ),
+    "irqbalance_told": (
+        "1 while irqbalance has been told to leave the CPUs and the interrupts of guests alone, else 0. Where the "
+        "agent is to tell it nothing, there is no value. Worry at 0 while irqbalance runs."
     ),
     "rival": (
         "1 while this other program, which moves interrupts too, runs on this host, else 0. Worry at 1, unless the "

@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from irqaffinity.agent.counters import AWAY, BIRTH, BROKEN, DONE, FULL, GUEST, OUTSIDE, TARGET, Counters, Histogram
+from irqaffinity.agent.counters import (
+    AWAY,
+    BIRTH,
+    BROKEN,
+    DONE,
+    FULL,
+    GUEST,
+    OUTSIDE,
+    TARGET,
+    Counters,
+    Histogram,
+    is_movable,
+)
 from irqaffinity.agent.listening import BROKER
 from irqaffinity.agent.metric_texts import HELP
 from irqaffinity.agent.view import View
@@ -16,15 +28,19 @@ from irqaffinity.listen.events import EVENTS, OTHER, asks_for_a_look
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.payload import Outcome
 from irqaffinity.model.host import MsiSource
+from irqaffinity.model.isolation import Isolated
 from irqaffinity.model.verdict import FAILED, DeviceReason, Status, Term, Verdict
 from irqaffinity.observe.rivals import ADVICE
+from irqaffinity.plan.policy import IsolationMode
 from irqaffinity.state.tolerant import TolerantStore
 
 NO_REASON = "none"
-"""The reason of a device that has none."""
+"""The reason of a device that has none; the node of CPUs that have none."""
 
 _PASSES = [(kind, result) for kind in (FULL, GUEST, BIRTH) for result in (DONE, AWAY, BROKEN)]
 _VERDICTS = [verdict for verdict in Verdict if verdict is not Verdict.WOULD_SET]
+_MODES = tuple(IsolationMode)
+_MOVABLE = {True: "true", False: "false"}
 _MESSAGES = [
     (event, outcome.value)
     for event in sorted(EVENTS)
@@ -60,6 +76,7 @@ class AgentCollector(Collector):
         yield from self._passes()
         yield from self._writes()
         yield from self._births()
+        yield from self._isolation()
         yield from self._surroundings()
         yield from self._messages()
 
@@ -102,6 +119,22 @@ class AgentCollector(Collector):
         yield _counter("births_throttled", value=self._counters.throttled)
         yield _gauge("vector_source", ["source"], [([each.value], float(each is source)) for each in MsiSource])
         yield _counter("events_lost", ["source"], [([lossy], lost) for lossy, lost in self._lost().items()])
+
+    def _isolation(self) -> Iterator[Metric]:
+        found = self._view.isolated or Isolated("")
+        intruders = Counter(is_movable(intruder, found) for intruder in found.intruders)
+        verdicts: Counter[Term] = Counter(result.verdict for result in found.results)
+        arrivals, balancer = self._counters.intruders, self._view.balancer
+        yield _gauge("isolation_mode", ["mode"], [([each.value], float(each.value == found.mode)) for each in _MODES])
+        yield _gauge("isolation_held_up", value=float(found.trouble is not None))
+        yield _gauge("kept_cpus", value=len(found.kept.cpus))
+        yield _gauge("housekeeping_cpus", value=len(found.housekeeping))
+        yield _gauge("intruders", ["movable"], [([word], intruders[kind]) for kind, word in _MOVABLE.items()])
+        yield _counter("intruder_arrivals", ["movable"], [([word], arrivals[kind]) for kind, word in _MOVABLE.items()])
+        yield _gauge("host_interrupts", ["verdict"], [([verdict.value], verdicts[verdict]) for verdict in _VERDICTS])
+        free = [([NO_REASON if each.node is None else str(each.node)], each.free) for each in found.headroom]
+        yield _gauge("vectors_free", ["node"], free)
+        yield _gauge("irqbalance_told", rows=[] if balancer is None else [((), float(balancer.told))])
 
     def _surroundings(self) -> Iterator[Metric]:
         rivals = self._view.rivals

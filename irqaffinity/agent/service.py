@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process: its parts and threads, its signals, and whether it lives and works."""
 
+import functools
 import logging
 import signal
 import sys
@@ -10,6 +11,7 @@ from dataclasses import replace
 
 from irqaffinity.agent import marks
 from irqaffinity.agent.announce import Announcer
+from irqaffinity.agent.balancing import BalanceTeller
 from irqaffinity.agent.births import Births
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.health import Health
@@ -36,6 +38,7 @@ from irqaffinity.model.times import FAREWELL, LAST_PASS
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.auditor import Auditor
+from irqaffinity.passes.balance import Balance
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.history import StoredHistory
 from irqaffinity.state.store import Store
@@ -75,12 +78,17 @@ class Service:
         self._auditor = Auditor(
             settings.host, root, hypervisor, settings.policy, self._store, gathers=True, history=self._history
         )
+        self._auditor.counting.is_on = True
         self._view = View(settings.host, self._auditor.throttled)
         births = Births(self._auditor, self._queue, self._counters)
         tracing, name = tracing_folder(settings.sys), instance_name(settings.state_path)
         self._vectors = VectorListener(self._queue, births, tracing, name)
         self._links: dict[str, Link] = {}
-        need = Need(self._store.peek().proof, self._auditor.keep_proof)
+        before = self._store.peek()
+        need = Need(before.proof, self._auditor.keep_proof)
+        self._owes = bool(before.told)
+        balance = Balance(root, settings.policy.isolation.irqbalance_sockets, self._store, self._auditor.lock)
+        self._teller = BalanceTeller(balance, self._threads, self._view.saw_balancer)
         self._listening = Listening(
             self._threads, self._queue, self._counters, self._links, lambda: self._auditor.guests, need
         )
@@ -93,7 +101,7 @@ class Service:
             self._counters,
             self._view,
             hears_births=lambda: self._vectors.link.state.is_up,
-            on_sight=self._listening.look,
+            on_sight=self._look,
         )
         self._links["libvirt"] = self._worker.libvirt.link
         self._health = Health(self._threads, self._worker, lambda: self._configuration.settings.audit_interval)
@@ -110,9 +118,10 @@ class Service:
         settings = self._configuration.settings
         if settings.metrics.enabled:
             self._serve_metrics(settings)
-            self._count_arrivals(settings)
+            self._count_arrivals()
         self._threads.start("libvirt-events", self._events.run)
         worker = self._threads.start("worker", self._worker.run)
+        self._teller.follow(settings.policy.isolation, owes=self._owes)
         self._listen_to_kernel()
         self._listening.follow(self._configuration)
         vectors = self._listen_to_tracing(settings)
@@ -140,6 +149,7 @@ class Service:
             vectors.join(FAREWELL)
         if not worker.is_alive():
             self._auditor.settle(everything=True)  # a birth may have ended after the worker's last pass
+        self._teller.stop(FAREWELL)
         withdraw(settings.status_path)
         marks.remove(settings.status_path)
         farewell.tell(number, self._threads.dead)
@@ -147,10 +157,15 @@ class Service:
             return 1
         return _INTERRUPTED if number == signal.SIGINT else 0
 
-    def _count_arrivals(self, settings: Settings) -> None:
-        from irqaffinity.agent.arrivals import Arrivals  # noqa: PLC0415  off by default
+    def _look(self) -> None:
+        self._listening.look()
+        self._teller.look(self._auditor.bans)
 
-        self._view.on_full_pass = Arrivals(HostRoot(settings.proc, settings.sys), self._counters).count
+    def _count_arrivals(self) -> None:
+        from irqaffinity.agent.arrivals import count_arrivals  # noqa: PLC0415  off by default
+
+        self._auditor.counting.counts_guests = True
+        self._view.on_full_pass = functools.partial(count_arrivals, self._counters)
 
     def _listen_to_kernel(self) -> None:
         self._links["uevents"] = self._uevents.link
@@ -203,6 +218,7 @@ class Service:
         self._configuration = replace(new, settings=replace(new.settings, **kept))
         self._history.bounds = new.settings.history
         self._worker.tune(_tunables(new.settings))
+        self._teller.follow(new.settings.policy.isolation)
         if (new.broker, new.settings.notifications) != (old.broker, old.settings.notifications):
             self._listening.follow(self._configuration)
         self._last_reload.succeeded()

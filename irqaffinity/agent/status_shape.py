@@ -26,6 +26,30 @@ _DEVICE = {
     "why": str,
 }
 
+_INTRUDER = {
+    "irq": int,
+    "name": str,
+    "device": _TEXT,
+    "cpus": str,
+    "guests": [str],
+    "owner": _TEXT,
+    "movable": bool,
+    "arrived": (int, None),
+    "target": _TEXT,
+    "verdict": _TEXT,
+}
+
+_MOVED = {"current": _TEXT, "target": _TEXT, "verdict": str, "message": _TEXT}
+
+_ISOLATION = {
+    "mode": _TEXT,
+    "kept": _TEXT,
+    "housekeeping": _TEXT,
+    "message": _TEXT,
+    "default": (_MOVED, None),
+    "irqs": [_MOVED | {"irq": int, "name": _TEXT, "device": _TEXT, "reason": _TEXT}],
+}
+
 WHOLE: Any = ALIVE | {
     "version": str,
     "host": str,
@@ -52,5 +76,12 @@ WHOLE: Any = ALIVE | {
         "devices": [_DEVICE],
         "troubles": [{"device": str, "irq": int, "verdict": str, "message": _TEXT}],
     },
+    "intruders?": [_INTRUDER],
+    "isolation?": _ISOLATION,
+    "irqbalance?": ({"pid": (int, None), "told": bool, "cpus": str, "irqs": int, "trouble": _TEXT}, None),
+    "headroom?": [{"node": (int, None), "cpu": int, "free": int, "capacity": int, "exact": bool}],
 }
-"""The fields that `irqaffinity status` shows; an older agent gives no name of a device's guest, and no reason."""
+"""The fields that `irqaffinity status` shows.
+
+An older agent gives no name of a device's guest, no reason, and nothing of isolation.
+"""

@@ -7,10 +7,14 @@ from datetime import datetime, timezone
 from typing import Any
 
 from irqaffinity.model.action import Result
+from irqaffinity.model.balance import Balancing
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostFacts
+from irqaffinity.model.isolation import Isolated
 from irqaffinity.passes.made import Pass
+from irqaffinity.report.balance import describe_balancing
 from irqaffinity.report.document import describe_facts
+from irqaffinity.report.isolation import describe_isolation
 from irqaffinity.report.outcome import Outcome, Part
 from irqaffinity.report.status_report import describe_placement, show_time
 
@@ -25,6 +29,10 @@ class View:
         """Take the name of the host, and a function that returns the interrupts that wait for their places now."""
         self.rivals: tuple[str, ...] = ()
         self.version = 0
+        self.isolated: Isolated | None = None
+        """What the last look at the host's own interrupts found, None before the first."""
+        self.balancer: Balancing | None = None
+        """How far irqbalance is told, None where it is to be told nothing."""
         self.on_full_pass: Callable[[Pass], None] = lambda _made: None
         self._host = host
         self._throttled = throttled
@@ -42,7 +50,9 @@ class View:
         with self._lock:
             self._pass_error, self._outcome = None, None
             self._latest = made.time, made.facts
-            self.version += is_full or any(r.was_written for part in made.parts.values() for r in part.results)
+            is_other = self._take_host(made.isolated)
+            is_news = is_other or any(r.was_written for part in made.parts.values() for r in part.results)
+            self.version += is_full or is_news
             if is_full:
                 self._parts, self._audit_time = dict(made.parts), made.time
                 self._audit_seconds, self._audit_error = seconds, None
@@ -50,6 +60,17 @@ class View:
                 self._put(uuid, part)
         if is_full:
             self.on_full_pass(made)
+
+    def saw_host(self, isolated: Isolated) -> None:
+        """Take a look at the host's own interrupts."""
+        with self._lock:
+            self.version += self._take_host(isolated)
+
+    def saw_balancer(self, balancer: Balancing | None) -> None:
+        """Take how far irqbalance is told."""
+        with self._lock:
+            self.version += balancer != self.balancer
+            self.balancer = balancer
 
     def audit_failed(self, error: str) -> None:
         """Note why a full pass could not be made."""
@@ -69,7 +90,7 @@ class View:
         throttled = {result.action.irq: result for result in self._throttled()}
         with self._lock:
             if self._outcome is None:
-                self._outcome = Outcome.of(self._parts.values(), self._host, *self._latest)
+                self._outcome = Outcome.of(self._parts.values(), self._host, *self._latest, isolated=self.isolated)
             return self._outcome.with_results(throttled) if throttled else self._outcome
 
     @property
@@ -92,7 +113,17 @@ class View:
             }
         outcome = self.outcome
         facts = describe_facts(outcome.facts)
-        return {"last_audit": audit, "host_facts": facts, "placement": describe_placement(outcome)}
+        isolation = describe_isolation(outcome.isolated)
+        told = describe_balancing(self.balancer)
+        placement = describe_placement(outcome)
+        return {"last_audit": audit, "host_facts": facts, "placement": placement, **isolation, "irqbalance": told}
+
+    def _take_host(self, isolated: Isolated | None) -> bool:
+        """Take what a pass found of the host's own interrupts, and tell whether it is another thing than before."""
+        if isolated is None or isolated == self.isolated:
+            return False
+        self.isolated, self._outcome = isolated, None
+        return True
 
     def _put(self, uuid: GuestId, part: Part) -> None:
         if part == Part(None, (), ()):

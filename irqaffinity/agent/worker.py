@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from irqaffinity.agent.attend import attend
+from irqaffinity.agent.attend import attend, repair
 from irqaffinity.agent.counters import AWAY, BROKEN, DONE, FULL, GUEST, LOOK, Counters
 from irqaffinity.agent.heed import heed
+from irqaffinity.agent.host_looks import HostLooks
 from irqaffinity.agent.together import Together
 from irqaffinity.agent.view import View
-from irqaffinity.guests.drift import Drift
 from irqaffinity.guests.life import Life
 from irqaffinity.guests.watch import AGAIN, Patience
 from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
@@ -32,9 +32,6 @@ from irqaffinity.plan.policy import Policy
 from irqaffinity.state.folder import StateError
 
 LOG = logging.getLogger(__name__)
-
-FIGHT_PAUSE = 60.0
-"""Seconds between two repairs of an interrupt that another program moves again and again."""
 
 _JITTER = 0.05
 
@@ -85,6 +82,7 @@ class Worker:
         self._clock = clock
         self._patience = Patience(tunables.boot)
         self._together = Together(auditor, counters, clock)
+        self._host_looks = HostLooks(auditor, counters, view, clock)
         self._audit_due = self._local_audit_due = 0.0
         self._stopping = threading.Event()
         self._failure = ""
@@ -123,7 +121,8 @@ class Worker:
         now = self._clock()
         looks = (life.watch.next_look for life in self._lives if life.watch is not None)
         lines = (life.next_line(now) for life in self._lives if life.unsettled.due < inf)
-        return min(self._audit_due, now + HEARTBEAT, self._together.due(now), *looks, *lines) - now
+        due = self._audit_due, self._together.due(now), self._host_looks.due
+        return min(now + HEARTBEAT, *due, *looks, *lines) - now
 
     def _step(self, wakes: Wakes) -> None:
         if self._tunables is not self._new_tunables:
@@ -133,6 +132,7 @@ class Worker:
         self._patience.hears_births = self._hears_births()
         self._auditor.msi_source = MsiSource.TRACE if self._patience.hears_births else MsiSource.POLL
         heed(wakes, self._auditor, self._patience, self._clock())
+        self._host_looks.heed(wakes)
         if wakes.everything:
             self._local_audit_due = self._clock()
         if wakes.everything or self._clock() >= self._audit_due:
@@ -144,6 +144,7 @@ class Worker:
                 return
             if life.watch is not None and life.watch.next_look <= now:
                 self._look(life)
+        repair(self._host_looks.do(), self._lives, self._counters)
         self._auditor.settle(rivals=self._view.rivals)
         if self.audited is not None and self.libvirt.is_up:
             self._on_sight()
@@ -213,7 +214,9 @@ class Worker:
             if waited is not None:
                 self._counters.wake_seconds.add(waited)
             self._confirm(life, now)
-        self._repair(made.drifts)
+        if made.isolated is not None:
+            self._counters.count_isolation(made.isolated)
+        repair(made.drifts, self._lives, self._counters)
         self._failure = ""
         self._retry.worked()
         self._view.saw(made, now - start, is_full=kind == FULL)
@@ -226,14 +229,6 @@ class Worker:
             life.wake(self._patience, now, asks=True)
             if life.watch is not None:
                 life.watch.postpone(self._patience, now + AGAIN, asks=True)
-
-    def _repair(self, drifts: Sequence[Drift]) -> None:
-        """Count the interrupts that were put back; leave those alone for a while that another program keeps moving."""
-        self._counters.drifts += len(drifts)
-        self._counters.fights += sum(drift.is_fight for drift in drifts)
-        for drift in drifts:
-            if drift.is_fight:
-                self._lives.of(drift.owner).backoff.hold(drift.irq, drift.belongs, FIGHT_PAUSE)
 
     def _lose_libvirt(self, kind: str, error: LibvirtUnreachable) -> None:
         """Note that libvirt is away, and ask it again soon, with a full pass, which catches up on missed events."""

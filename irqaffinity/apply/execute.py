@@ -8,6 +8,8 @@ from typing import NamedTuple
 from irqaffinity.apply.backoff import Backoff
 from irqaffinity.apply.writer import Writer
 from irqaffinity.model.action import Action, Result, find_in_place
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import HOST
 from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.record import Changes, Fixed, Record, State
 from irqaffinity.model.verdict import IrqReason, Verdict
@@ -76,11 +78,16 @@ def _meet_again(
 
 
 def _in_new_life(state: State, action: Action) -> Record | None:
-    """Return the record of an interrupt with the original of its new life, None where there is none to store."""
+    """Return the record of an interrupt with the original of its new life, None where there is none to store.
+
+    What it was born with is not its original where that is the narrowed default, or a part of it: the wide one is.
+    """
     record = state.records.get(action.device, {}).get(action.number)
     if record is None or action.current is None:
         return None
-    original = None if action.current == record.written else action.current
+    narrowed = () if state.default is None else (state.default.written, state.default.previous or CpuSet())
+    is_unknown = action.current == record.written or any(action.current <= cpus for cpus in narrowed)
+    original = None if is_unknown else action.current
     return replace(record, original=original, previous=None, next_cpu=False)
 
 
@@ -99,7 +106,7 @@ def learn(state: State, results: Iterable[Result]) -> Changes:
         if record is None:
             continue
         if result.verdict in _REFUSED_FOR_GOOD and action.foregone is None:
-            fixed[action.irq] = Fixed(result.handler or "", result.verdict)
+            fixed[action.irq] = Fixed(result.handler or "", result.verdict, is_hosts=action.owner == HOST)
         if result.reason is IrqReason.NEXT_CPU:
             taken = replace(record, written=result.asked, next_cpu=True)
             if taken != record:
@@ -120,7 +127,7 @@ def _carry_out(action: Action, writer: Writer, backoff: Backoff) -> Result:
     reason = IrqReason.RELEASED if action.is_release else None
     verdict = action.foregone or (Verdict.UNREAD if current is None else None)
     if verdict is not None:
-        return Result(action, verdict, action.target, current, effective, reason, verdict.sentence)
+        return Result(action, verdict, action.target, current, effective, reason, action.message or verdict.sentence)
     if current == action.target:
         return find_in_place(action, action.target, reason)
     held = backoff.holds(action.irq, action.target)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writer of smp_affinity_list: it writes, reads back, and returns a verdict on what the kernel did."""
+"""The only writer of smp_affinity_list and default_smp_affinity: it writes, reads back, and returns a verdict."""
 
 import errno
 import os
@@ -8,11 +8,13 @@ from typing import NamedTuple, Protocol
 
 from irqaffinity.model.action import Action, Result, find_in_place, settled
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.irq import Interrupt, immovable_verdict
+from irqaffinity.model.guest import HOST
+from irqaffinity.model.irq import DEFAULT, Interrupt, immovable_verdict
+from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.verdict import IrqReason, Verdict
-from irqaffinity.observe.procfs import read_interrupt
+from irqaffinity.observe.procfs import read_default_affinity, read_interrupt
 from irqaffinity.observe.root import VANISHED, HostRoot, HostUnreadable
-from irqaffinity.observe.sysfs import action_name, driver_of, lists_interrupt
+from irqaffinity.observe.sysfs import action_name, driver_of, has_number, lists_interrupt
 from irqaffinity.observe.topology import read_online
 
 _WRITE = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
@@ -71,7 +73,7 @@ class AffinityWriter:
         )
 
     def _read_back(self, action: Action, asked: CpuSet, reason: IrqReason | None) -> Result:
-        seen = read_interrupt(self._root, action.number)
+        seen = self._read(action)
         if seen is None:
             return Result(action, Verdict.GONE, asked, None, None, reason, Verdict.GONE.sentence)
         smp, effective = seen.smp, seen.effective
@@ -83,35 +85,63 @@ class AffinityWriter:
             verdict, message = Verdict.SET, reason.sentence if reason else ""
         return Result(action, verdict, asked, smp, effective, reason, message or None, was_written=True)
 
+    def _read(self, action: Action) -> Interrupt | None:
+        if action.irq != DEFAULT:
+            return read_interrupt(self._root, action.number)
+        try:
+            return Interrupt(DEFAULT.number, read_default_affinity(self._root), None)
+        except (HostUnreadable, OSError):
+            return Interrupt(DEFAULT.number, None, None)
+
     def _write(self, action: Action, cpus: CpuSet) -> "_Refusal | None":
-        """Write once, through a descriptor opened before the check that the device lists the number under its driver.
+        """Write once, through a descriptor opened before the check that the number is still the same interrupt.
 
         Where the number is reused after the check, the write gives EIO, and never moves a foreign interrupt. Return
         None when the kernel accepted. Never open a file without its owner's write permission, and never take all CPUs
         from an interrupt.
         """
-        calls, path = self._root.calls, self._root.affinity_file(action.number)
+        calls, is_default = self._root.calls, action.irq == DEFAULT
+        path = self._root.default_affinity_file if is_default else self._root.affinity_file(action.number)
         if not cpus:
             return _Refusal(Verdict.OFFLINE, "there is no CPU to write")
         try:
             if not calls.stat(path).st_mode & stat.S_IWUSR:
-                return self._refuse_for_good(action, "")
+                return _refusal(Verdict.DENIED, "") if is_default else self._refuse_for_good(action, "")
             fd = calls.open(path, _WRITE)
             try:
-                if not lists_interrupt(self._root, action.device, action.number):
-                    return _Refusal(Verdict.GONE, "its device no longer lists this number")
-                if driver_of(self._root, action.device) != action.driver:
-                    return _Refusal(Verdict.GONE, "its device has another driver now")
-                calls.write(fd, str(cpus).encode("ascii"))
+                changed = self._find_change(action)
+                if changed is not None:
+                    return _Refusal(Verdict.GONE, changed)
+                calls.write(fd, (cpus.mask if is_default else str(cpus)).encode("ascii"))
             finally:
                 calls.close(fd)
         except OSError as error:
             return self._explain(action, cpus, error)
         return None
 
+    def _find_change(self, action: Action) -> str | None:
+        """Return why the number is another interrupt than at the decision, None where it is the same; raise OSError."""
+        if action.irq == DEFAULT:
+            return None
+        if not self._lists(action):
+            return "its device no longer lists this number"
+        if action.device != NO_DEVICE and driver_of(self._root, action.device) != action.driver:
+            return "its device has another driver now"
+        if action.owner == HOST and action_name(self._root, action.number) != (action.handler or ""):
+            return "it has another handler now"
+        return None
+
+    def _lists(self, action: Action) -> bool:
+        """Tell whether the device still has the interrupt; what vfio does not serve is told by its handler as well."""
+        if action.owner != HOST:
+            return lists_interrupt(self._root, action.device, action.number)
+        return action.device == NO_DEVICE or has_number(self._root, action.device, action.number)
+
     def _explain(self, action: Action, cpus: CpuSet, error: OSError) -> "_Refusal":
         """Turn an errno into a verdict: here, and nowhere else."""
         code, said = error.errno or 0, f" ({error.strerror})"
+        if action.irq == DEFAULT:
+            return self._explain_default(code, cpus, said)
         if code in _KERNEL_OWNED:
             if not self._is_there(action):
                 return _refusal(Verdict.GONE, said)
@@ -125,6 +155,12 @@ class AffinityWriter:
         if verdict is Verdict.PENDING:
             return _Refusal(verdict, f"it could not be moved at this moment{said}, and is tried again")
         return _refusal(verdict, said)
+
+    def _explain_default(self, code: int, cpus: CpuSet, said: str) -> "_Refusal":
+        """Turn an errno of default_smp_affinity into a verdict: no chip and no life stand behind this file."""
+        is_offline = code == errno.EINVAL and not self._has_online(cpus)
+        verdict = Verdict.OFFLINE if is_offline else _PLAIN.get(code, Verdict.DENIED)
+        return _refusal(Verdict.DENIED if verdict is Verdict.GONE else verdict, said)
 
     def _refuse_kernel_owned(self, action: Action, said: str, *, maybe_reborn: bool) -> "_Refusal":
         """Return the refusal of a write to an interrupt that the kernel keeps for itself.
@@ -164,7 +200,7 @@ class AffinityWriter:
         """Return whether the interrupt exists and the device lists its number: only then the error is about it."""
         try:
             exists = self._root.exists(self._root.affinity_file(action.number))
-            return exists and lists_interrupt(self._root, action.device, action.number)
+            return exists and self._lists(action)
         except OSError:
             return True  # nobody knows, and the next pass sees whether it is gone
 

@@ -46,6 +46,7 @@ def _repeat(arguments: argparse.Namespace) -> int:
     session = Session.read(arguments)
     start_log(session.settings, arguments)
     warn_of(session.settings)
+    session.auditor.counting.is_on = True
     farewell = Farewell("audit")
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)  # they wait until the pass that runs has ended
     while True:
@@ -66,10 +67,21 @@ def _pass(session: Session, arguments: argparse.Namespace) -> int:
     with explained():
         nodes = read_layout(session.root) if arguments.format in ("json", "yaml") else ()
         made = session.auditor.rehearse(scope) if arguments.dry_run else session.auditor.audit(scope)
+        if not arguments.dry_run and scope == Narrowing():
+            _balance(session)
     if made.outcome.unsaved is not None:
         LOG.error("%s", made.outcome.unsaved)
     _say(made.outcome, nodes, arguments)
     return made.outcome.exit_status()
+
+
+def _balance(session: Session) -> None:
+    """Tell irqbalance what to leave alone, as an agent does, or give back what an earlier pass told it."""
+    tells = session.settings.policy.isolation.tells_irqbalance
+    if tells or session.balance.owes:
+        trouble = session.balance.follow(session.auditor.bans() if tells else None).trouble
+        if trouble is not None:
+            LOG.warning("irqbalance: %s", trouble)
 
 
 def _say(outcome: Outcome, nodes: Sequence[NodeLayout], arguments: argparse.Namespace) -> None:

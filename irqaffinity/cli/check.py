@@ -8,6 +8,7 @@ from typing import Any
 
 from irqaffinity.agent.status_file import NoStatus, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
+from irqaffinity.cli.check_isolation import check_isolation
 from irqaffinity.cli.health import look_at_health, tell
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
@@ -18,9 +19,10 @@ from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
 from irqaffinity.model.finding import Finding
 from irqaffinity.model.text import counted
 from irqaffinity.observe.procfs import read_interrupt
-from irqaffinity.observe.rivals import ADVICE, find_rivals, shows_processes
+from irqaffinity.observe.rivals import ADVICE, look_for_rivals, shows_processes
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.topology import read_facts, read_topology
+from irqaffinity.plan.policy import IsolationMode
 from irqaffinity.state.check import check_files
 from irqaffinity.state.folder import StateError
 
@@ -48,6 +50,7 @@ def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
             yield Finding(subject, *check(session))
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
             yield Finding(subject, False, str(error))
+    yield from check_isolation(session)
     status = _read_status(session)
     if settings.notifications.enabled:
         from irqaffinity.cli.check_broker import check_broker_of  # noqa: PLC0415  kombu is not always needed
@@ -125,10 +128,15 @@ def _check_state(session: Session) -> _Answer:
 def _check_rivals(session: Session) -> _Answer:
     if not shows_processes(session.root):
         return True, f"not looked for: {session.root.proc} shows no processes; look for {', '.join(ADVICE)} on the host"
-    rivals = find_rivals(session.root)
-    if not rivals:
+    found = look_for_rivals(session.root)
+    if not found:
         return True, "no other program that moves interrupts was found"
-    return False, "; ".join(f"{name} runs: {ADVICE[name]}" for name in rivals)
+    isolation = session.settings.policy.isolation
+    is_told = isolation.mode is IsolationMode.ENFORCE and isolation.irqbalance
+    rivals = [rival for rival in found if rival.name != "irqbalance" or not is_told]
+    if not rivals:
+        return True, "irqbalance runs, and the agent tells it what to leave alone"
+    return False, "; ".join(f"{rival.found}: {rival.advice}" for rival in rivals)
 
 
 def _check_vectors(session: Session) -> _Answer:

@@ -24,8 +24,22 @@ LINES = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verd
 ARRIVED_DEVICES = ("address", "guest", "name", "irqs", "target", "rate", "arrived", "outside", "verdict", "reason")
 ARRIVED_GUESTS = ("guest", "name", "status", "devices", "cpus", "rate", "arrived", "outside", "verdict")
 ARRIVED_CPUS = ("cpu", "guest", "name", "vcpu", "rate", "foreign", "foreign_irqs")
+ARRIVED_INTRUDERS = (
+    "irq",
+    "name",
+    "device",
+    "owner",
+    "cpus",
+    "guests",
+    "guest_names",
+    "rate",
+    "arrived",
+    "movable",
+)
 SPARE = (
     "guest",
+    "guests",
+    "owner",
     "tags",
     "driver",
     "effective",

@@ -4,18 +4,31 @@
 import argparse
 from collections.abc import Callable, Iterator
 
+from irqaffinity.cli.explain_cpu import explain_cpu_of
 from irqaffinity.cli.output import say
 from irqaffinity.cli.session import Session, explained
-from irqaffinity.model.guest import Guest, GuestId
-from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.target import Target
+from irqaffinity.model.action import Result
+from irqaffinity.model.guest import HOST, Guest, GuestId
+from irqaffinity.model.irq import Interrupt
+from irqaffinity.model.isolation import HostInterrupt
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
+from irqaffinity.model.target import Cpu, Target
 from irqaffinity.observe.find import find_target
 from irqaffinity.observe.meanings import holders
+from irqaffinity.observe.owners import Owner, find_owners
 from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.root import HostRoot
-from irqaffinity.observe.sysfs import Details, action_name, devices_of_interrupt, devices_on_line, read_device
+from irqaffinity.observe.sysfs import (
+    Details,
+    action_name,
+    devices_of_interrupt,
+    devices_on_line,
+    driver_of,
+    read_device,
+)
 from irqaffinity.passes.made import Pass
 from irqaffinity.plan.dedicated import refuse_vcpu
+from irqaffinity.plan.kept import find_kept
 from irqaffinity.plan.policy import Policy
 from irqaffinity.report.explain import (
     Rule,
@@ -28,22 +41,26 @@ from irqaffinity.report.explain import (
     explain_result,
     render_rules,
 )
+from irqaffinity.report.explain_host import explain_isolation
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the rules that lead to the place of an interrupt, a device or a guest; write nothing."""
+    """Print the rules that lead to the place of an interrupt, a device or a guest, or the facts on a CPU."""
     session = Session.open(arguments)
     with explained():
         made = session.auditor.rehearse(logs=False)
         target = find_target(session.root, session.auditor.guests, arguments.target)
-        rules = list(_explain(target, made, session.settings.policy, session.root))
+        rules = list(_explain(target, made, session))
     say(render_rules(rules))
     return 0
 
 
-def _explain(target: Target, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:
+def _explain(target: Target, made: Pass, session: Session) -> Iterator[Rule]:
+    policy, root = session.settings.policy, session.root
     if isinstance(target, int):
-        yield from _explain_interrupt(target, made, policy, root)
+        yield from _explain_interrupt(target, made, session)
+    elif isinstance(target, Cpu):
+        yield from explain_cpu_of(target.number, made, policy, root)
     elif isinstance(target, PciAddress):
         yield from _explain_device(target, made, policy, root)
     else:
@@ -52,7 +69,8 @@ def _explain(target: Target, made: Pass, policy: Policy, root: HostRoot) -> Iter
             yield from _explain_device_of(target, address, made, policy)
 
 
-def _explain_interrupt(number: int, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:
+def _explain_interrupt(number: int, made: Pass, session: Session) -> Iterator[Rule]:
+    policy, root = session.settings.policy, session.root
     seen = read_interrupt(root, number)
     smp = None if seen is None else seen.smp
     devices = devices_of_interrupt(root, number)
@@ -60,11 +78,32 @@ def _explain_interrupt(number: int, made: Pass, policy: Policy, root: HostRoot) 
         yield from explain_free_interrupt(number, devices_on_line(root, number), action_name(root, number), smp)
     for address in devices:
         yield from _explain_device(address, made, policy, root)
-    results = [result for result in made.outcome.results if result.action.number == number]
+    results = _results(number, made)
     for result in results:
         yield from explain_result(result)
     if devices and not results:
         yield from explain_idle_interrupt(number, smp)
+    if seen is not None and not any(address in made.frame.claimants for address in devices):
+        yield from _explain_host_interrupt(seen, made, session)
+
+
+def _results(number: int, made: Pass) -> list[Result]:
+    """Return what would be done with an interrupt, a guest's or the host's."""
+    hosts = () if made.isolated is None else made.isolated.results
+    return [result for result in (*made.outcome.results, *hosts) if result.action.number == number]
+
+
+def _explain_host_interrupt(seen: Interrupt, made: Pass, session: Session) -> Iterator[Rule]:
+    """Give what isolation makes of an interrupt that no guest has."""
+    root, policy = session.root, session.settings.policy
+    device = find_owners(root, {seen.number}).get(seen.number, Owner(NO_DEVICE)).device
+    driver = None if device == NO_DEVICE else driver_of(root, device)
+    found = HostInterrupt(seen._replace(action=action_name(root, seen.number)), device, driver)
+    record = session.store.peek().records.get(device, {}).get(seen.number)
+    hosts = record if record is not None and record.owner == HOST else None
+    kept = find_kept(made.frame.occupancy, made.guests.values(), policy.dedicated_cpus)
+    trouble = None if made.isolated is None else made.isolated.trouble
+    yield from explain_isolation(found, kept, policy.isolation, hosts, trouble)
 
 
 def _explain_device(address: PciAddress, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:

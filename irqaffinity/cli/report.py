@@ -56,7 +56,8 @@ def _look(arguments: argparse.Namespace, wait: Callable[[float], None]) -> dict[
         document["rivals"] = list(find_rivals(session.root))
         if arguments.seconds:
             try:
-                document["arrivals"] = sample_arrivals(session.root, made, arguments.seconds, wait)
+                dedicated = session.auditor.policy.dedicated_cpus
+                document["arrivals"] = sample_arrivals(session.root, made, dedicated, arguments.seconds, wait)
             except HostUnreadable as error:
                 LOG.warning("the page shows no arrivals: %s", error)
     return document

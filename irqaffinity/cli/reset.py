@@ -10,6 +10,7 @@ from irqaffinity.cli.output import say
 from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.passes.made import Pass
+from irqaffinity.report.outcome import EXIT_FAILED
 from irqaffinity.report.screen import Screen
 from irqaffinity.report.summary import render_summary
 from irqaffinity.report.table import render_table
@@ -34,10 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
             if session.folder in troubles:
                 raise troubles[session.folder]
         made = session.auditor.reset()
+        owes, owed = session.balance.owes, session.balance.give_back()
     if made.outcome.unsaved is not None:
         LOG.error("%s", made.outcome.unsaved)
+    for trouble in owed:
+        LOG.error("irqbalance was not given back what it had: %s", trouble)
     _tell(made, look_at_screen(arguments))
-    return made.outcome.exit_status()
+    if owes and not owed:
+        say("irqbalance was given back what it had")
+    return EXIT_FAILED if owed else made.outcome.exit_status()
 
 
 def _tell(made: Pass, screen: Screen) -> None:

@@ -12,9 +12,11 @@ from irqaffinity.cli.settings import open_settings, read_settings
 from irqaffinity.conf.load import Settings
 from irqaffinity.hypervisor.connection import Hypervisor, LibvirtUnreachable
 from irqaffinity.model.target import UnknownTarget
+from irqaffinity.model.times import CALL
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 from irqaffinity.passes.auditor import Auditor
+from irqaffinity.passes.balance import Balance
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.history import StoredHistory
 from irqaffinity.state.store import Store
@@ -54,9 +56,21 @@ class Session:
     @functools.cached_property
     def auditor(self) -> Auditor:
         """The part that makes passes over this host."""
-        store = Store(self.folder, read_boot_id(self.root))
         history = StoredHistory(self.folder, self.settings.history)
-        return Auditor(self.settings.host, self.root, self.hypervisor, self.settings.policy, store, history=history)
+        return Auditor(
+            self.settings.host, self.root, self.hypervisor, self.settings.policy, self.store, history=history
+        )
+
+    @functools.cached_property
+    def balance(self) -> Balance:
+        """The part that tells irqbalance what to leave alone; its patience is a command's, which ends then."""
+        folder = self.settings.policy.isolation.irqbalance_sockets
+        return Balance(self.root, folder, self.store, self.auditor.lock, patience=CALL)
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """The state of this boot."""
+        return Store(self.folder, read_boot_id(self.root))
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session
 from irqaffinity.cli.watch import Look, watch
 from irqaffinity.model.times import FRESH
-from irqaffinity.report.select import select_placement
+from irqaffinity.report.select import select_status
 from irqaffinity.report.status_text import render_status
 
 
@@ -39,10 +39,9 @@ def _look(path: str, arguments: argparse.Namespace) -> Look:
     except NoStatus as error:
         return Look(None, str(error))
     only = only_words(arguments)
-    narrowed = {**status, "placement": select_placement(status["placement"], only)}
     report = render_report(
         arguments,
-        narrowed,
+        select_status(status, only),
         "placement.devices",
         lambda: render_status(status, only, look_at_screen(arguments)),
         is_line=arguments.watch is not None,

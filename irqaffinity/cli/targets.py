@@ -21,7 +21,7 @@ _KINDS = {"guest": "guest", "device": "device"}
 """The kind of target that an argument takes, by the name of the argument; all others take any kind."""
 
 _MOST_NUMBERS = 65_536
-"""Interrupts of one device that it lists at most: the status file may be damaged, or not the agent's."""
+"""Interrupts of one device, or CPUs, that it lists at most: the status file may be damaged, or not the agent's."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,8 +55,12 @@ def _asked(before: list[str], value: str) -> tuple[str, int] | None:
     command = next((argument for argument in before if argument in COMMANDS), None)
     if command is None:
         return None
-    parser = make_parser([command]).commands()[command]
-    found = parser.find_action(before[before.index(command) + 1 :], value)
+    parser, words = make_parser([command]).commands()[command], before[before.index(command) + 1 :]
+    if words[-1:] == ["cpu"]:
+        place = parser.find_action(words[:-1], "cpu")
+        if place is not None and place[0].dest == "target":
+            return "cpu", 0
+    found = parser.find_action(words, value)
     if found is None or found[0].metavar != "TARGET":
         return None
     return _KINDS.get(found[0].dest, "target"), found[1]
@@ -68,12 +72,15 @@ def _targets(arguments: argparse.Namespace, kind: str, *, is_begun: bool) -> Ite
     It leaves out a name that begins like an option: such a name must stand after = or --.
     """
     try:
-        placement = read_status(_path(arguments), WHOLE)["placement"]
+        status = read_status(_path(arguments), WHOLE)
     except (CommandError, NoStatus):
         return
+    placement = status["placement"]
     found = (
-        *(_of_guests(placement["guests"], is_begun=is_begun) if kind != "device" else ()),
-        *(_of_devices(placement["devices"], is_begun=is_begun) if kind != "guest" else ()),
+        *(_of_guests(placement["guests"], is_begun=is_begun) if kind in ("guest", "target") else ()),
+        *(_of_devices(placement["devices"], is_begun=is_begun) if kind in ("device", "target") else ()),
+        *(("cpu",) if kind == "target" and is_begun else ()),
+        *(_numbers(status.get("isolation", {}).get("kept") or "") if kind == "cpu" else ()),
     )
     yield from dict.fromkeys(printable(name) for name in found if not name.startswith("-"))
 

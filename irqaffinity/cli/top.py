@@ -12,7 +12,8 @@ from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session, explained
 from irqaffinity.passes.arrived import sample_arrivals
 from irqaffinity.passes.made import Pass
-from irqaffinity.report.top import By, render_top
+from irqaffinity.report.top import render_top
+from irqaffinity.report.top_tables import By
 
 if TYPE_CHECKING:
     from irqaffinity.cli.top_source import Source
@@ -36,7 +37,7 @@ def _print_once(arguments: argparse.Namespace) -> int:
     session, by = Session.open(arguments), By(arguments.by)
     with explained():
         made = session.auditor.rehearse(logs=False)
-        document = sample_arrivals(session.root, made, arguments.delay)
+        document = sample_arrivals(session.root, made, session.auditor.policy.dedicated_cpus, arguments.delay)
     say_report(arguments, document, by.key, lambda: render_top(document, by, look_at_screen(arguments)))
     return 0
 
@@ -51,7 +52,7 @@ def _show(arguments: argparse.Namespace) -> int:
         return session.auditor.rehearse(logs=False)
 
     with explained():
-        source = Source(session.root, rehearse, rehearse())
+        source = Source(session.root, rehearse, rehearse(), session.auditor.policy.dedicated_cpus)
     logging.disable()  # a line of the log would stand in the middle of the screen
     with opened_terminal(is_coloured=look_at_screen(arguments).is_coloured) as terminal:
         _watch(terminal, source, By(arguments.by), arguments.delay)

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.observe.arrivals import ArrivalCounter
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 from irqaffinity.passes.arrived import describe, place
@@ -54,16 +55,26 @@ class Source:
     """Makes the document of each interval, as `top --once -f json` prints it. For one thread."""
 
     def __init__(
-        self, root: HostRoot, rehearse: Callable[[], Pass], made: Pass, clock: Callable[[], float] = time.monotonic
+        self,
+        root: HostRoot,
+        rehearse: Callable[[], Pass],
+        made: Pass,
+        dedicated_cpus: CpuSet | None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the root of the host, the function that makes a pass over its guests, the first pass, and a clock."""
+        """Take the root of the host, the function that makes a pass over its guests, and the first pass.
+
+        `dedicated_cpus` is `[placement] dedicated_cpus`. Raises HostUnreadable.
+        """
         self.document: dict[str, Any] | None = None
+        self._root = root
         self._rehearse = rehearse
+        self._dedicated_cpus = dedicated_cpus
         self._clock = clock
         self._counter = ArrivalCounter(root, clock)
         self._counter.read()
         self._numbers = set(self._counter.numbers)
-        self._places = place(made)
+        self._places = place(root, made, dedicated_cpus)
         self._trouble = self._unreadable = ""
         self._looked = clock()
         self._look_cost = 0.0
@@ -101,7 +112,7 @@ class Source:
     def _look_again(self) -> None:
         start = time.thread_time()
         try:
-            self._places = place(self._rehearse())
+            self._places = place(self._root, self._rehearse(), self._dedicated_cpus)
             self._trouble = ""
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
             if not self._trouble:

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from irqaffinity.report.fit import Cell, Line, cut_line
-from irqaffinity.report.top import By, Order, choose, head_line, table, wrong_lines
+from irqaffinity.report.top import Order, choose, foreign_line, head_line, wrong_lines
+from irqaffinity.report.top_tables import By, table
 
 _ORDERS = {"r": Order.RATE, "o": Order.OUTSIDE, "n": Order.NAME, "d": Order.PLACE, "v": Order.VERDICT}
 _HEADS = 4
 """Lines above the table."""
 
 HELP = """\
-b, Tab     by device, by guest, by CPU in turn
+b, Tab     by device, by guest, by CPU, by intruder in turn
 r          order by interrupts a second
 o          order by the share that arrives outside the target
 n          order by the guest's name
@@ -140,11 +141,13 @@ class View:
         posted = document["host_facts"]["posted_interrupts"]
         wrong = wrong_lines(document)
         notes = [wrong.pop()] if posted else []
+        if self.by.shows_foreign:
+            notes.append(foreign_line(document))
         troubles = ([around.trouble] if around.trouble else []) + wrong
         third = (
             Cell(f"wrong: {'; '.join(troubles)}", is_wrong=True) if troubles else Cell("nothing is known to be wrong")
         )
-        return [(Cell(first),), (Cell(head_line(document)),), (third,), (Cell("".join(notes)),)]
+        return [(Cell(first),), (Cell(head_line(document)),), (third,), (Cell("; ".join(notes)),)]
 
     def _keys(self) -> str:
         if self._typed is not None:

@@ -3,7 +3,7 @@
 
 from oslo_config import cfg
 
-from irqaffinity.conf.types import Count, CpuList, NameGlobs
+from irqaffinity.conf.types import Count, CpuList, FolderPath, NameGlobs
 from irqaffinity.plan.policy import IsolationMode
 
 GROUP = "isolation"
@@ -44,5 +44,13 @@ OPTS = [
         "irqbalance",
         default=True,
         help="With mode enforce: tell irqbalance, through its socket, to leave guests' CPUs and interrupts alone.",
+    ),
+    cfg.Opt(
+        "irqbalance_sockets",
+        type=FolderPath(),
+        help="The folder of irqbalance's socket; by default /run/irqbalance where [host] proc is /proc, and none "
+        "elsewhere. In a container it is where the host's folder is mounted. systemd makes the folder anew whenever it "
+        "starts irqbalance; with RuntimeDirectoryPreserve=yes in that unit it stays the same, and so does the mount.",
+        sample_default="/host/run/irqbalance",
     ),
 ]

@@ -145,6 +145,7 @@ def _settings(opened: Opened, values: Mapping[tuple[str, str], Any]) -> Settings
                 minimum=values["isolation", "minimum"],
                 leave=tuple(values["isolation", "leave"]),
                 irqbalance=values["isolation", "irqbalance"],
+                irqbalance_sockets=values["isolation", "irqbalance_sockets"],
             ),
         ),
         files=tuple(opened.own),

@@ -2,7 +2,7 @@
 """Tells drift (somebody moved an interrupt away) apart from the rebirth of an interrupt, and a fight from one drift."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from irqaffinity.model.action import Result
@@ -50,6 +50,10 @@ class Drifts:
     def left(self, irq: IrqId, cpus: CpuSet) -> None:
         """Note that an interrupt was put in its place."""
         self._left[irq] = cpus
+
+    def forget(self, numbers: Container[int]) -> None:
+        """Forget where interrupts of these numbers were left: they are others now."""
+        self._left = {irq: cpus for irq, cpus in self._left.items() if irq.number not in numbers}
 
     def saw(self, results: Iterable[Result], now: float, *, is_quiet: bool) -> list[Drift]:
         """Return the drifts, and remember where the interrupts are now; forget those that `results` do not have.

@@ -36,7 +36,8 @@ class Wakes:
     `everything` asks for a full pass; `guests` and `devices` for a look at these, with the time (of the monotonic
     clock, in seconds) at which the first wake-up for each came. Guests in `births` have new interrupts without a place
     yet; those of guests in `placed` have their place, and a look confirms that. `has_waiting` says that interrupts
-    which were born too soon after others wait for their places. `specs` are extra specs of notifications.
+    which were born too soon after others wait for their places, `has_hosts` that one was born which may be the host's
+    own. `specs` are extra specs of notifications.
     """
 
     everything: bool = False
@@ -45,11 +46,12 @@ class Wakes:
     births: dict[GuestId, float] = field(default_factory=dict)
     placed: set[GuestId] = field(default_factory=set)
     has_waiting: bool = False
+    has_hosts: bool = False
     specs: dict[GuestId, RememberedSpecs] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         has_some = any((self.guests, self.devices, self.births, self.placed, self.specs))
-        return self.everything or self.has_waiting or has_some
+        return self.everything or self.has_waiting or self.has_hosts or has_some
 
 
 @dataclass(slots=True)
@@ -146,6 +148,12 @@ class WakeQueue:
             self._wakes.has_waiting = True
             self._changed.notify()
 
+    def wake_host(self) -> None:
+        """Ask for a look at the host's own interrupts, because a new one may be among them."""
+        with self._changed:
+            self._wakes.has_hosts = True
+            self._changed.notify()
+
     def interrupt(self) -> None:
         """Make the `take` that waits, or else the next one, return at once."""
         with self._changed:
@@ -202,7 +210,7 @@ class WakeQueue:
     def _bound(self) -> None:
         wakes = self._wakes
         if len(wakes.guests) + len(wakes.devices) + len(wakes.births) + len(wakes.placed) > MOST:
-            self._wakes = Wakes(has_waiting=wakes.has_waiting)
+            self._wakes = Wakes(has_waiting=wakes.has_waiting, has_hosts=wakes.has_hosts)
             self._wake_all("wakes")
         self._changed.notify()
 

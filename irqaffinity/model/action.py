@@ -14,9 +14,10 @@ class Action(NamedTuple):
     """An interrupt and the CPUs it belongs on, even where it is there already.
 
     `driver` is the driver that its device had at the decision: under another driver the number is another interrupt.
-    `owner` is the guest whose interrupt it is, or was when it is released. `spares` are single CPUs to try in this
-    order when the target has no free vector. `foregone` is the verdict where the kernel would surely refuse the write,
-    so that none is tried.
+    `owner` is the guest whose interrupt it is, or was when it is released, or HOST. `spares` are single CPUs to try in
+    this order when the target has no free vector. `foregone` is the verdict where the kernel would surely refuse the
+    write, so that none is tried; `message` says why where its sentence does not. `handler` is the name of the action
+    that an interrupt of the host had at the decision: under another name the number is another interrupt.
     """
 
     number: int
@@ -29,6 +30,8 @@ class Action(NamedTuple):
     foregone: Verdict | None = None
     driver: str | None = None
     spares: tuple[CpuSet, ...] = ()
+    message: str | None = None
+    handler: str | None = None
 
     @property
     def irq(self) -> IrqId:

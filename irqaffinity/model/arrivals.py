@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _WRAP = 1 << 32
 """The kernel counts in 32 bits (include/linux/irqdesc.h, struct irqstat)."""
@@ -14,17 +15,27 @@ Arrived = Mapping[int, int]
 """How many interrupts arrived, by CPU, without the CPUs that got none."""
 
 
+class KernelOwn(NamedTuple):
+    """Interrupts of the processors' own kind that arrived, such as those of the local timer; they have no number."""
+
+    name: str
+    arrived: Arrived
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """What arrived between two readings.
 
     `arrived` has an entry, perhaps an empty one, for each interrupt whose counts are known at both ends, by its number;
-    `names` has the names of the handlers of those that arrived.
+    `names` has the names of the handlers of those that arrived, where they were asked for. `kernel` has what arrived of
+    the interrupts without a number, by the word that stands for them in /proc/interrupts (LOC, RES), where all
+    interrupts were asked for.
     """
 
     seconds: float = 0.0
     arrived: Mapping[int, Arrived] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
+    kernel: Mapping[str, KernelOwn] = field(default_factory=dict)
 
 
 def count_arrivals(

@@ -34,6 +34,14 @@ class CpuSet:
         made._bits = mask
         return made
 
+    @property
+    def mask(self) -> str:
+        """The set as the kernel reads a mask: hexadecimal, in groups of 32 bits with commas, the highest CPUs first."""
+        digits = f"{self._bits:x}"
+        digits = digits.zfill(-(-len(digits) // 8) * 8)
+        groups = [digits[at : at + 8] for at in range(0, len(digits), 8)]
+        return ",".join(groups)
+
     @classmethod
     def parse(cls, text: str) -> "CpuSet":
         """Return the set written as the kernel writes it: `0-3,8`, with or without a newline; empty is empty.

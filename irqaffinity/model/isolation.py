@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host's own interrupts, the CPUs that are kept for guests, and who comes to whose CPUs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.irq import Interrupt
+from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import Verdict
 
@@ -56,6 +56,11 @@ class Intruder(NamedTuple):
     target: CpuSet | None = None
     verdict: Verdict | None = None
 
+    @property
+    def irq(self) -> IrqId:
+        """The identity of the interrupt."""
+        return IrqId(self.device, self.number)
+
 
 class VectorUse(NamedTuple):
     """How many interrupt vectors of each CPU are taken, and how many it has; both empty where there is no such limit.
@@ -86,8 +91,9 @@ class Isolated:
     """What a pass found and did for the isolation of guests' CPUs; `results` are those of the host's interrupts.
 
     `results` has an interrupt that was, would be or could not be moved or given back; that of DEFAULT stands for the
-    default affinity. `trouble` says why nothing is moved although it should be, None where nothing is in the way.
-    `mode` is the word of the configuration.
+    default affinity. `names` are those of handlers, by the numbers of the interrupts, where they are known. `trouble`
+    says why nothing is moved although it should be, None where nothing is in the way. `mode` is the word of the
+    configuration; `moved` is how many interrupts of the host are kept away from CPUs that they had.
     """
 
     mode: str
@@ -97,3 +103,22 @@ class Isolated:
     results: tuple[Result, ...] = ()
     headroom: tuple[Headroom, ...] = ()
     trouble: str | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
+    moved: int = 0
+
+    def narrowed(self, guests: Collection[GuestId]) -> "Isolated":
+        """Return only what concerns the CPUs of these guests."""
+        found = (intruder for intruder in self.intruders if not set(guests).isdisjoint(intruder.guests))
+        return replace(self, intruders=tuple(found), results=(), trouble=None)
+
+
+class Told(NamedTuple):
+    """What an irqbalance left alone before, and what it was told to leave alone: all CPUs and all interrupts of it.
+
+    `cpus_before` is None where it had what it was started with.
+    """
+
+    cpus_before: CpuSet | None
+    irqs_before: tuple[int, ...]
+    cpus: CpuSet
+    irqs: tuple[int, ...]

@@ -13,3 +13,4 @@ class Only(enum.Enum):
     PENDING = "pending"
     HELD = "held"
     SKIPPED = "skipped"
+    INTRUDERS = "intruders"

@@ -4,21 +4,19 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.irq import IrqId
+from irqaffinity.model.irq import DEFAULT, IrqId
+from irqaffinity.model.isolation import Told
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.proof import Proof
+from irqaffinity.model.specs import LONGEST_WAY, RememberedSpecs
 from irqaffinity.model.verdict import Verdict
 
-LONGEST_WAY = timedelta(minutes=5)
-"""How long a notification may wait in a queue, for its host or before that for a relay; the broker drops it then."""
-
-_BOTH_WAYS = 2 * LONGEST_WAY
+__all__ = ["LONGEST_WAY", "Changes", "Fixed", "Record", "Records", "RememberedSpecs", "State"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,49 +62,6 @@ class Fixed(NamedTuple):
     is_hosts: bool = False
 
 
-def _read_time(text: str) -> datetime:
-    """Return a time whose fraction of a second may have any number of digits; raise ValueError."""
-    seconds, _, fraction = text.partition(".")
-    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}")
-
-
-@dataclass(frozen=True, slots=True)
-class RememberedSpecs:
-    """The mask of a versioned notification (None when its flavor has none), and that payload's timestamp.
-
-    `publisher` is the host that sent it and `arrived` the time here when it came, as `timestamp` is written; None where
-    an older state does not have them. All times are `2026-11-20 12:00:00`, perhaps with a fraction, in UTC.
-    """
-
-    mask: str | None
-    timestamp: str
-    publisher: str | None = None
-    arrived: str | None = None
-
-    @property
-    def sent(self) -> str:
-        """When it was sent at the latest, by the clock here: nothing arrives before it was sent."""
-        return self.timestamp if self.arrived is None else min(self.timestamp, self.arrived)
-
-    @property
-    def ahead(self) -> timedelta:
-        """How far the publisher's clock is ahead, at least; negative where it is behind, or the message took long."""
-        try:
-            return _read_time(self.timestamp) - _read_time(self.arrived or self.timestamp)
-        except (ValueError, TypeError):  # a state that somebody else wrote may have any text there
-            return timedelta()
-
-    def is_newer_than(self, other: "RememberedSpecs") -> bool:
-        """Tell whether these specs count, and not the `other` ones.
-
-        Two timestamps of one clock are compared as they are: the clock may be wrong, but its own timestamps are in
-        order, even where messages arrive late, twice or in another order. Between two publishers, and where the clock
-        of one was set by more than any message takes, a message counts as sent at its arrival at the latest.
-        """
-        is_one_clock = self.publisher == other.publisher and abs(self.ahead - other.ahead) <= _BOTH_WAYS
-        return self.timestamp > other.timestamp if is_one_clock else self.sent > other.sent
-
-
 Records = Mapping[PciAddress, Mapping[int, Record]]
 """Records by device, then by interrupt number."""
 
@@ -119,12 +74,14 @@ class Changes:
     fixed: Mapping[IrqId, Fixed | None] = field(default_factory=dict)
     extra_specs: Mapping[GuestId, RememberedSpecs | None] = field(default_factory=dict)
     proof: Proof | None = None
+    told: Mapping[str, Told | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.fixed or self.extra_specs or self.proof)
+        return bool(self.records or self.fixed or self.extra_specs or self.proof or self.told)
 
     def __len__(self) -> int:
-        return len(self.records) + len(self.fixed) + len(self.extra_specs) + (self.proof is not None)
+        rows = len(self.records) + len(self.fixed) + len(self.extra_specs) + len(self.told)
+        return rows + (self.proof is not None)
 
     def then(self, later: "Changes") -> "Changes":
         """Return what both change together, the later where they differ."""
@@ -133,14 +90,16 @@ class Changes:
             {**self.fixed, **later.fixed},
             {**self.extra_specs, **later.extra_specs},
             later.proof or self.proof,
+            {**self.told, **later.told},
         )
 
 
 class State:
     """All that is stored. It changes through `apply` alone, at a cost that grows with the changes, not with the state.
 
-    `fixed` has the interrupts that turned out not to be movable. `proof` tells for how long no guest has needed Nova's
-    notifications, None where nothing is stored.
+    `records` has those of guests and of the host. `fixed` has the interrupts that turned out not to be movable. `proof`
+    tells for how long no guest has needed Nova's notifications, None where nothing is stored. `told` has what each
+    irqbalance was told, by the name of its socket.
     """
 
     def __init__(
@@ -149,10 +108,12 @@ class State:
         fixed: Mapping[IrqId, Fixed] = MappingProxyType({}),
         extra_specs: Mapping[GuestId, RememberedSpecs] = MappingProxyType({}),
         proof: Proof | None = None,
+        told: Mapping[str, Told] = MappingProxyType({}),
     ) -> None:
         self._records: dict[PciAddress, dict[int, Record]] = {}
         self._fixed: dict[IrqId, Fixed] = dict(fixed)
         self._extra_specs: dict[GuestId, RememberedSpecs] = dict(extra_specs)
+        self._told: dict[str, Told] = dict(told)
         self.proof = proof
         self._owned: dict[GuestId, Counter[PciAddress]] = {}
         self._marks: dict[PciAddress, object] = {}
@@ -177,6 +138,16 @@ class State:
     def extra_specs(self) -> Mapping[GuestId, RememberedSpecs]:
         """The extra specs of guests that notifications brought."""
         return self._extra_specs
+
+    @property
+    def told(self) -> Mapping[str, Told]:
+        """What each irqbalance was told, by the name of its socket."""
+        return self._told
+
+    @property
+    def default(self) -> Record | None:
+        """The record of /proc/irq/default_smp_affinity, None where that was not moved."""
+        return self._records.get(DEFAULT.device, {}).get(DEFAULT.number)
 
     def devices_of(self, owner: GuestId) -> Collection[PciAddress]:
         """Return the devices with a record of an owner."""
@@ -203,18 +174,19 @@ class State:
                 self._put(irq, record)
         _change(self._fixed, changes.fixed)
         _change(self._extra_specs, changes.extra_specs)
+        _change(self._told, changes.told)
         self.proof = changes.proof or self.proof
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, State):
             return NotImplemented
-        mine = (self._records, self._fixed, self._extra_specs, self.proof)
-        return mine == (other._records, other._fixed, other._extra_specs, other.proof)
+        mine = (self._records, self._fixed, self._extra_specs, self.proof, self._told)
+        return mine == (other._records, other._fixed, other._extra_specs, other.proof, other._told)
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def __repr__(self) -> str:
-        return f"State({self._records!r}, {self._fixed!r}, {self._extra_specs!r}, {self.proof!r})"
+        return f"State({self._records!r}, {self._fixed!r}, {self._extra_specs!r}, {self.proof!r}, {self._told!r})"
 
     def _put(self, irq: IrqId, record: Record) -> None:
         self._records.setdefault(irq.device, {})[irq.number] = record

@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person names on the command line: an interrupt, a PCI device or a guest."""
+"""What a person names on the command line: an interrupt, a PCI device, a guest or a CPU."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
 
-Target = int | PciAddress | GuestId
-"""An interrupt by its number, a PCI device by its address, or a guest by its uuid."""
+
+class Cpu(NamedTuple):
+    """A CPU of the host."""
+
+    number: int
+
+
+Target = int | PciAddress | GuestId | Cpu
+"""An interrupt by its number, a PCI device by its address, a guest by its uuid, or a CPU."""
 
 
 class UnknownTarget(Exception):

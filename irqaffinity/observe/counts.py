@@ -22,22 +22,26 @@ class Table:
     """/proc/interrupts as it was read once: `rows` by number, each as the kernel wrote it, parsed only when asked for.
 
     A row has a count for each CPU that is online, then the interrupt's controller, and the names of its handlers
-    (Linux, kernel/irq/proc.c, show_interrupts).
+    (Linux, kernel/irq/proc.c, show_interrupts). `kernel` are the rows of interrupts without a number, by their word;
+    behind the counts they have a name alone (arch/x86/kernel/irq.c, arch_show_interrupts).
     """
 
     cpus: tuple[int, ...]
     rows: dict[int, bytes] = field(default_factory=dict)
+    kernel: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def read(cls, root: HostRoot, wanted: Collection[int] | None) -> "Table":
-        """Read the rows of the interrupts in `wanted`, or all; raise OSError."""
-        head, *lines = _read_all(root, f"{root.proc}/interrupts").split(b"\n")
+        """Read the rows of the interrupts in `wanted`, or all and those without a number; raise OSError."""
+        head, *lines = root.read_all(f"{root.proc}/interrupts").split(b"\n")
         table = cls(tuple(int(name[3:]) for name in head.split() if name[:3] == b"CPU" and name[3:].isdigit()))
         for line in lines:
             name, _, row = line.partition(b":")
             name = name.strip()
             if name.isdigit() and len(name) <= 9 and (wanted is None or int(name) in wanted):
                 table.rows[int(name)] = row
+            elif wanted is None and row:
+                table.kernel[clean(name.decode("ascii", "replace"))] = row
         return table
 
     def split(self, number: int) -> tuple[list[bytes], bytes] | None:
@@ -46,7 +50,11 @@ class Table:
         The kernel writes the rows one by one: a CPU that goes offline meanwhile is in some rows alone, and the count of
         one that comes online stands in the rest.
         """
-        cells = self.rows[number].split(None, len(self.cpus))
+        return self.split_row(self.rows[number])
+
+    def split_row(self, row: bytes) -> tuple[list[bytes], bytes] | None:
+        """Do what `split` does for any row."""
+        cells = row.split(None, len(self.cpus))
         counts, rest = cells[: len(self.cpus)], b"".join(cells[len(self.cpus) :])
         return (counts, rest) if len(counts) == len(self.cpus) and b"".join(counts).isdigit() else None
 
@@ -100,6 +108,21 @@ class Files:
         return ""
 
 
+def read_ticks(root: HostRoot, cpu: int) -> int | None:
+    """Return how often the local timer of an x86 CPU has ticked since the boot; None where that cannot be told.
+
+    Its row has no number but a name, LOC (Linux, arch/x86/kernel/irq.c, arch_show_interrupts).
+    """
+    try:
+        head, *lines = root.read_all(f"{root.proc}/interrupts").split(b"\n")
+    except OSError:
+        return None
+    name = b"CPU%d" % cpu
+    cells: list[bytes] = next((line.split() for line in lines if line.lstrip().startswith(b"LOC:")), [])
+    place = head.split().index(name) + 1 if name in head.split() else len(cells)
+    return int(cells[place]) if place < len(cells) and cells[place].isdigit() else None
+
+
 def _possible(root: HostRoot) -> CpuSet:
     path = f"{root.sys}/devices/system/cpu/possible"
     try:
@@ -114,18 +137,6 @@ def _all_numbers(root: HostRoot) -> list[int]:
         with contextlib.suppress(ValueError):
             numbers.append(parse_irq_number(name))
     return sorted(numbers)
-
-
-def _read_all(root: HostRoot, path: str) -> bytes:
-    """Return all of a file, although the kernel gives a page at a time; raise OSError."""
-    fd = root.calls.open(path, _READ)
-    try:
-        pieces = []
-        while piece := root.calls.read(fd, _PIECE):
-            pieces.append(piece)
-        return b"".join(pieces)
-    finally:
-        root.calls.close(fd)
 
 
 def _read_line(root: HostRoot, path: str) -> bytes:

@@ -7,20 +7,23 @@ from typing import TypeVar
 from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.irq import parse_irq_number
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.target import Target, UnknownTarget
+from irqaffinity.model.target import Cpu, Target, UnknownTarget
 from irqaffinity.model.text import clean
+from irqaffinity.observe.cpu import read_present
 from irqaffinity.observe.guests import Seen
-from irqaffinity.observe.meanings import holders, netdevs, netdevs_with_mac, parse_mac, parsed, read_target
+from irqaffinity.observe.meanings import holders, netdevs, netdevs_with_mac, parse_cpu, parse_mac, parsed, read_target
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import device_folder, devices_of_interrupt
 
 T = TypeVar("T", bound=Target)
+Owned = int | PciAddress | GuestId
+"""What may belong to one guest or device alone."""
 
 _SHOW_GUESTS = "virsh list --uuid --name shows the guests"
 
 
 def find_target(root: HostRoot, guests: Seen, text: str) -> Target:
-    """Return the interrupt, device or guest that `text` names; raise UnknownTarget and OSError."""
+    """Return the interrupt, device, guest or CPU that `text` names; raise UnknownTarget and OSError."""
     return _the_one(guests, text, _read_any(root, guests, text))
 
 
@@ -29,7 +32,7 @@ def find_guest(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId
 
     A guest that is `gone` is found by its uuid. Raises UnknownTarget and OSError.
     """
-    found = _read_any(root, guests, text, gone)
+    found = _refuse_cpus(_read_any(root, guests, text, gone), "guest")
     owners = [guest for target in found for guest in _guests_of(root, guests, target)]
     if not owners:
         raise UnknownTarget(f"no active guest has {_describe_all(guests, found)}; {_SHOW_GUESTS}")
@@ -41,7 +44,7 @@ def find_device(root: HostRoot, guests: Seen, text: str) -> PciAddress:
 
     Raises UnknownTarget and OSError.
     """
-    found = _read_any(root, guests, text)
+    found = _refuse_cpus(_read_any(root, guests, text), "PCI device")
     devices = [address for target in found for address in _devices_of(root, guests, target)]
     if not devices:
         raise UnknownTarget(f"{_describe_all(guests, found)} has no PCI device; lspci -D shows the devices")
@@ -55,6 +58,17 @@ def _read_any(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId]
     return found
 
 
+def _refuse_cpus(found: list[Target], wanted: str) -> list[Owned]:
+    """Return what was found; raise UnknownTarget for a CPU, which several guests and devices may use."""
+    owned: list[Owned] = []
+    for target in found:
+        if isinstance(target, Cpu):
+            remedy = f"irqaffinity explain cpu {target.number} tells which guests use it"
+            raise UnknownTarget(f"CPU {target.number} is no {wanted}: {remedy}")
+        owned.append(target)
+    return owned
+
+
 def _the_one(guests: Seen, text: str, found: Sequence[T]) -> T:
     if len(found) > 1:
         listed = _describe_all(guests, found)
@@ -63,13 +77,13 @@ def _the_one(guests: Seen, text: str, found: Sequence[T]) -> T:
     return found[0]
 
 
-def _guests_of(root: HostRoot, guests: Seen, target: Target) -> list[GuestId]:
+def _guests_of(root: HostRoot, guests: Seen, target: Owned) -> list[GuestId]:
     if isinstance(target, str):
         return [target]
     return [uuid for address in _devices_of(root, guests, target) for uuid in holders(guests, address)]
 
 
-def _devices_of(root: HostRoot, guests: Seen, target: Target) -> list[PciAddress]:
+def _devices_of(root: HostRoot, guests: Seen, target: Owned) -> list[PciAddress]:
     if isinstance(target, PciAddress):
         return [target]
     if isinstance(target, int):
@@ -87,6 +101,8 @@ def _describe(guests: Seen, target: Target) -> str:
         return f"irq {target}"
     if isinstance(target, PciAddress):
         return f"device {target}"
+    if isinstance(target, Cpu):
+        return f"cpu {target.number}"
     return f"guest {target} ({guests[target].guest.name})"
 
 
@@ -95,6 +111,9 @@ def _describe_absence(root: HostRoot, text: str) -> str:
     shown = f"'{clean(text)}'"
     number, mac = parsed(parse_irq_number, text.removeprefix("irq ")), parsed(parse_mac, text)
     address, uuid = parsed(PciAddress.parse, text), parsed(parse_guest_id, text)
+    cpu = parsed(parse_cpu, text)
+    if cpu is not None:
+        return f"there is no CPU {cpu.number}: this host has CPUs {read_present(root)}"
     if number is not None:
         missing = f"there is no interrupt {number}: {root.irq_folder(number)} does not exist"
         return f"{missing}, and no active guest has the name {shown}; /proc/interrupts shows the interrupts"

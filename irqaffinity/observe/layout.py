@@ -2,11 +2,12 @@
 """Reads the nodes, sockets and cores of the host's CPUs. It opens files for each CPU, so only a report uses it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.host import Topology
 from irqaffinity.model.layout import NodeLayout
+from irqaffinity.observe.cores import find_cores, read_list
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.topology import read_topology
 
@@ -16,7 +17,7 @@ def read_layout(root: HostRoot) -> tuple[NodeLayout, ...]:
     topology = read_topology(root, with_sockets=True)
     present, isolated = _read(root, "present"), _read(root, "isolated")
     offline = None if present is None else present - topology.online
-    cores = sorted(set(_read_cores(root, topology.online)), key=min)
+    cores = find_cores(root, topology.online)
     return tuple(
         NodeLayout(
             node,
@@ -45,14 +46,7 @@ def _group(root: HostRoot, topology: Topology, offline: CpuSet) -> list[tuple[in
 
 def _read(root: HostRoot, name: str) -> CpuSet | None:
     """Return a list of CPUs of the whole host, None where it cannot be read."""
-    return _read_file(root, f"{root.sys}/devices/system/cpu/{name}")
-
-
-def _read_file(root: HostRoot, path: str) -> CpuSet | None:
-    try:
-        return CpuSet.parse(root.read(path))
-    except (OSError, ValueError):
-        return None
+    return read_list(root, f"{root.sys}/devices/system/cpu/{name}")
 
 
 def _find_node(root: HostRoot, cpu: int) -> int | None:
@@ -63,14 +57,6 @@ def _find_node(root: HostRoot, cpu: int) -> int | None:
         return None
     numbers = (name[4:] for name in names if name.startswith("node"))
     return next((int(number) for number in numbers if number.isascii() and number.isdecimal()), None)
-
-
-def _read_cores(root: HostRoot, online: CpuSet) -> Iterator[CpuSet]:
-    """Yield the SMT siblings of each CPU, itself included, where the host has them."""
-    for cpu in online:
-        core = _read_file(root, f"{root.sys}/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        if core:
-            yield core
 
 
 def _by_socket(sockets: Mapping[int, int], cpus: CpuSet) -> Mapping[int, CpuSet]:

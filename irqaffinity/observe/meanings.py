@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds all that a text may mean: each interrupt, PCI device or guest of that name that is there.
+"""Finds all that a text may mean: each interrupt, PCI device, guest or CPU of that name that is there.
 
 No path is built from the text: it becomes a number or an address, or it is looked for among the names that are there.
 """
@@ -13,8 +13,9 @@ from irqaffinity.model.guest import Claim, ClaimKind, Guest, GuestId, parse_gues
 from irqaffinity.model.host import SeenGuest
 from irqaffinity.model.irq import parse_irq_number
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.target import Target
+from irqaffinity.model.target import Cpu, Target
 from irqaffinity.model.text import clean
+from irqaffinity.observe.cpu import read_present
 from irqaffinity.observe.guests import Seen, device_of_claim
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import device_folder, device_of_netdev
@@ -22,6 +23,7 @@ from irqaffinity.observe.sysfs import device_folder, device_of_netdev
 T = TypeVar("T")
 
 _IRQ = re.compile(r"irq ([0-9]{1,9})")
+_CPU = re.compile(r"cpu ([0-9]{1,5})")
 _SHORT_ADDRESS = re.compile(r"[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.IGNORECASE)
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}", re.IGNORECASE)
 
@@ -29,8 +31,8 @@ _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5
 def read_target(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId] = ()) -> list[Target]:
     """Return each thing that `text` names, once.
 
-    A uuid of a guest (one of `guests` or of those that are `gone`), a full address and `irq N` name one thing for
-    sure: whoever may choose a guest's name cannot make them ambiguous. Raises OSError.
+    A uuid of a guest (one of `guests` or of those that are `gone`), a full address, `irq N` and `cpu N` name one thing
+    for sure: whoever may choose a guest's name cannot make them ambiguous. Raises OSError.
     """
     sure = _read_surely(root, guests, text, gone)
     return list(dict.fromkeys(_read(root, guests, text) if sure is None else [sure]))
@@ -42,6 +44,14 @@ def parsed(parse: Callable[[str], T], text: str) -> T | None:
         return parse(text)
     except ValueError:
         return None
+
+
+def parse_cpu(text: str) -> Cpu:
+    """Return the CPU that `cpu N` names; raise ValueError for anything else."""
+    found = _CPU.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text[:40]!r} is not a CPU")
+    return Cpu(int(found[1]))
 
 
 def parse_mac(text: str) -> str:
@@ -82,6 +92,9 @@ def _read_surely(root: HostRoot, guests: Seen, text: str, gone: Collection[Guest
         return uuid
     if address is not None and is_there(root, guests, address):
         return address
+    cpu = parsed(parse_cpu, text)
+    if cpu is not None and cpu.number in read_present(root):
+        return cpu
     return int(irq[1]) if irq is not None and root.exists(root.irq_folder(int(irq[1]))) else None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Container, Iterator
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import Interrupt
-from irqaffinity.observe.root import PADDING, VANISHED, HostRoot, SystemCalls, read_rest
+from irqaffinity.observe.root import PADDING, VANISHED, HostRoot, HostUnreadable, SystemCalls, read_rest
 
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -31,7 +31,7 @@ def read_newborn(root: HostRoot, number: int) -> Interrupt | None:
         fd = root.calls.open(path, _READ)
         try:
             is_writable = root.calls.fstat(fd).st_mode & stat.S_IWUSR != 0
-            smp = _parse(read_rest(root.calls, fd, root.calls.read(fd, _SHORT)))
+            smp = parse_affinity(read_rest(root.calls, fd, root.calls.read(fd, _SHORT)))
         finally:
             root.calls.close(fd)
     except OSError as error:
@@ -58,6 +58,16 @@ def read_interrupts(root: HostRoot, numbers: Collection[int], moved: Container[i
     return [interrupt for interrupt in found if interrupt is not None]
 
 
+def list_interrupts(root: HostRoot) -> list[int]:
+    """Return the numbers of all interrupts in /proc/irq, in no order; raise HostUnreadable."""
+    require_interrupts(root)
+    path = f"{root.proc}/irq"
+    try:
+        return [int(name) for name in root.calls.listdir(path) if name.isdecimal()]
+    except OSError as error:
+        raise HostUnreadable(f"{path} cannot be read ({error.strerror}): point {_REMEDY}") from error
+
+
 @contextlib.contextmanager
 def opened_interrupts(root: HostRoot) -> Iterator[int]:
     """Give a descriptor of /proc/irq: below it files are found faster; raise OSError."""
@@ -76,7 +86,7 @@ def _read_affinity(calls: SystemCalls, folder: int, number: int, is_writable: bo
         try:
             is_writable = is_writable or calls.fstat(fd).st_mode & stat.S_IWUSR != 0
             data = read(fd, _SHORT)
-            smp = _parse(data if data[-1:] == b"\n" else read_rest(calls, fd, data))
+            smp = parse_affinity(data if data[-1:] == b"\n" else read_rest(calls, fd, data))
         finally:
             close(fd)
     except OSError as error:
@@ -85,7 +95,7 @@ def _read_affinity(calls: SystemCalls, folder: int, number: int, is_writable: bo
         fd = calls.open(f"{number}/effective_affinity_list", _READ, dir_fd=folder)
         try:
             data = read(fd, _SHORT)
-            effective = _parse(data if data[-1:] == b"\n" else read_rest(calls, fd, data))
+            effective = parse_affinity(data if data[-1:] == b"\n" else read_rest(calls, fd, data))
         finally:
             close(fd)
     except OSError:
@@ -97,18 +107,14 @@ def read_default_affinity(root: HostRoot) -> CpuSet | None:
     """Return where new interrupts go, None if unknown (a hexadecimal mask); raise HostUnreadable without the file."""
     require_interrupts(root)
     try:
-        return CpuSet.from_mask(int(root.read(_default_affinity_file(root)).replace(",", ""), 16))
+        return CpuSet.from_mask(int(root.read(root.default_affinity_file).replace(",", ""), 16))
     except ValueError:
         return None
 
 
 def require_interrupts(root: HostRoot) -> None:
     """Raise HostUnreadable without default_smp_affinity, which every procfs has: without it all would count as gone."""
-    root.require(_default_affinity_file(root), _REMEDY)
-
-
-def _default_affinity_file(root: HostRoot) -> str:
-    return f"{root.proc}/irq/default_smp_affinity"
+    root.require(root.default_affinity_file, _REMEDY)
 
 
 def read_boot_id(root: HostRoot) -> str:
@@ -121,7 +127,7 @@ def read_boot_id(root: HostRoot) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def _parse(data: bytes) -> CpuSet | None:
+def parse_affinity(data: bytes) -> CpuSet | None:
     """Return the CPUs of an affinity file, None where it is no list of CPUs."""
     try:
         return CpuSet.parse(data.decode("ascii", "replace").strip(PADDING))

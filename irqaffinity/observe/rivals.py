@@ -65,9 +65,28 @@ def look_for_rivals(root: HostRoot) -> tuple[Rival, ...]:
     return tuple(Rival(name, told) for name, told in found if told is not None)
 
 
+def advise(names: Sequence[str]) -> str | None:
+    """Return what to do about the rivals of these names, None where there are none; of several, each is named."""
+    if len(names) == 1:
+        return ADVICE[names[0]]
+    return "; ".join(f"{name}: {ADVICE[name]}" for name in names) or None
+
+
 def shows_processes(root: HostRoot) -> bool:
     """Tell whether this /proc has processes at all: a container that mounts only /proc/irq has none to look at."""
     return bool(_processes(root))
+
+
+def find_processes(root: HostRoot, name: str) -> tuple[int, ...]:
+    """Return the numbers of root's running processes of this name, sorted."""
+    return tuple(sorted(int(process) for process in _processes(root) if _is_named(root, process, name)))
+
+
+def _is_named(root: HostRoot, process: str, name: str) -> bool:
+    try:
+        return root.read(f"{root.proc}/{process}/comm") == name and _is_roots(root, process)
+    except OSError:
+        return False  # it has ended
 
 
 def _describe(root: HostRoot, name: str, file: str) -> str | None:

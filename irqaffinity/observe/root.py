@@ -51,6 +51,11 @@ class HostRoot:
         """Return the file that is written to move an interrupt."""
         return f"{self.proc}/irq/{number}/smp_affinity_list"
 
+    @property
+    def default_affinity_file(self) -> str:
+        """The file with the affinity of interrupts that are new."""
+        return f"{self.proc}/irq/default_smp_affinity"
+
     def read(self, path: str) -> str:
         """Return the text of a file of one line, without surrounding space and NULs; raise OSError.
 
@@ -62,6 +67,17 @@ class HostRoot:
         except OSError as error:
             error.filename = path  # read(2) does not know it
             raise
+        finally:
+            self.calls.close(fd)
+
+    def read_all(self, path: str) -> bytes:
+        """Return all of a file of many lines, although the kernel gives a page at a time; raise OSError."""
+        fd = self.calls.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            pieces = []
+            while piece := self.calls.read(fd, _LARGEST):
+                pieces.append(piece)
+            return b"".join(pieces)
         finally:
             self.calls.close(fd)
 

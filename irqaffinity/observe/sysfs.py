@@ -48,6 +48,11 @@ def driver_of(root: HostRoot, address: PciAddress) -> str | None:
     return _linked_name(root, f"{device_folder(root, address)}/driver")
 
 
+def numa_node_of(root: HostRoot, address: PciAddress) -> int | None:
+    """Return the NUMA node of a PCI function, -1 or None where it has none; raise OSError."""
+    return _integer(root.read_if_there(f"{device_folder(root, address)}/numa_node"))
+
+
 def _read_device(
     root: HostRoot, address: PciAddress, details: Details, named: Container[int], moved: Container[int]
 ) -> Device:
@@ -70,7 +75,7 @@ def read_function(root: HostRoot, address: PciAddress, details: Details) -> Devi
     return Device(
         address,
         driver=driver_of(root, address),
-        numa_node=_integer(root.read_if_there(f"{folder}/numa_node")),
+        numa_node=numa_node_of(root, address),
         parent=parent,
         vendor=_identifier(root, f"{folder}/vendor") if identity else "",
         product=_identifier(root, f"{folder}/device") if identity else "",
@@ -84,6 +89,12 @@ def device_folder(root: HostRoot, address: PciAddress) -> str:
     return f"{root.sys}/bus/pci/devices/{address}"
 
 
+def pci_addresses(root: HostRoot) -> list[PciAddress]:
+    """Return all PCI functions of the host; raise OSError."""
+    found = map(_address, root.list_if_there(f"{root.sys}/bus/pci/devices"))
+    return [address for address in found if address is not None]
+
+
 def msi_numbers(root: HostRoot, address: PciAddress) -> list[int]:
     """Return the numbers of a device's message-signalled interrupts, sorted; other names are passed over."""
     names = root.list_if_there(f"{device_folder(root, address)}/msi_irqs")
@@ -93,15 +104,30 @@ def msi_numbers(root: HostRoot, address: PciAddress) -> list[int]:
 def irq_numbers(root: HostRoot, address: PciAddress) -> list[int]:
     """Return the numbers that may be a device's: its message-signalled interrupts, without these its INTx line."""
     numbers = msi_numbers(root, address)
-    line = None if numbers else _line_number(root, address)
+    line = None if numbers else line_number(root, address)
     return numbers if line is None else [line]
+
+
+def line_number(root: HostRoot, address: PciAddress) -> int | None:
+    """Return the number of a device's INTx line, None where it has none (0 in the file); raise OSError."""
+    text = root.read_if_there(f"{device_folder(root, address)}/irq")
+    try:
+        return parse_irq_number(text or "") or None
+    except ValueError:
+        return None
 
 
 def lists_interrupt(root: HostRoot, address: PciAddress, number: int) -> bool:
     """Tell whether the interrupt `number` is the device's at this moment."""
     if root.exists(f"{device_folder(root, address)}/msi_irqs/{number}"):
         return True
-    return _line_number(root, address) == number and line_actions(root, number) == [f"vfio-intx({address})"]
+    return line_number(root, address) == number and line_actions(root, number) == [f"vfio-intx({address})"]
+
+
+def has_number(root: HostRoot, address: PciAddress, number: int) -> bool:
+    """Tell whether a device has this message-signalled interrupt or this INTx line, whoever else is on that."""
+    is_message = root.exists(f"{device_folder(root, address)}/msi_irqs/{number}")
+    return is_message or line_number(root, address) == number
 
 
 def line_actions(root: HostRoot, number: int) -> list[str]:
@@ -159,32 +185,22 @@ def devices_of_interrupt(root: HostRoot, number: int) -> list[PciAddress]:
 
 def devices_on_line(root: HostRoot, number: int) -> list[PciAddress]:
     """Return the PCI devices that have a driver and this INTx line, and no message-signalled interrupt instead."""
-    listed = map(_address, root.list_if_there(f"{root.sys}/bus/pci/devices"))
     return [
         address
-        for address in listed
-        if address is not None and irq_numbers(root, address) == [number] and driver_of(root, address) is not None
+        for address in pci_addresses(root)
+        if irq_numbers(root, address) == [number] and driver_of(root, address) is not None
     ]
 
 
 def _read_line(root: HostRoot, address: PciAddress) -> tuple[list[Interrupt], bool]:
     """Return the INTx interrupt if it is the guest's alone, and whether others share it."""
-    number = _line_number(root, address)
+    number = line_number(root, address)
     if number is None:
         return [], False
     actions = line_actions(root, number)
     if actions != [f"vfio-intx({address})"]:
         return [], len(actions) > 1
     return read_interrupts(root, [number]), False
-
-
-def _line_number(root: HostRoot, address: PciAddress) -> int | None:
-    """Return the number of the INTx line; 0 in the file means none."""
-    text = root.read_if_there(f"{device_folder(root, address)}/irq")
-    try:
-        return parse_irq_number(text or "") or None
-    except ValueError:
-        return None
 
 
 def _with_names(root: HostRoot, interrupt: Interrupt) -> Interrupt:

@@ -2,10 +2,13 @@
 """Reads which CPUs are online, the NUMA nodes, and what holds for the whole host."""
 
 import contextlib
-from collections.abc import Sequence
+import functools
+import operator
+from collections.abc import Iterable, Sequence
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.host import HostFacts, Topology
+from irqaffinity.observe.cores import find_caches, find_cores, read_list
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 
 _YES = frozenset({"Y", "1"})
@@ -15,11 +18,23 @@ _AMD_GUEST_APIC = 7
 """Bit GASup of the IOMMU's extended feature register (AMD I/O Virtualization Technology, MMIO offset 0030h)."""
 
 
-def read_topology(root: HostRoot, *, with_sockets: bool = False) -> Topology:
-    """Return the CPUs that are online, the NUMA nodes, and the sockets where asked for; raise HostUnreadable."""
+def read_topology(
+    root: HostRoot, *, with_sockets: bool = False, with_cores: bool = False, with_isolated: bool = False
+) -> Topology:
+    """Return the CPUs that are online and the NUMA nodes, and where asked for what else a Topology has.
+
+    Cores come with their last-level caches. Raises HostUnreadable.
+    """
     online, nodes = read_online(root), _read_nodes(root)
-    distances = {node: found for node in nodes if (found := _read_distances(root, node, sorted(nodes)))}
-    return Topology(online, nodes, distances, _read_sockets(root, online) if with_sockets else {})
+    return Topology(
+        online,
+        nodes,
+        {node: found for node in nodes if (found := _read_distances(root, node, sorted(nodes)))},
+        _read_sockets(root, online) if with_sockets else {},
+        _number(find_cores(root, online)) if with_cores else {},
+        _number(find_caches(root, online)) if with_cores else {},
+        _read_isolated(root) if with_isolated else CpuSet(),
+    )
 
 
 def read_online(root: HostRoot) -> CpuSet:
@@ -58,6 +73,17 @@ def _read_sockets(root: HostRoot, cpus: CpuSet) -> dict[int, int]:
             path = f"{root.sys}/devices/system/cpu/cpu{cpu}/topology/physical_package_id"
             sockets[cpu] = int(root.read(path))
     return {cpu: socket for cpu, socket in sockets.items() if socket >= 0}
+
+
+def _number(groups: Iterable[CpuSet]) -> dict[int, int]:
+    """Return for each CPU the lowest one of its group."""
+    return {cpu: min(group) for group in groups for cpu in group}
+
+
+def _read_isolated(root: HostRoot) -> CpuSet:
+    """Return the CPUs of isolcpus= and nohz_full=; a kernel that was given none, or knows neither, has none."""
+    lists = (read_list(root, f"{root.sys}/devices/system/cpu/{name}") for name in ("isolated", "nohz_full"))
+    return functools.reduce(operator.or_, (found for found in lists if found), CpuSet())
 
 
 def _read_cpus(root: HostRoot, path: str) -> CpuSet:

@@ -9,11 +9,12 @@ from irqaffinity.guests.cause import Grounds, Occasion, find_causes
 from irqaffinity.guests.drift import Drift
 from irqaffinity.guests.life import Life, Lives
 from irqaffinity.model.change import Change
-from irqaffinity.model.guest import GuestId, UnreadableGuest
+from irqaffinity.model.guest import HOST, GuestId, UnreadableGuest
 from irqaffinity.model.verdict import FAILED, Cause
+from irqaffinity.passes.isolation import Looked
 from irqaffinity.passes.made import Pass
 from irqaffinity.plan.policy import Policy
-from irqaffinity.report.log import find_troubles, log_each, log_settled, log_troubles
+from irqaffinity.report.log import find_troubles, log_each, log_held_up, log_settled, log_troubles
 from irqaffinity.report.outcome import Part
 from irqaffinity.state.history import History
 
@@ -31,6 +32,7 @@ class Account:
         self._clock = clock
         self._gathers = gathers
         self._logged: list[Change] = []
+        self._trouble: str | None = None
         self._of_pass: Cause | None = Cause.START if gathers else Cause.AUDIT
 
     def first_pass_is_over(self) -> None:
@@ -48,6 +50,25 @@ class Account:
             life = self._lives.of(uuid)
             self._tell(life, part, now, is_look=is_look)
             drifts += self._take_part(life, part, made, policy, of_pass, now)
+        if not self._gathers:
+            self._log_settled(everything=True)
+        return drifts
+
+    def take_host(self, looked: Looked) -> list[Drift]:
+        """Take what was done with the host's own interrupts, and return which of them had drifted until then.
+
+        One that was born again meanwhile has not drifted.
+        """
+        self._trouble = log_held_up(looked.isolated.trouble, self._trouble)
+        if not looked.results and HOST not in self._lives:
+            return []
+        now, life, of_pass = self._clock(), self._lives.of(HOST), self._of_pass
+        self._tell(life, Part(None, (), looked.results), now, is_look=False)
+        life.drifts.forget(looked.stirred)
+        drifts = life.drifts.saw(looked.results, now, is_quiet=True)
+        drifted = {drift.irq: drift for drift in drifts}
+        life.unsettled.add(find_causes(looked.results, Occasion(of_pass, failing=life.failing, drifted=drifted)), now)
+        life.failing = frozenset(result.action.irq for result in looked.results if result.verdict in FAILED)
         if not self._gathers:
             self._log_settled(everything=True)
         return drifts

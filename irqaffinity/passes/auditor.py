@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.guests.life import Lives
 from irqaffinity.model.action import Result
+from irqaffinity.model.balance import Bans
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import MsiSource
 from irqaffinity.model.pci import PciAddress
@@ -20,15 +21,18 @@ from irqaffinity.observe.guests import Seen, read_guests
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.account import Account
 from irqaffinity.passes.birth import Newborn, Nursery
+from irqaffinity.passes.counting import Counting
 from irqaffinity.passes.draft import Draft, Drafter
 from irqaffinity.passes.finish import Finish, rehearse_all
+from irqaffinity.passes.host import HostPart
+from irqaffinity.passes.isolation import Isolation, Looked
 from irqaffinity.passes.made import Pass
 from irqaffinity.passes.news import News
 from irqaffinity.passes.scope import find_scope, require_covered
 from irqaffinity.passes.sight import Domains, Sight
 from irqaffinity.passes.turns import Turns, collector_paused
 from irqaffinity.plan.frame import Frame
-from irqaffinity.plan.policy import Policy, Scope
+from irqaffinity.plan.policy import IsolationMode, Policy, Scope
 from irqaffinity.report.outcome import Part
 from irqaffinity.state.history import History, NoHistory
 from irqaffinity.state.store import Keeper
@@ -38,7 +42,7 @@ class Auditor:
     """Makes passes over one host. For any number of threads: a pass holds `lock` to its end.
 
     `policy` may be replaced between two passes, and so may `msi_source`, which is for the report alone. `lives` has all
-    that is known of each guest.
+    that is known of each guest, and `counting` counts arrivals.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Auditor:
         self.policy, self.msi_source = policy, MsiSource.POLL
         self.lives = Lives(clock)
         self.lock = threading.RLock()
+        self.counting = Counting(root, clock)
         self._host = host
         self._root = root
         self._domains = domains
@@ -72,6 +77,8 @@ class Auditor:
         self._turns = Turns(root, keeper, self._news)
         self._drafter = Drafter(root, self.lives)
         self._finish = Finish(keeper, AffinityWriter(root), self.lives)
+        self._isolation = Isolation(root, keeper, self._finish, self.lives)
+        self._host_part = HostPart(self._isolation, self._account)
         self._nursery = Nursery(
             root, self._sight, self._news, self._turns, self._finish, keeper, self.lives, domains, clock
         )
@@ -80,6 +87,16 @@ class Auditor:
     def guests(self) -> Seen:
         """The active guests as libvirt gave them last."""
         return self._sight.guests
+
+    @property
+    def is_isolating(self) -> bool:
+        """Whether passes keep the host's own interrupts off the guests' CPUs."""
+        return self.policy.isolation.mode is IsolationMode.ENFORCE
+
+    def bans(self) -> Bans | None:
+        """Return what other programs shall leave alone: guests' CPUs and interrupts; None before the first pass."""
+        with self.lock:
+            return self._isolation.bans()
 
     def audit(self, scope: Scope | Narrowing = Scope()) -> Pass:
         """Place every interrupt in `scope`; it is looked up after libvirt has listed its guests.
@@ -99,7 +116,7 @@ class Auditor:
                     self._account.first_pass_is_over()
         self._account.store()
         self._history.tidy()
-        return made
+        return self.counting.count(made) if scope == Scope() else made
 
     def audit_guest(self, uuid: GuestId) -> Pass:
         """Do what `audit` does for one guest, with the others as they were seen last; release a guest that is gone."""
@@ -130,7 +147,10 @@ class Auditor:
         HostUnreadable, StateError and OSError before anything is written.
         """
         with self.lock:
-            return self._nursery.birth(number, self.policy)
+            newborn = self._nursery.birth(number, self.policy)
+            if newborn.may_be_hosts:
+                self._isolation.stir([number])
+            return newborn
 
     def place_throttled(self, uuid: GuestId) -> tuple[Result, ...] | None:
         """Place a guest's waiting interrupts together; return None where a look at the guest has to do it.
@@ -158,12 +178,19 @@ class Auditor:
         """Report the changes that have settled, or all; `rivals` are other programs that move interrupts."""
         self._account.settle(everything=everything, rivals=rivals)
 
+    def isolate(self) -> Looked:
+        """Do that part of a pass which is about the host's own interrupts; raise HostUnreadable and StateError."""
+        with self.lock, self._turns.begun(self.guests) as state:
+            looked = self._host_part.look(self._sight.frame(self.policy, state), self.guests, state, self.policy)
+        self._account.store()
+        return looked
+
     def reset(self) -> Pass:
         """Give back every interrupt that the state says was moved, without asking libvirt; raise StateError."""
         with self.lock:
             self._sight.look_around_again()
             with self._turns.begun(self.guests) as state:
-                frame = self._sight.frame(self.policy)
+                frame = self._sight.frame(self.policy, state)
                 draft = self._drafter.draft_reset(frame, state, self.policy)
                 made = self._carry_out(frame, draft, state, Scope(), is_reset=True)
         self._account.store()
@@ -175,11 +202,12 @@ class Auditor:
         self._sight.look_around_again()
         state = self._keeper.peek()
         with collector_paused():
-            frame, found = self._sight.frame(self.policy), find_scope(self._root, self.guests, scope, state)
+            frame, found = self._sight.frame(self.policy, state), find_scope(self._root, self.guests, scope, state)
             draft = self._drafter.draft(frame, self.guests, state, self.policy, found)
             require_covered(found, draft)
             parts = rehearse_all(draft, found, self.lives)
-        made = self._report(frame, draft, parts, datetime.now(timezone.utc), dry_run=True)
+            made = self._report(frame, draft, parts, datetime.now(timezone.utc), dry_run=True)
+            made = self._host_part.rehearse(made, state, found, self.policy)
         if logs:
             self._account.rehearsed(made)
         return made
@@ -206,13 +234,15 @@ class Auditor:
         """Forget what is known of interrupts of these numbers: they have ended, and the next ones are others."""
         with self.lock:
             self._nursery.note_ends(numbers)
+            self._isolation.stir(numbers)
 
     def _make(self, state: State, scope: Scope, *, is_named: bool = False) -> Pass:
-        frame = self._sight.frame(self.policy)
+        frame = self._sight.frame(self.policy, state)
         draft = self._drafter.draft(frame, self.guests, state, self.policy, scope)
         if is_named:
             require_covered(scope, draft)
-        return self._carry_out(frame, draft, state, scope, is_look=not is_named)
+        made = self._carry_out(frame, draft, state, scope, is_look=not is_named)
+        return self._host_part.add(made, state, scope, self.policy, is_look=not is_named)
 
     def _carry_out(
         self, frame: Frame, draft: Draft, state: State, scope: Scope, *, is_look: bool = False, is_reset: bool = False

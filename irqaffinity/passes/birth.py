@@ -44,6 +44,11 @@ class Newborn(NamedTuple):
     is_first: bool = False
     is_lost: bool = False
 
+    @property
+    def may_be_hosts(self) -> bool:
+        """Whether no guest is known to have the interrupt: it may be one of the host's own."""
+        return not self.owners and self.result is None
+
 
 class Nursery:
     """Places interrupts that were just born. The caller makes no other pass meanwhile."""
@@ -173,7 +178,7 @@ class Nursery:
             found = (read(self._root, number) for number in numbers)
             device = replace(device, interrupts=tuple(interrupt for interrupt in found if interrupt is not None))
             heard = self._news.take_of(address, [interrupt.number for interrupt in device.interrupts], state)
-            placement = placement.then(place_newborn(device, life.uuid, target, state, heard))
+            placement = placement.then(place_newborn(device, life.uuid, target, state, heard, frame.topology))
         return placement
 
     def _carry_out(self, placement: Placement, life: Life, state: State) -> tuple[Result, ...]:

@@ -8,7 +8,7 @@ from operator import is_
 
 from irqaffinity.guests.life import Life, Lives
 from irqaffinity.model.action import Action
-from irqaffinity.model.guest import GuestId
+from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.host import Device, SeenGuest
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import State
@@ -62,9 +62,9 @@ class Drafter:
         return _Drafting(_Reader(self._root, state, policy), self._lives, frame, guests, scope).make()
 
     def draft_reset(self, frame: Frame, state: State, policy: Policy) -> Draft:
-        """Read the devices that have records, and plan to give all their interrupts back."""
+        """Read the devices of which interrupts were moved for guests, and plan to give all these back."""
         reader = _Reader(self._root, state, policy)
-        devices = {address: reader.read(address).device for address in state.records}
+        devices = {address: reader.read(address).device for address in state.records if _has_guests(state, address)}
         return Draft({}, devices, reset(frame, devices, state))
 
 
@@ -147,12 +147,12 @@ class _Drafting:
         self._decisions[uuid] = decide(self._frame, self._guests[uuid], self._devices, self._state, self._policy)
 
     def _moved(self, covered: Iterable[GuestId]) -> Iterator[PciAddress]:
-        """Yield the devices of the pass that have records and that none of the guests that were read has."""
+        """Yield the devices of the pass that have records of guests and that none of the guests that were read has."""
         guest, state = self._scope.guest, self._state
         read = {claim.address for uuid in covered for claim in self._guests[uuid].claims}
         held = self._frame.claimants if guest is None else read
         for address in state.records if guest is None else state.devices_of(guest):
-            if self._scope.device in (None, address) and address not in held:
+            if self._scope.device in (None, address) and address not in held and _has_guests(state, address):
                 yield address
 
     def _other_claimants(self) -> list[GuestId]:
@@ -160,9 +160,14 @@ class _Drafting:
         return sorted(claimants - self._decisions.keys())
 
     def _is_its_own(self, uuid: GuestId, address: PciAddress) -> bool:
-        """Tell whether a device, with all its records, concerns this guest alone."""
+        """Tell whether a device, with all its records of guests, concerns this guest alone."""
         owners = {record.owner for record in self._state.records.get(address, {}).values()}
-        return self._frame.claimants.get(address, frozenset()) <= {uuid} and owners <= {uuid}
+        return self._frame.claimants.get(address, frozenset()) <= {uuid} and owners <= {uuid, HOST}
+
+
+def _has_guests(state: State, address: PciAddress) -> bool:
+    """Tell whether an interrupt of a device was moved for a guest."""
+    return any(record.owner != HOST for record in state.records[address].values())
 
 
 def _covered(guests: Seen, scope: Scope) -> Iterator[GuestId]:

@@ -5,8 +5,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from irqaffinity.guests.drift import Drift
+from irqaffinity.model.arrivals import Interval
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostFacts
 from irqaffinity.model.isolation import Isolated
@@ -16,13 +19,24 @@ from irqaffinity.plan.frame import Frame
 from irqaffinity.report.outcome import Outcome, Part
 
 
+class Counted(NamedTuple):
+    """What arrived since the full pass before, and where the guests' interrupts among it belong, by number.
+
+    `targets` has the target of the device that has the interrupt, empty where nobody asked for it. An interrupt whose
+    device or target was another one then has no count.
+    """
+
+    interval: Interval
+    targets: Mapping[int, CpuSet]
+
+
 @dataclass(frozen=True)
 class Pass:
     """One pass: what it read and decided, and in `parts` what it did for each guest.
 
     `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so. `drifts` are the
     interrupts that somebody had moved since the pass before. `isolated` is None where the pass did not look at the
-    host's own interrupts.
+    host's own interrupts, `counted` where it counted no arrivals.
     """
 
     host: str
@@ -36,6 +50,7 @@ class Pass:
     unsaved: str | None = None
     drifts: Sequence[Drift] = ()
     isolated: Isolated | None = None
+    counted: Counted | None = None
 
     @functools.cached_property
     def outcome(self) -> Outcome:

@@ -8,14 +8,14 @@ from irqaffinity.guests.life import Life
 from irqaffinity.model.action import Action
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.host import Device, SeenGuest
+from irqaffinity.model.host import Device, SeenGuest, Topology
 from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes, State
 from irqaffinity.observe.procfs import read_newborn
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.plan.frame import Frame
-from irqaffinity.plan.place import place_device
+from irqaffinity.plan.place import Births, place_device
 from irqaffinity.plan.plan import decide
 from irqaffinity.plan.policy import Policy
 
@@ -65,13 +65,15 @@ class Placement(NamedTuple):
         return Placement(self.actions + more.actions, self.changes.then(more.changes))
 
 
-def place_newborn(device: Device, owner: GuestId, target: CpuSet, state: State, heard: Changes) -> Placement:
+def place_newborn(
+    device: Device, owner: GuestId, target: CpuSet, state: State, heard: Changes, topology: Topology
+) -> Placement:
     """Place the interrupts that `device` has here; `heard` are the kernel's news of them since they were recorded."""
     stored = state.records.get(device.address, {})
     mine = [IrqId(device.address, interrupt.number) for interrupt in device.interrupts]
     known = {irq.number: stored[irq.number] for irq in mine if irq.number in stored and irq not in heard.records}
     fixed = {irq: state.fixed[irq] for irq in mine if irq in state.fixed and irq not in heard.fixed}
-    handled = place_device(device, owner, target, {}, known, fixed)
+    handled = place_device(device, owner, target, {}, known, fixed, Births(state.default, topology))
     changed = {number: record for number, record in handled.records.items() if record != known.get(number)}
     changes = Changes({IrqId(device.address, number): record for number, record in changed.items()})
     return Placement(handled.actions, heard.then(changes) if heard else changes)

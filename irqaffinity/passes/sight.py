@@ -7,12 +7,13 @@ from typing import Protocol
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import HostFacts, SeenGuest
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Record, State
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.guests import Seen, doubt, read_guest
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.surroundings import Surroundings, read_surroundings, require_host
-from irqaffinity.plan.frame import Frame, make_frame
-from irqaffinity.plan.policy import Numa, Policy
+from irqaffinity.plan.frame import Frame, find_wide_default, make_frame
+from irqaffinity.plan.policy import Distribution, IsolationMode, Numa, Policy, Serve
 
 
 class Domains(Protocol):
@@ -35,6 +36,7 @@ class Sight:
         self._is_old = True
         self._frame: Frame | None = None
         self._policy: Policy | None = None
+        self._default: Record | None = None
 
     @property
     def facts(self) -> HostFacts:
@@ -69,16 +71,23 @@ class Sight:
         """Have the host's CPUs and nodes read again before the next frame is made."""
         self._is_old = True
 
-    def frame(self, policy: Policy) -> Frame:
-        """Return the frame, the same one while nothing between the guests has changed; raise HostUnreadable."""
+    def frame(self, policy: Policy, state: State | None = None) -> Frame:
+        """Return the frame, the same one while nothing between the guests has changed; raise HostUnreadable.
+
+        The `state`, that of the last call where none is given, tells how the default affinity was narrowed. That is no
+        change between the guests.
+        """
         if self._is_old or self._surroundings is None or policy is not self._policy:
-            now = read_surroundings(self._root, with_sockets=policy.numa is Numa.SOCKET)
-            if now != self._surroundings or policy is not self._policy:
-                self._surroundings, self._policy, self._frame = now, policy, None
-            self._is_old = False
-        if self._frame is None:
-            around = self._surroundings
-            self._frame = make_frame(around.topology, around.default_affinity, self.guests, policy.dedicated_cpus)
+            before, now = self._surroundings, _look_around(self._root, policy)
+            if before is None or policy is not self._policy or not now.is_same_host(before):
+                self._frame = None
+            self._surroundings, self._policy, self._is_old = now, policy, False
+        if state is not None:
+            self._default = state.default
+        around = self._surroundings
+        default = find_wide_default(around.default_affinity, self._default)
+        if self._frame is None or self._frame.default_affinity != default:
+            self._frame = make_frame(around.topology, default, self.guests, policy.dedicated_cpus)
         return self._frame
 
     def _replace(self, uuid: GuestId, seen: SeenGuest | None) -> None:
@@ -90,6 +99,16 @@ class Sight:
             self._frame = None
         others = {other: guest for other, guest in self.guests.items() if other != uuid or seen is not None}
         self.guests = others if seen is None else {**others, uuid: seen}
+
+
+def _look_around(root: HostRoot, policy: Policy) -> Surroundings:
+    """Read of the host what the policy needs; raise HostUnreadable."""
+    return read_surroundings(
+        root,
+        with_sockets=policy.numa is Numa.SOCKET,
+        with_cores=policy.distribution is Distribution.SPREAD,
+        with_isolated=policy.isolation.mode is not IsolationMode.OFF or policy.serve is Serve.HOUSEKEEPING,
+    )
 
 
 def _same(before: SeenGuest | None, seen: SeenGuest) -> SeenGuest:

@@ -9,6 +9,7 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId, UnreadableGuest
 from irqaffinity.model.host import SeenGuest, Topology
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Record
 from irqaffinity.plan.dedicated import Occupancy, survey
 
 
@@ -16,7 +17,8 @@ from irqaffinity.plan.dedicated import Occupancy, survey
 class Frame:
     """All that the rules need for a guest beside the guest itself, as of the last time that libvirt listed the guests.
 
-    An interrupt whose origin is not known goes back to `default_affinity`. `claimants` are the guests of each device.
+    An interrupt whose origin is not known goes back to `default_affinity`, the one from before it was narrowed to keep
+    CPUs for guests. `claimants` are the guests of each device.
     Guests in `unreadable` could not be read, those in `unknown` may have more devices than they claim; all devices that
     these guests claim are `held`: none of their interrupts are given back.
     """
@@ -28,6 +30,11 @@ class Frame:
     unreadable: frozenset[GuestId]
     unknown: frozenset[GuestId]
     held: frozenset[PciAddress]
+
+
+def find_wide_default(default: CpuSet | None, record: Record | None) -> CpuSet | None:
+    """Return the default affinity from before the program narrowed it; `record` is its record, `default` what it is."""
+    return record.original if record is not None and record.accounts_for(default) else default
 
 
 def make_frame(

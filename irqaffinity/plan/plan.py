@@ -15,7 +15,7 @@ from irqaffinity.plan.dedicated import find_dedicated
 from irqaffinity.plan.distribute import share_out
 from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.guests import GuestPlan, plan_guest, plan_unreadable
-from irqaffinity.plan.place import Handled, place_device
+from irqaffinity.plan.place import Births, Handled, place_device
 from irqaffinity.plan.policy import Distribution, Policy, Scope
 from irqaffinity.plan.release import Holding, release_device, reset_device
 from irqaffinity.plan.targets import DevicePlan, plan_device
@@ -75,7 +75,7 @@ def decide(frame: Frame, seen: SeenGuest, devices: Devices, state: State, policy
         for claim in sorted(seen.claims, key=lambda claim: claim.address)
         if claim.address in devices
     )
-    return Decision(guest, plans, dict(_place(seen.guest.uuid, plans, devices, state, policy)))
+    return Decision(guest, plans, dict(_place(frame, seen.guest.uuid, plans, devices, state, policy)))
 
 
 def claimants_of(frame: Frame, address: PciAddress, state: State) -> frozenset[GuestId]:
@@ -88,10 +88,11 @@ def claimants_of(frame: Frame, address: PciAddress, state: State) -> frozenset[G
 
 
 def _place(
-    owner: GuestId, plans: Iterable[DevicePlan], devices: Devices, state: State, policy: Policy
+    frame: Frame, owner: GuestId, plans: Iterable[DevicePlan], devices: Devices, state: State, policy: Policy
 ) -> Iterable[tuple[PciAddress, Handled]]:
     """Give the interrupts of each device that has a target. A device's rank counts those with the same target."""
     ranks: Counter[object] = Counter()
+    births = Births(state.default, frame.topology)
     for plan in plans:
         if plan.target is None:
             continue
@@ -99,7 +100,7 @@ def _place(
         is_spread = policy.distribution is Distribution.SPREAD
         shares = share_out(device.interrupts, plan.order, ranks[plan.target], records) if is_spread else {}
         ranks[plan.target] += 1
-        yield plan.address, place_device(device, owner, plan.target, shares, records, state.fixed)
+        yield plan.address, place_device(device, owner, plan.target, shares, records, state.fixed, births)
 
 
 def combine(
@@ -149,7 +150,7 @@ def _release(
 
 
 def reset(frame: Frame, devices: Devices, state: State) -> Work:
-    """Return the work that gives back every interrupt that `state` has a record of, whoever has it now."""
+    """Return the work that gives back every interrupt that was moved for a guest, whoever has it now."""
     handled = {
         address: reset_device(frame, device, state.records[address])
         for address, device in devices.items()
@@ -179,14 +180,15 @@ def _fixed_ended(frame: Frame, fixed: Mapping[IrqId, Fixed], devices: Devices) -
     """Return the interrupts that may be movable again, or are gone.
 
     An interrupt stays immovable while a guest has its device, which lists the same number and name if it can be read.
+    Those of the host are no concern of guests' placement until a guest has the device.
     """
     return {irq: None for irq, known in fixed.items() if not _still_holds(frame, irq, known, devices)}
 
 
 def _still_holds(frame: Frame, irq: IrqId, known: Fixed, devices: Devices) -> bool:
-    device = devices.get(irq.device)
-    if device is None:
-        return irq.device in frame.claimants
+    device, is_claimed = devices.get(irq.device), irq.device in frame.claimants
+    if device is None or (known.is_hosts and not is_claimed):
+        return known.is_hosts or is_claimed
     listed = ((seen.number, seen.action or "") for seen in device.interrupts)
     return device.trouble is not None or (irq.number, known.action) in listed
 

@@ -60,13 +60,22 @@ class IsolationMode(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """The options of `[isolation]`; `leave` are patterns of action names and drivers."""
+    """The options of `[isolation]`; `leave` are patterns of action names and drivers.
+
+    `irqbalance_sockets` is the folder of irqbalance's socket, None where it is irqbalance's own.
+    """
 
     mode: IsolationMode = IsolationMode.REPORT
     housekeeping_cpus: CpuSet | None = None
     minimum: int = 2
     leave: tuple[str, ...] = ()
     irqbalance: bool = True
+    irqbalance_sockets: str | None = None
+
+    @property
+    def tells_irqbalance(self) -> bool:
+        """Whether irqbalance is told to leave guests alone."""
+        return self.irqbalance and self.mode is IsolationMode.ENFORCE
 
 
 @dataclass(frozen=True, slots=True)

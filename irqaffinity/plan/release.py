@@ -4,6 +4,7 @@
 The first line that applies decides for each record of a device that is not placed:
 
 ====================================================  ========================================================
+it was not moved for a guest                          the record stays: plan/keep_off.py decides
 the device cannot be read                             the record stays
 the device does not list the number any more          the record goes: that interrupt is gone
 the device has another driver                         the record goes: this is another interrupt
@@ -23,6 +24,7 @@ from typing import NamedTuple
 
 from irqaffinity.model.action import Action
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import HOST
 from irqaffinity.model.host import Device
 from irqaffinity.model.irq import Interrupt, immovable_verdict
 from irqaffinity.model.record import Record
@@ -58,6 +60,9 @@ def release_device(
     is_kept = device.address in frame.held or any(holding.is_kept for holding in holdings)
     listed = {interrupt.number: interrupt for interrupt in device.interrupts}
     for number, record in records.items():
+        if record.owner == HOST:
+            handled.records[number] = record
+            continue
         interrupt = listed.get(number)
         if interrupt is None or record.driver != device.driver:
             continue

@@ -2,93 +2,22 @@
 """Where interrupts arrive, beside where they belong: by device, by guest and by CPU. Schema 1 of `top`."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from irqaffinity.model.action import Result
 from irqaffinity.model.arrivals import Arrived, Interval
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import GuestId
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.text import merge_numbers
 from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.plan.guests import GuestPlan
-from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.document import SCHEMA, describe_facts
 from irqaffinity.report.outcome import Outcome
-
-_GRAVEST = (
-    Verdict.DENIED,
-    Verdict.NO_VECTOR,
-    Verdict.OFFLINE,
-    Verdict.UNREAD,
-    Verdict.WOULD_SET,
-    Verdict.THROTTLED,
-    Verdict.PENDING,
-    Verdict.IMMOVABLE,
-    Verdict.MANAGED,
-    Verdict.GONE,
-    Verdict.SET,
-    Verdict.OK,
-)
-"""The verdicts, the gravest first."""
-
+from irqaffinity.report.places import GRAVEST, Cpu, Place, Places
 
 MUCH_OUTSIDE = 0.1
 """The share of a device's arrivals outside its target from which something is wrong; the alert begins there too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A device of a guest: its interrupts, and the gravest verdict on them, None where no interrupt has one."""
-
-    plan: DevicePlan
-    name: str | None
-    numbers: tuple[int, ...]
-    verdict: Verdict | None
-
-
-@dataclass(frozen=True, slots=True)
-class Cpu:
-    """A physical CPU, and the dedicated vCPU on it; a CPU that two guests have comes twice."""
-
-    number: int
-    guest: GuestId | None = None
-    name: str | None = None
-    vcpu: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where interrupts belong by one pass: any number of intervals of arrivals can be compared with it.
-
-    `owners` has the guest of each interrupt that a guest has, `names` the name of each guest.
-    """
-
-    outcome: Outcome
-    devices: Sequence[Place]
-    cpus: Sequence[Cpu]
-    owners: Mapping[int, GuestId]
-    names: Mapping[GuestId, str]
-
-    @classmethod
-    def of(cls, outcome: Outcome, interrupts: Mapping[PciAddress, Iterable[int]], online: CpuSet) -> "Places":
-        """Take a pass, the interrupts of its devices, and the CPUs that are online."""
-        names = {guest.uuid: guest.name for guest in outcome.guests}
-        verdicts: dict[tuple[PciAddress, GuestId | None], set[Verdict]] = defaultdict(set)
-        for result in outcome.results:
-            verdicts[result.action.device, _owner(result)].add(result.verdict)
-        devices, owners = [], {}
-        for plan in outcome.devices:
-            numbers = tuple(sorted(interrupts.get(plan.address, ())))
-            found = verdicts.get((plan.address, plan.guest), set())
-            gravest = next((verdict for verdict in _GRAVEST if verdict in found), None)
-            devices.append(Place(plan, names.get(plan.guest) if plan.guest else None, numbers, gravest))
-            if plan.guest is not None:
-                owners.update(dict.fromkeys(numbers, plan.guest))
-        return cls(outcome, devices, _cpus(outcome.guests, online), owners, names)
 
 
 def describe_arrivals(places: Places, interval: Interval, time: datetime) -> dict[str, Any]:
@@ -100,6 +29,7 @@ def describe_arrivals(places: Places, interval: Interval, time: datetime) -> dic
             on_cpu[cpu].append((count, number))
     judged = [row for row in devices if row["outside"] is not None]
     outside = sum(_outside(row["arrived"], row["target"]) for row in judged)
+    intruders = sorted(_intruders(places, interval), key=lambda row: (-row["rate"], row["irq"]))
     return {
         "schema": SCHEMA,
         "host": places.outcome.host,
@@ -111,10 +41,13 @@ def describe_arrivals(places: Places, interval: Interval, time: datetime) -> dic
             "irqs": sum(len(place.numbers) for place in places.devices),
             "rate": round(sum(row["rate"] or 0.0 for row in devices), 3),
             "outside": _share(outside, sum(sum(row["arrived"].values()) for row in judged)),
+            "foreign": round(sum(row["rate"] for row in intruders), 3),
         },
         "devices": devices,
         "guests": [_guest(guest, devices, interval) for guest in places.outcome.guests],
         "cpus": [_cpu(cpu, on_cpu[cpu.number], places, interval) for cpu in places.cpus],
+        "intruders": intruders,
+        "kernel": sorted(_kernel(places, interval), key=lambda row: (-row["rate"], row["row"])),
     }
 
 
@@ -128,18 +61,6 @@ def count_wrong(outcome: Outcome) -> dict[str, int]:
         "failed": sum(verdict in FAILED for verdict in verdicts),
         "would_set": verdicts.count(Verdict.WOULD_SET),
     }
-
-
-def _owner(result: Result) -> GuestId | None:
-    return None if result.action.is_release else result.action.owner
-
-
-def _cpus(guests: Iterable[GuestPlan], online: CpuSet) -> list[Cpu]:
-    owned: dict[int, list[Cpu]] = defaultdict(list)
-    for guest in guests:
-        for vcpu, cpu in guest.dedication.pins.items() if guest.dedication is not None else ():
-            owned[cpu].append(Cpu(cpu, guest.uuid, guest.name, vcpu))
-    return [cpu for number in sorted({*online, *owned}) for cpu in owned.get(number, [Cpu(number)])]
 
 
 def _device(place: Place, interval: Interval) -> dict[str, Any]:
@@ -176,7 +97,7 @@ def _guest(guest: GuestPlan, devices: Iterable[Mapping[str, Any]], interval: Int
         "rate": _rate(sum(total.values()), interval) if any(row["rate"] is not None for row in own) else None,
         "arrived": total,
         "outside": _share(outside, sum(sum(row["arrived"].values()) for row in judged)),
-        "verdict": next((verdict.value for verdict in _GRAVEST if verdict.value in verdicts), None),
+        "verdict": next((verdict.value for verdict in GRAVEST if verdict.value in verdicts), None),
     }
 
 
@@ -202,6 +123,38 @@ def _cpu(cpu: Cpu, arrived: Sequence[tuple[int, int]], places: Places, interval:
             for count, number in sorted(foreign, key=lambda pair: (-pair[0], pair[1]))
         ],
     }
+
+
+def _intruders(places: Places, interval: Interval) -> Iterator[dict[str, Any]]:
+    """Give a row for each interrupt that arrived on CPUs of guests that do not own it."""
+    owners, kept = places.owners, places.kept.owners
+    for number, arrived in interval.arrived.items():
+        owner = owners.get(number)
+        there = {cpu: count for cpu, count in arrived.items() if cpu in kept and owner not in kept[cpu]}
+        if there:
+            cpus, found = CpuSet(there), places.found.get(number)
+            guests = places.kept.guests_on(cpus)
+            yield {
+                "irq": number,
+                "name": interval.names.get(number, ""),
+                "device": None if found is None or found.device == NO_DEVICE else str(found.device),
+                "owner": owner,
+                "cpus": str(cpus),
+                "guests": list(guests),
+                "guest_names": [places.names.get(guest) for guest in guests],
+                "rate": _rate(sum(there.values()), interval),
+                "arrived": _total([there]),
+                "movable": None if found is None else found.is_movable,
+            }
+
+
+def _kernel(places: Places, interval: Interval) -> Iterator[dict[str, Any]]:
+    """Give a row for each kind of interrupt without a number that arrived on CPUs of guests."""
+    for word, own in interval.kernel.items():
+        there = {cpu: count for cpu, count in own.arrived.items() if cpu in places.kept.owners}
+        if there:
+            rate = _rate(sum(there.values()), interval)
+            yield {"row": word, "name": own.name, "rate": rate, "arrived": _total([there])}
 
 
 def _total(each: Iterable[Arrived]) -> dict[str, int]:

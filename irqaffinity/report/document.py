@@ -15,6 +15,7 @@ from irqaffinity.model.text import merge_numbers
 from irqaffinity.model.verdict import Term
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
+from irqaffinity.report.isolation import describe_isolation
 from irqaffinity.report.outcome import Outcome, by_device
 from irqaffinity.report.select import select
 from irqaffinity.report.table import unite
@@ -50,6 +51,7 @@ def to_document(outcome: Outcome, only: Collection[Only] = (), nodes: Sequence[N
             _device(device, names.get(device.guest), results.get(device.address, ())) for device in shown.devices
         ],
         "irqs": [describe_irq(result) for result in shown.results],
+        **describe_isolation(shown.isolated),
     }
 
 

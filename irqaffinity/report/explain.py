@@ -7,7 +7,7 @@ from itertools import groupby
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import Guest, GuestId
+from irqaffinity.model.guest import HOST, Guest, GuestId
 from irqaffinity.model.host import Device, Topology
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record
@@ -168,9 +168,10 @@ def explain_free_device(
     if device.trouble is not None:
         yield "unreadable", device.trouble
     yield from _explain_place(device, topology)
-    if not records:
-        yield "target", "none: no active guest has it, so its interrupts are never touched"
-    for owner, numbers in _by_owner(records).items():
+    owners = _by_owner(records)
+    if not owners:
+        yield "target", "none: no active guest has it"
+    for owner, numbers in owners.items():
         back = [result.asked for result in released if result.action.number in numbers]
         fate = f"go back to {unite(back)}" if back else "stay where they are for now"
         yield "target", f"no active guest has it; {merge_numbers(numbers)}, moved for guest {owner}, {fate}"
@@ -179,7 +180,8 @@ def explain_free_device(
 def _by_owner(records: Mapping[int, Record]) -> Mapping[GuestId, list[int]]:
     owners: dict[GuestId, list[int]] = {}
     for number, record in records.items():
-        owners.setdefault(record.owner, []).append(number)
+        if record.owner != HOST:
+            owners.setdefault(record.owner, []).append(number)
     return owners
 
 
@@ -195,12 +197,12 @@ def explain_free_interrupt(
 ) -> Iterator[Rule]:
     """Yield the rule for an interrupt that no device lists; `devices` are those that have it as their INTx line."""
     whose = f"the INTx line of {', '.join(map(str, devices))}" if devices else "of no PCI device"
-    yield f"irq {number}", f"{whose} ({names or 'no handler'}), {_affinity(smp)}: never touched"
+    yield f"irq {number}", f"{whose} ({names or 'no handler'}), {_affinity(smp)}"
 
 
 def explain_idle_interrupt(number: int, smp: CpuSet | None) -> Iterator[Rule]:
     """Yield the rule for an interrupt of a device that has no target."""
-    yield f"irq {number}", f"{_affinity(smp)}: left as it is"
+    yield f"irq {number}", _affinity(smp)
 
 
 def _affinity(smp: CpuSet | None) -> str:

@@ -45,6 +45,13 @@ def log_troubles(troubles: Troubles, before: Troubles) -> None:
             LOG.log(level, "guest %s: %s", subject[0], trouble)
 
 
+def log_held_up(trouble: str | None, before: str | None) -> str | None:
+    """Warn once of what keeps the host's own interrupts from being moved; return it, None for nothing."""
+    if trouble is not None and trouble != before:
+        LOG.warning("host: %s", trouble)
+    return trouble
+
+
 def log_each(part: Part) -> None:
     """Log in detail what a pass decided and did for a guest and each of its interrupts."""
     if LOG.isEnabledFor(logging.DEBUG):
@@ -83,7 +90,8 @@ def _describe(change: Change, rivals: Sequence[str]) -> str:
 def _name_rivals(changes: Iterable[Change], rivals: Sequence[str]) -> str:
     """Return who may have moved what was put back."""
     is_by_others = any(change.cause in _BY_OTHERS for change in changes)
-    return f"; {', '.join(rivals)} runs on this host" if rivals and is_by_others else ""
+    verb = "runs" if len(rivals) == 1 else "run"
+    return f"; {', '.join(rivals)} {verb} on this host" if rivals and is_by_others else ""
 
 
 def _level(change: Change) -> int:

@@ -2,9 +2,12 @@
 """Narrows an outcome to --only: that changes the report alone, and never what is done or counted."""
 
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
+from irqaffinity.model.guest import GuestId
+from irqaffinity.model.isolation import Isolated
 from irqaffinity.model.only import Only
 from irqaffinity.model.verdict import FAILED, DeviceReason, Status, Verdict
 from irqaffinity.report.outcome import Outcome
@@ -33,6 +36,9 @@ def select(outcome: Outcome, only: Collection[Only]) -> Outcome:
     if not only:
         return outcome
     guests = {guest.uuid for guest in outcome.guests if _is_status_meant(guest.status, only)}
+    isolated = outcome.isolated
+    if Only.INTRUDERS in only and isolated is not None:
+        guests |= {uuid for intruder in isolated.intruders for uuid in intruder.guests}
     devices = [device for device in outcome.devices if device.guest in guests]
     if Only.REMOTE in only:
         devices += [device for device in outcome.devices if device.reason in REMOTE]
@@ -47,6 +53,20 @@ def select(outcome: Outcome, only: Collection[Only]) -> Outcome:
         guests=[guest for guest in outcome.guests if guest.uuid in guests],
         devices=shown,
         results=results,
+        isolated=None if isolated is None else _select_isolated(isolated, guests, verdicts),
+    )
+
+
+def _select_isolated(isolated: Isolated, guests: AbstractSet[GuestId], verdicts: AbstractSet[Verdict]) -> Isolated:
+    """Return the intruders of these guests or with these verdicts, and what was moved with these verdicts."""
+    return replace(
+        isolated,
+        intruders=tuple(
+            intruder
+            for intruder in isolated.intruders
+            if intruder.verdict in verdicts or not guests.isdisjoint(intruder.guests)
+        ),
+        results=tuple(result for result in isolated.results if result.verdict in verdicts),
     )
 
 
@@ -54,14 +74,33 @@ def _is_status_meant(status: Status, only: Collection[Only]) -> bool:
     return (status.is_error and Only.ERROR in only) or (status.is_skipped and Only.SKIPPED in only)
 
 
-def select_placement(placement: Mapping[str, Any], only: Collection[Only]) -> Mapping[str, Any]:
-    """Return the placement of a status, narrowed in the same way."""
+def select_status(status: Mapping[str, Any], only: Collection[Only]) -> Mapping[str, Any]:
+    """Return a status with its placement and its intruders narrowed in the same way."""
     if not only:
-        return placement
+        return status
+    intruders, work = status.get("intruders", ()), status.get("isolation")
+    with_intruders = {uuid for row in intruders for uuid in row["guests"]} if Only.INTRUDERS in only else set()
+    placement = _select_placement(status["placement"], only, with_intruders)
+    verdicts = {verdict.value for verdict in verdicts_of(only)}
+    guests = {guest["uuid"] for guest in placement["guests"]}
+    shown = [row for row in intruders if row["verdict"] in verdicts or not guests.isdisjoint(row["guests"])]
+    moved = {} if work is None else {**work, "irqs": [row for row in work["irqs"] if row["verdict"] in verdicts]}
+    return {
+        **status,
+        "placement": placement,
+        **({"intruders": shown} if "intruders" in status else {}),
+        **({"isolation": moved} if work is not None else {}),
+    }
+
+
+def _select_placement(
+    placement: Mapping[str, Any], only: Collection[Only], with_intruders: Collection[str]
+) -> Mapping[str, Any]:
     verdicts = {verdict.value for verdict in verdicts_of(only)}
     statuses = {status.value for status in Status if _is_status_meant(status, only)}
     reasons = {reason.value for reason in REMOTE} if Only.REMOTE in only else set()
     guests = {guest["uuid"] for guest in placement["guests"] if guest.get("status") in statuses}
+    guests |= {guest["uuid"] for guest in placement["guests"] if guest["uuid"] in with_intruders}
     devices = [
         device
         for device in placement["devices"]

@@ -8,10 +8,12 @@ from typing import Any
 from irqaffinity.model.only import Only
 from irqaffinity.model.text import counted, printable
 from irqaffinity.model.verdict import FAILED, Verdict
+from irqaffinity.report.balance import tell_balancing
+from irqaffinity.report.isolation_text import isolation_lines
 from irqaffinity.report.layout import Line, show_line
 from irqaffinity.report.order import natural_key
 from irqaffinity.report.screen import ANY_SCREEN, Screen, Tone, tone_of
-from irqaffinity.report.select import REMOTE, select_placement
+from irqaffinity.report.select import REMOTE, select_status
 
 _NAME = 13
 """The width of the first column in the lines on the agent itself."""
@@ -24,11 +26,11 @@ _REMOTE = frozenset(reason.value for reason in REMOTE)
 
 def render_status(status: Mapping[str, Any], only: Collection[Only] = (), screen: Screen = ANY_SCREEN) -> str:
     """Return the status in printable characters alone: somebody else may have written the file."""
-    lines = (line._replace(text=printable(line.text)) for line in _lines(status, only))
+    lines = (line._replace(text=printable(line.text)) for line in _lines(status, only, screen))
     return "\n".join(text for line in lines for text in show_line(line, screen))
 
 
-def _lines(status: Mapping[str, Any], only: Collection[Only]) -> Iterator[Line]:
+def _lines(status: Mapping[str, Any], only: Collection[Only], screen: Screen) -> Iterator[Line]:
     yield Line(f"irqaffinity {status['version']} on {status['host']}, pid {status['pid']}, since {status['started']}")
     for name, link in status["connections"].items():
         verb = "served at" if name == "metrics" else "connected to"
@@ -40,7 +42,12 @@ def _lines(status: Mapping[str, Any], only: Collection[Only]) -> Iterator[Line]:
         why = f"; a newer one was refused: {refused}" if refused else ""
         yield _about("configuration", f"read {status['configuration']['time']}{why}", Tone.ERROR if refused else None)
     if status["rivals"]:
-        yield _about("rivals", f"{', '.join(status['rivals'])} moves interrupts too: {status['advice']}", Tone.PENDING)
+        verb = "moves" if len(status["rivals"]) == 1 else "move"
+        told = f"{', '.join(status['rivals'])} {verb} interrupts too: {status['advice']}"
+        yield _about("rivals", told, Tone.PENDING)
+    balancing = status.get("irqbalance")
+    if balancing is not None:
+        yield _about("irqbalance", tell_balancing(balancing), Tone.PENDING if balancing["trouble"] else None)
     for clock in status.get("clocks_ahead", ()):
         text = f"{clock['publisher']} is {clock['seconds']} s ahead of this host, at {clock['seen']}"
         yield _about("clock", text, Tone.PENDING)
@@ -50,7 +57,11 @@ def _lines(status: Mapping[str, Any], only: Collection[Only]) -> Iterator[Line]:
     if status["settling"]:
         yield _about("settling", f"{counted(len(status['settling']), 'guest')}: {', '.join(status['settling'])}")
     yield Line("")
-    yield from _placement_lines(status["placement"], only)
+    shown = select_status(status, only)
+    yield from _placement_lines(shown["placement"])
+    names = {guest["uuid"]: guest.get("name") or "" for guest in status["placement"]["guests"]}
+    yield from isolation_lines(shown, names, screen)
+    yield _summary_line(status["placement"], shown["placement"], only)
 
 
 def _about(name: str, text: str, tone: Tone | None = None) -> Line:
@@ -80,8 +91,7 @@ def _describe_counters(counters: Mapping[str, Any]) -> str:
     return f"{passes} passes, {looks} looks, {wrote}, {counters['drifts']} repaired after drift{fights}{heard}"
 
 
-def _placement_lines(placement: Mapping[str, Any], only: Collection[Only]) -> Iterator[Line]:
-    shown = select_placement(placement, only)
+def _placement_lines(shown: Mapping[str, Any]) -> Iterator[Line]:
     devices: dict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
     for device in shown["devices"]:
         devices[device["guest"]].append(device)
@@ -97,9 +107,12 @@ def _placement_lines(placement: Mapping[str, Any], only: Collection[Only]) -> It
     for irq in troubles:
         text = f"{irq['device']} irq {irq['irq']}: {irq['verdict']}: {irq['message'] or ''}"
         yield Line(text, 2, _tone([irq["verdict"]]), more=_ADDRESS)
-    showing = f"; showing {len(guests)} of {counted(len(placement['guests']), 'guest')}" if only else ""
+
+
+def _summary_line(placement: Mapping[str, Any], shown: Mapping[str, Any], only: Collection[Only]) -> Line:
+    showing = f"; showing {len(shown['guests'])} of {counted(len(placement['guests']), 'guest')}" if only else ""
     is_bad = any(_is_in_trouble(guest, ()) for guest in placement["guests"]) or placement["summary"].get("failed")
-    yield Line(f"{placement['summary']['text']}{showing}", tone=Tone.ERROR if is_bad else None, more=0)
+    return Line(f"{placement['summary']['text']}{showing}", tone=Tone.ERROR if is_bad else None, more=0)
 
 
 def _is_in_trouble(guest: Mapping[str, Any], devices: Collection[Mapping[str, Any]]) -> bool:

@@ -15,7 +15,9 @@ from irqaffinity.model.verdict import DeviceReason, IrqReason, Status, Verdict
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.policy import Serve
 from irqaffinity.plan.targets import DevicePlan
-from irqaffinity.report.layout import Line, Row, arrange
+from irqaffinity.report.isolation import describe_isolation
+from irqaffinity.report.isolation_text import isolation_lines
+from irqaffinity.report.layout import Line, Row, arrange, show_line
 from irqaffinity.report.order import natural_key
 from irqaffinity.report.outcome import Outcome, by_device
 from irqaffinity.report.screen import ANY_SCREEN, Screen, Tone, tone_of
@@ -40,8 +42,17 @@ def render_table(
     """Return the table, narrowed to `only`; `each_irq` adds a line for each interrupt, `quiet` leaves the summary."""
     summary = render_summary(outcome, only, screen)
     shown = select(outcome, only)
-    if quiet or not (shown.guests or shown.devices):
+    if quiet:
         return summary
+    names = {str(guest.uuid): guest.name for guest in outcome.guests}
+    isolation = list(isolation_lines(describe_isolation(shown.isolated), names, screen, each_irq=each_irq))
+    below = [text for line in isolation for text in show_line(line, screen)]
+    above = list(arrange(_blocks(outcome, shown, each_irq), screen)) if shown.guests or shown.devices else []
+    return "\n\n".join("\n".join(part) for part in (above, below, [summary]) if part)
+
+
+def _blocks(outcome: Outcome, shown: Outcome, each_irq: bool) -> list[Line | Row]:
+    """Return the lines and rows on the guests that are shown, and on their devices."""
     whole, meant = by_device(outcome.results), by_device(shown.results)
     blocks: list[Line | Row] = []
     for headlines, devices in _groups(shown):
@@ -50,7 +61,7 @@ def render_table(
             blocks.append(_device_row(device, whole.get(device.address, ())))
             of_device = meant.get(device.address, ())
             blocks += map(_irq_row, of_device) if each_irq else _notes(device, of_device)
-    return "\n".join([*arrange(blocks, screen), "", summary])
+    return blocks
 
 
 def describe_guest(guest: GuestPlan, devices: Iterable[DevicePlan]) -> str:

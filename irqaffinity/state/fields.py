@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId, parse_guest_id
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.irq import DEFAULT, IrqId
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.text import clean
 
 _HIGHEST_IRQ = 999_999_999
@@ -20,7 +21,7 @@ _parse_device = functools.lru_cache(maxsize=4096)(PciAddress.parse)
 _parse_guest = functools.lru_cache(maxsize=4096)(parse_guest_id)
 """Every interrupt of a host names one of a few devices and guests."""
 
-_KEYS = ("device", "irq", "uuid")
+_KEYS = ("device", "irq", "uuid", "socket")
 
 
 class BadState(Exception):
@@ -72,6 +73,17 @@ class Row:
             if not (text.isascii() and text.isdecimal() and int(text) <= _HIGHEST_IRQ):
                 raise self.completed({}, {field: text}).wrong(field, "is not an interrupt number")
         return list(map(int, texts))
+
+    def numbers(self, field: str) -> tuple[int, ...]:
+        """Return the interrupt numbers of a list with commas that may be empty, in their order."""
+        return tuple(self.irqs(field)) if self._text(field) else ()
+
+    def host_irq(self) -> IrqId:
+        """Return the interrupt of the host in `device` and `irq`: one without a device, and DEFAULT, too."""
+        device = NO_DEVICE if self._text("device") == str(NO_DEVICE) else self.device("device")
+        if device == NO_DEVICE and self.value("irq") == DEFAULT.number:
+            return DEFAULT
+        return IrqId(device, self.irq("irq"))
 
     def flag(self, field: str) -> bool:
         """Return true or false; a database writes 1 and 0."""

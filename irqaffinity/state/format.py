@@ -19,7 +19,7 @@ from irqaffinity.model.record import State
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.state.fields import BadState, Row
-from irqaffinity.state.rows import fixed_in, records_in, specs_in
+from irqaffinity.state.values import fixed_in, records_in, specs_in
 
 LOG = logging.getLogger(__name__)
 

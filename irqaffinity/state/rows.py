@@ -4,6 +4,10 @@
 Sets of CPUs are texts as the kernel writes them, devices and guests as everywhere; `next_cpu` is 0 or 1. `specs` has
 the times of `RememberedSpecs`, and so has `proofs`, of one row at most. `sum` is the checksum of the other columns in
 their order here.
+
+`host_records` and `host_managed` are those of the host: a program from before them can read all the others. There `-`
+is the device of an interrupt without one, and -1 the number of the default affinity. `told` has lists of numbers with
+commas. An interrupt that changes hands changes its table, in one transaction.
 """
 
 import sqlite3
@@ -12,14 +16,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import GuestId
+from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.irq import IrqId
+from irqaffinity.model.isolation import Told
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.proof import Proof
-from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
-from irqaffinity.model.verdict import Verdict
+from irqaffinity.model.record import Changes, Record, RememberedSpecs, State
 from irqaffinity.state.fields import BadState, Row
 from irqaffinity.state.sums import end_sum, start_sum, sum_of
+from irqaffinity.state.values import fixed_in, host_fixed_in, host_record_in, record_in, specs_in, told_in
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "boot": ("boot_id",),
@@ -27,6 +32,19 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "managed": ("device", "irq", "action", "verdict"),
     "specs": ("uuid", "mask", "timestamp", "publisher", "arrived"),
     "proofs": ("what", "since", "seen"),
+    "host_records": (
+        "device",
+        "irq",
+        "driver",
+        "action",
+        "original",
+        "written",
+        "previous",
+        "spread_over",
+        "next_cpu",
+    ),
+    "host_managed": ("device", "irq", "action", "verdict"),
+    "told": ("socket", "cpus_before", "irqs_before", "cpus", "irqs"),
 }
 """The columns that this program reads and writes, beside `sum`; a table may have more."""
 
@@ -40,11 +58,14 @@ _PUT = {
     table: f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}, sum) VALUES ({'?, ' * len(columns)}?)"
     for table, columns in COLUMNS.items()
 }
-_DROP_IRQ = {table: f"DELETE FROM {table} WHERE device = ? AND irq = ?" for table in ("records", "managed")}
+_RECORDS, _FIXED_TABLES = ("records", "host_records"), ("managed", "host_managed")
+"""The table of guests' interrupts, and that of the host's."""
+
+_DROP_IRQ = {table: f"DELETE FROM {table} WHERE device = ? AND irq = ?" for table in (*_RECORDS, *_FIXED_TABLES)}
 _DROP_SPECS = "DELETE FROM specs WHERE uuid = ?"
+_DROP_TOLD = "DELETE FROM told WHERE socket = ?"
 _PROOF = "extra specs"
 _TIME = "%Y-%m-%d %H:%M:%S"
-_FIXED = {verdict.value: verdict for verdict in (Verdict.MANAGED, Verdict.IMMOVABLE)}
 
 
 def read_boot(connection: sqlite3.Connection) -> str | None:
@@ -71,8 +92,13 @@ def read_proof(connection: sqlite3.Connection) -> Proof | None:
 
 def read_state(connection: sqlite3.Connection) -> State:
     """Return all that is stored; raise BadState."""
-    fixed = dict(fixed_in(row) for row in _rows(connection, "managed"))
-    return State(_read_records(connection), fixed, read_specs(connection), read_proof(connection))
+    fixed = dict(map(host_fixed_in, _rows(connection, "host_managed")))
+    fixed.update(fixed_in(row) for row in _rows(connection, "managed"))
+    records = _read_records(connection)
+    for irq, record in map(host_record_in, _rows(connection, "host_records")):
+        records.setdefault(irq.device, {}).setdefault(irq.number, record)
+    told = dict(map(told_in, _rows(connection, "told")))
+    return State(records, fixed, read_specs(connection), read_proof(connection), told)
 
 
 def _read_records(connection: sqlite3.Connection) -> dict[PciAddress, dict[int, Record]]:
@@ -88,54 +114,23 @@ def _read_records(connection: sqlite3.Connection) -> dict[PciAddress, dict[int, 
     return dict(records)
 
 
-def records_in(rows: Iterator[Row]) -> dict[PciAddress, dict[int, Record]]:
-    """Return the records of rows with the columns of `records`; raise BadState."""
-    records: dict[PciAddress, dict[int, Record]] = defaultdict(dict)
-    for row in rows:
-        records[row.device("device")][row.irq("irq")] = record_in(row)
-    return dict(records)
-
-
-def record_in(row: Row) -> Record:
-    """Return the record in a row of `records`; raise BadState."""
-    return Record(
-        owner=row.guest("owner"),
-        driver=row.text_or_none("driver"),
-        original=row.cpus_or_none("original"),
-        written=row.cpus("written"),
-        previous=row.cpus_or_none("previous"),
-        spread_over=row.cpus_or_none("spread_over"),
-        next_cpu=row.flag("next_cpu"),
-    )
-
-
-def fixed_in(row: Row) -> tuple[IrqId, Fixed]:
-    """Return the interrupt in a row of `managed`, with its action and verdict; raise BadState."""
-    verdict = _FIXED.get(row.text("verdict"))
-    if verdict is None:
-        raise row.wrong("verdict", f"is none of {', '.join(_FIXED)}")
-    return IrqId(row.device("device"), row.irq("irq")), Fixed(row.text("action"), verdict)
-
-
-def specs_in(row: Row) -> RememberedSpecs:
-    """Return the extra specs in a row of `specs`; raise BadState."""
-    return RememberedSpecs(
-        row.text_or_none("mask"), row.text("timestamp"), row.text_or_none("publisher"), row.text_or_none("arrived")
-    )
-
-
 def put(connection: sqlite3.Connection, changes: Changes) -> None:
     """Make the changes, within the transaction of the caller."""
     for irq, record in changes.records.items():
         if record is None:
-            _drop_irq(connection, "records", irq)
+            _drop_irq(connection, _RECORDS, irq)
+        elif record.owner == HOST:
+            row = str(irq.device), irq.number, record.driver, record.action, *_cells_of(record)
+            _put_irq(connection, _RECORDS[::-1], irq, row)
         else:
-            _put(connection, "records", (str(irq.device), *_cells_of(record), irq.number))
+            row = str(irq.device), record.owner, record.driver, *_cells_of(record), irq.number
+            _put_irq(connection, _RECORDS, irq, row)
     for irq, fixed in changes.fixed.items():
         if fixed is None:
-            _drop_irq(connection, "managed", irq)
+            _drop_irq(connection, _FIXED_TABLES, irq)
         else:
-            _put(connection, "managed", (str(irq.device), irq.number, fixed.action, fixed.verdict.value))
+            tables = _FIXED_TABLES[::-1] if fixed.is_hosts else _FIXED_TABLES
+            _put_irq(connection, tables, irq, (str(irq.device), irq.number, fixed.action, fixed.verdict.value))
     for uuid, specs in changes.extra_specs.items():
         if specs is None:
             connection.execute(_DROP_SPECS, (uuid,))
@@ -143,6 +138,8 @@ def put(connection: sqlite3.Connection, changes: Changes) -> None:
             _put(connection, "specs", (uuid, specs.mask, specs.timestamp, specs.publisher, specs.arrived))
     if changes.proof is not None:
         _put(connection, "proofs", (_PROOF, f"{changes.proof.since:{_TIME}}", f"{changes.proof.seen:{_TIME}}"))
+    for socket, told in changes.told.items():
+        _put_told(connection, socket, told)
 
 
 def clear(connection: sqlite3.Connection, boot_id: str) -> None:
@@ -159,6 +156,7 @@ def whole(state: State) -> Changes:
         state.fixed,
         state.extra_specs,
         state.proof,
+        state.told,
     )
 
 
@@ -166,14 +164,27 @@ def _put(connection: sqlite3.Connection, table: str, cells: tuple[object, ...]) 
     connection.execute(_PUT[table], (*cells, sum_of(table, cells)))
 
 
-def _drop_irq(connection: sqlite3.Connection, table: str, irq: IrqId) -> None:
-    connection.execute(_DROP_IRQ[table], (str(irq.device), irq.number))
+def _put_irq(connection: sqlite3.Connection, tables: tuple[str, ...], irq: IrqId, cells: tuple[object, ...]) -> None:
+    """Put a row into the first table, and delete one of this interrupt from the others."""
+    _drop_irq(connection, tables[1:], irq)
+    _put(connection, tables[0], cells)
+
+
+def _drop_irq(connection: sqlite3.Connection, tables: tuple[str, ...], irq: IrqId) -> None:
+    for table in tables:
+        connection.execute(_DROP_IRQ[table], (str(irq.device), irq.number))
+
+
+def _put_told(connection: sqlite3.Connection, socket: str, told: Told | None) -> None:
+    if told is None:
+        connection.execute(_DROP_TOLD, (socket,))
+        return
+    irqs_before, irqs = (",".join(map(str, numbers)) for numbers in (told.irqs_before, told.irqs))
+    _put(connection, "told", (socket, _text(told.cpus_before), irqs_before, str(told.cpus), irqs))
 
 
 def _cells_of(record: Record) -> tuple[object, ...]:
     return (
-        record.owner,
-        record.driver,
         _text(record.original),
         str(record.written),
         _text(record.previous),

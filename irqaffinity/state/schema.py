@@ -50,6 +50,20 @@ MIGRATIONS: Sequence[Migration] = (
             what TEXT NOT NULL PRIMARY KEY, since TEXT NOT NULL, seen TEXT NOT NULL, sum INTEGER
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE host_records (
+            device TEXT NOT NULL, irq INTEGER NOT NULL, driver TEXT, action TEXT, original TEXT, written TEXT NOT NULL,
+            previous TEXT, spread_over TEXT, next_cpu INTEGER NOT NULL, sum INTEGER, PRIMARY KEY (device, irq)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE host_managed (
+            device TEXT NOT NULL, irq INTEGER NOT NULL, action TEXT NOT NULL, verdict TEXT NOT NULL, sum INTEGER,
+            PRIMARY KEY (device, irq)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE told (
+            socket TEXT NOT NULL PRIMARY KEY, cpus_before TEXT, irqs_before TEXT NOT NULL, cpus TEXT NOT NULL,
+            irqs TEXT NOT NULL, sum INTEGER
+        ) WITHOUT ROWID""",
+    ),
 )
 """In their order; a migration that was released is never changed again. They may call `row_sum` (sums.py)."""
 

@@ -166,14 +166,11 @@ class Store:
             if database is None or not database.is_current():
                 database = self._replace()
             try:
-                if self._is_ours and len(changes) == 1:
-                    put(database.connection, changes)  # one statement is a transaction of its own
-                else:
-                    with transaction(database.connection):
-                        if not self._is_ours:
-                            clear(database.connection, self._boot_id)
-                            put(database.connection, whole(self._state))
-                        put(database.connection, changes)
+                with transaction(database.connection):
+                    if not self._is_ours:
+                        clear(database.connection, self._boot_id)
+                        put(database.connection, whole(self._state))
+                    put(database.connection, changes)
             finally:
                 if database.connection.in_transaction:  # it could not even be rolled back
                     self._close()

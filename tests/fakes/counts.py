@@ -21,6 +21,8 @@ class Counts:
     """What arrived on a host, counted in 32 bits as the kernel does; written to the tree by `write`.
 
     `writes_table` and `writes_files` are whether the tree has /proc/interrupts, and the files of each interrupt.
+    `timer`
+    is how often the local timer has ticked on each CPU.
     """
 
     def __init__(self, tree: HostTree, online: str, possible: str | None = None) -> None:
@@ -28,6 +30,7 @@ class Counts:
         self.online = CpuSet.parse(online)
         self.possible = CpuSet.parse(possible or online)
         self.interrupts: dict[int, Counted] = {}
+        self.timer = {cpu: cpu for cpu in self.online}
         self.writes_table = self.writes_files = True
 
     def add(self, number: int, name: str, arrived: Mapping[int, int] | None = None) -> None:
@@ -59,5 +62,6 @@ class Counts:
         for number, interrupt in sorted(self.interrupts.items()):
             cells = "".join(f" {count:10}" for count in self.cells(number, self.online))
             lines.append(f"{number:3}:{cells}  {interrupt.chip}  {interrupt.name}")
-        lines.append("LOC:" + "".join(f" {cpu:10}" for cpu in self.online) + "   Local timer interrupts")
+        ticks = "".join(f" {self.timer.get(cpu, 0):10}" for cpu in self.online)
+        lines.append(f"LOC:{ticks}   Local timer interrupts")
         return "\n".join([*lines, "ERR:          0", ""])

@@ -8,20 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.irq import DEFAULT
 from irqaffinity.observe.root import HostRoot
 from tests.fakes.tree import HostTree
 
-_AFFINITY = re.compile(r".*/irq/(\d+)/smp_affinity_list")
+_AFFINITY = re.compile(r".*/irq/(?:(\d+)/smp_affinity_list|default_smp_affinity)")
 
 
 class FakeHost(HostTree):
     """A HostTree whose `root` goes through this object.
 
-    `opens`, `reads` and `writes` count; `written` lists (interrupt, CPUs) in their order. `refuse` makes the kernel
-    refuse an interrupt; `quiet` interrupts keep their effective affinity until they fire, as without
-    interrupt remapping. A descriptor of an interrupt that was freed answers EIO for ever, also when the number was
-    given away again. A subclass may stand in each call (`called`), and decide as the kernel does (`refusal`,
-    `accepted`, `effective_cpu`).
+    `opens`, `reads` and `writes` count; `written` lists (interrupt, CPUs) in their order, the default affinity under
+    the number of DEFAULT. `refuse` makes the kernel refuse an interrupt; `quiet` interrupts keep their effective
+    affinity until they fire, as without interrupt remapping. A descriptor of an interrupt that was freed answers EIO
+    for ever, also when the number was given away again. A subclass may stand in each call (`called`), and decide as
+    the kernel does (`refusal`, `accepted`, `effective_cpu`).
     """
 
     def __init__(self, folder: Path, nodes: dict[int, str] | None = None, online: str = "0-15") -> None:
@@ -93,7 +94,7 @@ class FakeHost(HostTree):
             fd = os.open(path, flags, dir_fd=dir_fd)
             self._paths[fd] = whole
             return fd
-        number = int(found[1])
+        number = DEFAULT.number if found[1] is None else int(found[1])
         if number in self._refused_opens:
             raise OSError(self._refused_opens[number], os.strerror(self._refused_opens[number]), path)
         fd = os.open(path, flags & ~os.O_TRUNC, dir_fd=dir_fd)
@@ -110,7 +111,8 @@ class FakeHost(HostTree):
     def write(self, fd: int, data: bytes) -> int:
         number, cpus = self._open_for_write[fd], data.decode()
         self.called("write", self._paths[fd])
-        if os.fstat(fd).st_nlink == 0 or not (self.proc / f"irq/{number}").exists():
+        is_there = number == DEFAULT.number or (self.proc / f"irq/{number}").exists()
+        if os.fstat(fd).st_nlink == 0 or not is_there:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         code = self.refusal(number, cpus)
         if code:

@@ -50,6 +50,27 @@ class HostTree(demo.HostTree):
         if hwirq is not None:
             self.put(self.sys / f"kernel/irq/{number}/hwirq", str(hwirq))
 
+    def add_host_interrupt(
+        self,
+        number: int,
+        action: str,
+        cpus: str,
+        effective: str | None = None,
+        *,
+        address: str | None = None,
+        is_managed: bool = False,
+    ) -> None:
+        """Add an interrupt of the host's own, of a device that is there where an address is given.
+
+        The kernel gives no permission to write one that it manages. For an INTx interrupt give no address here, and the
+        number as the `line` of its device.
+        """
+        if address is not None:
+            self.put(self.device_folder(address) / f"msi_irqs/{number}", "msix")
+        self.add_interrupt(number, cpus, effective, action=action)
+        if is_managed:
+            (self.proc / f"irq/{number}/smp_affinity_list").chmod(0o444)
+
     def add_process(self, number: int, name: str, uid: int = 0, words: Sequence[str] = ()) -> None:
         """Add a process of a user's, started with these words."""
         self.put(self.proc / f"{number}/cmdline", "\0".join([*words, ""]))

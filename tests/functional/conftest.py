@@ -163,7 +163,11 @@ def kept_affinity() -> Iterator[None]:
     root = HostRoot()
     numbers = [int(name) for name in os.listdir("/proc/irq") if name.isdecimal()]
     before = {number: root.read(root.affinity_file(number)) for number in numbers}
+    default = Path("/proc/irq/default_smp_affinity")
+    wide = default.read_text()
     yield
+    if default.read_text() != wide:
+        default.write_text(wide)
     for number, cpus in before.items():
         if root.read(root.affinity_file(number)) != cpus:
             Path(root.affinity_file(number)).write_text(cpus)

@@ -424,6 +424,27 @@ def test_a_bad_configuration_on_sighup_changes_nothing_and_a_good_one_is_taken_o
     assert "[state] path has changed: restart needed" in stage.agent.log()
 
 
+def test_isolation_that_would_have_no_cpus_for_the_host_is_refused_at_the_start_and_on_sighup(stage: Stage) -> None:
+    agent = stage.agent
+    agent.start()
+    stage.create(VF0)
+    agent.wait_placed(irq40="2-3")
+    agent.set("isolation", mode="enforce")
+    agent.set("placement", numa="strict")
+    agent.write_configuration()
+    refused = agent.run("audit", "--once")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "[isolation] mode: it moves the host's interrupts" in refused.stderr
+    agent.signal(signal.SIGHUP)
+    agent.wait_logged("the configuration is left as it was: ")
+    assert "set [isolation] housekeeping_cpus; or set [placement] dedicated_cpus" in agent.log()
+    assert "[placement] numa" not in agent.log().partition("the configuration is left as it was: ")[2]
+    agent.set("isolation", housekeeping_cpus="0-1")
+    agent.write_configuration()
+    agent.signal(signal.SIGHUP)
+    agent.wait_logged("changed: [isolation] housekeeping_cpus, [isolation] mode, [placement] numa")
+
+
 def test_a_configuration_that_cannot_be_read_on_sighup_keeps_every_exclusion(stage: Stage) -> None:
     """At the usual place, where a file that cannot be looked at must not count as none."""
     agent = stage.agent

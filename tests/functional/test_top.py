@@ -34,6 +34,7 @@ from tests.functional.terminal import AS_JOB, Terminal, running, state_of, wait_
 from tests.functional.test_agent import TEST, Stage
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "schema/top-1.json").read_text())
+DISK = "0000:a1:00.0"
 GUESTS = 64
 VECTORS = 4
 
@@ -55,7 +56,7 @@ class Host:
     """A host of 128 CPUs with 64 guests, each with two of them and a device, whose interrupts keep on arriving.
 
     Each guest's interrupts arrive on its first CPU. Of guest 5 a tenth arrives on the CPU of guest 6, where a disk of
-    the host's arrives too.
+    the host's arrives too, whose interrupts the kernel manages. The timer ticks there as well.
     """
 
     tree: HostTree
@@ -69,6 +70,7 @@ class Host:
         self.counts.arrive(100 + 5 * VECTORS, 10, 900)
         self.counts.arrive(100 + 5 * VECTORS, 12, 100)
         self.counts.arrive(24, 12, 7)
+        self.counts.timer[12] += 1280
         self.counts.writes_files = False
         path = self.tree.proc / "interrupts"
         path.with_name("new").write_text(self.counts.table())
@@ -103,6 +105,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     tree = HostTree(folder / "host", {0: "0-63", 1: "64-127"}, "0-127")
     counts = Counts(tree, "0-127")
     counts.add(24, "nvme0q4")
+    tree.add_device(DISK, 0)
+    tree.add_host_interrupt(24, "nvme0q4", "12-13", "12", address=DISK, is_managed=True)
     domains = []
     for guest in range(GUESTS):
         first = 100 + guest * VECTORS
@@ -195,6 +199,17 @@ def test_by_guest_and_by_cpu(view: Terminal) -> None:
     shown = " ".join(rows(view)[0])
     assert name(5) in shown
     assert "nvme0q4" in shown
+    assert re.search(r"(?m)^foreign on CPUs of guests: \d+/s; the kernel's own on each: LOC [\d.]+/s$", view.text)
+
+
+def test_by_intruder(view: Terminal) -> None:
+    view.type("bbb")
+    view.wait("b by intruder")
+    view.wait(lambda: [row[0] for row in rows(view)] == [str(100 + 5 * VECTORS), "24"])
+    head, foreign, disk = (line.split() for line in view.text.split("\n")[4:7])
+    assert head == ["IRQ", "NAME", "DEVICE", "MOVABLE", "GUESTS", "RATE/S", "ARRIVES", "ON"]
+    assert (foreign[2], foreign[3]) == (address(5), "yes")
+    assert (disk[1:5], disk[6].partition(":")[0]) == (["nvme0q4", DISK, "no", name(6)], "12")
 
 
 def test_pause_keeps_the_numbers_and_help_tells_the_keys(view: Terminal) -> None:
@@ -375,6 +390,7 @@ def test_one_interval_as_json(host: Host) -> None:
     assert tuple(found["devices"][0]) == columns.ARRIVED_DEVICES
     assert tuple(found["guests"][0]) == columns.ARRIVED_GUESTS
     assert tuple(found["cpus"][0]) == columns.ARRIVED_CPUS
+    assert tuple(found["intruders"][0]) == columns.ARRIVED_INTRUDERS
     five = found["devices"][5]
     assert (five["guest"], five["target"], five["outside"]) == (uuid(5), "10-11", 0.1)
     assert five["arrived"] == {"10": 9 * five["arrived"]["12"], "12": five["arrived"]["12"]}
@@ -384,6 +400,12 @@ def test_one_interval_as_json(host: Host) -> None:
     assert (twelve["cpu"], twelve["guest"], twelve["vcpu"]) == (12, uuid(6), 0)
     assert [irq["name"] for irq in twelve["foreign_irqs"]] == [f"vfio-msix[0]({address(5)})", "nvme0q4"]
     assert twelve["foreign"] == pytest.approx(sum(irq["rate"] for irq in twelve["foreign_irqs"]), rel=0.01)
+    assert [(row["irq"], row["owner"]) for row in found["intruders"]] == [(100 + 5 * VECTORS, uuid(5)), (24, None)]
+    disk = found["intruders"][1]
+    assert (disk["name"], disk["device"], disk["movable"]) == ("nvme0q4", DISK, False)
+    assert (disk["cpus"], disk["guests"], disk["guest_names"]) == ("12", [uuid(6)], [name(6)])
+    assert disk["arrived"] == {"12": 7 * found["kernel"][0]["arrived"]["12"] // 1280}
+    assert found["kernel"][0]["row"] == "LOC"
 
 
 def test_one_interval_as_a_table_and_as_csv(host: Host) -> None:
@@ -392,6 +414,10 @@ def test_one_interval_as_a_table_and_as_csv(host: Host) -> None:
     by_cpu = run(host.command("--once", "--delay", "0.3", "--by", "cpu", "-f", "csv", "--sort", "foreign:desc")).stdout
     first = next(csv.DictReader(io.StringIO(by_cpu)))
     assert (first["cpu"], first["name"]) == ("12", name(6))
+    by_intruder = run(host.command("--delay", "0.3", "--by", "intruder", "-f", "csv", "--sort", "irq")).stdout
+    first = next(csv.DictReader(io.StringIO(by_intruder)))
+    assert (first["irq"], first["name"], first["movable"]) == ("24", "nvme0q4", "false")
+    assert json.loads(first["guests"]) == [uuid(6)]
     one = run(host.command("--delay", "0.1", "--by", "guest", "-f", "value", "-c", "name", "-c", "cpus")).stdout
     assert one.split("\n")[5] == f"{name(5)} 10-11"
 

@@ -263,6 +263,11 @@ def _command(kernel: parts.Kernel, folder: Path, append: str) -> list[str | os.P
             )
             command += ["-device", port]
         command += ["-device", f"nvme-subsys,id=subsystem{node}"]
-        command += ["-device", f"nvme,bus=nvmeport{node},serial=nvme{node},subsys=subsystem{node},{_NVME}"]
+        command += [
+            "-device",
+            f"nvme,id=nvme{node},bus=nvmeport{node},serial=nvme{node},subsys=subsystem{node},{_NVME}",
+        ]
+        command += ["-drive", f"if=none,id=disk{node},file.driver=null-co,file.size=16M,file.read-zeroes=on,format=raw"]
+        command += ["-device", f"nvme-ns,bus=nvme{node},drive=disk{node},shared=off"]
         command += ["-netdev", f"user,id=nic{node}", "-device", f"e1000e,netdev=nic{node},bus=nicport{node}"]
     return command

@@ -167,6 +167,22 @@ EXTRAS = {
     },
 }
 
+ISOLATION = {
+    "host": {"debugfs": True},
+    "conf": {
+        "irqaffinity": {
+            "placement": {"serve": "vcpus"},
+            "isolation": {
+                "mode": "enforce",
+                "housekeeping_cpus": "0-1",
+                "minimum": 1,
+                "leave": ["nvme*", "mlx5_core"],
+                "irqbalance": True,
+            },
+        }
+    },
+}
+
 RELAY_AND_METRICS = METRICS | {
     "manifests": METRICS["manifests"] | {"deployment_relay": True},
     "endpoints": {"oslo_messaging": {"existing_relay_secret": {"name": "of-relays", "key": "url"}}},
@@ -194,6 +210,7 @@ MATRIX = {
     "nova.conf": NOVA_CONFIG,
     "overrides": OVERRIDES,
     "relay": RELAY,
+    "isolation": ISOLATION,
     "relay and metrics": RELAY_AND_METRICS,
     "shared by openstack-helm": shared_values.OPENSTACK_HELM,
     "shared by StarlingX": shared_values.STARLINGX,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """podman's own generator of units, Quadlet: this machine's, or Debian 13's where podman is too old to have one."""
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -60,10 +61,19 @@ def generated(folder: Path) -> str:
     return unit
 
 
+def with_irqbalance(text: str) -> str:
+    """Return one of the files with the lines that are taken in for irqbalance, as the role does it."""
+    return re.sub(r"(?m)^#(?=.*/run/irqbalance)", "", text)
+
+
 def lines(unit: str, section: str) -> list[tuple[str, str]]:
-    """Return the settings of a section of a unit in order, each line put together again."""
-    body = unit.replace("\\\n", " ").partition(f"[{section}]\n")[2].partition("\n[")[0]
-    rows = (line.partition("=") for line in body.splitlines() if line and not line.startswith("#"))
+    """Return the settings of a section of a unit in order, each line put together again.
+
+    systemd skips comments before it does that (systemd.syntax(7)).
+    """
+    settings = re.sub(r"(?m)^#.*\n", "", unit).replace("\\\n", " ")
+    body = settings.partition(f"[{section}]\n")[2].partition("\n[")[0]
+    rows = (line.partition("=") for line in body.splitlines() if line)
     return [(name, text) for name, _, text in rows]
 
 

@@ -169,12 +169,13 @@ def test_a_virtual_environment_takes_the_place_of_a_package(node: Sandbox, tmp_p
 def test_a_container_takes_the_place_of_both(node: Sandbox, tmp_path: Path) -> None:
     image, sock = "registry.example.org/irqaffinity:1", "virtqemud-sock-ro"
     method = {"irqaffinity_method": "container", "irqaffinity_image": image, "irqaffinity_libvirt_socket": sock}
-    play_twice(node, tmp_path, **method)
+    play_twice(node, tmp_path, irqaffinity_irqbalance=True, **method)
     if quadlet.has_own():
         place, shipped = "/etc/containers/systemd/irqaffinity.container", quadlet.CONTAINER
     else:
         place, shipped = f"{UNITS}/irqaffinity.service", quadlet.UNIT
     expected = shipped.read_text().replace("localhost/irqaffinity:latest", image).replace("libvirt-sock-ro", sock)
+    expected = quadlet.with_irqbalance(expected)
     assert node.path(place).read_text() == expected
     assert CONFIG["placement"]["dedicated_cpus"] in node.path("/etc/irqaffinity/irqaffinity.conf").read_text()
 

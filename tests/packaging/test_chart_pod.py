@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from irqaffinity.observe.rivals import ADVICE
 from tests.functional.agent import wait_for
 from tests.functional.conftest import Libvirtd
 from tests.functional.rabbitmq import free_ports
@@ -76,13 +77,16 @@ def test_the_agent_has_all_it_needs(pod: Pod) -> None:
         "state": "ok",
         "vectors": "ok",
         "rivals": "ok",
+        "isolation": "ok",
+        "headroom": "ok",
         "broker": "ok",
         "agent": "ok",
     }
     assert told["configuration"][1] == "/etc/irqaffinity/irqaffinity.conf"
     assert told["libvirt"][1].startswith("qemu+unix:///system?socket=/run/libvirt/libvirt-sock-ro, libvirt ")
     assert told["rights"][1].startswith("/host/proc/irq/")
-    assert told["rivals"][1] == "not looked for: /host/proc shows no processes; look for irqbalance on the host"
+    names = ", ".join(ADVICE)
+    assert told["rivals"][1] == f"not looked for: /host/proc shows no processes; look for {names} on the host"
     assert told["broker"][1].startswith("no transport_url is set")
     assert status(pod)["host"] == "cmp-12"
 

@@ -14,7 +14,7 @@ from irqaffinity.conf import log_options, options
 from tests.packaging.chart import CHART, Chart, Refused
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
-FILLED_IN = {("metrics", "bind"), ("state", "path"), ("status", "path")}
+FILLED_IN = {("metrics", "bind"), ("state", "path"), ("status", "path"), ("isolation", "irqbalance_sockets")}
 """Options that follow from where the chart mounts things."""
 
 URL = {"DEFAULT": {"transport_url": "rabbit://a"}}
@@ -36,6 +36,10 @@ def nest(path: str, value: Any) -> dict[str, Any]:
         ("replicas", 3, "Additional property replicas is not allowed"),
         ("nova_config.name", "nova-etc", "nova_config: Additional property name is not allowed"),
         ("host.tracefs.enable", True, "host.tracefs: Additional property enable is not allowed"),
+        ("host.debugfs", "yes", "host.debugfs: Invalid type"),
+        ("host.irqbalance", "run/irqbalance", "host.irqbalance: Does not match pattern"),
+        ("conf.irqaffinity.isolation.mode", "on", "conf.irqaffinity.isolation.mode must be one of"),
+        ("conf.irqaffinity.isolation.minimum", 0, "isolation.minimum: Must be greater than or equal to 1"),
         ("conf.nova", {}, "conf: Additional property nova is not allowed"),
         ("conf.overrides.nova_compute", {}, "conf.overrides: Additional property nova_compute is not allowed"),
         ("conf.irqaffinity.placement.numma", "strict", "conf.irqaffinity.placement: Additional property numma"),
@@ -73,6 +77,17 @@ def test_wrong_types_and_unknown_names_are_refused(chart: Chart, path: str, valu
     ("values", "told"),
     [
         (nest("conf.irqaffinity.host.proc", "/proc"), r"conf\.irqaffinity\.host\.proc is /proc, .* such as /host/proc"),
+        (
+            nest("conf.irqaffinity.isolation.mode", "enforce"),
+            r"isolation\.mode is enforce, and nothing says which CPUs do the host's work: set isolation\.housek",
+        ),
+        (
+            nest(
+                "conf.overrides.irqaffinity_agent.hosts",
+                [{"name": "a", "conf": {"irqaffinity": {"isolation": {"mode": "enforce"}}}}],
+            ),
+            r"isolation\.mode is enforce",
+        ),
         (nest("manifests.pod_monitor", True), r"manifests\.pod_monitor is set.*conf\.irqaffinity\.metrics\.enabled"),
         (nest("manifests.service_metrics", True), r"manifests\.service_metrics is set"),
         (nest("manifests.prometheus_rule", True), r"manifests\.prometheus_rule is set, and there are no metrics"),

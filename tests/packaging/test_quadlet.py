@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.artefacts import TREE
-from tests.packaging.quadlet import CONTAINER, UNIT, generated, lines, options
+from tests.packaging.quadlet import CONTAINER, UNIT, generated, lines, options, with_irqbalance
 
 ADDED = {"SourcePath", "RequiresMountsFor"}
 """What Quadlet adds to [Unit]."""
@@ -34,6 +34,17 @@ def test_the_unit_for_older_podman_runs_the_same_container(made: str) -> None:
     assert options(UNIT.read_text()) == options(made)
 
 
+def test_both_reach_irqbalance_where_that_is_switched_on_and_only_there(made: str, tmp_path: Path) -> None:
+    (tmp_path / CONTAINER.name).write_text(with_irqbalance(CONTAINER.read_text()))
+    switched, unit = generated(tmp_path), with_irqbalance(UNIT.read_text())
+    more = [["--env", "OS_ISOLATION__IRQBALANCE_SOCKETS=/run/irqbalance"], ["-v", "/run/irqbalance:/run/irqbalance:ro"]]
+    assert [option for option in options(switched) if option not in options(made)] == more
+    assert options(unit) == options(switched)
+    made_first = ("ExecStartPre", "/usr/bin/mkdir -p /run/irqbalance")
+    assert [made_first in lines(each, "Service") for each in (switched, unit, made)] == [True, True, False]
+    assert "irqbalance" not in str(options(made))
+
+
 @pytest.mark.parametrize("section", ["Unit", "Service", "Install"])
 def test_the_unit_for_older_podman_is_the_one_that_podman_makes(made: str, section: str) -> None:
     def settings(unit: str) -> set[tuple[str, str]]:
@@ -50,9 +61,10 @@ def test_it_starts_after_what_the_service_starts_after() -> None:
     assert after(CONTAINER.read_text()) == after(UNIT.read_text()) == service
 
 
-@pytest.mark.parametrize("which", ["made", "shipped"])
+@pytest.mark.parametrize("which", ["made", "shipped", "with irqbalance"])
 def test_systemd_takes_it(made: str, which: str, tmp_path: Path) -> None:
     path = tmp_path / "irqaffinity.service"
-    path.write_text(made if which == "made" else UNIT.read_text())
+    shipped = UNIT.read_text()
+    path.write_text({"made": made, "shipped": shipped, "with irqbalance": with_irqbalance(shipped)}[which])
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

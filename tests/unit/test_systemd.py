@@ -56,3 +56,11 @@ def test_what_the_agent_needs_is_left_to_it() -> None:
     assert f"/run/{options['RuntimeDirectory']}" == RUN
     assert options["RuntimeDirectoryPreserve"] == "yes"
     assert f"/var/log/{options['LogsDirectory']}" in (Path(__file__).parents[2] / "doc/logs.rst").read_text()
+
+
+def test_enforced_isolation_needs_nothing_that_the_agent_has_not() -> None:
+    """The default affinity is below /proc/irq; irqbalance has a socket in /run, or an abstract one of the network."""
+    options = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if re.match(r"\w+=", line))
+    assert options["ReadWritePaths"].split() == ["/proc/irq", "-/sys/kernel/tracing/instances"]
+    assert "AF_UNIX" in options["RestrictAddressFamilies"].split()
+    assert {"PrivateNetwork", "PrivateUsers", "InaccessiblePaths", "TemporaryFileSystem"}.isdisjoint(options)

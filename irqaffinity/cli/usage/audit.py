@@ -27,6 +27,7 @@ COMMAND = Command(
         Example("audit --once --dry-run", "what would be moved; needs no root and writes nothing"),
         Example("audit --once --guest instance-0000002a", "place the interrupts of one guest, now"),
         Example("audit --once --dry-run --only error,remote", "only the guests that need a look"),
+        Example("audit --once --dry-run --only intruders", "the guests on whose CPUs interrupts of the host arrive"),
         Example(
             "audit --once --dry-run -f csv -c name -c address -c cpus", "where the interrupts are, for a spreadsheet"
         ),

@@ -5,7 +5,7 @@ import argparse
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from irqaffinity.cli.columns import ARRIVED_CPUS, ARRIVED_DEVICES, ARRIVED_GUESTS
+from irqaffinity.cli.columns import ARRIVED_CPUS, ARRIVED_DEVICES, ARRIVED_GUESTS, ARRIVED_INTRUDERS
 from irqaffinity.cli.form import add_form
 from irqaffinity.cli.usage.command import Command, Example
 
@@ -13,6 +13,7 @@ LISTS = {
     "device": ("devices", ARRIVED_DEVICES),
     "guest": ("guests", ARRIVED_GUESTS),
     "cpu": ("cpus", ARRIVED_CPUS),
+    "intruder": ("intruders", ARRIVED_INTRUDERS),
 }
 """By value of --by: the list of the document that has these lines, and its columns."""
 
@@ -46,17 +47,20 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         "--delay", metavar="SECONDS", type=_seconds, default=2.0, help="length of an interval; default: %(default)g"
     )
     parser.add_argument("--once", action="store_true", help="print one interval and leave; -f, -c and --sort do so too")
-    add_form(parser, "devices", tuple(dict.fromkeys((*ARRIVED_DEVICES, *ARRIVED_GUESTS, *ARRIVED_CPUS))))
+    columns = dict.fromkeys(column for _key, of_list in LISTS.values() for column in of_list)
+    add_form(parser, "devices", tuple(columns))
     parser.set_defaults(lists=_Lists())
 
 
 COMMAND = Command(
     summary="show live on which CPUs interrupts really arrive, and how many outside their target",
     about="Reads the kernel's counts of the interrupts of passed-through devices, and shows beside each device's "
-    "target where they arrive. It needs no agent and no root, and writes nothing. h shows help, q leaves.",
+    "target where they arrive, and which foreign interrupts arrive on the CPUs of guests. It needs no agent and no "
+    "root, and writes nothing. h shows help, q leaves.",
     examples=(
         Example("top", "watch the devices of all guests"),
         Example("top --by cpu", "the guest that has each CPU, and the foreign interrupts that arrive there"),
+        Example("top --by intruder", "the interrupts that arrive on CPUs of guests and are not these guests' own"),
         Example("top --once --delay 10 -f json", "ten seconds, for a program to read"),
     ),
     statuses={

@@ -22,7 +22,7 @@ from irqaffinity.conf.load import Settings, load
 from irqaffinity.daemon.reload import LastReload
 from irqaffinity.listen.link import Link
 from irqaffinity.model.record import RememberedSpecs
-from irqaffinity.observe.rivals import ADVICE
+from irqaffinity.observe.rivals import advise
 from irqaffinity.report.status_text import render_status
 from tests.probe import passes
 
@@ -223,7 +223,7 @@ def test_the_status_of_an_agent_at_work(rig: Rig) -> None:
     rig.counters.clocks.saw(RememberedSpecs("1", "2026-11-20 12:07:00", "cmp-2", "2026-11-20 12:00:00"))
     rig.worker.settling.append(GUEST)
     rig.store.unsaved = "no space"
-    rig.view.rivals = ("irqbalance",)
+    rig.view.rivals = ("irqbalance", "tuned")
     rig.tell()
     status = rig.status
     assert status["counters"] == {
@@ -237,7 +237,8 @@ def test_the_status_of_an_agent_at_work(rig: Rig) -> None:
     }
     assert status["clocks_ahead"] == [{"publisher": "cmp-2", "seconds": 420, "seen": "2026-11-20 12:00:00"}]
     assert (status["settling"], status["state_unsaved"]) == ([GUEST], "no space")
-    assert (status["rivals"], status["advice"]) == (["irqbalance"], ADVICE["irqbalance"])
+    assert (status["rivals"], status["advice"]) == (["irqbalance", "tuned"], advise(("irqbalance", "tuned")))
+    assert "rivals        irqbalance, tuned move interrupts too: irqbalance: " in render_status(status)
     read = status["configuration"]["time"]
     shown = render_status(status).splitlines()
     assert f"configuration read {read}; a newer one was refused: [audit] interval: no\\x0anumber" in shown

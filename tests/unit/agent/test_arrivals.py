@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent counts of arrivals once a full pass, over a fake host."""
 
+import functools
 from pathlib import Path
 
 import pytest
 
-from irqaffinity.agent.arrivals import Arrivals
+from irqaffinity.agent.arrivals import count_arrivals
 from irqaffinity.agent.counters import OUTSIDE, TARGET
 from irqaffinity.agent.worker import Tunables
 from irqaffinity.model.cpuset import CpuSet
@@ -28,7 +29,8 @@ class Counted:
             self.counts.add(number, f"vfio-msix[{number}]({VF0})", {0: 100})
         self.counts.add(24, "nvme0q1")
         self.counts.write()
-        self.rig.view.on_full_pass = Arrivals(host.root, self.rig.counters, self.rig.clock).count
+        self.rig.auditor.counting.is_on = self.rig.auditor.counting.counts_guests = True
+        self.rig.view.on_full_pass = functools.partial(count_arrivals, self.rig.counters)
         self.rig.step()
 
     def full_pass(self, *arrivals: tuple[int, int, int]) -> tuple[int, int]:
@@ -95,7 +97,7 @@ def test_without_the_counts_placement_goes_on_and_one_line_says_so(
     for _ in range(2):
         counted.rig.step(FULL)
     assert counted.rig.host.smp(40) == "2-3"
-    assert caplog.text.count("the agent cannot count where interrupts arrive: ") == 1
+    assert caplog.text.count("the arrivals of interrupts cannot be counted: ") == 1
 
 
 def test_without_metrics_the_counts_are_not_read(tmp_path: Path, host: FakeHost) -> None:

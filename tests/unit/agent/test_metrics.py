@@ -8,7 +8,7 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -22,16 +22,24 @@ from irqaffinity.listen.events import EVENTS
 from irqaffinity.listen.link import Link
 from irqaffinity.model.action import Action, Result
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import GuestId
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.isolation import Headroom, Intruder, Isolated, Kept
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.verdict import FAILED, DeviceReason, IrqReason, Status, Verdict
+from irqaffinity.observe.rivals import ADVICE
 from irqaffinity.report.outcome import Outcome, Part
 from tests.fakes.domains import nova_metadata
-from tests.fakes.scene import OTHER, VF0, VF1, Scene
+from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
 from tests.unit.daemon.scrape import Scrape, scrape
 
 RESULTS = ("done", "failed", "libvirt_unreachable")
+
+
+class Balanced(NamedTuple):
+    """Stands for what tells irqbalance: its own tests use the real one."""
+
+    told: bool
 
 
 class Rig:
@@ -70,10 +78,18 @@ def test_all_that_can_happen_is_there_from_the_start_at_zero() -> None:
         "write_failures_total": {(verdict.value,) for verdict in FAILED},
         "arrivals_total": {("target",), ("outside",)},
         "events_lost_total": {("trace",), ("uevents",), ("notifications",)},
-        "rival": {("irqbalance",)},
+        "rival": {(name,) for name in ADVICE},
         "pass_seconds_count": {("full",), ("guest",)},
+        "isolation_mode": {("off",), ("report",), ("enforce",)},
+        "intruders": {("true",), ("false",)},
+        "intruder_arrivals_total": {("true",), ("false",)},
+        "host_interrupts": {(verdict.value,) for verdict in Verdict if verdict is not Verdict.WOULD_SET},
         **{
-            key: {()} for key in ("drift_repaired_total", "fights_total", "births_throttled_total", "clock_ahead_total")
+            key: {()}
+            for key in (
+                *("drift_repaired_total", "fights_total", "births_throttled_total", "clock_ahead_total"),
+                *("isolation_held_up", "kept_cpus", "housekeeping_cpus"),
+            )
         },
     }
     for name, labels in expected.items():
@@ -148,6 +164,8 @@ def test_what_comes_from_outside_makes_no_label(scene: Scene) -> None:
     rig.view.saw(scene.auditor.audit(), 0.1, is_full=True)
     for count in (rig.counters.notifications, rig.counters.passes):
         count[evil, evil] += 1
+    intruder = Intruder(24, evil, NO_DEVICE, CpuSet([2]), (GuestId(OTHER),), is_movable=True)
+    rig.view.isolated = Isolated(evil, intruders=(intruder,), trouble=evil)
     for counts in (rig.counters.looks, rig.counters.writes, rig.counters.failures, rig.counters.arrivals):
         counts[evil] += 1
     rig.view.rivals = ("irqbalance", evil)
@@ -199,6 +217,60 @@ def test_a_rival_and_a_state_that_is_not_stored_show_while_they_last() -> None:
     assert (rig.value("rival", name="irqbalance"), rig.value("state_saved")) == (1, 0)
 
 
+def modes(found: Scrape) -> list[float | None]:
+    return [found.value("isolation_mode", mode=mode) for mode in ("off", "report", "enforce")]
+
+
+def test_what_the_last_pass_found_on_the_cpus_of_guests() -> None:
+    rig = Rig()
+    assert modes(rig.scrape()) == [0, 0, 0], "nobody has looked yet"
+    owners = {cpu: (GuestId(GUEST),) for cpu in range(2, 8)}
+    intruders = [
+        Intruder(number, "nvme0q1", NO_DEVICE, CpuSet([2]), (GuestId(GUEST),), is_movable)
+        for number, is_movable in ((24, True), (25, False), (26, True))
+    ]
+    action = Action(24, NO_DEVICE, HOST, CpuSet([2]), None, CpuSet([0]))
+    results = [
+        Result(action, verdict, CpuSet([0]), CpuSet([0]), None)
+        for verdict in (Verdict.SET, Verdict.SET, Verdict.DENIED)
+    ]
+    rig.view.isolated = Isolated(
+        "enforce",
+        Kept(owners, CpuSet(owners)),
+        CpuSet([0, 1]),
+        tuple(intruders),
+        tuple(results),
+        (Headroom(None, 3, 30, 202, True), Headroom(1, 9, 12, 202, False)),
+        "fewer than 4 housekeeping CPUs are online",
+    )
+    found = rig.scrape()
+    assert modes(found) == [0, 0, 1]
+    assert [found.value(name) for name in ("kept_cpus", "housekeeping_cpus", "isolation_held_up")] == [6, 2, 1]
+    assert [found.value("intruders", movable=word) for word in ("true", "false")] == [2, 1]
+    assert [found.value("host_interrupts", verdict=word) for word in ("set", "denied", "ok")] == [2, 1, 0]
+    assert found.labels("vectors_free") == {("none",), ("1",)}
+    assert [found.value("vectors_free", node=node) for node in ("none", "1")] == [30, 12]
+    rig.view.isolated = Isolated("report")
+    found = rig.scrape()
+    assert modes(found) == [0, 1, 0]
+    assert (found.value("isolation_held_up"), found.labels("vectors_free")) == (0, set())
+
+
+def test_arrivals_of_intruders_are_counted_by_whether_they_can_be_moved() -> None:
+    rig = Rig()
+    rig.counters.intruders.update({True: 8, False: 9})
+    found = rig.scrape()
+    assert [found.value("intruder_arrivals_total", movable=word) for word in ("true", "false")] == [8, 9]
+
+
+def test_irqbalance_has_a_value_where_it_is_to_be_told() -> None:
+    rig = Rig()
+    assert rig.value("irqbalance_told") is None
+    for told in (False, True):
+        rig.view.balancer = Balanced(told)
+        assert rig.value("irqbalance_told") == told
+
+
 def test_what_the_last_pass_saw(scene: Scene) -> None:
     rig = Rig()
     scene.add_guest(VF0, VF1)
@@ -238,12 +310,16 @@ def test_without_metrics_the_library_is_not_loaded() -> None:
 
 def test_promtool_has_nothing_to_say() -> None:
     rig = Rig()
+    rig.view.balancer = Balanced(True)
+    rig.view.isolated = Isolated("report", headroom=(Headroom(0, 3, 30, 202, True),))
     rig.links["broker"] = Link("broker", "amqp://b")
     rig.scrape().check()
 
 
 def test_each_text_is_of_a_metric_and_says_more_than_its_name() -> None:
-    found = Rig().scrape().ours
+    rig = Rig()
+    rig.view.balancer = Balanced(True)
+    found = rig.scrape().ours
     assert found.keys() == {f"irqaffinity_{name}" for name in HELP}
     for name, text in found.items():
         assert len(text) > 60, name
@@ -271,9 +347,9 @@ def test_a_scrape_of_a_large_host_puts_its_interrupts_together_once(
     put_together: list[int] = []
     real = Outcome.of
 
-    def of(parts: Any, *arguments: Any) -> Outcome:
+    def of(parts: Any, *arguments: Any, **others: Any) -> Outcome:
         put_together.append(1)
-        return real(parts, *arguments)
+        return real(parts, *arguments, **others)
 
     monkeypatch.setattr(Outcome, "of", of)
     found = [rig.scrape() for _ in range(3)]

@@ -19,7 +19,8 @@ import pytest
 
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.view import View
-from irqaffinity.agent.worker import FIGHT_PAUSE, Tunables, Worker
+from irqaffinity.agent.attend import FIGHT_PAUSE
+from irqaffinity.agent.worker import Tunables, Worker
 from irqaffinity.guests.changes import QUIET
 from irqaffinity.guests.drift import FIGHT
 from irqaffinity.guests.life import Life

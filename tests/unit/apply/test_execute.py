@@ -9,7 +9,8 @@ from irqaffinity.apply.backoff import FIRST, Backoff
 from irqaffinity.apply.execute import Execution, execute, learn, rehearse
 from irqaffinity.apply.writer import DryRunWriter
 from irqaffinity.model.action import Action, Result
-from irqaffinity.model.irq import Interrupt, IrqId
+from irqaffinity.model.guest import HOST
+from irqaffinity.model.irq import DEFAULT, Interrupt, IrqId
 from irqaffinity.model.record import Changes, Fixed, Record, State
 from irqaffinity.model.verdict import IrqReason, Verdict
 from irqaffinity.state.folder import StateError
@@ -227,6 +228,20 @@ def test_one_whose_new_original_cannot_be_stored_is_not_placed_and_stops_no_othe
         "was born again, and its CPUs from before the move cannot be stored: No space left on device"
     )
     assert done.unsaved == "No space left on device"
+
+
+@pytest.mark.parametrize("smp", ["4-7", "4", "4-8"])
+def test_one_that_was_born_again_with_the_narrowed_default_has_no_known_original(run: Run, smp: str) -> None:
+    default = make_record(original="0-15", written="4-7", previous="4-8", owner=HOST, driver=None)
+    run.state = State({VF: {40: make_record(original="9")}, DEFAULT.device: {DEFAULT.number: default}})
+    run.execute(act(), answers=[reborn(smp)])
+    assert run.saved == [Changes({IRQ: make_record(original=None)})]
+
+
+def test_what_the_host_has_for_good_is_remembered_as_the_hosts() -> None:
+    state = State({VF: {40: make_record(owner=HOST, action="nvme0q1")}})
+    result = answer(Verdict.MANAGED, handler="nvme0q1", action=act(owner=HOST, handler="nvme0q1"))
+    assert learn(state, [result]) == Changes({IRQ: None}, {IRQ: Fixed("nvme0q1", Verdict.MANAGED, is_hosts=True)})
 
 
 def release(current: str, **fields: object) -> Action:

@@ -8,8 +8,9 @@ import pytest
 from irqaffinity.apply.writer import AffinityWriter, DryRunWriter
 from irqaffinity.model.action import Action
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import GuestId
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.irq import DEFAULT
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.verdict import IrqReason, Verdict
 from tests.fakes.host import FakeHost
 
@@ -267,3 +268,139 @@ def test_a_device_that_changed_its_driver_before_the_open_is_not_written(vf: Fak
     vf.link(link, vf.sys / "bus/pci/drivers/iavf")
     result = AffinityWriter(vf.root).place(move(40, "9"))
     assert (result.verdict, vf.writes) == (Verdict.GONE, 0)
+
+
+DISK = "0000:03:00.0"
+LINE = "0000:04:00.0"
+
+
+@pytest.fixture
+def own(host: FakeHost) -> FakeHost:
+    """A disk with the interrupt 36, a device with the shared line 19, and the clock: all the host's own."""
+    host.add_device(DISK, 0, "nvme")
+    host.put(host.device_folder(DISK) / "msi_irqs/36", "msix")
+    host.add_interrupt(36, "0-15", "0", action="nvme0q0")
+    host.add_device(LINE, 0, "ahci", line=19)
+    host.add_interrupt(19, "0-15", "0", action="ahci,i801_smbus")
+    host.add_interrupt(8, "0-15", "0", action="rtc0")
+    return host
+
+
+def keep_off(number: int, handler: str | None, device: str | None = None, driver: str | None = None) -> Action:
+    address = NO_DEVICE if device is None else PciAddress.parse(device)
+    current, effective, target = (CpuSet.parse(text) for text in ("0-15", "0", "0-1"))
+    return Action(number, address, HOST, current, effective, target, driver=driver, handler=handler)
+
+
+HOSTS_OWN = {
+    "a disk's": keep_off(36, "nvme0q0", DISK, "nvme"),
+    "a shared line": keep_off(19, "ahci,i801_smbus", LINE, "ahci"),
+    "without a device": keep_off(8, "rtc0"),
+}
+
+
+@pytest.mark.parametrize("action", HOSTS_OWN.values(), ids=HOSTS_OWN)
+def test_an_interrupt_of_the_host_is_moved_while_it_has_the_same_handler(own: FakeHost, action: Action) -> None:
+    writer = AffinityWriter(own.root)
+    assert writer.place(action).verdict is Verdict.SET
+    assert own.written == [(action.number, "0-1")]
+    own.put(own.sys / f"kernel/irq/{action.number}/actions", "eth0-rx-0")
+    result = writer.place(action)
+    assert (result.verdict, result.message, own.writes) == (Verdict.GONE, "it has another handler now", 1)
+
+
+def test_an_interrupt_of_the_host_without_a_handler_is_told_from_one_that_got_one(own: FakeHost) -> None:
+    own.add_interrupt(9, "0-15")
+    assert AffinityWriter(own.root).place(keep_off(9, None)).verdict is Verdict.SET
+    own.put(own.sys / "kernel/irq/9/actions", "acpi")
+    assert AffinityWriter(own.root).place(keep_off(9, None)).verdict is Verdict.GONE
+
+
+@pytest.mark.parametrize("name", ["a disk's", "a shared line"])
+def test_an_interrupt_of_the_host_whose_device_changed_is_not_written(own: FakeHost, name: str) -> None:
+    action, writer = HOSTS_OWN[name], AffinityWriter(own.root)
+    folder = own.device_folder(str(action.device))
+    (folder / "driver").unlink()
+    own.link(folder / "driver", own.driver_folder("vfio-pci"))
+    assert writer.place(action).message == "its device has another driver now"
+    own.put(folder / "irq", "0")
+    (folder / "msi_irqs/36").unlink(missing_ok=True)
+    result = writer.place(action)
+    assert (result.verdict, result.message, own.writes) == (
+        Verdict.GONE,
+        "its device no longer lists this number",
+        0,
+    )
+
+
+@pytest.mark.parametrize("action", HOSTS_OWN.values(), ids=HOSTS_OWN)
+@pytest.mark.parametrize("code", [errno.EIO, errno.EPERM])
+def test_an_interrupt_that_the_kernel_keeps_is_remembered_by_its_handler(
+    own: FakeHost, action: Action, code: int
+) -> None:
+    own.refuse(action.number, code)
+    result = AffinityWriter(own.root).place(action)
+    assert (result.verdict, result.handler) == (Verdict.MANAGED, action.handler)
+
+
+def default_to(target: str) -> Action:
+    return Action(DEFAULT.number, DEFAULT.device, HOST, CpuSet.parse("0-15"), None, CpuSet.parse(target))
+
+
+def test_the_default_affinity_is_written_as_a_mask_and_read_back(own: FakeHost) -> None:
+    result = AffinityWriter(own.root).place(default_to("0-1"))
+    assert (result.verdict, str(result.smp), result.effective) == (Verdict.SET, "0-1", None)
+    assert own.written == [(DEFAULT.number, "00000003")]
+
+
+def test_the_mask_of_a_large_host_comes_in_groups_of_32_bits(own: FakeHost) -> None:
+    own.put(own.proc / "irq/default_smp_affinity", "ffffffff,ffffffff,ffffffff")
+    result = AffinityWriter(own.root).place(default_to("0,33-34,64"))
+    assert (result.verdict, str(result.smp)) == (Verdict.SET, "0,33-34,64")
+    assert own.written == [(DEFAULT.number, "00000001,00000006,00000001")]
+
+
+@pytest.mark.parametrize(
+    ("code", "target", "verdict"),
+    [
+        (errno.EINVAL, "40", Verdict.OFFLINE),
+        (errno.EINVAL, "0", Verdict.DENIED),
+        (errno.EOVERFLOW, "0", Verdict.OFFLINE),
+        (errno.EACCES, "0", Verdict.DENIED),
+        (errno.EPERM, "0", Verdict.DENIED),
+        (errno.EIO, "0", Verdict.DENIED),
+        (errno.ENOMEM, "0", Verdict.PENDING),
+    ],
+)
+def test_a_refused_default_affinity_has_a_verdict_that_can_pass(
+    own: FakeHost, code: int, target: str, verdict: Verdict
+) -> None:
+    own.refuse(DEFAULT.number, code)
+    result = AffinityWriter(own.root).place(default_to(target))
+    assert (result.verdict, result.handler, result.reborn, own.writes) == (verdict, None, None, 0)
+
+
+def test_a_default_affinity_that_may_not_be_written_is_not_opened(own: FakeHost) -> None:
+    (own.proc / "irq/default_smp_affinity").chmod(0o444)
+    assert AffinityWriter(own.root).place(default_to("0")).verdict is Verdict.DENIED
+    assert own.writes == 0
+
+
+def test_a_default_affinity_that_cannot_be_read_back_is_pending(own: FakeHost) -> None:
+    class Lost(FakeHost):
+        def close(self, fd: int) -> None:
+            is_write = fd in self._open_for_write
+            super().close(fd)
+            if is_write:
+                (self.proc / "irq/default_smp_affinity").unlink()
+
+    own.__class__ = Lost
+    result = AffinityWriter(own.root).place(default_to("0-1"))
+    assert (result.verdict, result.smp, result.was_written) == (Verdict.PENDING, None, True)
+    assert result.message == "0-1 was written, and the file cannot be read"
+
+
+def test_the_host_is_never_left_without_a_cpu(own: FakeHost) -> None:
+    for action in (default_to(""), keep_off(8, "rtc0")._replace(target=CpuSet())):
+        assert AffinityWriter(own.root).place(action).verdict is Verdict.OFFLINE
+    assert own.writes == 0

@@ -30,6 +30,13 @@ def test_a_target_is_no_wrong_usage_whatever_its_text(text: str) -> None:
     assert (found.guest, found.device) == (text, text)
 
 
+def test_a_cpu_or_an_interrupt_may_be_named_in_two_words() -> None:
+    for words in (["cpu", "14"], ["irq", "142"], ["cpu", "--", "14"], ["--", "cpu", "14"]):
+        named = [word for word in words if word != "--"]
+        assert parse_arguments(["explain", *words]).target == " ".join(named)
+    assert parse_arguments(["explain", "cpu"]).target == "cpu"
+
+
 def test_a_target_that_looks_like_an_option_stands_behind_a_sign() -> None:
     assert parse_arguments(["explain", "--", "--debug"]).target == "--debug"
     found = parse_arguments(["audit", "--guest=--once", "--device=-x"])
@@ -70,6 +77,8 @@ def test_a_target_that_looks_like_an_option_stands_behind_a_sign() -> None:
         (["audit", "-fjsn"], "'jsn' is not one of its values; did you mean json? (table, json, yaml, csv, value); see"),
         (["explain"], "the following arguments are required: TARGET"),
         (["explain", "a", "\x1b[31m"], "irqaffinity explain: '\\x1b[31m' is one argument too many; see"),
+        (["explain", "cpu", "1", "2"], "irqaffinity explain: '2' is one argument too many; see"),
+        (["explain", "40", "cpu"], "irqaffinity explain: 'cpu' is one argument too many; see"),
         (["mask", "1", "--vcpu", "4"], "irqaffinity mask: there is no option --vcpu; did you mean --vcpus?; see"),
         (
             ["mask", "-1-4", "--vcpus", "4"],

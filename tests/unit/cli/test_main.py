@@ -17,12 +17,14 @@ import pytest
 
 from irqaffinity.cli.main import main
 from irqaffinity.hypervisor.connection import Hypervisor
-from irqaffinity.model.guest import GuestId
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.record import Changes
+from irqaffinity.model.record import Changes, Record
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.procfs import read_boot_id
+from irqaffinity.observe.rivals import ADVICE
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, hold
 from irqaffinity.state.store import Store
@@ -299,13 +301,20 @@ def test_a_folder_that_is_no_sysfs_is_named(scene: Scene, run: Run) -> None:
             GUEST,
             ["guest         instance-0", "served by     vCPUs 0-3 on CPUs 2-3,10-11", "device        0000:41:00.1"],
         ),
-        ("16", ["irq 16        of no PCI device (timer), smp_affinity_list 0-15: never touched"]),
-        ("17", ["irq 17        the INTx line of 0000:00:1f.4 (i801_smbus), smp_affinity_list 0-15: never touched"]),
+        (
+            "16",
+            [
+                "irq 16        of no PCI device (timer), smp_affinity_list 0-15\n",
+                "isolation     stays: it may come to CPUs 2-3",
+            ],
+        ),
+        ("17", ["irq 17        the INTx line of 0000:00:1f.4 (i801_smbus), smp_affinity_list 0-15\n"]),
         (
             "ens1f0",
-            ["device        0000:41:00.0, driver ice", "target        none: no active guest has it, so its int"],
+            ["device        0000:41:00.0, driver ice", "target        none: no active guest has it\n"],
         ),
-        ("50", ["device        0000:81:00.1, driver vfio-pci", "no active guest has it", "list 0-15: left as it is"]),
+        ("50", ["device        0000:81:00.1, driver vfio-pci", "no active guest has it", "list 0-15\n"]),
+        ("cpu 2", ["cpu           2: online, NUMA node 0\n", "kept for      vCPU 0 of guest instance-0 1111"]),
         ("irq 41", ["irq 41        smp", "verdict       would_set"]),
         ("instance-0", ["guest         instance-0", "served by     vCPUs 0-3 on CPUs 2-3,10-11"]),
     ],
@@ -388,6 +397,7 @@ def test_explain_of_an_unreadable_guest_and_its_device(scene: Scene, run: Run, m
         ("../../etc/passwd", "'../../etc/passwd' is no interrupt"),
         ("0000:ff:00.0", "there is no PCI device 0000:ff:00.0"),
         (GUEST.replace("1", "3"), "no active guest has the uuid 33333333"),
+        ("cpu 16", "there is no CPU 16: this host has CPUs 0-15"),
         ("52:54:00:00:00:01", "no interface of an active guest and no netdev has the MAC 52:54:00:00:00:01"),
         ("00:01.0", "'00:01.0' is no interrupt, PCI address"),
     ],
@@ -398,6 +408,36 @@ def test_explain_names_what_is_not_there(scene: Scene, run: Run, target: str, to
     assert (status, out) == (1, "")
     assert err.startswith(f"irqaffinity: {told}")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("option", "kind"), [("--guest", "guest"), ("--device", "PCI device")])
+def test_an_audit_cannot_be_narrowed_to_a_cpu(scene: Scene, run: Run, option: str, kind: str) -> None:
+    scene.add_guest(VF0)
+    told = f"irqaffinity: CPU 2 is no {kind}: irqaffinity explain cpu 2 tells which guests use it\n"
+    assert run("audit", "--once", option, "cpu 2") == (1, "", told)
+
+
+def test_explain_takes_a_cpu_in_two_words(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    assert run("explain", "cpu", "2") == run("explain", "cpu 2")
+    assert run("explain", "irq", "40") == run("explain", "irq 40")
+    assert run("explain", "cpu", "16")[0] == 1
+
+
+def test_explain_says_where_an_interrupt_of_the_host_was_before(scene: Scene, run: Run) -> None:
+    scene.host.add_device("0000:04:00.0", 0, driver="ice")
+    scene.host.add_host_interrupt(60, "eth0-rx-1", "0-1", address="0000:04:00.0")
+    scene.add_guest(VF0)
+    store = Store(StateFolder(str(scene.folder / "state")), read_boot_id(scene.host.root))
+    irq = IrqId(PciAddress.parse("0000:04:00.0"), 60)
+    record = Record(HOST, "ice", CpuSet.parse("0-15"), CpuSet.parse("0-1"), action="eth0-rx-1")
+    with store.exclusive():
+        store.load()
+        store.save(Changes(records={irq: record}))
+    _, out, _ = run("explain", "60")
+    assert "target        none: no active guest has it\n" in out
+    assert "moved         from 0-15 to 0-1; " in out
+    assert "isolation     stays: none of its CPUs is kept for a guest\n" in out
 
 
 def test_explain_lists_what_a_name_may_mean(scene: Scene, run: Run) -> None:
@@ -430,7 +470,18 @@ def test_check_finds_everything_in_order(scene: Scene, run: Run) -> None:
     assert status == 0
     assert [line.split()[:2] for line in out.splitlines()] == [
         [subject, "ok"]
-        for subject in ("configuration", "host", "libvirt", "rights", "state", "vectors", "rivals", "broker")
+        for subject in (
+            "configuration",
+            "host",
+            "libvirt",
+            "rights",
+            "state",
+            "vectors",
+            "rivals",
+            "isolation",
+            "headroom",
+            "broker",
+        )
     ]
     assert "1 active guest\n" in out
     assert "rivals         ok      no other program that moves interrupts was found\n" in out
@@ -440,7 +491,30 @@ def test_check_finds_everything_in_order(scene: Scene, run: Run) -> None:
 def test_check_does_not_clear_rivals_that_it_cannot_see(scene: Scene, run: Run) -> None:
     """A container mounts no more of the host's /proc than /proc/irq."""
     _, out, _ = run("check")
-    assert f"rivals         ok      not looked for: {scene.host.proc} shows no processes; look for irqbalance on" in out
+    assert f"rivals         ok      not looked for: {scene.host.proc} shows no processes; look for irqbalance, " in out
+
+
+def test_check_names_each_rival_with_its_remedy(scene: Scene, run: Run) -> None:
+    scene.host.add_process(5, "systemd-udevd")
+    scene.host.put(scene.host.proc / "1/root/etc/systemd/network/10-nic.link", "[Link]\nIRQAffinityPolicy=spread")
+    scene.host.add_process(6, "irqbalance")
+    status, out, _ = run("check")
+    (line,) = [line for line in out.splitlines() if line.startswith("rivals")]
+    irqbalance, udevd = f"irqbalance runs: {ADVICE['irqbalance']}", "systemd-udevd runs with IRQAffinityPolicy= in "
+    assert (status, line) == (
+        1,
+        f"rivals         FAILED  {irqbalance}; {udevd}/etc/systemd/network/10-nic.link: {ADVICE['udevd']}",
+    )
+
+
+@pytest.mark.parametrize(("line", "is_told"), [("", True), ("irqbalance = false\n", False)])
+def test_an_irqbalance_that_is_told_is_in_order(scene: Scene, run: Run, line: str, is_told: bool) -> None:
+    file = scene.folder / "enforce.conf"
+    file.write_text(f"[isolation]\nmode = enforce\nhousekeeping_cpus = 0-1\n{line}")
+    scene.host.add_process(6, "irqbalance")
+    _, out, _ = run("check", f"--config-file={file}")
+    word = "ok      irqbalance runs, and the agent tells it what to leave alone" if is_told else "FAILED  irqbalance"
+    assert f"rivals         {word}" in out
 
 
 def test_check_tells_the_next_step_for_each_fault(scene: Scene, run: Run) -> None:

@@ -31,7 +31,8 @@ def placement(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture
 def status(placement: dict[str, Any]) -> dict[str, Any]:
-    return published() | {"placement": copy.deepcopy(placement)}
+    kept = {"mode": "report", "kept": "2-4,10-12", "housekeeping": "", "message": None, "default": None, "irqs": []}
+    return published() | {"placement": copy.deepcopy(placement), "isolation": kept}
 
 
 @pytest.fixture
@@ -80,6 +81,12 @@ def test_names_are_listed_and_the_rest_once_something_is_typed(ask: Ask) -> None
         ("explain --proc ", []),
         ("explain --", []),
         ("explain 40 ", []),
+        ("explain c", ["cpu"]),
+        ("explain cpu ", ["2", "3", "4", "10", "11", "12"]),
+        ("explain cpu 1", ["10", "11", "12"]),
+        ("explain -- cpu 1", ["10", "11", "12"]),
+        ("explain cpu 2 ", []),
+        ("audit --guest cpu ", []),
         ("audit ", []),
         ("audit --guest x ", []),
         ("audit -f ", []),

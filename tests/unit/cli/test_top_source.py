@@ -29,7 +29,7 @@ class Watched:
         self.answers.set()
         self.error: Exception | None = None
         self.now = 1000.0
-        self.source = Source(scene.host.root, self.rehearse, scene.auditor.rehearse(), lambda: self.now)
+        self.source = Source(scene.host.root, self.rehearse, scene.auditor.rehearse(), None, lambda: self.now)
 
     def rehearse(self) -> Pass:
         self.looks += 1

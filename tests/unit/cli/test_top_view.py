@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from irqaffinity.cli.top_view import HELP, Around, View
-from irqaffinity.report.top import By, Order
+from irqaffinity.report.top import Order
+from irqaffinity.report.top_tables import By
 from irqaffinity.report.width import display_width
 from tests.unit.report.test_top import device, document
 
@@ -58,6 +59,14 @@ def test_what_is_wrong_stands_in_the_head_and_is_marked(document: dict[str, Any]
     assert lines[3][0].text.startswith("posted interrupts go to a running vCPU")
 
 
+def test_the_kernels_own_stands_beside_what_is_foreign(document: dict[str, Any]) -> None:
+    document["kernel"] = [{"row": "LOC", "name": "Local timer interrupts", "rate": 500.0, "arrived": {"2": 1000}}]
+    document["host_facts"]["posted_interrupts"] = True
+    notes = [shown(View(by), document, 200).split("\n")[3] for by in (By.DEVICE, By.INTRUDER)]
+    assert "LOC" not in notes[0]
+    assert notes[1] == f"{notes[0]}; foreign on CPUs of guests: 0/s; the kernel's own on each: LOC 250/s"
+
+
 def test_before_the_first_interval_it_says_when(document: dict[str, Any]) -> None:
     assert "The first interval takes 2 s." in shown(View(By.DEVICE), None)
 
@@ -88,7 +97,7 @@ def test_a_key_orders_and_the_same_key_turns_it_round(document: dict[str, Any]) 
 
 def test_b_and_tab_go_through_the_tables(document: dict[str, Any]) -> None:
     view = View(By.DEVICE)
-    for key, by in (("b", By.GUEST), ("tab", By.CPU), ("b", By.DEVICE)):
+    for key, by in (("b", By.GUEST), ("tab", By.CPU), ("b", By.INTRUDER), ("tab", By.DEVICE)):
         press(view, key)
         assert view.by is by
 

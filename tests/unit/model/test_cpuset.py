@@ -124,3 +124,23 @@ def test_the_limits_of_a_mask():
 
 def test_the_repr_names_the_type_and_the_list():
     assert repr(CpuSet([1, 2, 3])) == "CpuSet.parse('1-3')"
+
+
+@pytest.mark.parametrize(
+    ("cpus", "mask"),
+    [
+        ("", "00000000"),
+        ("0", "00000001"),
+        ("0-31", "ffffffff"),
+        ("32", "00000001,00000000"),
+        ("0,33-34,64", "00000001,00000006,00000001"),
+    ],
+)
+def test_a_mask_is_written_in_the_kernels_groups(cpus: str, mask: str) -> None:
+    assert CpuSet.parse(cpus).mask == mask
+
+
+@given(st.sets(st.integers(0, 8191)).map(CpuSet))
+def test_a_mask_names_the_same_cpus(cpus: CpuSet) -> None:
+    assert CpuSet.from_mask(int(cpus.mask.replace(",", ""), 16)) == cpus
+    assert all(len(group) == 8 for group in cpus.mask.split(","))

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import parse_guest_id
-from irqaffinity.model.irq import IrqId
+from irqaffinity.model.guest import HOST, parse_guest_id
+from irqaffinity.model.irq import DEFAULT, IrqId
+from irqaffinity.model.isolation import Told
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
 from irqaffinity.model.verdict import Verdict
@@ -71,10 +72,16 @@ def test_a_time_that_is_none_is_compared_as_text(text: str) -> None:
     assert odd.is_newer_than(odd) is False
 
 
-GUESTS = [parse_guest_id(f"0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f{digit}") for digit in range(3)]
+GUESTS = [HOST, *(parse_guest_id(f"0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f{digit}") for digit in range(3))]
 DEVICES = [PciAddress.parse(f"0000:81:00.{function}") for function in range(3)]
 IRQS = st.builds(IrqId, st.sampled_from(DEVICES), st.integers(0, 3))
 RECORDS = st.builds(Record, st.sampled_from(GUESTS), st.just("vfio-pci"), st.none(), st.builds(CpuSet, st.just([1])))
+
+
+def told(cpu: int) -> Told:
+    return Told(None, (), CpuSet([cpu]), (40,))
+
+
 SOME_FIXED = st.sampled_from([Fixed("nvme0q1", Verdict.MANAGED), Fixed("vfio-msi", Verdict.IMMOVABLE)])
 CHANGES = st.builds(
     Changes,
@@ -83,6 +90,7 @@ CHANGES = st.builds(
     st.dictionaries(
         st.sampled_from(GUESTS), st.none() | st.builds(RememberedSpecs, st.none(), st.just("")), max_size=3
     ),
+    told=st.dictionaries(st.sampled_from(["a.sock", "b.sock"]), st.none() | st.builds(told, st.integers(0, 9))),
 )
 
 
@@ -105,9 +113,10 @@ def test_a_state_has_what_its_changes_say_and_finds_the_devices_of_each_owner(st
         assert set(state.owners) == {row.owner for row in records.values()}
         for guest in GUESTS:
             assert set(state.devices_of(guest)) == {irq.device for irq, row in records.items() if row.owner == guest}
-        for mine, theirs in ((state.fixed, step.fixed), (state.extra_specs, step.extra_specs)):
+        pairs = ((state.fixed, step.fixed), (state.extra_specs, step.extra_specs), (state.told, step.told))
+        for mine, theirs in pairs:
             assert all(mine.get(key) == value for key, value in theirs.items())
-    assert state == State(state.records, state.fixed, state.extra_specs)
+    assert state == State(state.records, state.fixed, state.extra_specs, told=state.told)
 
 
 @given(st.tuples(CHANGES, CHANGES), CHANGES)
@@ -206,8 +215,9 @@ def test_changes_follow_each_other_and_the_later_ones_count() -> None:
 
 
 def test_changes_are_some_when_one_row_is() -> None:
-    some = [Changes({IRQ: None}), Changes(fixed={IRQ: None}), Changes(extra_specs={A: None})]
-    assert [bool(changes) for changes in [*some, Changes()]] == [True, True, True, False]
+    some = [Changes({IRQ: None}), Changes(fixed={IRQ: None}), Changes(extra_specs={A: None}), Changes(told={"a": None})]
+    assert [bool(changes) for changes in [*some, Changes()]] == [True, True, True, True, False]
+    assert [len(changes) for changes in [*some, Changes()]] == [1, 1, 1, 1, 0]
 
 
 def test_a_state_is_what_was_put_into_it() -> None:
@@ -277,7 +287,13 @@ def test_marks_of_two_states_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [State(), State({VF: {40: make_record(2)}}, {IRQ: FIXED}, {A: OLD}), State({VF: {40: make_record()}})]
+    "other",
+    [
+        State(),
+        State({VF: {40: make_record(2)}}, {IRQ: FIXED}, {A: OLD}),
+        State({VF: {40: make_record()}}),
+        State({VF: {40: make_record()}}, {IRQ: FIXED}, {A: OLD}, told={"a.sock": told(1)}),
+    ],
 )
 def test_states_are_told_apart_by_all_that_they_hold(other: State) -> None:
     state = State({VF: {40: make_record()}}, {IRQ: FIXED}, {A: OLD})
@@ -285,3 +301,16 @@ def test_states_are_told_apart_by_all_that_they_hold(other: State) -> None:
     assert state == State({VF: {40: make_record()}}, {IRQ: FIXED}, {A: OLD})
     assert state != ({VF: {40: make_record()}}, {IRQ: FIXED}, {A: OLD})
     assert repr(state).startswith("State({")
+
+
+DEFAULT_RECORD = make_record(original="0-15", written="0-3", owner=HOST, driver=None)
+
+
+def test_a_state_finds_the_record_of_the_default_affinity() -> None:
+    state = State()
+    assert state.default is None
+    state.apply(Changes({DEFAULT: DEFAULT_RECORD, IRQ: make_record()}))
+    assert state.default == DEFAULT_RECORD
+    assert set(state.owners) == {HOST, A}
+    state.apply(Changes({DEFAULT: None}))
+    assert (state.default, set(state.owners)) == (None, {A})

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irqaffinity.model.arrivals import Interval
+from irqaffinity.model.arrivals import Interval, KernelOwn
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.observe.arrivals import ArrivalCounter
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 from tests.fakes.counts import Counts
@@ -284,3 +285,23 @@ def test_this_machine_tells_the_same_in_both_places() -> None:
     files.read()
     assert set(table.numbers) <= set(files.numbers)
     assert table.read().arrived
+
+
+@pytest.mark.parametrize("source", ["table"], indirect=True)
+def test_what_has_no_number_is_told_by_its_word_where_all_is_asked_for(counter: ArrivalCounter, counts: Counts) -> None:
+    counts.timer[2] += 500
+    counts.timer[4] += 3
+    counts.write()
+    assert counter.read().kernel == {"LOC": KernelOwn("Local timer interrupts", {2: 500, 4: 3})}
+    assert counter.read().kernel == {}
+    counts.timer[2] += 500
+    counts.write()
+    assert counter.read({24: ""}).kernel == {}
+
+
+@pytest.mark.parametrize("source", ["table"], indirect=True)
+def test_a_cpu_that_has_come_has_no_timer_of_before(counter: ArrivalCounter, counts: Counts) -> None:
+    counts.online = CpuSet.parse("0-4")
+    counts.timer |= {1: 8, 3: 9000}
+    counts.write()
+    assert counter.read().kernel == {"LOC": KernelOwn("Local timer interrupts", {1: 7})}

@@ -7,7 +7,7 @@ import pytest
 
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.target import UnknownTarget
+from irqaffinity.model.target import Cpu, UnknownTarget
 from irqaffinity.observe.find import find_device, find_guest, find_target
 from irqaffinity.observe.guests import Seen
 from tests.fakes.host import FakeHost
@@ -36,6 +36,7 @@ def test_one_thing_is_found(host: FakeHost) -> None:
     assert find_target(host.root, two(host), "40") == 40
     assert find_target(host.root, two(host), "81:00.1") == ADDRESS1
     assert find_target(host.root, two(host), "instance-0") == UUID
+    assert find_target(host.root, two(host), "cpu 15") == Cpu(15)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,7 @@ def test_a_name_that_several_have_is_shown_on_one_printable_line(host: FakeHost)
             "33333333333333333333333333333333",
             ("no active guest has the uuid 33333333-3333-3333-3333-333333333333; virsh list --uuid shows the guests"),
         ),
+        ("cpu 16", "there is no CPU 16: this host has CPUs 0-15"),
         ("br0", "the netdev br0 stands on no PCI device; ls -l {sys}/class/net shows what it stands on"),
         (
             "3c:ec:ef:00:00:01",
@@ -150,6 +152,21 @@ def test_a_guest_that_is_gone_is_found_by_its_uuid(host: FakeHost) -> None:
     assert find_guest(host.root, {}, GUEST, {UUID}) == UUID
     with pytest.raises(UnknownTarget, match=f"no active guest has the uuid {GUEST}; "):
         find_guest(host.root, {}, GUEST)
+
+
+def test_a_cpu_that_is_offline_is_there_and_no_name_of_a_guest_hides_it(host: FakeHost) -> None:
+    host.put(host.sys / "devices/system/cpu/present", "0-17")
+    guests = seen(host, guest(VF0, name="cpu 17"), guest(name="cpu 18", uuid=OTHER))
+    assert find_target(host.root, guests, "cpu 17") == Cpu(17)
+    assert find_target(host.root, guests, "cpu 18") == OTHER_UUID
+
+
+def test_a_cpu_is_no_guest_and_no_device(host: FakeHost) -> None:
+    told = "CPU 2 is no {}: irqaffinity explain cpu 2 tells which guests use it"
+    for find, kind in ((find_guest, "guest"), (find_device, "PCI device")):
+        with pytest.raises(UnknownTarget) as error:
+            find(host.root, two(host), "cpu 2")
+        assert str(error.value) == told.format(kind)
 
 
 @pytest.mark.parametrize("text", [VF0, "41:00.1", "40", "irq 41", "ens1f0v0", GUEST, "instance-0"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from irqaffinity.observe.rivals import ADVICE, find_rivals, look_for_rivals, shows_processes
+from irqaffinity.observe.rivals import ADVICE, advise, find_rivals, look_for_rivals, shows_processes
 from irqaffinity.observe.root import HostRoot
 from tests.fakes.host import FakeHost
 from tests.functional.agent import wait_for
@@ -35,6 +35,12 @@ def test_a_process_of_another_user_is_none_whatever_its_name(host: FakeHost) -> 
     host.add_process(77, "irqbalance", uid=1000)
     host.add_process(78, "irqbalance", uid=10)
     assert find_rivals(host.root) == ()
+
+
+def test_the_advice_on_several_rivals_names_each() -> None:
+    assert advise(()) is None
+    assert advise(("tuned",)) == ADVICE["tuned"]
+    assert advise(("irqbalance", "udevd")) == f"irqbalance: {ADVICE['irqbalance']}; udevd: {ADVICE['udevd']}"
 
 
 def found(host: FakeHost) -> dict[str, str]:

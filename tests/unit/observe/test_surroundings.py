@@ -65,6 +65,13 @@ def test_sockets_are_read_where_asked_for(host: FakeHost) -> None:
     assert read_surroundings(host.root, with_sockets=True).topology.sockets == {3: 1}
 
 
+def test_cores_and_isolated_cpus_are_read_where_asked_for(host: FakeHost) -> None:
+    host.put(host.sys / "devices/system/cpu/cpu3/topology/thread_siblings_list", "3,11")
+    host.put(host.sys / "devices/system/cpu/isolated", "4-7")
+    assert read_surroundings(host.root, with_cores=True).topology.cores == {3: 3, 11: 3}
+    assert read_surroundings(host.root, with_isolated=True).topology.isolated == cpus("4-7")
+
+
 def test_the_facts_are_those_of_the_host(host: FakeHost) -> None:
     host.put(host.sys / "module/kvm_intel/parameters/enable_apicv", "Y")
     host.put(host.sys / "class/iommu/dmar0/intel-iommu/cap", f"{1 << 59:x}")

@@ -12,7 +12,7 @@ from irqaffinity.observe.guests import read_guests
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.passes.sight import Sight
 from irqaffinity.plan.frame import Frame
-from irqaffinity.plan.policy import Numa, Policy
+from irqaffinity.plan.policy import Distribution, Isolation, IsolationMode, Numa, Policy, Serve
 from tests.fakes.domains import domain, hostdev, nova_metadata
 from tests.fakes.host import FakeHost
 from tests.fakes.snapshots import cpus, guest_id
@@ -244,6 +244,30 @@ def test_another_policy_makes_another_frame_and_reads_what_it_needs(seeing: Seei
     assert seeing.sight.frame(Policy()) is not seeing.frame
     sockets: Frame = seeing.sight.frame(Policy(numa=Numa.SOCKET))
     assert (sockets.topology.sockets, seeing.frame.topology.sockets) == ({2: 1}, {})
+
+
+@pytest.mark.parametrize(
+    ("policy", "has_cores", "isolated"),
+    [
+        (Policy(), False, "4-5"),
+        (Policy(isolation=Isolation(IsolationMode.OFF)), False, ""),
+        (Policy(isolation=Isolation(IsolationMode.OFF), serve=Serve.HOUSEKEEPING), False, "4-5"),
+        (Policy(isolation=Isolation(IsolationMode.ENFORCE)), False, "4-5"),
+        (Policy(distribution=Distribution.SPREAD), True, "4-5"),
+    ],
+)
+def test_cores_and_isolated_cpus_are_read_for_the_options_that_need_them(
+    seeing: Seeing, policy: Policy, has_cores: bool, isolated: str
+) -> None:
+    folder = seeing.host.sys / "devices/system/cpu"
+    seeing.host.put(folder / "isolated", "4-5")
+    seeing.host.put(folder / "cpu2/topology/thread_siblings_list", "2-3")
+    seeing.host.put(folder / "cpu2/cache/index2/level", "2")
+    seeing.host.put(folder / "cpu2/cache/index2/shared_cpu_list", "2-5")
+    topology = seeing.sight.frame(policy).topology
+    assert topology.cores == ({2: 2, 3: 2} if has_cores else {})
+    assert topology.caches == ({2: 2, 3: 2, 4: 2, 5: 2} if has_cores else {})
+    assert topology.isolated == cpus(isolated)
 
 
 def test_the_dedicated_cpus_of_the_policy_count(seeing: Seeing) -> None:

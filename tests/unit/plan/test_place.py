@@ -5,15 +5,19 @@ from dataclasses import replace
 
 import pytest
 
-from irqaffinity.model.host import Device
+from irqaffinity.model.guest import HOST
+from irqaffinity.model.host import Device, Topology
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.record import Fixed, Record
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.distribute import Share
-from irqaffinity.plan.place import Handled, place_device
+from irqaffinity.plan.place import Births, Handled, place_device
 from tests.fakes.snapshots import VF, VF2, cpus, guest_id, make_device, make_record
 
 TARGET = cpus("2-3")
+TOPOLOGY = Topology(cpus("0-15"), {0: cpus("0-7"), 1: cpus("8-15")})
+NARROWED = Record(HOST, None, cpus("0-15"), cpus("0-1,8-9"), cpus("0-1,8-11"))
+"""The record of the default affinity, narrowed twice."""
 
 
 def place(
@@ -22,9 +26,10 @@ def place(
     *,
     shares: dict[int, Share] | None = None,
     fixed: dict[IrqId, Fixed] | None = None,
+    default: Record | None = None,
 ) -> Handled:
-    records = {} if known is None else {50: known}
-    return place_device(device, guest_id(1), TARGET, shares or {}, records, fixed or {})
+    records, births = {} if known is None else {50: known}, Births(default, TOPOLOGY)
+    return place_device(device, guest_id(1), TARGET, shares or {}, records, fixed or {}, births)
 
 
 def test_every_interrupt_gets_an_action_also_one_in_place() -> None:
@@ -54,6 +59,30 @@ def test_a_share_narrows_the_target_and_the_record() -> None:
 def test_a_new_record_has_what_was_read_unless_it_was_found_in_place(smp: str | None, original: str | None) -> None:
     records = place(make_device(numbers=[50], smp=smp)).records
     assert records == {50: make_record(1, original=original, written="2-3")}
+
+
+@pytest.mark.parametrize(
+    ("smp", "original"),
+    [("0-1,8-9", "0-15"), ("0-1,8-11", "0-15"), ("8-9", "8-15"), ("4", "4"), ("0-15", "0-15"), ("2-3", None)],
+)
+def test_what_was_born_with_the_narrowed_default_came_from_the_wide_one(smp: str, original: str | None) -> None:
+    device = replace(make_device(numbers=[50], smp=smp), numa_node=1)
+    assert place(device, default=NARROWED).records == {50: make_record(1, original=original, written="2-3")}
+    assert place(device, make_record(1, original="7"), default=NARROWED).records == {50: make_record(1, original="7")}
+
+
+@pytest.mark.parametrize("written", ["0-1", "2-3"])
+def test_what_was_moved_for_the_host_goes_to_the_guest_with_its_original(written: str) -> None:
+    hosts = make_record(original="0-15", written=written, owner=HOST, action="iavf-0")
+    previous = None if written == "2-3" else written
+    for default in (None, NARROWED):
+        handled = place(make_device(numbers=[50], smp=written), hosts, default=default)
+        assert handled.records == {50: make_record(1, original="0-15", written="2-3", previous=previous)}
+
+
+def test_what_was_moved_for_the_host_under_another_driver_is_another_interrupt() -> None:
+    hosts = make_record(original="0-7", written="0-1", owner=HOST, driver="iavf", action="iavf-0")
+    assert place(make_device(numbers=[50], smp="4"), hosts).records == {50: make_record(1, original="4")}
 
 
 @pytest.mark.parametrize("smp", ["2-3", "0-15", "7"])

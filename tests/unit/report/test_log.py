@@ -80,7 +80,7 @@ def test_what_others_moved_is_one_warning_with_the_rivals_and_a_fight_says_what_
 ) -> None:
     drift, fight = change(1, Cause.DRIFT, before=cpus("5")), change(2, Cause.FIGHT, before=cpus("5"))
     log_settled(Settled(drift.guest, None, (drift, fight), 0), 32.0, ("irqbalance", "tuned"))
-    rivals, again = "irqbalance, tuned runs on this host", "put back once a minute, logged once an hour"
+    rivals, again = "irqbalance, tuned run on this host", "put back once a minute, logged once an hour"
     assert told(caplog, logging.WARNING) == [
         f"guest {drift.guest}: put back 1 interrupt (1) of 0000:41:01.0 from 5 to 2-3: drift; {rivals}",
         f"guest {drift.guest}: put back 1 interrupt (2) of 0000:41:02.0 from 5 to 2-3: fight; {again}; {rivals}",

@@ -3,16 +3,22 @@
 
 import errno
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from irqaffinity.model.guest import GuestId
 from irqaffinity.model.only import Only
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.policy import Numa, Policy
 from irqaffinity.report.document import to_document
+from irqaffinity.report.isolation import describe_isolation
 from irqaffinity.report.outcome import Outcome
-from irqaffinity.report.select import select, select_placement
+from irqaffinity.report.select import select, select_status
 from irqaffinity.report.status_report import describe_placement
 from irqaffinity.report.table import render_table
+from tests.fakes.isolated import intruder, isolated, moved
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
 
 THIRD = "33333333-3333-3333-3333-333333333333"
@@ -37,6 +43,13 @@ def outcome(scene: Scene) -> Outcome:
     return scene.audit()
 
 
+def as_status(outcome: Outcome) -> dict[str, Any]:
+    """Return what the agent publishes of an outcome."""
+    found = {"placement": describe_placement(outcome), **describe_isolation(outcome.isolated)}
+    made: dict[str, Any] = json.loads(json.dumps(found))
+    return made
+
+
 LEFT = {
     "error": ({GUEST, OTHER}, {VF0, VF1}, {40}),
     "changed": ({THIRD}, {VF2}, {60, 61}),
@@ -44,6 +57,7 @@ LEFT = {
     "pending": ({GUEST}, {VF0}, {41}),
     "held": (set(), set(), set()),
     "skipped": ({FOURTH}, {VF3}, set()),
+    "intruders": (set(), set(), set()),
     "error skipped": ({GUEST, OTHER, FOURTH}, {VF0, VF1, VF3}, {40}),
 }
 
@@ -59,16 +73,43 @@ def test_each_word_leaves_what_it_is_true_of(
     assert {irq["irq"] for irq in found["irqs"]} == left[2]
     assert found["only"] == text.split()
     assert found["summary"] == outcome.summary()
-    shown = select_placement(json.loads(json.dumps(describe_placement(outcome))), only)
+    shown = select_status(as_status(outcome), only)["placement"]
     assert {guest["uuid"] for guest in shown["guests"]} == left[0]
     assert {device["address"] for device in shown["devices"]} == left[1]
+
+
+def test_guests_with_intruders_can_be_shown_alone(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER, pins=("4",))
+    failed = moved(46, Verdict.NO_VECTOR)
+    intruders = (intruder(9, "acpi", "4", guests=(GuestId(OTHER),)), intruder(8, "rtc0", "5", guests=(GuestId(THIRD),)))
+    outcome = replace(scene.audit(), isolated=isolated("enforce", intruders=intruders, results=(failed, moved(44))))
+    for found in (to_document(outcome, [Only.INTRUDERS]), select_status(as_status(outcome), [Only.INTRUDERS])):
+        placed = found.get("placement", found)
+        assert [guest["uuid"] for guest in placed["guests"]] == [OTHER]
+        assert [device["address"] for device in placed["devices"]] == [VF1]
+        assert [row["irq"] for row in found["isolation"]["irqs"]] == []
+    assert [row["irq"] for row in to_document(outcome, [Only.INTRUDERS])["intruders"]] == [8, 9]
+
+
+def test_what_was_moved_of_the_host_is_narrowed_by_its_verdict(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    pending = intruder(7, "timer", "2", verdict=Verdict.PENDING, guests=(GuestId(OTHER),))
+    results = (moved(46, Verdict.NO_VECTOR), moved(44), moved(45, Verdict.PENDING))
+    others = (intruder(9, "acpi", "4", guests=(GuestId(OTHER),)), pending)
+    outcome = replace(scene.audit(), isolated=isolated("enforce", intruders=others, results=results))
+    left = {Only.ERROR: ([46], []), Only.PENDING: ([45], [7]), Only.REMOTE: ([], [])}
+    for word, (numbers, intruders) in left.items():
+        for found in (to_document(outcome, [word]), select_status(as_status(outcome), [word])):
+            assert [row["irq"] for row in found["isolation"]["irqs"]] == numbers
+            assert [row["irq"] for row in found["intruders"]] == intruders
 
 
 def test_without_a_word_all_is_shown(outcome: Outcome) -> None:
     assert select(outcome, ()) is outcome
     assert "only" not in to_document(outcome)
-    placement = describe_placement(outcome)
-    assert select_placement(placement, ()) is placement
+    status = as_status(outcome)
+    assert select_status(status, ()) is status
 
 
 def test_the_line_of_a_device_is_of_all_its_interrupts(outcome: Outcome) -> None:
@@ -89,4 +130,6 @@ def test_a_device_that_strict_leaves_alone_is_remote_too(scene: Scene) -> None:
 def test_the_placement_of_another_agent_is_narrowed_by_what_it_says() -> None:
     device = {"address": VF0, "guest": GUEST, "verdicts": {"later": 1}}
     placement = {"guests": [{"uuid": GUEST, "status": "later"}], "devices": [device], "troubles": []}
-    assert select_placement(placement, list(Only))["guests"] == []
+    assert select_status({"placement": placement}, list(Only)) == {
+        "placement": placement | {"guests": [], "devices": []}
+    }

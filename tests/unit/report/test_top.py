@@ -7,7 +7,8 @@ import pytest
 
 from irqaffinity.report.fit import Cell
 from irqaffinity.report.screen import Screen
-from irqaffinity.report.top import By, Order, choose, head_line, render_top, table, wrong_lines
+from irqaffinity.report.top import Order, choose, foreign_line, head_line, render_top, wrong_lines
+from irqaffinity.report.top_tables import By, table
 
 GUESTS = "0b6f0c1a-8f5e-4c7e-9a55-6f2d1c3b7a10", "5d1d7c52-3f0e-4f0b-8a39-2b8f2a4d9c11"
 
@@ -42,6 +43,23 @@ def cpu(number: int, *foreign: tuple[int, str, str | None, float]) -> dict[str, 
     }
 
 
+def intruder(number: int, name: str, rate: float, *guests: str | None, **others: Any) -> dict[str, Any]:
+    """Return a row of an interrupt of the host that arrived on CPUs of guests of these names."""
+    row = {
+        "irq": number,
+        "name": name,
+        "device": None,
+        "owner": None,
+        "cpus": "2-3",
+        "guests": list(GUESTS[: len(guests)]),
+        "guest_names": list(guests),
+        "rate": rate,
+        "arrived": {"3": int(rate), "2": int(rate)},
+        "movable": True,
+    }
+    return row | others
+
+
 @pytest.fixture
 def document() -> dict[str, Any]:
     summary = {"guests": 2, "devices": 3, "irqs": 12, "guests_in_error": 0, "failed": 0, "would_set": 0}
@@ -52,10 +70,16 @@ def document() -> dict[str, Any]:
         "time": "2026-11-26T12:00:00Z",
         "seconds": 2.0,
         "host_facts": {"posted_interrupts": False, "msi_source": "poll"},
-        "summary": summary | {"rate": 300.0, "outside": 0.0},
+        "summary": summary | {"rate": 300.0, "outside": 0.0, "foreign": 0.0},
         "devices": [device(0), device(1), device(2)],
         "guests": [guest | {"status": "placed", "outside": 0.0, "verdict": "ok"}],
         "cpus": [cpu(2), cpu(3, (24, "nvme0q1", None, 1.5), (50, "x", "b", 2.0), (51, "y", "b", 7.0))],
+        "intruders": [
+            intruder(24, "nvme0q1", 1.0, "vm-1", "vm-2", device="0000:03:00.0", movable=False),
+            intruder(9, "acpi", 500.0, None, movable=None),
+            intruder(33, "eth0-rx-1", 30.0, "vm-0"),
+        ],
+        "kernel": [],
     }
 
 
@@ -93,6 +117,44 @@ def test_what_is_foreign_on_a_cpu_is_named_by_guest_or_handler(document: dict[st
     assert cells(document, By.CPU, 0)[4:] == ["0", "-"]
 
 
+def test_an_intruder_is_named_with_the_guests_that_it_disturbs(document: dict[str, Any]) -> None:
+    first = cells(document, By.INTRUDER, 0)
+    assert first == ["24", "nvme0q1", "0000:03:00.0", "no", "vm-1 vm-2", "1.0", "3:0.5 2:0.5"]
+    assert cells(document, By.INTRUDER, 1)[2:5] == ["-", "-", GUESTS[0]]
+    assert cells(document, By.INTRUDER, 2)[2:5] == ["-", "yes", "vm-0"]
+
+
+@pytest.mark.parametrize(
+    ("order", "turned", "expected"),
+    [
+        (Order.RATE, False, [9, 33, 24]),
+        (Order.OUTSIDE, True, [24, 33, 9]),
+        (Order.NAME, False, [9, 33, 24]),
+        (Order.PLACE, False, [9, 33, 24]),
+        (Order.VERDICT, False, [33, 24, 9]),
+    ],
+)
+def test_intruders_are_ordered_by_rate_guest_device_and_whether_they_can_be_moved(
+    document: dict[str, Any], order: Order, turned: bool, expected: list[int]
+) -> None:
+    assert [row["irq"] for row in choose(document, By.INTRUDER, (), order, turned=turned)] == expected
+
+
+def test_what_is_foreign_stands_above_the_tables_of_cpus_and_intruders(document: dict[str, Any]) -> None:
+    document["summary"]["foreign"] = 12.0
+    assert foreign_line(document) == "foreign on CPUs of guests: 12.0/s"
+    document["kernel"] = [{"row": word, "name": "", "rate": rate} for word, rate in (("LOC", 2002.0), ("RES", 5.0))]
+    line = foreign_line(document)
+    assert line == "foreign on CPUs of guests: 12.0/s; the kernel's own on each: LOC 1001, RES 2.5/s"
+    shown = {by: line in render_top(document, by, Screen()) for by in By}
+    assert shown == {By.DEVICE: False, By.GUEST: False, By.CPU: True, By.INTRUDER: True}
+
+
+def test_the_printed_intruders_begin_with_the_one_that_arrives_most(document: dict[str, Any]) -> None:
+    lines = render_top(document, By.INTRUDER, Screen()).split("\n")
+    assert [line.split()[0] for line in lines if "vm-" in line or GUESTS[0] in line] == ["9", "33", "24"]
+
+
 @pytest.mark.parametrize(
     ("order", "turned", "expected"),
     [
@@ -123,6 +185,9 @@ def test_rows_are_ordered_and_what_is_not_known_comes_last(
         (By.DEVICE, ["nobody"], 0),
         (By.CPU, ["nvme0q1"], 1),
         (By.GUEST, ["placed"], 1),
+        (By.INTRUDER, ["vm-2"], 1),
+        (By.INTRUDER, [GUESTS[0]], 3),
+        (By.INTRUDER, ["eth0"], 1),
     ],
 )
 def test_words_choose_the_rows_in_which_they_stand(

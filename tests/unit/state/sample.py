@@ -16,14 +16,16 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import parse_guest_id
-from irqaffinity.model.irq import IrqId
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.guest import HOST, parse_guest_id
+from irqaffinity.model.irq import DEFAULT, IrqId
+from irqaffinity.model.isolation import Told
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.proof import Proof
 from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.state.folder import StateFolder
+from irqaffinity.state.rows import COLUMNS
 from irqaffinity.state.schema import MIGRATIONS
 from irqaffinity.state.store import Store
 from irqaffinity.state.sums import offer_sums
@@ -36,8 +38,19 @@ RECORD = Record(GUEST, "vfio-pci", CpuSet.parse("0-31"), CpuSet.parse("21,23"))
 SPECS = RememberedSpecs("1-4,^3", "2026-11-20 12:00:00", "cmp-1", "2026-11-20 12:00:01")
 NOON = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 PROOF = Proof(NOON, NOON + timedelta(days=3))
+HOST_RECORD = Record(HOST, "nvme", CpuSet.parse("0-31"), CpuSet.parse("0-1"), action="nvme0q0")
+DEFAULT_RECORD = Record(HOST, None, CpuSet.parse("0-31"), CpuSet.parse("0-1"))
+TIMER = IrqId(NO_DEVICE, 8)
+SOCKET = "/run/irqbalance/irqbalance812.sock"
+TOLD = Told(CpuSet.parse("0"), (36,), CpuSet.parse("0,21,23"), (36, 100))
 ONE = Changes({IrqId(NIC, 500): RECORD})
-SUMS = (*MIGRATIONS[1][4:], "UPDATE proofs SET sum = row_sum('proofs', what, since, seen)")
+SUMS = (
+    *MIGRATIONS[1][4:],
+    *(
+        f"UPDATE {table} SET sum = row_sum('{table}', {', '.join(COLUMNS[table])})"
+        for table in ("host_records", "host_managed", "told", "proofs")
+    ),
+)
 """What makes the checksums of all rows anew."""
 
 FILES = {"state.db", "state.db-wal", "state.db-shm"}
@@ -50,6 +63,7 @@ DEVICES = st.builds(
 )
 NUMBERS = st.integers(0, 999_999_999)
 IRQS = st.builds(IrqId, DEVICES, NUMBERS)
+HOST_IRQS = st.just(DEFAULT) | st.builds(IrqId, st.just(NO_DEVICE), NUMBERS)
 RECORDS = st.builds(
     Record,
     owner=GUESTS,
@@ -60,43 +74,77 @@ RECORDS = st.builds(
     spread_over=st.none() | CPUS,
     next_cpu=st.booleans(),
 )
+HOST_RECORDS = st.builds(
+    Record,
+    owner=st.just(HOST),
+    driver=st.none() | LINES,
+    original=st.none() | CPUS,
+    written=CPUS,
+    previous=st.none() | CPUS,
+    spread_over=st.none() | CPUS,
+    next_cpu=st.booleans(),
+    action=st.none() | LINES,
+)
 FIXED = st.builds(Fixed, LINES, st.sampled_from([Verdict.MANAGED, Verdict.IMMOVABLE]))
+HOST_FIXED = FIXED.map(lambda fixed: fixed._replace(is_hosts=True))
+TOLDS = st.builds(Told, st.none() | CPUS, st.lists(NUMBERS).map(tuple), CPUS, st.lists(NUMBERS).map(tuple))
 EXTRA_SPECS = st.builds(RememberedSpecs, st.none() | LINES, LINES, st.none() | LINES, st.none() | LINES)
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(
     lambda time: time.replace(microsecond=0, tzinfo=timezone.utc)
 )
 PROOFS = st.tuples(TIMES, TIMES).map(sorted).map(lambda times: Proof(*times))
-STATES = st.builds(
-    State,
-    records=st.dictionaries(DEVICES, st.dictionaries(NUMBERS, RECORDS, min_size=1, max_size=3), max_size=3),
-    fixed=st.dictionaries(IRQS, FIXED, max_size=3),
+CHANGES = st.builds(
+    Changes,
+    records=st.dictionaries(IRQS, RECORDS | HOST_RECORDS, max_size=6)
+    | st.dictionaries(IRQS | HOST_IRQS, HOST_RECORDS, max_size=6),
+    fixed=st.dictionaries(IRQS, FIXED | HOST_FIXED, max_size=3)
+    | st.dictionaries(IRQS | HOST_IRQS, HOST_FIXED, max_size=3),
     extra_specs=st.dictionaries(GUESTS, EXTRA_SPECS, max_size=3),
     proof=st.none() | PROOFS,
+    told=st.dictionaries(LINES, TOLDS, max_size=2),
 )
+
+
+def state_of(changes: Changes) -> State:
+    """Return the state that these changes make of an empty one."""
+    made = State()
+    made.apply(changes)
+    return made
+
+
+STATES = CHANGES.map(state_of)
 
 
 def changes(irqs: int = 1, first: int = 100) -> Changes:
     """Return rows of every table, with so many records."""
-    return Changes(
-        {IrqId(NIC, number): RECORD for number in range(first, first + irqs)},
-        {IrqId(DISK, 36): Fixed("nvme0q1", Verdict.MANAGED)},
-        {GUEST: SPECS},
-        PROOF,
-    )
+    guests = {IrqId(NIC, number): RECORD for number in range(first, first + irqs)}
+    host = {
+        IrqId(DISK, 35): HOST_RECORD,
+        TIMER: replace(HOST_RECORD, driver=None, action="rtc0"),
+        DEFAULT: DEFAULT_RECORD,
+    }
+    fixed = {
+        IrqId(DISK, 36): Fixed("nvme0q1", Verdict.MANAGED),
+        IrqId(DISK, 37): Fixed("nvme0q2", Verdict.MANAGED, is_hosts=True),
+    }
+    return Changes(guests | host, fixed, {GUEST: SPECS}, PROOF, {SOCKET: TOLD})
 
 
 def make_old_state(irqs: int) -> State:
-    """Return what `make_state` does as a program of before the proof had it."""
-    state = State()
-    state.apply(replace(changes(irqs), proof=None))
-    return state
+    """Return what `make_state` does as a program of before the proof and the host's interrupts had it."""
+    whole = changes(irqs)
+    return state_of(
+        Changes(
+            {irq: record for irq, record in whole.records.items() if record is not None and record.owner != HOST},
+            {irq: fixed for irq, fixed in whole.fixed.items() if fixed is not None and not fixed.is_hosts},
+            whole.extra_specs,
+        )
+    )
 
 
 def make_state(irqs: int = 1, first: int = 100) -> State:
     """Return what a store has after these changes alone."""
-    state = State()
-    state.apply(changes(irqs, first))
-    return state
+    return state_of(changes(irqs, first))
 
 
 def store_in(path: Path, boot: str = BOOT) -> Store:

@@ -88,7 +88,7 @@ def test_a_flipped_bit_never_makes_another_state(path: Path, files: dict[str, by
     begin(path, files)
     whole = load(path)
     assert whole is not None
-    assert sum(map(len, whole.records.values())) == 308
+    assert sum(map(len, whole.records.values())) == 311
     chance, found = random.Random(14), 0
     for name, place in places(files):
         data = bytearray(files[name])

@@ -15,6 +15,7 @@ import pytest
 
 from irqaffinity import state as package
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import HOST
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.record import Changes, Record, RememberedSpecs, State
 from irqaffinity.state import frames, log
@@ -30,8 +31,8 @@ SOURCES = os.path.dirname(str(package.__file__))
 
 
 def step(count: int) -> Changes:
-    """Return the changes of a save: a record that changes, one that goes, and the number of the save."""
-    record = Record(GUEST, "vfio-pci", CpuSet([count % 7]), CpuSet([count % 300]))
+    """Return the changes of a save: a record that changes (its owner too), one that goes, the number of the save."""
+    record = Record(HOST if count % 2 else GUEST, "vfio-pci", CpuSet([count % 7]), CpuSet([count % 300]))
     gone = None if count % 3 else record
     rows = {IrqId(NIC, count % 40): record, IrqId(NIC, count * 7 % 40): gone}
     return Changes(rows, {}, {GUEST: RememberedSpecs(str(count), "2026-11-20 12:00:00")})

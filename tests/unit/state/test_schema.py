@@ -4,10 +4,14 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.record import Changes, Fixed
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.format import NewerState
 from irqaffinity.state.rows import COLUMNS, clear, put, read_boot, read_state, whole
@@ -17,13 +21,17 @@ from tests.unit.state.sample import (
     BOOT,
     DISK,
     GUEST,
+    HOST_RECORD,
     NIC,
     OTHER_BOOT,
+    RECORD,
+    SOCKET,
     SPECS,
     STATES,
     SUMS,
     changes,
     make_old_state,
+    state_of,
 )
 
 STEPS = (
@@ -102,7 +110,7 @@ def test_a_proof_that_makes_no_sense_costs_itself_alone(connection, since, seen)
     offer_sums(connection)
     connection.execute("UPDATE proofs SET since = ?, seen = ?", (since, seen))
     connection.execute(SUMS[-1])
-    assert read_state(connection) == make_old_state(3)
+    assert read_state(connection) == state_of(replace(changes(3), proof=None))
 
 
 @pytest.mark.parametrize("table", COLUMNS)
@@ -145,6 +153,60 @@ def test_a_column_more_does_no_harm_and_one_less_is_named(connection):
     connection.execute("ALTER TABLE records DROP COLUMN driver")
     with pytest.raises(BadState, match="table records has no driver"):
         check_whole(connection)
+
+
+OLD_RECORDS = "SELECT device, owner, driver, original, written, previous, spread_over, next_cpu, irq, sum FROM records"
+"""What a program from before isolation reads of records."""
+
+
+def test_a_program_from_before_isolation_finds_what_it_can_read(connection):
+    migrate(connection)
+    clear(connection, BOOT)
+    put(connection, changes(2))
+    found = connection.execute(OLD_RECORDS).fetchall()
+    cells = [(str(NIC), GUEST, "vfio-pci", "0-31", "21,23", None, None, 0, irq) for irq in (100, 101)]
+    assert found == [(*row, sum_of("records", row)) for row in cells]
+    (fixed,) = connection.execute("SELECT device, irq, action, verdict FROM managed").fetchall()
+    assert fixed == (str(DISK), 36, "nvme0q1", "managed")
+
+
+ONE_IRQ = IrqId(NIC, 100)
+OWNED = [RECORD, HOST_RECORD, None]
+KNOWN = [Fixed("nvme0q1", Verdict.MANAGED), Fixed("nvme0q1", Verdict.MANAGED, is_hosts=True), None]
+
+
+@pytest.mark.parametrize("first", range(3))
+@pytest.mark.parametrize("then", range(3))
+def test_an_interrupt_that_changes_hands_has_one_row(connection, first, then):
+    migrate(connection)
+    for step in (first, then):
+        put(connection, Changes({ONE_IRQ: OWNED[step]}, {ONE_IRQ: KNOWN[step]}))
+    for tables in (("records", "host_records"), ("managed", "host_managed")):
+        counts = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+        assert counts == [then == 0, then == 1]
+    assert read_state(connection) == state_of(Changes({ONE_IRQ: OWNED[then]}, {ONE_IRQ: KNOWN[then]}))
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE host_records SET device = 'nvme'", "host_records of nvme [-0-9]+: device nvme is not a PCI address"),
+        ("UPDATE host_records SET irq = -1 WHERE irq = 35", "irq -1 is not an interrupt number"),
+        ("UPDATE host_records SET irq = -2 WHERE irq = -1", "host_records of - -2: irq -2 is not an interrupt number"),
+        ("UPDATE host_managed SET verdict = 'ok'", "verdict ok is none of managed, immovable"),
+        ("UPDATE told SET irqs = '36,,100'", f"told of {SOCKET}: irqs '' is not an interrupt number"),
+        ("UPDATE told SET cpus = 'all'", "cpus all is not a list of CPUs"),
+    ],
+)
+def test_a_row_of_the_host_that_makes_no_sense_is_named(connection, statement, said):
+    migrate(connection)
+    put(connection, changes())
+    connection.execute(statement)
+    offer_sums(connection)
+    for again in SUMS:
+        connection.execute(again)
+    with pytest.raises(BadState, match=said):
+        read_state(connection)
 
 
 @given(STATES, STATES)

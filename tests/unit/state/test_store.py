@@ -13,25 +13,31 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.irq import IrqId
+from irqaffinity.model.irq import DEFAULT, IrqId
 from irqaffinity.model.record import Changes, State
 from irqaffinity.state import store
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.lock import PASS_LOCK, LockTaken, hold
 from irqaffinity.state.memory import MemoryStore
 from tests.unit.state.sample import (
+    DEFAULT_RECORD,
     DISK,
     EXTRA_SPECS,
     FILES,
     FIXED,
     GUEST,
+    HOST_FIXED,
+    HOST_RECORDS,
     NIC,
     ONE,
     OTHER_BOOT,
     PROOF,
     RECORD,
     RECORDS,
+    SOCKET,
     SPECS,
+    TIMER,
+    TOLDS,
     changes,
     edit,
     leave_log,
@@ -43,11 +49,14 @@ from tests.unit.state.sample import (
 )
 
 FEW_IRQS = st.builds(IrqId, st.sampled_from([NIC, DISK]), st.integers(0, 3))
+HOSTS_IRQS = st.sampled_from([DEFAULT, TIMER])
 FEW_CHANGES = st.builds(
     Changes,
-    st.dictionaries(FEW_IRQS, st.none() | RECORDS, max_size=4),
-    st.dictionaries(FEW_IRQS, st.none() | FIXED, max_size=2),
+    st.dictionaries(FEW_IRQS, st.none() | RECORDS | HOST_RECORDS, max_size=4)
+    | st.dictionaries(FEW_IRQS | HOSTS_IRQS, st.none() | HOST_RECORDS, max_size=4),
+    st.dictionaries(FEW_IRQS, st.none() | FIXED | HOST_FIXED, max_size=2),
     st.dictionaries(st.just(GUEST), st.none() | EXTRA_SPECS),
+    told=st.dictionaries(st.sampled_from([SOCKET, "@irqbalance1.sock"]), st.none() | TOLDS, max_size=2),
 )
 
 
@@ -58,8 +67,10 @@ def test_what_is_saved_is_there_at_once_and_after_a_restart(path):
     assert before == make_state(3)
     assert made.load() is before
     assert store_in(path).load() == store_in(path).peek() == make_state(3)
-    made.save(Changes({IrqId(NIC, 101): None}, {IrqId(DISK, 36): None}, {GUEST: None}))
-    left = State({NIC: {100: RECORD, 102: RECORD}}, proof=PROOF)
+    gone = dict.fromkeys([IrqId(NIC, 101), IrqId(DISK, 35), TIMER])
+    fixed = dict.fromkeys([IrqId(DISK, 36), IrqId(DISK, 37)])
+    made.save(Changes(gone, fixed, {GUEST: None}, told={SOCKET: None}))
+    left = State({NIC: {100: RECORD, 102: RECORD}, DEFAULT.device: {DEFAULT.number: DEFAULT_RECORD}}, proof=PROOF)
     assert (before, store_in(path).load(), store_in(path).peek()) == (left, left, left)
 
 
@@ -283,7 +294,7 @@ def test_a_newer_schema_is_left_as_it_is(path):
     made = store_in(path)
     for use in (made.load, lambda: made.save(ONE), made.load, lambda: store_in(path).save(ONE)):
         with pytest.raises(
-            StateError, match=r"state\.db: its schema is 9, and this program knows 3; install the newer"
+            StateError, match=r"state\.db: its schema is 9, and this program knows 4; install the newer"
         ):
             use()
     assert made.peek() == State()

@@ -17,6 +17,15 @@
 {{-     fail (printf "conf.irqaffinity.host.%s is %s, which is the pod's own: name another folder, such as /host/%s" $name $folder $name) -}}
 {{-   end -}}
 {{- end -}}
+{{- $made := dict -}}
+{{- include "irqaffinity.agents" (list . $made) -}}
+{{- range $made.agents -}}
+{{-   $conf := .Values.conf.irqaffinity -}}
+{{-   $housekeeping := get (get $conf "isolation" | default dict) "housekeeping_cpus" -}}
+{{-   if and (include "irqaffinity.isEnforced" .) (not (or $housekeeping (get (get $conf "placement" | default dict) "dedicated_cpus"))) -}}
+{{-     fail "conf.irqaffinity.isolation.mode is enforce, and nothing says which CPUs do the host's work: set isolation.housekeeping_cpus or placement.dedicated_cpus too" -}}
+{{-   end -}}
+{{- end -}}
 {{- if and .Values.tls.client_certificate (not .Values.tls.oslo_messaging) -}}
 {{-   fail "tls.client_certificate is set without tls.oslo_messaging: set both, for a certificate is shown over TLS alone" -}}
 {{- end -}}

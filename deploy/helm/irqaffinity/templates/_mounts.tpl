@@ -15,6 +15,17 @@ recursiveReadOnly: IfPossible
 {{- end }}
 {{- end }}
 
+{{/* Something where an agent moves the host's own interrupts too. */}}
+{{- define "irqaffinity.isEnforced" -}}
+{{- eq (get (get .Values.conf.irqaffinity "isolation" | default dict) "mode" | toString) "enforce" | ternary "yes" "" -}}
+{{- end }}
+
+{{/* The folder of irqbalance's socket, for an agent that tells irqbalance what to leave alone; nothing for others. */}}
+{{- define "irqaffinity.irqbalance" -}}
+{{- $tells := get (get .Values.conf.irqaffinity "isolation" | default dict) "irqbalance" | toString | ne "false" -}}
+{{- if and (include "irqaffinity.isEnforced" .) $tells }}{{ .Values.host.irqbalance }}{{ end -}}
+{{- end }}
+
 {{- define "irqaffinity.volumeMounts" -}}
 - name: etc
   mountPath: /etc/irqaffinity
@@ -42,6 +53,16 @@ recursiveReadOnly: IfPossible
   {{- include "irqaffinity.readOnly" . | nindent 2 }}
 - name: tracefs-instances
   mountPath: {{ $host.sys }}/kernel/tracing/instances
+{{- end }}
+{{- if .Values.host.debugfs }}
+- name: debugfs
+  mountPath: {{ $host.sys }}/kernel/debug/irq/domains
+  {{- include "irqaffinity.readOnly" . | nindent 2 }}
+{{- end }}
+{{- if include "irqaffinity.irqbalance" . }}
+- name: irqbalance
+  mountPath: /run/irqbalance
+  readOnly: true
 {{- end }}
 - name: libvirt
   mountPath: {{ .Values.host.libvirt.path }}
@@ -78,6 +99,12 @@ recursiveReadOnly: IfPossible
 {{- include "irqaffinity.hostPath" (list "tracefs" .path "Directory") }}
 {{- include "irqaffinity.hostPath" (list "tracefs-instances" (printf "%s/instances" .path) "Directory") }}
 {{- end }}
+{{- end }}
+{{- if .Values.host.debugfs }}
+{{- include "irqaffinity.hostPath" (list "debugfs" "/sys/kernel/debug/irq/domains" "Directory") }}
+{{- end }}
+{{- with include "irqaffinity.irqbalance" . }}
+{{- include "irqaffinity.hostPath" (list "irqbalance" . "DirectoryOrCreate") }}
 {{- end }}
 {{- include "irqaffinity.hostPath" (list "libvirt" .Values.host.libvirt.path "DirectoryOrCreate") }}
 {{- with .Values.host.machine_id }}

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks for `irqaffinity check` whether guests' CPUs can be kept clean, and whether interrupt vectors run out."""
+
+import os
+from collections.abc import Iterator
+
+from irqaffinity.cli.session import Session
+from irqaffinity.hypervisor.connection import LibvirtUnreachable
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.finding import Finding
+from irqaffinity.model.host import Topology
+from irqaffinity.model.isolation import Headroom, VectorUse
+from irqaffinity.model.text import name_cpus
+from irqaffinity.observe.host_interrupts import HostInterrupts
+from irqaffinity.observe.root import HostUnreadable
+from irqaffinity.observe.topology import read_topology
+from irqaffinity.observe.vector_use import read_vector_use
+from irqaffinity.passes.isolation import VECTORS, X86
+from irqaffinity.passes.made import Pass
+from irqaffinity.plan.headroom import Shortage, count_vectors, find_headroom, find_shortages
+from irqaffinity.plan.kept import find_housekeeping
+from irqaffinity.plan.policy import IsolationMode, Policy
+
+
+def check_isolation(session: Session) -> Iterator[Finding]:
+    """Give the findings on the housekeeping CPUs and on the interrupt vectors, with the guests as they are now.
+
+    Without libvirt, whose line says why it is away, no guest counts.
+    """
+    policy = session.settings.policy
+    try:
+        topology = read_topology(session.root, with_isolated=True)
+        made = _look(session)
+        yield Finding("isolation", *_check_housekeeping(topology, policy, made))
+        yield Finding("headroom", *_check_vectors(session, topology, policy, made))
+    except (HostUnreadable, OSError) as error:
+        yield Finding("isolation", False, str(error))
+
+
+def _look(session: Session) -> Pass | None:
+    try:
+        return session.auditor.rehearse(logs=False)
+    except LibvirtUnreachable:
+        return None
+
+
+def _check_housekeeping(topology: Topology, policy: Policy, made: Pass | None) -> tuple[bool, str]:
+    mode, minimum = policy.isolation.mode, policy.isolation.minimum
+    if mode is IsolationMode.OFF:
+        return True, "off: nobody looks at the host's own interrupts on guests' CPUs"
+    housekeeping = find_housekeeping(topology, policy)
+    if mode is IsolationMode.REPORT:
+        return True, f"report: nothing is moved; {_describe(housekeeping, topology, policy)}"
+    guests = CpuSet() if made is None or made.isolated is None else made.isolated.kept.cpus & housekeeping
+    free = housekeeping - guests
+    notes = [f"{_left(free)}; at least {minimum} must be", *_describe_lost(topology, policy, guests)]
+    if len(free) < minimum:
+        notes.append("nothing is moved until more are: name more in [isolation] housekeeping_cpus")
+    return len(free) >= minimum and not _isolated(topology, policy), f"enforce: {'; '.join(notes)}"
+
+
+def _describe(housekeeping: CpuSet, topology: Topology, policy: Policy) -> str:
+    if policy.isolation.housekeeping_cpus is None and policy.dedicated_cpus is None:
+        return "to enforce it, set [isolation] housekeeping_cpus, or [placement] dedicated_cpus"
+    return "; ".join([_left(housekeeping), *_describe_lost(topology, policy, CpuSet())])
+
+
+def _left(cpus: CpuSet) -> str:
+    return f"{_are(cpus)} left to the host's interrupts" if cpus else "no CPU is left to the host's interrupts"
+
+
+def _describe_lost(topology: Topology, policy: Policy, guests: CpuSet) -> Iterator[str]:
+    """Give a note for each kind of housekeeping CPUs that do not count."""
+    isolated, named = _isolated(topology, policy), policy.isolation.housekeeping_cpus
+    offline = CpuSet() if named is None else named - topology.online
+    if isolated:
+        them = "it" if len(isolated) == 1 else "them"
+        yield f"{_are(isolated)} isolated by isolcpus= or nohz_full=: take {them} out of [isolation] housekeeping_cpus"
+    if offline:
+        yield f"{_are(offline)} offline"
+    if guests:
+        yield f"{_are(guests)} dedicated to a guest"
+
+
+def _are(cpus: CpuSet) -> str:
+    return f"{name_cpus('CPU', cpus)} {'is' if len(cpus) == 1 else 'are'}"
+
+
+def _isolated(topology: Topology, policy: Policy) -> CpuSet:
+    """Return the CPUs that are named as housekeeping CPUs, and that the kernel was told to isolate."""
+    return (policy.isolation.housekeeping_cpus or CpuSet()) & topology.isolated
+
+
+def _check_vectors(session: Session, topology: Topology, policy: Policy, made: Pass | None) -> tuple[bool, str]:
+    """Tell the fullest CPU of each node; not in order are only targets that are about to run out of vectors.
+
+    A full CPU elsewhere does no harm: the kernel puts an interrupt on another one of its affinity.
+    """
+    use = _read_use(session, topology.online)
+    if not use.capacity:
+        return True, "no limit is known for the CPUs of this host"
+    targets = [plan.target for plan in made.outcome.devices if plan.target is not None] if made is not None else []
+    if policy.isolation.mode is IsolationMode.ENFORCE:
+        targets.append(find_housekeeping(topology, policy))
+    shortages = find_shortages(use, targets)
+    if shortages:
+        return False, "; ".join(map(_describe_shortage, shortages))
+    return True, "; ".join(map(_describe_fullest, find_headroom(topology, use)))
+
+
+def _read_use(session: Session, online: CpuSet) -> VectorUse:
+    """Return how many vectors are taken: as the kernel counts them, else at least."""
+    exact = read_vector_use(session.root)
+    if exact is not None or os.uname().machine not in X86:
+        return exact or VectorUse()
+    interrupts = HostInterrupts(session.root).read((), ())
+    return count_vectors(online, [seen.interrupt for seen in interrupts], VECTORS)
+
+
+def _describe_fullest(fullest: Headroom) -> str:
+    where = f"CPU {fullest.cpu}" if fullest.node is None else f"CPU {fullest.cpu} of node {fullest.node}"
+    return f"{where} has {_most(fullest.is_exact)}{fullest.free} of {fullest.capacity} interrupt vectors free"
+
+
+def _describe_shortage(shortage: Shortage) -> str:
+    return (
+        f"{name_cpus('CPU', shortage.cpus)}, where interrupts belong, {'has' if len(shortage.cpus) == 1 else 'have'} "
+        f"{_most(shortage.is_exact)}{shortage.free} of {shortage.capacity} interrupt vectors free: give the interrupts "
+        "more CPUs, or the devices fewer queues"
+    )
+
+
+def _most(is_exact: bool) -> str:
+    return "" if is_exact else "at most "

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`irqaffinity explain cpu N`."""
+
+from collections.abc import Iterator
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.observe.cpu import read_cpu
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.vector_use import read_vector_use
+from irqaffinity.passes.made import Pass
+from irqaffinity.plan.dedicated import find_dedicated
+from irqaffinity.plan.policy import Policy
+from irqaffinity.report.explain import Rule
+from irqaffinity.report.explain_cpu import CpuUse, explain_cpu
+
+
+def explain_cpu_of(cpu: int, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:
+    """Give all that is known of a CPU of the host; raise HostUnreadable and OSError."""
+    yield from explain_cpu(read_cpu(root, cpu, made.frame.topology), _use_of(cpu, made, policy, root))
+
+
+def _use_of(cpu: int, made: Pass, policy: Policy, root: HostRoot) -> CpuUse:
+    kept, kept_for = CpuSet(), {}
+    guests = {uuid: seen.readable for uuid, seen in sorted(made.guests.items())}
+    for uuid, guest in guests.items():
+        pins = {} if guest is None else find_dedicated(guest, made.frame.occupancy, policy.dedicated_cpus).pins
+        kept |= CpuSet(pins.values())
+        vcpus = CpuSet(vcpu for vcpu, pin in pins.items() if pin == cpu)
+        if vcpus:
+            kept_for[uuid] = vcpus
+    found = made.isolated
+    return CpuUse(
+        kept_for,
+        kept,
+        [guest for guest in guests.values() if guest is not None],
+        {uuid: seen.guest.name for uuid, seen in made.guests.items()},
+        {address: min(uuids) for address, uuids in made.frame.claimants.items()},
+        made.outcome.results,
+        policy.isolation.mode,
+        {} if found is None else {result.action.number: result.verdict for result in found.results},
+        read_vector_use(root),
+        None if found is None else found.trouble,
+    )

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps what irqbalance was told in step with what guests have, and with the state, which knows it beforehand."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from math import inf
+
+from irqaffinity.apply.irqbalance import BalancerGone, BalancerTrouble, tell
+from irqaffinity.model.balance import Balancer, Balancing, Bans, Setup
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.isolation import Told
+from irqaffinity.model.record import Changes, State
+from irqaffinity.observe.balancers import can_miss, find_balancers, find_folder, find_others
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.topology import read_online
+from irqaffinity.passes.talk import Talk
+from irqaffinity.plan.balance import ROOMS, Order, confirm, decide, find_own, give_back, note
+from irqaffinity.state.store import Keeper
+
+LOOK = 10.0
+"""Seconds between two looks at what irqbalance has: it may have been started anew, or somebody else may tell it."""
+
+_AGAIN = 1.0
+"""Seconds until the next look for an answer that is late."""
+
+_LATE = 5.0
+"""Seconds after which an answer is missed."""
+
+_SCAN = 2.0
+"""Seconds that a scan of irqbalance itself may take, after its sleep."""
+
+_REFUSED = 60.0
+"""Seconds until an irqbalance that does not keep what it is told is told again."""
+
+_SEARCH = 60.0
+"""Seconds between two searches among all processes for one that has no socket in the folder."""
+
+
+class Balance:
+    """Tells the irqbalance daemons of a host what to leave alone. For one thread.
+
+    `folder` is that of the sockets as it is configured. `patience` is how many seconds it waits for one answer; a
+    later one is taken by the next look.
+    """
+
+    def __init__(
+        self,
+        root: HostRoot,
+        folder: str | None,
+        keeper: Keeper,
+        lock: AbstractContextManager[object],
+        patience: float = 0.25,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`lock` is held with the state, which belongs to the passes too."""
+        self.due = -inf
+        self.folder = folder
+        self._root = root
+        self._keeper = keeper
+        self._lock = lock
+        self._patience = patience
+        self._clock = clock
+        self._talks: dict[str, Talk] = {}
+        self._others: list[Balancer] = []
+        self._search_due = -inf
+
+    @property
+    def owes(self) -> bool:
+        """Whether the state has something that was told and is not given back; raise StateError."""
+        with self._turn() as state:
+            return bool(state.told)
+
+    def follow(self, wish: Bans | None) -> Balancing:
+        """Bring what irqbalance leaves alone closer to the wish, or to what it had before where the wish is None.
+
+        A change shows when irqbalance scans next, and `due` says when to look again. Return how far it is, with the
+        first trouble. Raises StateError, HostUnreadable and OSError.
+        """
+        self.due = self._clock() + LOOK
+        folder = find_folder(self._root, self.folder)
+        if folder is None:
+            return Balancing(trouble=_no_folder(self._root))
+        balancers = {balancer.name: balancer for balancer in self._find(folder)}
+        followed = {name: self._follow_one(balancer, wish) for name, balancer in balancers.items()}
+        shown = [balancing for balancing in followed.values() if balancing is not None]
+        if not can_miss(self._root, folder):
+            self._forget_others({name for name, balancing in followed.items() if balancing is not None})
+        return next((found for found in shown if found.trouble is not None), shown[0] if shown else Balancing())
+
+    def give_back(self) -> list[str]:
+        """Give back at once, without asking, all that the state says was told; return what is in the way.
+
+        Raises StateError, HostUnreadable and OSError.
+        """
+        with self._turn() as state:
+            told = dict(state.told)
+            folder = find_folder(self._root, self.folder) if told else None
+            if folder is None or can_miss(self._root, folder):
+                return [_no_folder(self._root)] if told else []
+            balancers = {balancer.name: balancer for balancer in self._find(folder)}
+            return [trouble for name in told if (trouble := self._end(balancers.get(name), name, told[name]))]
+
+    def _find(self, folder: str) -> list[Balancer]:
+        found = find_balancers(self._root, folder)
+        if not found and self._clock() >= self._search_due:
+            self._search_due = self._clock() + _SEARCH
+            self._others = find_others(self._root)
+        return found or self._others
+
+    def _end(self, balancer: Balancer | None, name: str, told: Told) -> str | None:
+        try:
+            if balancer is not None:
+                order = give_back(told)
+                tell(balancer, order.cpus, order.irqs)
+        except BalancerTrouble as error:
+            return str(error)
+        except BalancerGone:
+            pass
+        self._keeper.save(Changes(told={name: None}))
+        return None
+
+    def _follow_one(self, balancer: Balancer, wish: Bans | None) -> Balancing | None:
+        """Return how far an irqbalance is, None for one that has ended."""
+        talk = self._talks.setdefault(balancer.name, Talk(balancer))
+        try:
+            setup = talk.ask(self._root, self._patience, self._clock)
+            if setup is not None:
+                return self._agree(talk, setup, wish)
+        except BalancerGone:
+            return None
+        except BalancerTrouble as error:
+            return Balancing(balancer.pid, trouble=str(error))
+        self.due = min(self.due, self._clock() + _AGAIN)
+        waited = self._clock() - talk.asked
+        if waited >= _LATE:
+            talk.trouble = f"it has not answered for {waited:.0f} s: see whether it hangs"
+        return talk.show(wish, Bans())
+
+    def _agree(self, talk: Talk, setup: Setup, wish: Bans | None) -> Balancing:
+        """Compare what it has with the wish, and tell it the difference, at most once between two of its scans."""
+        name, wished = talk.balancer.name, wish or Bans()
+        with self._turn() as state:
+            told = state.told.get(name)
+            if told is None and wish is None:
+                return Balancing(talk.balancer.pid)
+            own = find_own(told, setup.bans) if talk.sent is None else talk.own
+            order = self._decide(talk, told, wished, own, setup.bans)
+            waits = self._clock() < talk.due
+            if order.is_empty and not (waits and talk.sent is not None and talk.sent.goal != order.goal):
+                talk.sent, talk.due, talk.trouble = None, -inf, order.trouble
+                self._store(name, told, None if wish is None else confirm(own, order))
+                return talk.show(wish, order.goal, is_told=True)
+            if waits:
+                self.due = min(self.due, talk.due)
+                return talk.show(wish, setup.bans)
+            talk.learn(setup)
+            order = self._decide(talk, told, wished, own, setup.bans)
+            self._store(name, told, note(told, own, order))
+        return self._send(talk, setup, wish, own, order)
+
+    def _send(self, talk: Talk, setup: Setup, wish: Bans | None, own: Bans, order: Order) -> Balancing:
+        """Tell it, and see at once whether the list was cut: that shows before the scan, and needs no other one."""
+        is_refused = talk.sent is not None and talk.sent.goal == order.goal
+        tell(talk.balancer, order.cpus, order.irqs)
+        talk.sent, talk.own, talk.trouble = order, own, order.trouble
+        if is_refused:
+            talk.trouble = "it does not keep what it is told: see who else tells it, and its version"
+        talk.due = self._clock() + (_REFUSED if is_refused else setup.sleep + _SCAN)
+        self.due = min(self.due, talk.due)
+        after = None if order.irqs is None or is_refused else talk.ask(self._root, self._patience, self._clock)
+        if after is not None:
+            talk.shows_at_once |= after.bans.irqs != setup.bans.irqs
+            if talk.shows_at_once and after.bans.irqs != order.goal.irqs:
+                talk.due = -inf
+                return self._agree(talk, after, wish)
+        return talk.show(wish, setup.bans)
+
+    def _decide(self, talk: Talk, told: Told | None, wish: Bans, own: Bans, has: Bans) -> Order:
+        online = read_online(self._root) if wish.cpus else CpuSet()
+        last = talk.sent.goal.cpus if talk.sent is not None else has.cpus if told is None else told.cpus
+        return decide(wish, own, has, online, ROOMS[talk.room], is_sure=last == has.cpus)
+
+    def _forget_others(self, names: set[str]) -> None:
+        """Forget what was told to those that have ended: with them, it has."""
+        for name in self._talks.keys() - names:
+            question = self._talks.pop(name).question
+            if question is not None:
+                question.drop()
+        with self._turn() as state:
+            for name in state.told.keys() - names:
+                self._store(name, state.told[name], None)
+
+    def _store(self, name: str, told: Told | None, new: Told | None) -> None:
+        if told != new:
+            self._keeper.save(Changes(told={name: new}))
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[State]:
+        """Give the state, which the passes wait for meanwhile."""
+        with self._lock, self._keeper.exclusive():
+            yield self._keeper.load()
+
+
+def _no_folder(root: HostRoot) -> str:
+    return (
+        f"irqbalance is not looked for, for [host] proc is {root.proc}: mount the folder of its socket, and name it in "
+        "[isolation] irqbalance_sockets"
+    )

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adds to a pass what it finds and does about the host's own interrupts."""
+
+from dataclasses import replace
+
+from irqaffinity.model.record import State
+from irqaffinity.observe.guests import Seen
+from irqaffinity.passes.account import Account
+from irqaffinity.passes.isolation import Isolation, Looked
+from irqaffinity.passes.made import Pass
+from irqaffinity.plan.frame import Frame
+from irqaffinity.plan.policy import Policy, Scope
+from irqaffinity.state.folder import StateError
+
+
+class HostPart:
+    """The part of passes that is about the host's own interrupts."""
+
+    def __init__(self, isolation: Isolation, account: Account) -> None:
+        self._isolation = isolation
+        self._account = account
+
+    def look(self, frame: Frame, guests: Seen, state: State, policy: Policy) -> Looked:
+        """Look at the host's own interrupts, do what the policy says, and report it; raise as `Isolation.look`."""
+        looked = self._isolation.look(frame, guests, state, policy)
+        return looked._replace(drifts=tuple(self._account.take_host(looked)))
+
+    def add(self, made: Pass, state: State, scope: Scope, policy: Policy, *, is_look: bool) -> Pass:
+        """Return a pass with this part: in a look only where other CPUs are kept for guests than before.
+
+        A pass that is narrowed to a guest or a device moves none of the host's interrupts.
+        """
+        if scope != Scope() and not is_look:
+            return self.rehearse(made, state, scope, policy)
+        if is_look and not self._isolation.is_due(made.frame, made.guests, policy):
+            return made
+        try:
+            looked = self.look(made.frame, made.guests, state, policy)
+        except StateError as error:
+            return replace(made, unsaved=made.unsaved or str(error))
+        drifts, unsaved = [*made.drifts, *looked.drifts], made.unsaved or looked.unsaved
+        return replace(made, isolated=looked.isolated, drifts=drifts, unsaved=unsaved)
+
+    def rehearse(self, made: Pass, state: State, scope: Scope, policy: Policy) -> Pass:
+        """Return a pass with what would be found and done; where it is narrowed, only what concerns its guests."""
+        is_whole = scope == Scope()
+        looked = self._isolation.rehearse(made.frame, made.guests, state, policy, writes=is_whole)
+        isolated = looked.isolated if is_whole else looked.isolated.narrowed(made.draft.covered)
+        return replace(made, isolated=isolated)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which interrupts of the host got the narrowed default affinity when they were born, and what they would have got."""
+
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.host import Topology
+from irqaffinity.model.isolation import HostInterrupt
+from irqaffinity.model.record import Record
+
+
+def find_origin(found: HostInterrupt, default: Record | None, topology: Topology) -> CpuSet | None:
+    """Return what an interrupt would have had at its birth if the default affinity had not been narrowed.
+
+    None where it does not look as if it was born with the narrowed default. `default` is the record of the default
+    affinity; its value before the last counts too, for the interrupt may have been born just before the last write.
+    """
+    if default is None or default.original is None or not found.interrupt.smp:
+        return None
+    node = CpuSet() if found.numa_node is None else topology.nodes.get(found.numa_node, CpuSet())
+    for narrowed in (default.written, default.previous):
+        if narrowed and narrowed != default.original:
+            origin = _widen(found.interrupt.smp, narrowed, default.original, node, topology.online)
+            if origin is not None and origin != found.interrupt.smp:
+                return origin
+    return None
+
+
+def _widen(smp: CpuSet, narrowed: CpuSet, wide: CpuSet, node: CpuSet, online: CpuSet) -> CpuSet | None:
+    """Return the wide counterpart of a first affinity.
+
+    Until it is started, an interrupt has the whole default; then the online CPUs of it, and where some of these are on
+    its device's node only those (Linux: kernel/irq/manage.c, irq_setup_affinity).
+    """
+    local = narrowed & online & node
+    if local and smp == local:
+        return wide & node
+    if smp not in (narrowed, narrowed & online):
+        return None
+    return wide & node if not local and wide & node & online else wide

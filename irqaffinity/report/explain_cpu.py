@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Explains a CPU: who uses it, which interrupts come there, and what keeps it from being its guest's alone."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from irqaffinity.model.action import Result
+from irqaffinity.model.cpu import CpuFacts, CpuInterrupt
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import Guest, GuestId
+from irqaffinity.model.irq import immovable_verdict
+from irqaffinity.model.isolation import VectorUse
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
+from irqaffinity.model.text import counted, merge_numbers, name_cpus
+from irqaffinity.model.verdict import Verdict
+from irqaffinity.plan.headroom import free_of
+from irqaffinity.plan.policy import IsolationMode
+from irqaffinity.report.explain import Rule
+from irqaffinity.report.isolation_text import common_names
+
+MOST_INTERRUPTS = 20
+"""The most interrupts that have a line of their own; a CPU may see hundreds."""
+
+_MOST_NAMES = 5
+
+MANAGED_REMEDY = (
+    "only the kernel command line keeps some of them away: isolcpus=managed_irq,domain,{cpus} sends a queue elsewhere "
+    "that has other CPUs too; a queue of isolated CPUs alone comes only when one of these uses its device"
+)
+TIMER_REMEDY = "nohz_full={cpus} on the kernel command line stops it while a single task runs there"
+
+
+@dataclass(frozen=True, slots=True)
+class CpuUse:
+    """What guests and rules make of a CPU.
+
+    `kept_for` are the guests that it is dedicated to, with the vCPUs that have it; `kept` are the CPUs that are kept
+    for any guest. `guests` are those that can be read, `names` of all, `owners` the guests of devices. `results` are
+    those of guests' interrupts, and `moves` the verdicts on those of the host. `vectors` are as the kernel counts them,
+    None where it does not tell. `trouble` says why nothing is moved.
+    """
+
+    kept_for: Mapping[GuestId, CpuSet]
+    kept: CpuSet
+    guests: Sequence[Guest]
+    names: Mapping[GuestId, str]
+    owners: Mapping[PciAddress, GuestId]
+    results: Sequence[Result]
+    mode: IsolationMode
+    moves: Mapping[int, Verdict] = field(default_factory=dict)
+    vectors: VectorUse | None = None
+    trouble: str | None = None
+
+
+def explain_cpu(facts: CpuFacts, use: CpuUse) -> Iterator[Rule]:
+    """Give all that is known of a CPU."""
+    yield "cpu", ", ".join(_describe(facts))
+    for uuid, vcpus in use.kept_for.items():
+        yield "kept for", f"{name_cpus('vCPU', vcpus)} of guest {use.names[uuid]} {uuid}"
+    if not use.kept_for:
+        yield "kept for", "no guest has it to itself: the host's own work, and other guests, may run here"
+    yield from _explain_guests(facts.cpu, use)
+    yield from _explain_targets(facts.cpu, use)
+    yield from _explain_arrivals(facts, use)
+    if use.kept_for:
+        yield from _explain_intruders(facts, use)
+        yield "timer", _timer(facts, use)
+    for name, found, advice in facts.rivals:
+        yield "rival", f"{name} moves interrupts too ({found}): {advice}"
+    yield "vectors", _vectors(facts, use.vectors)
+
+
+def _describe(facts: CpuFacts) -> Iterator[str]:
+    yield f"{facts.cpu}: {'online' if facts.is_online else 'offline'}"
+    yield "no NUMA node is known" if facts.node is None else f"NUMA node {facts.node}"
+    if facts.core:
+        yield f"its core is {name_cpus('CPU', facts.core)}"
+    for name, cpus in (("isolcpus", facts.isolated), ("nohz_full", facts.nohz_full)):
+        if cpus is not None:
+            yield f"{'in' if facts.cpu in cpus else 'not in'} {name}="
+
+
+def _explain_guests(cpu: int, use: CpuUse) -> Iterator[Rule]:
+    """Give the threads of guests that may run on the CPU although it is not theirs alone."""
+    free = []
+    for guest in use.guests:
+        own = use.kept_for.get(guest.uuid, CpuSet())
+        pinned = CpuSet(vcpu for vcpu, cpus in guest.pins.items() if cpu in cpus) - own - guest.unplugged
+        found = {"the emulator": guest.emulator, "iothreads": guest.iothreads}
+        threads = [name for name, cpus in found.items() if cpus is not None and cpu in cpus]
+        threads += [name_cpus("vCPU", pinned)] if pinned else []
+        if threads:
+            yield "also here", f"{' and '.join(threads)} of guest {guest.name} {guest.uuid} may run on it"
+        has_free = any(vcpu not in guest.pins and vcpu not in guest.unplugged for vcpu in range(guest.vcpus))
+        if has_free and (guest.cpuset is None or cpu in guest.cpuset):
+            free.append(guest.name)
+    if free:
+        noun = "guest" if len(free) == 1 else "guests"
+        yield "also here", f"vCPUs without a pin of {noun} {_some(free)} may run on it"
+
+
+def _explain_targets(cpu: int, use: CpuUse) -> Iterator[Rule]:
+    """Give the interrupts of guests that belong on the CPU, a line for each device."""
+    numbers: dict[tuple[GuestId, PciAddress], list[int]] = defaultdict(list)
+    for result in use.results:
+        if cpu in result.asked and not result.action.is_release:
+            numbers[result.action.owner, result.action.device].append(result.action.number)
+    for (uuid, device), found in sorted(numbers.items()):
+        yield "belong here", f"{merge_numbers(found)} of {device}, device of guest {use.names.get(uuid, uuid)}"
+
+
+def _explain_arrivals(facts: CpuFacts, use: CpuUse) -> Iterator[Rule]:
+    """Give what may come and what came, most first."""
+    seen = facts.interrupts
+    served = sum(facts.cpu in (found.interrupt.effective or ()) for found in seen)
+    may_come = sum(facts.cpu in (found.interrupt.smp or ()) for found in seen)
+    count = counted(may_come, "interrupt")
+    yield "may come", f"{count} by affinity; the hardware sends {served} here now"
+    first = sorted(seen, key=lambda found: (-(found.arrived or 0), found.interrupt.number))
+    for found in first[:MOST_INTERRUPTS]:
+        yield f"irq {found.interrupt.number}", _arrival(found, use)
+    rest = first[MOST_INTERRUPTS:]
+    if rest:
+        yield "more", f"{counted(len(rest), 'interrupt')}, of which {sum(found.arrived or 0 for found in rest)} came"
+
+
+def _arrival(found: CpuInterrupt, use: CpuUse) -> str:
+    came = "not counted" if found.arrived is None else f"{found.arrived} since boot"
+    guest = use.owners.get(found.device)
+    whose = "" if guest is None else f", guest {use.names.get(guest, guest)}"
+    smp, effective = found.interrupt.smp, found.interrupt.effective
+    place = f"affinity {'unknown' if smp is None else smp}" + ("" if effective is None else f", effective {effective}")
+    fixed = "" if found.interrupt.writable else f"; {immovable_verdict(found.name).value}"
+    device = "" if found.device == NO_DEVICE or str(found.device) in found.name else f" of {found.device}"
+    return f"{came}: {found.name or 'no handler'}{device}{whose}, {place}{fixed}"
+
+
+def _explain_intruders(facts: CpuFacts, use: CpuUse) -> Iterator[Rule]:
+    """Give what comes to a kept CPU and is not its guest's, and the remedy."""
+    seen = facts.interrupts
+    others = [found for found in seen if _is_anothers(found, facts.cpu, use)]
+    hosts = [found for found in seen if found.device not in use.owners and facts.cpu in _may_come_to(found)]
+    fixed = [found for found in hosts if not found.interrupt.writable]
+    movable = [found for found in hosts if found.interrupt.writable]
+    if others:
+        whose = sorted({use.names[use.owners[found.device]] for found in others})
+        yield (
+            "intruders",
+            f"{_numbers(others)} of guest {_some(whose)}: irqaffinity explain IRQ tells why they are here",
+        )
+    if movable:
+        yield (
+            "intruders",
+            f"{_numbers(movable)} ({_handlers(movable)}) of the host can move: {_move_remedy(movable, use)}",
+        )
+    if fixed:
+        remedy = MANAGED_REMEDY.format(cpus=use.kept)
+        yield "intruders", f"{_numbers(fixed)} ({_handlers(fixed)}) of the host, which nobody can move: {remedy}"
+    if not (others or movable or fixed):
+        yield "intruders", "none: no interrupt of the host or of another guest may come here"
+
+
+def _is_anothers(found: CpuInterrupt, cpu: int, use: CpuUse) -> bool:
+    """Tell whether an interrupt that comes to a CPU is of a guest that does not have this CPU."""
+    owner, interrupt = use.owners.get(found.device), found.interrupt
+    served_by = interrupt.smp if interrupt.effective is None else interrupt.effective
+    return owner is not None and owner not in use.kept_for and cpu in (served_by or ())
+
+
+def _may_come_to(found: CpuInterrupt) -> CpuSet:
+    """Return the CPUs that an interrupt may come to, by its affinity or by what the hardware does."""
+    return (found.interrupt.smp or CpuSet()) | (found.interrupt.effective or CpuSet())
+
+
+def _move_remedy(movable: Sequence[CpuInterrupt], use: CpuUse) -> str:
+    if use.mode is not IsolationMode.ENFORCE:
+        return "[isolation] mode = enforce moves them to housekeeping_cpus"
+    if use.trouble is not None:
+        return use.trouble
+    verdicts = sorted(
+        {use.moves[found.interrupt.number].value for found in movable if found.interrupt.number in use.moves}
+    )
+    told = f" ({', '.join(verdicts)})" if verdicts else ""
+    return f"[isolation] mode is enforce, so a pass moves them{told}, but for those that leave names"
+
+
+def _timer(facts: CpuFacts, use: CpuUse) -> str:
+    ticks = "its ticks are not counted" if facts.ticks is None else f"{facts.ticks} ticks since boot"
+    if facts.nohz_full is not None and facts.cpu in facts.nohz_full:
+        return f"{ticks}; nohz_full= stops it while a single task runs here"
+    return f"{ticks}; {TIMER_REMEDY.format(cpus=use.kept)}"
+
+
+def _vectors(facts: CpuFacts, counted_by_kernel: VectorUse | None) -> str:
+    if counted_by_kernel is not None and facts.cpu in counted_by_kernel.capacity:
+        free, capacity = free_of(counted_by_kernel, facts.cpu), counted_by_kernel.capacity[facts.cpu]
+        return f"{free} of {capacity} are free"
+    taken = sum(_takes_vector(found, facts.cpu) for found in facts.interrupts)
+    return f"at least {taken} are taken by these interrupts"
+
+
+def _takes_vector(found: CpuInterrupt, cpu: int) -> bool:
+    """Tell whether an interrupt has a vector of the CPU: a managed one has one reserved on each CPU of its affinity."""
+    interrupt = found.interrupt
+    if not interrupt.writable and immovable_verdict(found.name) is Verdict.MANAGED:
+        return cpu in (interrupt.smp or ())
+    return cpu in (interrupt.effective or ())
+
+
+def _numbers(found: Iterable[CpuInterrupt]) -> str:
+    return merge_numbers(each.interrupt.number for each in found)
+
+
+def _handlers(found: Iterable[CpuInterrupt]) -> str:
+    return _some(common_names(each.name or "no handler" for each in found))
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_MOST_NAMES])} and {more} more"

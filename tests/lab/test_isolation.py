@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host's own interrupts on the CPUs of guests: its disks and NICs, its ports and virtio devices, and irqbalance."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import parts
+from tests.lab.inside import guests, host, interrupts, isolation, program, rivals
+from tests.lab.node import ALPHA, BETA, CONFIGURATION, VF1, VF3, Node
+
+KEPT = "1-3,5-7"
+"""The CPUs of guest alpha, 1,2,5,6, and of guest beta, 3,7; each has some on either node, and 0 and 4 do the rest."""
+
+WITHOUT_BETA = "1-2,5-6"
+
+ENFORCE = """\
+[isolation]
+mode = enforce
+housekeeping_cpus = 0,4
+minimum = 1
+[audit]
+interval = 3600
+"""
+"""Whatever happens within the hour happens by itself, without the audit."""
+
+
+@pytest.fixture(scope="module")
+def origins(_node: Node) -> Iterator[dict[str, str]]:
+    """Where every interrupt of the host was before; there it is again in the end."""
+    before = _node.call(isolation.affinities)
+    yield before
+    _node.call(program.stop_agent)
+    assert _node.call(program.command, "reset")["status"] == 0
+    hosts = {*_node.call(isolation.movable), "default"} & before.keys()
+    after = _node.call(isolation.affinities)
+    _node.call(program.forget_all)
+    assert {name: after[name] for name in hosts} == {name: before[name] for name in hosts}
+
+
+@pytest.fixture
+def isolating(origins: dict[str, str], _ready: Node) -> Node:
+    """The agent at work, and the CPUs of both guests without interrupts of the host; origins come first."""
+    assert origins
+    if not _ready.call(program.is_at_work, CONFIGURATION + ENFORCE):
+        _ready.call(program.stop_agent)
+        _ready.start_agent(ENFORCE)
+    _ready.wait_placed(ALPHA | BETA)
+    _ready.call(isolation.wait_kept, KEPT)
+    return _ready
+
+
+def test_queues_of_the_hosts_disks_are_shown_with_what_arrives(agent: Node) -> None:
+    """Nothing is configured for this."""
+    agent.call(program.wake_agent)
+    pf, numbers = host.PFS[0], set(agent.call(isolation.queues))
+    for cpu in (3, 7):
+        agent.call(isolation.read_disk, pf, cpu, 50)
+    status = agent.call(program.status_after_pass)
+    shown = {str(row["irq"]): row for row in status["intruders"]}
+    on_kept = {
+        number: row
+        for number, row in agent.call(isolation.queues).items()
+        if interrupts.parse(row[1]) <= interrupts.parse(KEPT)
+    }
+    assert on_kept, "the kernel gives the queues of two controllers different CPUs of a node, and one of these is kept"
+    assert {number: shown[number]["name"] for number in on_kept} == {number: row[2] for number, row in on_kept.items()}
+    assert all(shown[number]["cpus"] == row[1] for number, row in on_kept.items())
+    arrived = [shown[number]["arrived"] or 0 for number in numbers & set(shown) if shown[number]["device"] == pf]
+    assert max(arrived) >= 50, shown
+    assert all(row["target"] is None for row in shown.values())
+    assert status["isolation"]["mode"] == "report"
+
+
+def test_no_movable_interrupt_of_the_host_is_left_on_the_cpus_of_two_guests(isolating: Node) -> None:
+    status = isolating.call(program.status_after_pass)
+    assert (status["isolation"]["kept"], status["isolation"]["housekeeping"]) == (KEPT, "0,4")
+    queues = isolating.call(isolation.queues)
+    left = {str(row["irq"]): row for row in status["intruders"]}
+    assert set(left) <= set(queues), "what is left is the kernel's own"
+    assert {(row["movable"], row["verdict"]) for row in left.values()} == {(False, "managed")}
+    rows = isolating.call(isolation.movable).values()
+    assert {row[0] for row in rows} <= {"0", "4", "0,4"}, "what had CPUs of both nodes keeps both"
+
+
+def test_the_disks_go_on_working(isolating: Node) -> None:
+    for device in host.PFS:
+        for cpu in range(8):
+            isolating.call(isolation.read_disk, device, cpu, 5)
+
+
+def test_the_cpus_of_a_guest_that_ends_are_the_hosts_again_and_kept_for_the_next(isolating: Node) -> None:
+    isolating.call(guests.destroy, "beta")
+    isolating.call(isolation.wait_widened, 3)
+    isolating.call(isolation.wait_kept, WITHOUT_BETA)
+    isolating.start_beta()
+    isolating.call(isolation.wait_kept, KEPT)
+    isolating.wait_placed(BETA)
+
+
+def test_a_guest_that_gets_other_pins_is_followed_without_the_audit(isolating: Node) -> None:
+    before = isolating.call(program.audits)
+    isolating.call(guests.pin, "beta", 0, 2)
+    isolating.wait_placed({VF1: "2", VF3: "7"})
+    isolating.call(isolation.wait_widened, 3)
+    isolating.call(isolation.wait_kept, "1-2,5-7")
+    isolating.call(guests.pin, "beta", 0, 3)
+    isolating.call(isolation.wait_kept, KEPT)
+    isolating.wait_placed(BETA)
+    assert isolating.call(program.audits) == before
+
+
+def test_an_interrupt_that_a_driver_of_the_host_makes_later_does_not_stay_there(isolating: Node) -> None:
+    isolating.call(host.give_to_host, host.NICS[1])
+    isolating.call(isolation.wait_kept, KEPT)
+    isolating.call(host.take_from_host)
+
+
+def test_a_housekeeping_cpu_that_goes_offline_leaves_the_guests_alone(isolating: Node) -> None:
+    """The kernel widens the affinity of what had only this CPU to all CPUs, those of the guests among them."""
+    isolating.call(host.set_online, 4, False)
+    try:
+        isolating.call(isolation.wait_kept, KEPT)
+        isolating.wait_placed(ALPHA | BETA)
+    finally:
+        isolating.call(host.set_online, 4, True)
+    isolating.call(isolation.wait_kept, KEPT)
+
+
+def test_an_agent_that_is_killed_amid_its_writes_forgets_no_origin(isolating: Node, origins: dict[str, str]) -> None:
+    isolating.call(program.stop_agent)
+    assert isolating.call(program.command, "reset")["status"] == 0
+    before = isolating.call(isolation.affinities)
+    hosts = {*isolating.call(isolation.movable), "default"}
+    assert {name: before[name] for name in hosts} == {name: origins[name] for name in hosts}
+    isolating.call(isolation.start_agent_and_kill_it_amid_its_writes)
+    assert isolating.call(isolation.affinities) != before
+    assert isolating.call(program.command, "reset")["status"] == 0
+    assert isolating.call(isolation.affinities) == before
+
+
+def test_irqbalance_is_asked_to_leave_all_this_alone_and_asked_again_when_it_was_restarted(isolating: Node) -> None:
+    package = str(parts.debian_package("irqbalance"))
+    numbers = [number for device in (*ALPHA, *BETA) for number in isolating.call(interrupts.numbers_of, device)]
+    try:
+        for _ in range(2):
+            isolating.call(rivals.start_irqbalance, package)
+            isolating.call(program.wake_agent)
+            isolating.call(rivals.wait_banned, "ee", numbers)
+            isolating.call(rivals.wait_balanced)
+            isolating.call(isolation.wait_kept, KEPT)
+            isolating.wait_placed(ALPHA | BETA)
+            check = isolating.call(program.command, "check")["out"]
+            assert "irqbalance" in check, check
+            isolating.call(rivals.end)
+        isolating.call(rivals.start_irqbalance, package)
+        isolating.call(program.wake_agent)
+        isolating.call(rivals.wait_banned, "ee", numbers)
+        isolating.call(program.wait_restarted, isolating.call(program.kill_agent))
+        isolating.call(rivals.wait_banned, "ee", numbers)
+        isolating.call(program.stop_agent)
+        assert isolating.call(program.command, "reset")["status"] == 0
+        isolating.call(rivals.wait_banned, "0", [])
+    finally:
+        isolating.call(rivals.end)

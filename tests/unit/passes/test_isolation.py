@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Passes that keep the host's own interrupts off the guests' CPUs, on a fake host with libvirt's own test driver."""
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irqaffinity.hypervisor.connection import LibvirtUnreachable
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import parse_guest_id
+from irqaffinity.plan.policy import Isolation, IsolationMode, Policy, Scope
+from irqaffinity.report.outcome import Outcome
+from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene, document
+
+NIC, NVME = "0000:01:00.0", "0000:02:00.0"
+WIDE, BROAD, PINNED, FAR, MANAGED, TIMER, ELSEWHERE = 60, 61, 62, 63, 64, 9, 65
+"""The host's interrupts: on all CPUs, on its node, on one guest's CPU, on both guests' CPUs, and so on."""
+
+HOSTS = {WIDE: "0-15", BROAD: "0-7", PINNED: "2", FAR: "10-11", MANAGED: "3", TIMER: "0-15", ELSEWHERE: "4-5"}
+ENFORCE = Isolation(mode=IsolationMode.ENFORCE, housekeeping_cpus=CpuSet.parse("0-1,8-9"))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    scene = Scene(tmp_path, Policy(isolation=ENFORCE))
+    host = scene.host
+    host.put(host.proc / "irq/default_smp_affinity", "ffff")
+    host.add_device(NIC, 0, "mlx5_core")
+    host.add_device(NVME, 1, "nvme")
+    host.add_host_interrupt(WIDE, "eth0-0", HOSTS[WIDE], "2", address=NIC)
+    host.add_host_interrupt(BROAD, "eth0-1", HOSTS[BROAD], "4", address=NIC)
+    host.add_host_interrupt(PINNED, "eth0-2", HOSTS[PINNED], "2", address=NIC)
+    host.add_host_interrupt(FAR, "nvme0q0", HOSTS[FAR], "10", address=NVME)
+    host.add_host_interrupt(MANAGED, "nvme0q3", HOSTS[MANAGED], "3", address=NVME, is_managed=True)
+    host.add_host_interrupt(TIMER, "acpi", HOSTS[TIMER], "0")
+    host.add_host_interrupt(ELSEWHERE, "eth0-3", HOSTS[ELSEWHERE], "4", address=NIC)
+    return scene
+
+
+def places(scene: Scene) -> dict[int, str]:
+    return {number: scene.host.smp(number) for number in HOSTS}
+
+
+def default(scene: Scene) -> int:
+    return int((scene.host.proc / "irq/default_smp_affinity").read_text().replace(",", ""), 16)
+
+
+def described(outcome: Outcome) -> dict[str, Any]:
+    return document(outcome)
+
+
+def moved(outcome: Outcome) -> dict[int, str]:
+    return {row["irq"]: row["verdict"] for row in described(outcome)["isolation"]["irqs"] if row["irq"] in HOSTS}
+
+
+def test_no_movable_interrupt_of_the_host_can_come_to_a_guests_cpus(scene: Scene) -> None:
+    scene.add_guest()
+    outcome = scene.audit()
+    assert places(scene) == {
+        WIDE: "0-1,4-9,12-15",
+        BROAD: "0-1,4-7",
+        PINNED: "0-1",
+        FAR: "8-9",
+        MANAGED: "3",
+        TIMER: "0-1,4-9,12-15",
+        ELSEWHERE: "4-5",
+    }
+    assert default(scene) == 0b1111001111110011
+    assert moved(outcome) == dict.fromkeys((WIDE, BROAD, PINNED, FAR, TIMER), "set")
+    assert outcome.exit_status() == 0
+
+
+def test_a_second_pass_writes_nothing(scene: Scene) -> None:
+    scene.add_guest()
+    scene.audit()
+    scene.restart()
+    writes = scene.host.writes
+    outcome = scene.audit()
+    assert moved(outcome) == {}
+    assert (scene.host.writes, scene.saves) == (writes, 0)
+
+
+def test_all_goes_back_when_the_guest_has_ended(scene: Scene) -> None:
+    scene.add_guest()
+    scene.audit()
+    scene.domains.clear()
+    scene.restart()
+    outcome = scene.audit()
+    assert places(scene) == HOSTS
+    assert default(scene) == 0xFFFF
+    assert moved(outcome) == dict.fromkeys((WIDE, BROAD, PINNED, FAR, TIMER), "set")
+    scene.audit()
+    assert not scene.store.load().records
+
+
+def test_what_was_moved_for_one_of_two_guests_goes_back_when_that_one_ends(scene: Scene) -> None:
+    scene.add_guest(pins=("2", "3"))
+    scene.add_guest(uuid=OTHER, pins=("10", "11"))
+    scene.audit()
+    assert (scene.host.smp(BROAD), scene.host.smp(FAR)) == ("0-1,4-7", "8-9")
+    del scene.domains[0]
+    scene.audit()
+    assert (scene.host.smp(BROAD), scene.host.smp(PINNED), scene.host.smp(FAR)) == ("0-7", "2", "8-9")
+    assert scene.host.smp(WIDE) == "0-9,12-15"
+    assert default(scene) == 0b1111001111111111
+
+
+def test_report_shows_the_intruders_and_moves_nothing(scene: Scene) -> None:
+    scene.policy = Policy()
+    scene.add_guest()
+    outcome = scene.audit()
+    assert places(scene) == HOSTS and default(scene) == 0xFFFF and scene.host.writes == 0
+    rows = {row["irq"]: row for row in described(outcome)["intruders"]}
+    assert {number: (row["cpus"], row["movable"], row["verdict"]) for number, row in rows.items()} == {
+        WIDE: ("2", True, None),
+        PINNED: ("2", True, None),
+        FAR: ("10", True, None),
+        MANAGED: ("3", False, "managed"),
+    }
+    assert rows[PINNED]["guests"] == [GUEST] and rows[MANAGED]["name"] == "nvme0q3"
+    assert rows[MANAGED]["device"] == NVME
+    assert outcome.exit_status() == 0
+
+
+def test_off_reads_none_of_the_hosts_interrupts(scene: Scene) -> None:
+    scene.policy = Policy(isolation=Isolation(mode=IsolationMode.OFF))
+    scene.add_guest()
+    asked: list[str] = []
+    scene.host.called = lambda call, path: asked.append(path)  # type: ignore[method-assign]
+    outcome = scene.audit()
+    assert described(outcome)["intruders"] == []
+    assert not [path for path in asked if f"{WIDE}/" in path]
+
+
+def test_a_switch_to_report_gives_all_back(scene: Scene) -> None:
+    scene.add_guest()
+    scene.audit()
+    for mode in (IsolationMode.REPORT, IsolationMode.OFF):
+        scene.auditor.policy = Policy(isolation=ENFORCE)
+        scene.audit()
+        assert places(scene) != HOSTS
+        scene.auditor.policy = Policy(isolation=Isolation(mode=mode))
+        scene.audit()
+        assert places(scene) == HOSTS and default(scene) == 0xFFFF
+
+
+def test_a_dry_run_says_what_would_be_moved(scene: Scene) -> None:
+    scene.add_guest()
+    outcome = scene.rehearse()
+    assert moved(outcome) == dict.fromkeys((WIDE, BROAD, PINNED, FAR, TIMER), "would_set")
+    made = described(outcome)
+    assert made["isolation"]["default"]["verdict"] == "would_set"
+    assert {row["irq"]: row["verdict"] for row in made["intruders"] if row["irq"] in HOSTS} == {
+        WIDE: "would_set",
+        PINNED: "would_set",
+        FAR: "would_set",
+        MANAGED: "managed",
+    }
+    assert outcome.exit_status() == 2
+    assert scene.host.writes == 0 and default(scene) == 0xFFFF
+
+
+def test_a_reset_gives_all_back_without_libvirt(scene: Scene) -> None:
+    scene.add_guest(VF0, VF1)
+    scene.audit()
+    assert scene.host.smp(40) == "2-3"
+
+    def unreachable() -> Any:
+        raise LibvirtUnreachable("it is away")
+
+    scene.restart()
+    scene.list_domains = unreachable
+    scene.auditor.reset()
+    assert places(scene) == HOSTS and default(scene) == 0xFFFF
+    assert scene.host.smp(40) == "0-15"
+    assert not scene.store.load().records
+
+
+def test_too_few_housekeeping_cpus_move_nothing_and_that_is_a_failure(scene: Scene) -> None:
+    scene.policy = Policy(isolation=Isolation(IsolationMode.ENFORCE, CpuSet.parse("0-1"), minimum=3))
+    scene.add_guest()
+    outcome = scene.audit()
+    assert places(scene) == HOSTS and default(scene) == 0xFFFF
+    message = described(outcome)["isolation"]["message"]
+    assert "2" in message and "3" in message and "minimum" in message
+    assert outcome.exit_status() == 1
+
+
+def test_a_narrowed_pass_shows_its_guests_intruders_and_moves_none(scene: Scene) -> None:
+    scene.add_guest(VF0, pins=("2", "3"))
+    scene.add_guest(VF1, uuid=OTHER, pins=("10", "11"))
+    outcome = scene.audit(Scope(guest=parse_guest_id(OTHER)))
+    assert places(scene) == HOSTS
+    assert [row["irq"] for row in described(outcome)["intruders"]] == [FAR]
+
+
+def test_pins_that_move_are_followed_by_the_pass_of_that_guest(scene: Scene) -> None:
+    scene.add_guest(pins=("2", "3"))
+    scene.audit()
+    scene.domains.clear()
+    scene.add_guest(pins=("4", "5"))
+    scene.auditor.audit_guest(parse_guest_id(GUEST))
+    assert scene.host.smp(PINNED) == "2"
+    assert scene.host.smp(ELSEWHERE) == "0-1"
+    assert scene.host.smp(BROAD) == "0-3,6-7"
+
+
+def test_a_look_at_a_guest_with_the_same_cpus_reads_none_of_the_hosts_interrupts(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    asked: list[str] = []
+    scene.host.called = lambda call, path: asked.append(path)  # type: ignore[method-assign]
+    scene.auditor.look(parse_guest_id(GUEST))
+    assert asked and not [path for path in asked if f"{WIDE}/" in path]
+
+
+def test_a_guests_own_interrupt_is_an_intruder_on_another_guests_cpus_alone(scene: Scene) -> None:
+    scene.policy = Policy()
+    scene.add_guest(VF0, pins=("2", "3"))
+    scene.add_guest(VF1, uuid=OTHER, pins=("10", "11"))
+    scene.host.refuse(50, errno.ENOSPC)
+    scene.host.put(scene.host.proc / "irq/50/effective_affinity_list", "2")
+    scene.host.refuse(51, errno.ENOSPC)
+    scene.host.put(scene.host.proc / "irq/51/effective_affinity_list", "10")
+    outcome = scene.audit()
+    rows = {row["irq"]: (row["cpus"], row["guests"], row["owner"]) for row in described(outcome)["intruders"]}
+    assert rows[50] == ("2", [GUEST], OTHER)
+    assert 51 not in rows and 40 not in rows
+
+
+def test_an_interrupt_born_with_the_narrowed_default_gets_the_wide_one_later(scene: Scene) -> None:
+    scene.add_guest()
+    scene.audit()
+    born = scene.host.proc / "irq/default_smp_affinity"
+    narrow = CpuSet.from_mask(int(born.read_text(), 16))
+    scene.host.add_host_interrupt(70, "eth0-9", str(narrow), "0", address=NIC)
+    scene.audit()
+    assert scene.host.smp(70) == str(narrow)
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(70) == "0-15"
+
+
+def test_an_interrupt_that_had_the_narrow_value_before_keeps_it(scene: Scene) -> None:
+    narrow = "0-1,4-9,12-15"
+    scene.host.add_host_interrupt(70, "eth0-9", narrow, "0", address=NIC)
+    scene.add_guest()
+    scene.audit()
+    scene.restart()
+    scene.audit()
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(70) == narrow
+
+
+def test_a_guests_interrupt_born_with_the_narrowed_default_gets_the_wide_one_later(scene: Scene) -> None:
+    scene.add_guest()
+    scene.audit()
+    scene.domains.clear()
+    narrow = CpuSet.from_mask(default(scene))
+    scene.add_guest(VF0)
+    scene.host.put(scene.host.proc / "irq/40/smp_affinity_list", str(narrow))
+    scene.audit()
+    assert scene.host.smp(40) == "2-3"
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(40) == "0-15"
+
+
+def test_the_state_that_cannot_be_stored_keeps_everything_where_it_is(scene: Scene) -> None:
+    scene.add_guest()
+    scene.rehearse()
+    scene.fill_disk()
+    outcome = scene.audit()
+    assert places(scene) == HOSTS and default(scene) == 0xFFFF
+    assert outcome.unsaved is not None and outcome.exit_status() == 1
+
+
+def test_an_interrupt_that_somebody_moves_to_a_guests_cpu_is_put_back(scene: Scene) -> None:
+    scene.add_guest()
+    scene.audit()
+    (scene.host.proc / f"irq/{BROAD}/smp_affinity_list").write_text("3\n")
+    made = scene.auditor.audit()
+    assert scene.host.smp(BROAD) == "0-1,4-7"
+    assert [drift.irq.number for drift in made.drifts] == [BROAD]
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(BROAD) == "0-7"
+
+
+def test_an_interrupt_that_was_born_again_has_not_drifted(scene: Scene) -> None:
+    scene.add_guest()
+    scene.audit()
+    scene.auditor.note_ends([BROAD])
+    (scene.host.proc / f"irq/{BROAD}/smp_affinity_list").write_text("3-5\n")
+    made = scene.auditor.audit()
+    assert (scene.host.smp(BROAD), made.drifts) == ("4-5", [])
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(BROAD) == "3-5"

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All that is told of one CPU."""
+
+from dataclasses import replace
+
+import pytest
+
+from irqaffinity.cli.explain_cpu import explain_cpu_of
+from irqaffinity.model.verdict import Verdict
+from irqaffinity.passes.made import Pass
+from irqaffinity.plan.policy import Isolation, IsolationMode, Policy
+from irqaffinity.report.explain import Rule
+from irqaffinity.report.explain_cpu import MOST_INTERRUPTS
+from tests.fakes.counts import Counts
+from tests.fakes.isolated import isolated, moved
+from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
+
+NVME = "0000:03:00.0"
+ENFORCE = Policy(isolation=Isolation(IsolationMode.ENFORCE))
+
+
+def rules_of(scene: Scene, cpu: int, made: Pass | None = None) -> list[Rule]:
+    made = scene.auditor.rehearse(logs=False) if made is None else made
+    return list(explain_cpu_of(cpu, made, scene.policy, scene.host.root))
+
+
+def told(scene: Scene, cpu: int, name: str) -> list[str]:
+    return [text for rule, text in rules_of(scene, cpu) if rule == name]
+
+
+@pytest.fixture
+def counts(scene: Scene) -> Counts:
+    """A guest with CPU 2, a managed queue on it, and receive queues of the host that may come there."""
+    scene.add_guest(VF0)
+    scene.host.add_device(NVME, 0, "nvme")
+    scene.host.add_host_interrupt(102, "nvme0q3", "2", "2", address=NVME, is_managed=True)
+    made = Counts(scene.host, "0-15")
+    made.add(102, "nvme0q3", {2: 1205})
+    made.writes_files = False
+    for number in (60, 61):
+        scene.host.add_host_interrupt(number, f"eth0-rx-{number - 60}", "0-15", "2")
+        made.add(number, f"eth0-rx-{number - 60}", {2: number})
+    made.write()
+    return made
+
+
+@pytest.mark.usefixtures("counts")
+def test_a_kept_cpu_is_told_from_its_guest_to_its_vectors(scene: Scene) -> None:
+    remedy = (
+        "only the kernel command line keeps some of them away: isolcpus=managed_irq,domain,2-3,10-11 sends a queue "
+        "elsewhere that has other CPUs too; a queue of isolated CPUs alone comes only when one of these uses its device"
+    )
+    housekeeping = "[isolation] mode = enforce moves them to housekeeping_cpus"
+    nohz_full = "nohz_full=2-3,10-11 on the kernel command line stops it while a single task runs there"
+    assert rules_of(scene, 2) == [
+        ("cpu", "2: online, NUMA node 0"),
+        ("kept for", f"vCPU 0 of guest instance-0 {GUEST}"),
+        ("belong here", f"40-41 of {VF0}, device of guest instance-0"),
+        ("may come", "7 interrupts by affinity; the hardware sends 3 here now"),
+        ("irq 102", f"1205 since boot: nvme0q3 of {NVME}, affinity 2, effective 2; managed"),
+        ("irq 61", "61 since boot: eth0-rx-1, affinity 0-15, effective 2"),
+        ("irq 60", "60 since boot: eth0-rx-0, affinity 0-15, effective 2"),
+        ("irq 40", f"not counted: vfio-msix[0]({VF0}), guest instance-0, affinity 0-15, effective 0"),
+        ("irq 41", f"not counted: vfio-msix[1]({VF0}), guest instance-0, affinity 0-15, effective 0"),
+        ("irq 50", f"not counted: vfio-msix[0]({VF1}), affinity 0-15, effective 0"),
+        ("irq 51", f"not counted: vfio-msix[1]({VF1}), affinity 0-15, effective 0"),
+        ("intruders", f"50-51,60-61 (vfio-msix[*]({VF1}), eth0-rx-*) of the host can move: {housekeeping}"),
+        ("intruders", f"102 (nvme0q3) of the host, which nobody can move: {remedy}"),
+        ("timer", f"2 ticks since boot; {nohz_full}"),
+        ("vectors", "at least 3 are taken by these interrupts"),
+    ]
+
+
+@pytest.mark.usefixtures("counts")
+def test_a_cpu_of_the_host_has_no_intruders(scene: Scene) -> None:
+    rules = dict(rules_of(scene, 0))
+    assert rules["kept for"] == "no guest has it to itself: the host's own work, and other guests, may run here"
+    assert not {"intruders", "timer", "belong here", "also here"} & rules.keys()
+    assert rules["vectors"] == "at least 4 are taken by these interrupts"
+
+
+def test_other_threads_of_guests_that_may_run_there_are_told(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    pinned = "<emulatorpin cpuset='2,5'/><iothreadpin iothread='1' cpuset='2'/>"
+    scene.add_guest(uuid=OTHER, pins=("4", "0-7", "1"), cputune=pinned)
+    scene.domains[1] = scene.domains[1].replace("<cputune>", "<iothreads>1</iothreads><cputune>")
+    scene.add_guest(uuid=OTHER.replace("2", "3"), pins=("", ""), metadata="")
+    scene.add_guest(uuid=OTHER.replace("2", "4"), pins=("", ""), metadata="")
+    assert told(scene, 2, "also here") == [
+        f"the emulator and iothreads and vCPU 1 of guest instance-1 {OTHER} may run on it",
+        "vCPUs without a pin of guests instance-2, instance-3 may run on it",
+    ]
+    assert told(scene, 9, "also here") == ["vCPUs without a pin of guests instance-2, instance-3 may run on it"]
+
+
+def test_an_interrupt_of_another_guest_is_an_intruder_where_it_comes(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER, pins=("4",))
+    (scene.host.proc / "irq/50/effective_affinity_list").write_text("2")
+    whose = "50 of guest instance-1: irqaffinity explain IRQ tells why they are here"
+    assert told(scene, 2, "intruders") == [whose]
+    assert told(scene, 3, "intruders") == ["none: no interrupt of the host or of another guest may come here"]
+
+
+def test_of_many_interrupts_the_first_are_listed_and_the_rest_counted(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    counts = Counts(scene.host, "0-15")
+    for number in range(200, 230):
+        scene.host.add_host_interrupt(number, f"eth0-rx-{number}", "2", "2")
+        counts.add(number, f"eth0-rx-{number}", {2: number - 190})
+    counts.write()
+    rules = rules_of(scene, 2)
+    listed = [int(name[4:]) for name, _ in rules if name.startswith("irq ")]
+    assert listed == list(range(229, 229 - MOST_INTERRUPTS, -1))
+    assert dict(rules)["more"] == f"14 interrupts, of which {sum(range(10, 20))} came"
+
+
+@pytest.mark.usefixtures("counts")
+def test_in_enforce_it_is_told_what_became_of_them(scene: Scene) -> None:
+    scene.policy = ENFORCE
+    made = scene.auditor.rehearse(logs=False)
+    found = isolated("enforce", results=(moved(60, Verdict.NO_VECTOR), moved(61)))
+    rules = rules_of(scene, 2, replace(made, isolated=found))
+    why = next(text for name, text in rules if name == "intruders")
+    assert why.endswith(
+        " can move: [isolation] mode is enforce, so a pass moves them (no_vector, set), but for those that leave names"
+    )
+    held_up = isolated("enforce", trouble="1 housekeeping CPU is online")
+    why = next(text for name, text in rules_of(scene, 2, replace(made, isolated=held_up)) if name == "intruders")
+    assert why.endswith(" can move: 1 housekeeping CPU is online")
+
+
+def test_what_the_kernel_was_told_and_rivals_are_told(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    for name, cpus in (("isolated", "2-3"), ("nohz_full", "2")):
+        scene.host.put(scene.host.sys / f"devices/system/cpu/{name}", cpus)
+    scene.host.put(scene.host.sys / "devices/system/cpu/cpu2/topology/thread_siblings_list", "2,10")
+    scene.host.add_process(77, "irqbalance")
+    rules = dict(rules_of(scene, 2))
+    assert rules["cpu"] == "2: online, NUMA node 0, its core is CPUs 2,10, in isolcpus=, in nohz_full="
+    assert rules["timer"] == "its ticks are not counted; nohz_full= stops it while a single task runs here"
+    assert rules["rival"].startswith("irqbalance moves interrupts too (")
+    assert ", not in nohz_full=" in dict(rules_of(scene, 3))["cpu"]
+
+
+def test_the_kernels_own_count_of_vectors_is_told_where_there_is_one(scene: Scene) -> None:
+    head = " | CPU | avl | man | mac | act | vectors\n"
+    scene.host.put(
+        scene.host.sys / "kernel/debug/irq/domains/VECTOR", f"{head}     2    26     3     1  174  32-49,52-127\n"
+    )
+    scene.add_guest(VF0)
+    assert told(scene, 2, "vectors") == ["26 of 202 are free"]
+    assert told(scene, 3, "vectors") == ["at least 0 are taken by these interrupts"]
