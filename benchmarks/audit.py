@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one audit pass in the steady state costs, beside the system calls that it cannot do without.
 
-    python benchmarks/audit.py [--guests 100] [--devices 8] [--vectors 32] [--rounds 7]
+    python benchmarks/audit.py [--guests 100] [--devices 8] [--vectors 32] [--own 1000] [--rounds 7]
 
 Prints, from one run: the CPU time of a C loop that opens, reads and closes both affinity files of each interrupt once;
-that of a pass over a host where everything is in its place; their ratio; the peak memory; what kept descriptors would
-give, and what they would pin; a whole process of `audit --once` on that host; and the cold start of `irqaffinity mask`
+that of a pass over a host where everything is in its place, without a look at the host's own interrupts; their ratio;
+the peak memory; the pass without and with that look (each `[isolation] mode`); what kept descriptors would give, and
+what they would pin; a whole process of `audit --once` on that host; and the cold start of `irqaffinity mask`
 beside that of importing oslo_config.cfg. The host is a tree in tmpfs, its guests are domains of libvirt's test driver.
 The pass is a whole one: lock, state, libvirt, XML, sysfs, procfs, plan and results.
 """
@@ -19,13 +20,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from big_host import FIRST_IRQ, TMPFS, BigHost
 from figures import verdict
 from kept import compare_kept
 
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.plan.policy import Isolation, IsolationMode, Policy
 from tests.fakes.domains import make_libvirt
+
+OFF = Policy(isolation=Isolation(IsolationMode.OFF))
+ROOM = 4
+"""So many guests more would find CPUs: their CPUs do the host's work."""
 
 PROGRAM = Path(sys.executable).with_name("irqaffinity")
 
@@ -66,6 +74,7 @@ def compare_cold_starts(rounds: int) -> None:
 
 def compare_pass(host: BigHost, floor: Callable[[], float], rounds: int) -> None:
     """Print what a pass costs beside the floor."""
+    host.auditor.policy = OFF
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     first = cpu_time(host.audit)
     placed, host.calls.writes = host.calls.writes, 0
@@ -83,10 +92,32 @@ def compare_pass(host: BigHost, floor: Callable[[], float], rounds: int) -> None
     print(f"peak memory                {peak / 1024:8.1f} MB, of it {idle / 1024:.1f} MB before the first pass")
 
 
+def compare_isolation(host: BigHost, rounds: int) -> None:
+    """Print what a pass costs with a look at the host's own interrupts, beside one without, on the same host."""
+    auditors = {
+        mode: host.make_auditor(f"state-{mode.value}", Policy(isolation=Isolation(mode, CpuSet.parse(host.spare))))
+        for mode in IsolationMode
+    }
+    writes: dict[IsolationMode, list[int]] = {mode: [] for mode in auditors}
+    for mode in (*auditors, *auditors):
+        host.calls.writes = 0
+        host.audit(auditors[mode])
+        writes[mode].append(host.calls.writes)
+    rows = [{mode: cpu_time(partial(host.audit, auditor)) for mode, auditor in auditors.items()} for _ in range(rounds)]
+    print(f"beside them {host.own} interrupts of the host; enforcement has moved {writes[IsolationMode.ENFORCE][0]}")
+    for mode in auditors:
+        spent = statistics.median(row[mode] for row in rows)
+        print(f"pass, isolation {mode.value:10} {spent * 1000:8.1f} ms CPU, {writes[mode][1]} writes")
+    for mode, goal in ((IsolationMode.REPORT, 1.1), (IsolationMode.ENFORCE, 1.1)):
+        ratio = statistics.median(row[mode] / row[IsolationMode.OFF] for row in rows)
+        print(f"ratio, {mode.value:7} to off      {ratio:8.2f}        {verdict(ratio, goal)}")
+
+
 def audit_command(host: BigHost, uri: str, state: Path, *options: str) -> list[str]:
-    """Return the command that audits a host once."""
+    """Return the command that audits a host once; without a guest all its interrupts would be the host's own."""
     places = [f"--proc={host.tree.proc}", f"--sys={host.tree.sys}", f"--libvirt-uri={uri}", f"--state={state}"]
-    return [str(PROGRAM), *places, "audit", "--once", *options]
+    (state.parent / "off.conf").write_text("[isolation]\nmode = off\n")
+    return [str(PROGRAM), f"--config-file={state.parent / 'off.conf'}", *places, "audit", "--once", *options]
 
 
 def compare_process(host: BigHost, floor: Callable[[], float], folder: Path, rounds: int, *options: str) -> None:
@@ -109,11 +140,12 @@ def main() -> None:
     parser.add_argument("--guests", type=int, default=100)
     parser.add_argument("--devices", type=int, default=8)
     parser.add_argument("--vectors", type=int, default=32)
+    parser.add_argument("--own", type=int, default=1000, help="interrupts of the host itself (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="irqaffinity-benchmark-", dir=TMPFS) as name:
         folder = Path(name)
-        host = BigHost(folder, options.guests, options.devices, options.vectors)
+        host = BigHost(folder, options.guests, options.devices, options.vectors, options.guests + ROOM, options.own)
         command = [str(compile_floor(folder)), str(host.tree.proc), str(FIRST_IRQ), str(host.irqs)]
 
         def floor() -> float:
@@ -123,6 +155,7 @@ def main() -> None:
             f"{options.guests} guests x {options.devices} devices x {options.vectors} vectors = {host.irqs} interrupts"
         )
         compare_pass(host, floor, options.rounds)
+        compare_isolation(host, options.rounds)
         compare_kept(os.fsencode(host.tree.proc), range(FIRST_IRQ, FIRST_IRQ + host.irqs), floor, options.rounds)
         for output in ((), ("-f", "json")):
             compare_process(host, floor, folder, options.rounds, *output)

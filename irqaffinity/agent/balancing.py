@@ -16,9 +16,6 @@ from irqaffinity.state.folder import StateError
 
 LOG = logging.getLogger(__name__)
 
-_PAUSE = 1.0
-"""Seconds between two looks at what it shall be told: each costs a sorted list of guests' interrupts."""
-
 
 class BalanceTeller:
     """Owns the thread, which is there only while irqbalance is told something, or has to be given something back.
@@ -32,12 +29,15 @@ class BalanceTeller:
         threads: Threads,
         show: Callable[[Balancing | None], None],
         clock: Callable[[], float] = time.monotonic,
+        pause: float = 1.0,
     ) -> None:
+        """`pause` is how many seconds pass at least between two looks at what guests have, which cost a sorted list."""
         self._balance = balance
         self._threads = threads
         self._show = show
         self._shown: Balancing | None = None
         self._look_due = 0.0
+        self._pause = pause
         self._clock = clock
         self._changed = threading.Condition()
         self._is_new = self._is_on = self._is_ending = False
@@ -61,7 +61,7 @@ class BalanceTeller:
         """See at most once a second what irqbalance shall leave alone, and take over a change; `find` returns it."""
         if not self._is_on or self._clock() < self._look_due:
             return
-        self._look_due = self._clock() + _PAUSE
+        self._look_due = self._clock() + self._pause
         wish = find()
         with self._changed:
             if self._is_on and wish is not None and wish != self._wish:

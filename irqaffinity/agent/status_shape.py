@@ -3,6 +3,8 @@
 
 from typing import Any
 
+from irqaffinity.report.isolation_shape import FIELDS
+
 _TEXT = (str, None)
 _COUNTS = {...: int}
 
@@ -26,61 +28,38 @@ _DEVICE = {
     "why": str,
 }
 
-_INTRUDER = {
-    "irq": int,
-    "name": str,
-    "device": _TEXT,
-    "cpus": str,
-    "guests": [str],
-    "owner": _TEXT,
-    "movable": bool,
-    "arrived": (int, None),
-    "target": _TEXT,
-    "verdict": _TEXT,
-}
-
-_MOVED = {"current": _TEXT, "target": _TEXT, "verdict": str, "message": _TEXT}
-
-_ISOLATION = {
-    "mode": _TEXT,
-    "kept": _TEXT,
-    "housekeeping": _TEXT,
-    "message": _TEXT,
-    "default": (_MOVED, None),
-    "irqs": [_MOVED | {"irq": int, "name": _TEXT, "device": _TEXT, "reason": _TEXT}],
-}
-
-WHOLE: Any = ALIVE | {
-    "version": str,
-    "host": str,
-    "started": str,
-    "connections": {...: {"state": str, "peer": str, "since": str, "trouble": _TEXT}},
-    "state_unsaved": _TEXT,
-    "configuration?": {"time": str, "error": _TEXT},
-    "rivals": [str],
-    "advice": _TEXT,
-    "settling": [str],
-    "counters": {
-        "passes": _COUNTS,
-        "looks?": _COUNTS,
-        "writes": _COUNTS,
-        "failures?": _COUNTS,
-        "drifts": int,
-        "fights?": int,
-        "notifications": _COUNTS,
-    },
-    "last_audit": {"time": _TEXT, "seconds": float, "error": _TEXT},
-    "placement": {
-        "summary": {"text": str},
-        "guests": [{"uuid": str, "text": str, "name?": str, "status?": str}],
-        "devices": [_DEVICE],
-        "troubles": [{"device": str, "irq": int, "verdict": str, "message": _TEXT}],
-    },
-    "intruders?": [_INTRUDER],
-    "isolation?": _ISOLATION,
-    "irqbalance?": ({"pid": (int, None), "told": bool, "cpus": str, "irqs": int, "trouble": _TEXT}, None),
-    "headroom?": [{"node": (int, None), "cpu": int, "free": int, "capacity": int, "exact": bool}],
-}
+WHOLE: Any = (
+    ALIVE
+    | FIELDS
+    | {
+        "version": str,
+        "host": str,
+        "started": str,
+        "connections": {...: {"state": str, "peer": str, "since": str, "trouble": _TEXT}},
+        "state_unsaved": _TEXT,
+        "configuration?": {"time": str, "error": _TEXT},
+        "rivals": [str],
+        "advice": _TEXT,
+        "settling": [str],
+        "counters": {
+            "passes": _COUNTS,
+            "looks?": _COUNTS,
+            "writes": _COUNTS,
+            "failures?": _COUNTS,
+            "drifts": int,
+            "fights?": int,
+            "notifications": _COUNTS,
+        },
+        "last_audit": {"time": _TEXT, "seconds": float, "error": _TEXT},
+        "placement": {
+            "summary": {"text": str},
+            "guests": [{"uuid": str, "text": str, "name?": str, "status?": str}],
+            "devices": [_DEVICE],
+            "troubles": [{"device": str, "irq": int, "verdict": str, "message": _TEXT}],
+        },
+        "irqbalance?": ({"pid": (int, None), "told": bool, "cpus": str, "irqs": int, "trouble": _TEXT}, None),
+    }
+)
 """The fields that `irqaffinity status` shows.
 
 An older agent gives no name of a device's guest, no reason, and nothing of isolation.

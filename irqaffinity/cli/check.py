@@ -8,6 +8,7 @@ from typing import Any
 
 from irqaffinity.agent.status_file import NoStatus, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
+from irqaffinity.cli.check_balance import check_balance
 from irqaffinity.cli.check_isolation import check_isolation
 from irqaffinity.cli.health import look_at_health, tell
 from irqaffinity.cli.main import CommandError
@@ -22,7 +23,6 @@ from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.rivals import ADVICE, look_for_rivals, shows_processes
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.topology import read_facts, read_topology
-from irqaffinity.plan.policy import IsolationMode
 from irqaffinity.state.check import check_files
 from irqaffinity.state.folder import StateError
 
@@ -51,6 +51,10 @@ def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
         except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
             yield Finding(subject, False, str(error))
     yield from check_isolation(session)
+    try:
+        yield from check_balance(session)
+    except (HostUnreadable, StateError, OSError) as error:
+        yield Finding("irqbalance", False, str(error))
     status = _read_status(session)
     if settings.notifications.enabled:
         from irqaffinity.cli.check_broker import check_broker_of  # noqa: PLC0415  kombu is not always needed
@@ -132,7 +136,7 @@ def _check_rivals(session: Session) -> _Answer:
     if not found:
         return True, "no other program that moves interrupts was found"
     isolation = session.settings.policy.isolation
-    is_told = isolation.mode is IsolationMode.ENFORCE and isolation.irqbalance
+    is_told = isolation.tells_irqbalance
     rivals = [rival for rival in found if rival.name != "irqbalance" or not is_told]
     if not rivals:
         return True, "irqbalance runs, and the agent tells it what to leave alone"

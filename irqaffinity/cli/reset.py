@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _tell(made: Pass, screen: Screen) -> None:
     """Print what was given back, or that there was nothing to give back; raise OutputLost."""
-    if made.outcome.devices:
+    isolated = made.outcome.isolated
+    if made.outcome.devices or (isolated is not None and isolated.results):
         say(render_table(made.outcome, screen=screen), done=render_summary(made.outcome))
     elif made.draft.devices:
         say("nothing was given back: the moved interrupts are gone, or another program has moved them since")

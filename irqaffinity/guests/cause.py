@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why an interrupt was moved: one table, whose first line that applies decides."""
+"""Why an interrupt was moved: one table for guests and one for the host, whose first line that applies decides."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,7 +43,8 @@ class Occasion:
     `of_pass` is one cause for all that this pass does, None where each interrupt has a cause of its own. `before` and
     `now` are the grounds of the last pass and of this one, None for a guest that is new or gone. `places` is where the
     last pass left its interrupts, `failing` are those that could not be moved then, and `drifted` those that somebody
-    has moved since.
+    has moved since. `has_new_policy` is for the host, which has no grounds: the configuration has changed since the
+    last pass.
     """
 
     of_pass: Cause | None = None
@@ -53,6 +54,7 @@ class Occasion:
     places: Mapping[IrqId, CpuSet] = field(default_factory=dict)
     failing: Collection[IrqId] = ()
     drifted: Mapping[IrqId, Drift] = field(default_factory=dict)
+    has_new_policy: bool = False
 
     def differs(self, what: Callable[[Grounds], object]) -> bool:
         """Tell whether `what` gives another value for this pass than for the last; False where one has no grounds."""
@@ -86,7 +88,9 @@ def _belongs_elsewhere(result: Result, at: Occasion) -> bool:
     return result.action.is_release or at.places.get(result.action.irq, result.action.target) != result.action.target
 
 
-TABLE: Sequence[tuple[Cause | None, Applies]] = (
+Table = Sequence[tuple[Cause | None, Applies]]
+
+TABLE: Table = (
     (None, _is_known_failure),
     (Cause.ERROR, lambda result, _: result.verdict in FAILED),
     (None, lambda result, _: not result.was_written),
@@ -108,17 +112,31 @@ TABLE: Sequence[tuple[Cause | None, Applies]] = (
 )
 """None marks what is not reported: nothing was done, or a report was made before."""
 
+HOST_TABLE: Table = (
+    (None, _is_known_failure),
+    (Cause.ERROR, lambda result, _: result.verdict in FAILED),
+    (None, lambda result, _: not result.was_written),
+    (Cause.RESET, lambda _, at: at.of_pass is Cause.RESET),
+    (Cause.RECOVERED, lambda result, at: result.action.irq in at.failing),
+    (None, _is_old_fight),
+    (Cause.FIGHT, _is_fight),
+    (Cause.DRIFT, lambda result, at: result.action.irq in at.drifted),
+    (Cause.CONFIG, lambda _, at: at.has_new_policy),
+    (Cause.ISOLATION, lambda *_: True),
+)
+"""For interrupts of the host, which are moved for the CPUs of all guests together."""
 
-def find_cause(result: Result, at: Occasion) -> Cause | None:
+
+def find_cause(result: Result, at: Occasion, table: Table = TABLE) -> Cause | None:
     """Return why this was done, None where it is not to be reported."""
-    for cause, applies in TABLE:  # new interrupts wait for this, and a generator would be slower
+    for cause, applies in table:  # new interrupts wait for this, and a generator would be slower
         if applies(result, at):
             return cause
     return None
 
 
-def find_causes(results: Iterable[Result], at: Occasion) -> Iterator[tuple[Result, Cause]]:
+def find_causes(results: Iterable[Result], at: Occasion, table: Table = TABLE) -> Iterator[tuple[Result, Cause]]:
     """Yield each result that is to be reported, with its cause."""
     for result in results:
-        if (result.was_written or result.verdict in FAILED) and (cause := find_cause(result, at)) is not None:
+        if (result.was_written or result.verdict in FAILED) and (cause := find_cause(result, at, table)) is not None:
             yield result, cause

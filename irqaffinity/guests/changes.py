@@ -13,7 +13,7 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.change import Change, Settled
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.irq import IrqId
+from irqaffinity.model.irq import DEFAULT, IrqId
 from irqaffinity.model.verdict import FAILED, Cause, Verdict
 
 QUIET, LONGEST = 1.0, 60.0
@@ -59,7 +59,7 @@ class Unsettled:
         """
         alike: dict[tuple[object, ...], list[_Row]] = {}
         for (irq, is_release, has_failed), row in self._found.items():
-            kind = irq.device, is_release, row.last.verdict if has_failed else None, row.cause
+            kind = irq.device, irq == DEFAULT, is_release, row.last.verdict if has_failed else None, row.cause
             rows = alike.pop(kind, [])
             rows.append(row)
             alike[kind] = rows

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import GuestId
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.irq import DEFAULT, DEFAULT_NAME
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.text import merge_numbers
 from irqaffinity.model.verdict import Cause, Verdict
 
@@ -15,7 +16,8 @@ from irqaffinity.model.verdict import Cause, Verdict
 class Change(NamedTuple):
     """Interrupts of one device that were moved for one cause, even if they were born again in between.
 
-    `time` is when the change had settled, in UTC; `name` is the guest's, None where it is not known. `before` is all
+    The default affinity is one of its own. `time` is when the change had settled, in UTC; `name` is the guest's, None
+    where it is not known and for the host. `before` is all
     CPUs that the interrupts had at first, None where they are not known; `after` is all CPUs that they have in the end,
     or were to have where a write failed. `verdict` is `pending` if that of one interrupt is. `writes` counts the
     writes.
@@ -33,13 +35,18 @@ class Change(NamedTuple):
     is_release: bool
     writes: int
 
+    @property
+    def which(self) -> str:
+        """The numbers of the interrupts, or the name of the default affinity."""
+        return DEFAULT_NAME if self.numbers == (DEFAULT.number,) else merge_numbers(self.numbers)
+
     def fields(self) -> Mapping[str, str | None]:
-        """Return all but the time as text, under the names of the history's JSON."""
+        """Return all but the time as text, under the names of the history's JSON; the host is no guest."""
         return {
-            "guest": self.guest,
+            "guest": None if self.guest == HOST else self.guest,
             "name": self.name,
-            "device": str(self.device),
-            "irqs": merge_numbers(self.numbers),
+            "device": None if self.device == NO_DEVICE else str(self.device),
+            "irqs": self.which,
             "from": None if self.before is None else str(self.before),
             "to": None if self.after is None else str(self.after),
             "cause": self.cause.value,

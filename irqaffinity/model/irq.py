@@ -22,6 +22,10 @@ DEFAULT = IrqId(NO_DEVICE, -1)
 """Stands for /proc/irq/default_smp_affinity, which is moved, recorded and given back like an interrupt of the host."""
 
 
+DEFAULT_NAME = "default_smp_affinity"
+"""What it is called where others have their numbers."""
+
+
 class Interrupt(NamedTuple):
     """What was read of an interrupt.
 

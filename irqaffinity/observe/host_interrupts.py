@@ -5,12 +5,13 @@ import os
 import stat
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.isolation import HostInterrupt
 from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.observe.owners import Owner, find_owners
-from irqaffinity.observe.procfs import list_interrupts, opened_interrupts, parse_affinity
+from irqaffinity.observe.procfs import list_interrupts, opened_interrupts, parse_affinity, require_interrupts
 from irqaffinity.observe.root import VANISHED, HostRoot, HostUnreadable, read_rest
 from irqaffinity.observe.sysfs import action_name, device_folder, driver_of, numa_node_of
 
@@ -53,35 +54,70 @@ class HostInterrupts:
     """
 
     def __init__(self, root: HostRoot) -> None:
-        self.total = 0
+        self.total: int | None = None
         self.reborn: frozenset[IrqId] = frozenset()
         self._root = root
         self._known: dict[int, _Known] = {}
+        self._listing: _Listing | None = None
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Forget what is known of interrupts of these numbers: they have ended, or were just born."""
+        self._listing = None
         for number in numbers:
             self._known.pop(number, None)
 
     def read(self, guests: Container[int], claimed: Container[PciAddress]) -> list[HostInterrupt]:
         """Return them by number, without the numbers in `guests` and without those of the devices in `claimed`.
 
+        `guests` is the same object as at the last call only where it has the same numbers, all of them still there.
         `smp` is None where something of an interrupt cannot be read; where that is its device, `device` is the last
         known one, or NO_DEVICE. Afterwards `total` is how many interrupts the host has, with the guests' own; `reborn`
         are those that surely were freed and made anew since the last call, for the same device. Raises HostUnreadable.
         """
+        require_interrupts(self._root)
+        self.reborn = frozenset()
+        try:
+            links = self._root.calls.stat(f"{self._root.proc}/irq").st_nlink
+            with opened_interrupts(self._root) as folder:
+                before = self._listing
+                if before is not None and before.links == links and before.guests is guests:
+                    found = self._look(folder, before.numbers, claimed)
+                    if self._listing is before:
+                        return found
+                self._listing = self._list(links, guests)
+                return self._look(folder, self._listing.numbers, claimed)
+        except OSError as error:
+            raise HostUnreadable(f"{self._root.proc}/irq cannot be read ({error.strerror})") from error
+
+    def _list(self, links: int, guests: Container[int]) -> "_Listing":
         listed = list_interrupts(self._root)
         self.total = len(listed)
         numbers = sorted(number for number in listed if number not in guests)
-        try:
-            with opened_interrupts(self._root) as folder:
-                look = _Look(self._root, folder, self._known)
-                look.recognise(numbers)
-                self._known, self.reborn = look.known, frozenset(look.reborn)
-                seen = (look.read(number) for number in numbers if look.device_of(number) not in claimed)
-                return [found for found in seen if found is not None]
-        except OSError as error:
-            raise HostUnreadable(f"{self._root.proc}/irq cannot be read ({error.strerror})") from error
+        return _Listing(links if links == len(listed) + 2 else 0, guests, numbers)
+
+    def _look(self, folder: int, numbers: Sequence[int], claimed: Container[PciAddress]) -> list[HostInterrupt]:
+        """Read these interrupts; forget the listing where one of them may not be there any more."""
+        look = _Look(self._root, folder, self._known)
+        look.recognise(numbers)
+        self._known, self.reborn = look.known, self.reborn.union(look.reborn)
+        seen = [look.read(number) for number in numbers if look.device_of(number) not in claimed]
+        found = [interrupt for interrupt in seen if interrupt is not None]
+        if len(found) < len(seen) or len(look.known) < len(numbers):
+            self._listing = None
+        return found
+
+
+class _Listing(NamedTuple):
+    """The interrupts in /proc/irq that were not in `guests`.
+
+    `links` is how many links the folder had, two more than it has folders (Linux, fs/proc/generic.c, proc_register and
+    proc_getattr); 0 where that was not so, as in a tree on another file system. Where it has as many later, and none of
+    the interrupts has ended, none was born: the folder, which may have tens of thousands, need not be listed again.
+    """
+
+    links: int
+    guests: Container[int]
+    numbers: Sequence[int]
 
 
 class _Look:

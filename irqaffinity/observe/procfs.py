@@ -9,7 +9,7 @@ from collections.abc import Collection, Container, Iterator
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import Interrupt
-from irqaffinity.observe.root import PADDING, VANISHED, HostRoot, HostUnreadable, SystemCalls, read_rest
+from irqaffinity.observe.root import PADDING, VANISHED, HostRoot, SystemCalls, read_rest
 
 _READ = os.O_RDONLY | os.O_CLOEXEC
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -59,13 +59,8 @@ def read_interrupts(root: HostRoot, numbers: Collection[int], moved: Container[i
 
 
 def list_interrupts(root: HostRoot) -> list[int]:
-    """Return the numbers of all interrupts in /proc/irq, in no order; raise HostUnreadable."""
-    require_interrupts(root)
-    path = f"{root.proc}/irq"
-    try:
-        return [int(name) for name in root.calls.listdir(path) if name.isdecimal()]
-    except OSError as error:
-        raise HostUnreadable(f"{path} cannot be read ({error.strerror}): point {_REMEDY}") from error
+    """Return the numbers of all interrupts in /proc/irq, in no order; raise OSError."""
+    return [int(name) for name in root.calls.listdir(f"{root.proc}/irq") if name.isdecimal()]
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
-from irqaffinity.guests.cause import Grounds, Occasion, find_causes
+from irqaffinity.guests.cause import HOST_TABLE, Grounds, Occasion, find_causes
 from irqaffinity.guests.drift import Drift
 from irqaffinity.guests.life import Life, Lives
 from irqaffinity.model.change import Change
@@ -32,6 +32,7 @@ class Account:
         self._clock = clock
         self._gathers = gathers
         self._logged: list[Change] = []
+        self._policy: Policy | None = None
         self._trouble: str | None = None
         self._of_pass: Cause | None = Cause.START if gathers else Cause.AUDIT
 
@@ -54,20 +55,22 @@ class Account:
             self._log_settled(everything=True)
         return drifts
 
-    def take_host(self, looked: Looked) -> list[Drift]:
+    def take_host(self, looked: Looked, policy: Policy, *, is_reset: bool = False) -> list[Drift]:
         """Take what was done with the host's own interrupts, and return which of them had drifted until then.
 
         One that was born again meanwhile has not drifted.
         """
         self._trouble = log_held_up(looked.isolated.trouble, self._trouble)
+        has_new_policy, self._policy = self._policy not in (None, policy), policy
         if not looked.results and HOST not in self._lives:
             return []
-        now, life, of_pass = self._clock(), self._lives.of(HOST), self._of_pass
+        now, life, of_pass = self._clock(), self._lives.of(HOST), Cause.RESET if is_reset else None
         self._tell(life, Part(None, (), looked.results), now, is_look=False)
         life.drifts.forget(looked.stirred)
         drifts = life.drifts.saw(looked.results, now, is_quiet=True)
         drifted = {drift.irq: drift for drift in drifts}
-        life.unsettled.add(find_causes(looked.results, Occasion(of_pass, failing=life.failing, drifted=drifted)), now)
+        occasion = Occasion(of_pass, failing=life.failing, drifted=drifted, has_new_policy=has_new_policy)
+        life.unsettled.add(find_causes(looked.results, occasion, HOST_TABLE), now)
         life.failing = frozenset(result.action.irq for result in looked.results if result.verdict in FAILED)
         if not self._gathers:
             self._log_settled(everything=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from irqaffinity.model.arrivals import Interval
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.observe.arrivals import ArrivalCounter
 from irqaffinity.observe.host_interrupts import HostInterrupts
@@ -63,13 +63,13 @@ def _interrupts(made: Pass) -> Mapping[PciAddress, Iterable[int]]:
 def _guests_interrupts(made: Pass) -> dict[int, Found]:
     """Return the interrupts of guests by number, with whether they can be moved."""
     found = {
-        interrupt.number: Found(address, interrupt.writable)
+        interrupt.number: Found(str(address), interrupt.writable)
         for address, device in made.draft.devices.items()
         for interrupt in device.interrupts
     }
     for result in made.outcome.results:
         if result.verdict in (Verdict.MANAGED, Verdict.IMMOVABLE):
-            found[result.action.number] = Found(result.action.device, is_movable=False)
+            found[result.action.number] = Found(str(result.action.device), is_movable=False)
     return found
 
 
@@ -77,8 +77,12 @@ def _host_interrupts(root: HostRoot, made: Pass, of_guests: Mapping[PciAddress, 
     """Return the host's own interrupts by number, with whether they can be moved; raise HostUnreadable."""
     numbers = {number for each in of_guests.values() for number in each}
     seen = HostInterrupts(root).read(numbers, made.frame.claimants)
-    found = {each.interrupt.number: Found(each.device, each.interrupt.writable) for each in seen}
+    found = {each.interrupt.number: _of_host(each.device, is_movable=each.interrupt.writable) for each in seen}
     for intruder in made.isolated.intruders if made.isolated is not None else ():
         if intruder.owner is None:  # the state may know that the kernel refuses a move
-            found[intruder.number] = Found(intruder.device, intruder.is_movable)
+            found[intruder.number] = _of_host(intruder.device, is_movable=intruder.is_movable)
     return found
+
+
+def _of_host(device: PciAddress, *, is_movable: bool) -> Found:
+    return Found(None if device == NO_DEVICE else str(device), is_movable)

@@ -116,7 +116,7 @@ class Auditor:
                     self._account.first_pass_is_over()
         self._account.store()
         self._history.tidy()
-        return self.counting.count(made) if scope == Scope() else made
+        return self.counting.count(made, self._isolation.total) if scope == Scope() else made
 
     def audit_guest(self, uuid: GuestId) -> Pass:
         """Do what `audit` does for one guest, with the others as they were seen last; release a guest that is gone."""
@@ -193,6 +193,7 @@ class Auditor:
                 frame = self._sight.frame(self.policy, state)
                 draft = self._drafter.draft_reset(frame, state, self.policy)
                 made = self._carry_out(frame, draft, state, Scope(), is_reset=True)
+                made = self._host_part.give_back(made, state, self.policy)
         self._account.store()
         return made
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from math import inf
+from typing import NamedTuple
 
 from irqaffinity.apply.irqbalance import BalancerGone, BalancerTrouble, tell
 from irqaffinity.model.balance import Balancer, Balancing, Bans, Setup
@@ -19,23 +20,31 @@ from irqaffinity.passes.talk import Talk
 from irqaffinity.plan.balance import ROOMS, Order, confirm, decide, find_own, give_back, note
 from irqaffinity.state.store import Keeper
 
-LOOK = 10.0
-"""Seconds between two looks at what irqbalance has: it may have been started anew, or somebody else may tell it."""
 
-_AGAIN = 1.0
-"""Seconds until the next look for an answer that is late."""
+class Times(NamedTuple):
+    """How long what takes, in seconds.
 
-_LATE = 5.0
-"""Seconds after which an answer is missed."""
+    `look` is the time between two looks at what irqbalance has: it may have been started anew, or somebody else may
+    tell it. `again` is the time until the next look for an answer that is missed once it is `late`. A scan of
+    irqbalance takes `scan`, after its sleep. One that does not keep what it is told is told again after `refused`.
+    `search` is the time between two searches among all processes for one that has no socket in the folder.
+    """
 
-_SCAN = 2.0
-"""Seconds that a scan of irqbalance itself may take, after its sleep."""
+    look: float = 10.0
+    again: float = 1.0
+    late: float = 5.0
+    scan: float = 2.0
+    refused: float = 60.0
+    search: float = 60.0
 
-_REFUSED = 60.0
-"""Seconds until an irqbalance that does not keep what it is told is told again."""
 
-_SEARCH = 60.0
-"""Seconds between two searches among all processes for one that has no socket in the folder."""
+class Known(NamedTuple):
+    """What is known of an irqbalance: what the state says it was told, and what it has, or why that is not known."""
+
+    balancer: Balancer
+    told: Told | None
+    bans: Bans | None = None
+    trouble: str | None = None
 
 
 class Balance:
@@ -53,6 +62,7 @@ class Balance:
         lock: AbstractContextManager[object],
         patience: float = 0.25,
         clock: Callable[[], float] = time.monotonic,
+        times: Times = Times(),
     ) -> None:
         """`lock` is held with the state, which belongs to the passes too."""
         self.due = -inf
@@ -62,6 +72,7 @@ class Balance:
         self._lock = lock
         self._patience = patience
         self._clock = clock
+        self._times = times
         self._talks: dict[str, Talk] = {}
         self._others: list[Balancer] = []
         self._search_due = -inf
@@ -78,7 +89,7 @@ class Balance:
         A change shows when irqbalance scans next, and `due` says when to look again. Return how far it is, with the
         first trouble. Raises StateError, HostUnreadable and OSError.
         """
-        self.due = self._clock() + LOOK
+        self.due = self._clock() + self._times.look
         folder = find_folder(self._root, self.folder)
         if folder is None:
             return Balancing(trouble=_no_folder(self._root))
@@ -88,6 +99,26 @@ class Balance:
         if not can_miss(self._root, folder):
             self._forget_others({name for name, balancing in followed.items() if balancing is not None})
         return next((found for found in shown if found.trouble is not None), shown[0] if shown else Balancing())
+
+    def read(self) -> list[Known]:
+        """Return what each irqbalance was told and has, and tell it nothing; raise OSError."""
+        told = self._keeper.peek().told
+        folder = find_folder(self._root, self.folder)
+        found = [] if folder is None else self._find(folder)
+        return [known for balancer in found if (known := self._read_one(balancer, told.get(balancer.name))) is not None]
+
+    def why_none(self) -> str | None:
+        """Return why none can be found, None where it can."""
+        return _no_folder(self._root) if find_folder(self._root, self.folder) is None else None
+
+    def _read_one(self, balancer: Balancer, told: Told | None) -> Known | None:
+        try:
+            setup = Talk(balancer).ask(self._root, self._patience, self._clock)
+        except BalancerGone:
+            return None
+        except BalancerTrouble as error:
+            return Known(balancer, told, trouble=str(error))
+        return Known(balancer, told, None if setup is None else setup.bans)
 
     def give_back(self) -> list[str]:
         """Give back at once, without asking, all that the state says was told; return what is in the way.
@@ -105,7 +136,7 @@ class Balance:
     def _find(self, folder: str) -> list[Balancer]:
         found = find_balancers(self._root, folder)
         if not found and self._clock() >= self._search_due:
-            self._search_due = self._clock() + _SEARCH
+            self._search_due = self._clock() + self._times.search
             self._others = find_others(self._root)
         return found or self._others
 
@@ -132,9 +163,9 @@ class Balance:
             return None
         except BalancerTrouble as error:
             return Balancing(balancer.pid, trouble=str(error))
-        self.due = min(self.due, self._clock() + _AGAIN)
+        self.due = min(self.due, self._clock() + self._times.again)
         waited = self._clock() - talk.asked
-        if waited >= _LATE:
+        if waited >= self._times.late:
             talk.trouble = f"it has not answered for {waited:.0f} s: see whether it hangs"
         return talk.show(wish, Bans())
 
@@ -167,7 +198,7 @@ class Balance:
         talk.sent, talk.own, talk.trouble = order, own, order.trouble
         if is_refused:
             talk.trouble = "it does not keep what it is told: see who else tells it, and its version"
-        talk.due = self._clock() + (_REFUSED if is_refused else setup.sleep + _SCAN)
+        talk.due = self._clock() + (self._times.refused if is_refused else setup.sleep + self._times.scan)
         self.due = min(self.due, talk.due)
         after = None if order.irqs is None or is_refused else talk.ask(self._root, self._patience, self._clock)
         if after is not None:

@@ -3,6 +3,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from operator import is_
 from typing import NamedTuple
 
@@ -31,11 +32,18 @@ class Footprints:
 
     def __init__(self, lives: Lives) -> None:
         self._lives = lives
+        self.numbers: AbstractSet[int] = frozenset()
         self._known: dict[GuestId, Footprint] = {}
 
     def take(self) -> dict[GuestId, Footprint]:
-        """Return the footprint of each guest as of its last pass."""
-        self._known = {life.uuid: self._of(life) for life in self._lives if life.readings}
+        """Return the footprint of each guest as of its last pass, and have their interrupts in `numbers`.
+
+        That is the same object as long as nothing has changed.
+        """
+        before, self._known = self._known, {life.uuid: self._of(life) for life in self._lives if life.readings}
+        if len(before) != len(self._known) or not all(map(is_, before.values(), self._known.values())):
+            footprints = self._known.values()
+            self.numbers = frozenset(irq.number for each in footprints for _, irq in each.interrupts)
         return self._known
 
     def _of(self, life: Life) -> Footprint:

@@ -23,7 +23,13 @@ class HostPart:
     def look(self, frame: Frame, guests: Seen, state: State, policy: Policy) -> Looked:
         """Look at the host's own interrupts, do what the policy says, and report it; raise as `Isolation.look`."""
         looked = self._isolation.look(frame, guests, state, policy)
-        return looked._replace(drifts=tuple(self._account.take_host(looked)))
+        return looked._replace(drifts=tuple(self._account.take_host(looked, policy)))
+
+    def give_back(self, made: Pass, state: State, policy: Policy) -> Pass:
+        """Return a reset with all that was moved of the host given back; raise as `Isolation.look`."""
+        looked = self._isolation.give_back(made.frame, state, policy)
+        self._account.take_host(looked, policy, is_reset=True)
+        return replace(made, isolated=looked.isolated, unsaved=made.unsaved or looked.unsaved)
 
     def add(self, made: Pass, state: State, scope: Scope, policy: Policy, *, is_look: bool) -> Pass:
         """Return a pass with this part: in a look only where other CPUs are kept for guests than before.

@@ -18,7 +18,7 @@ from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.irq import DEFAULT
 from irqaffinity.model.isolation import HostInterrupt, Intruder, Isolated, Kept, VectorUse
 from irqaffinity.model.pci import NO_DEVICE
-from irqaffinity.model.record import Changes, State
+from irqaffinity.model.record import State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.observe.guests import Seen
 from irqaffinity.observe.host_interrupts import HostInterrupts
@@ -30,7 +30,7 @@ from irqaffinity.passes.footprints import Footprint, Footprints
 from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.headroom import count_vectors, find_headroom
 from irqaffinity.plan.intruders import guests_intruders
-from irqaffinity.plan.isolate import IsolationPlan, isolate
+from irqaffinity.plan.isolate import IsolationPlan, give_back_all, isolate
 from irqaffinity.plan.kept import find_housekeeping, find_kept
 from irqaffinity.plan.policy import IsolationMode, Policy
 from irqaffinity.state.store import Keeper
@@ -71,6 +71,11 @@ class Isolation:
         self._last: tuple[Kept, Policy] | None = None
         self._stirred: set[int] = set()
 
+    @property
+    def total(self) -> int | None:
+        """How many interrupts the host had at the last look, with the guests' own; None before the first one."""
+        return self._reader.total
+
     def kept(self, frame: Frame, guests: Seen, policy: Policy) -> Kept:
         """Return the CPUs that are kept for guests; the same object while nothing between the guests has changed."""
         if frame is not self._frame:
@@ -107,14 +112,29 @@ class Isolation:
             self._last = kept, policy
             return Looked(Isolated(policy.isolation.mode.value))
         sight = self._see(frame, kept, state, policy)
-        if sight.plan.changes:
-            self._keeper.save(sight.plan.changes)
-        done, unsaved = Execution((), Changes()), None
-        if sight.plan.actions:
-            done = self._finish.execute(sight.plan.actions, HOST, state)
-            unsaved = self._finish.learn([done])
+        done, unsaved = self._carry_out(sight.plan, state)
         stirred, self._stirred, self._last = frozenset(self._stirred), set(), (kept, policy)
         return Looked(sight.report(done.results, state), done.results, stirred, unsaved)
+
+    def give_back(self, frame: Frame, state: State, policy: Policy) -> Looked:
+        """Give back all that the state says was moved of the host; raise as `look`."""
+        nothing = Isolated(policy.isolation.mode.value)
+        if HOST not in state.owners:
+            return Looked(nothing)
+        interrupts = self._reader.read((), ())
+        plan = give_back_all(interrupts, frame.topology, state, read_default_affinity(self._root))
+        done, unsaved = self._carry_out(plan, state)
+        names = {seen.interrupt.number: seen.interrupt.action or "" for seen in interrupts}
+        return Looked(_Sight(plan, nothing, names).report(done.results, state), done.results, unsaved=unsaved)
+
+    def _carry_out(self, plan: IsolationPlan, state: State) -> tuple[Execution, str | None]:
+        """Return what was done, and why what was learned from it could not be stored, or None; raise StateError."""
+        if plan.changes:
+            self._keeper.save(plan.changes)
+        if not plan.actions:
+            return Execution((), Changes()), None
+        done = self._finish.execute(plan.actions, HOST, state)
+        return done, self._finish.learn([done])
 
     def rehearse(self, frame: Frame, guests: Seen, state: State, policy: Policy, *, writes: bool = True) -> Looked:
         """Return what `look` would do; where it `writes` nothing anyhow, only what it would find."""
@@ -131,10 +151,9 @@ class Isolation:
 
     def _see(self, frame: Frame, kept: Kept, state: State, policy: Policy) -> "_Sight":
         footprints = self._footprints.take()
-        numbers = {interrupt.number for each in footprints.values() for _, interrupt in each.interrupts}
         interrupts = [
             interrupt
-            for interrupt in self._reader.read(numbers, frame.claimants)
+            for interrupt in self._reader.read(self._footprints.numbers, frame.claimants)
             if not _may_be_a_guests(interrupt, frame)
         ]
         use = self._count_vectors(frame.topology.online, interrupts, footprints.values())

@@ -16,6 +16,8 @@ One of 2026 reads 16,384 bytes of an order, those up to 1.9.4 read 500; some of 
 REMEDY = "add --banmod=vfio to IRQBALANCE_ARGS in /etc/default/irqbalance, and restart it"
 """What keeps the interrupts of vfio devices from it without any list: it takes a part of the driver's name."""
 
+LASTING = "lasting for vfio devices is IRQBALANCE_ARGS=--banmod=vfio in /etc/default/irqbalance (1.9.2 and newer)"
+
 
 class Order(NamedTuple):
     """What an irqbalance shall have, `goal`, and the lists to send for it, None where nothing has to be sent.

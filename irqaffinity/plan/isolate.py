@@ -95,6 +95,8 @@ def _plan(
     rules: Rules, interrupts: Iterable[HostInterrupt], default: CpuSet | None, state: State
 ) -> Mapping[IrqId, Step]:
     """Decide for the default affinity, and then for each interrupt that no guest has a record of."""
+    if not rules.kept and not state.devices_of(HOST):
+        return {}
     before = state.records.get(DEFAULT.device, {}).get(DEFAULT.number)
     as_interrupt = HostInterrupt(Interrupt(DEFAULT.number, default, None), DEFAULT.device)
     first = plan_one(rules, as_interrupt, before, state.fixed) if default is not None else Step(before)

@@ -132,7 +132,7 @@ def _has_drifted(found: HostInterrupt, smp: CpuSet, kept: CpuSet, base: CpuSet |
 
 
 def _follow(rules: Rules, found: HostInterrupt, record: Record, base: CpuSet | None, place: CpuSet) -> Step:
-    if base is None or not place:
+    if base is None:
         return Step(record)
     if place == base:
         return _give_back(rules, found, record, base)

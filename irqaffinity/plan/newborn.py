@@ -31,7 +31,7 @@ def _widen(smp: CpuSet, narrowed: CpuSet, wide: CpuSet, node: CpuSet, online: Cp
     its device's node only those (Linux: kernel/irq/manage.c, irq_setup_affinity).
     """
     local = narrowed & online & node
-    if local and smp == local:
+    if smp == local:
         return wide & node
     if smp not in (narrowed, narrowed & online):
         return None

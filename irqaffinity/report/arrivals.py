@@ -8,7 +8,6 @@ from typing import Any
 
 from irqaffinity.model.arrivals import Arrived, Interval
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.text import merge_numbers
 from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.plan.guests import GuestPlan
@@ -127,23 +126,23 @@ def _cpu(cpu: Cpu, arrived: Sequence[tuple[int, int]], places: Places, interval:
 
 def _intruders(places: Places, interval: Interval) -> Iterator[dict[str, Any]]:
     """Give a row for each interrupt that arrived on CPUs of guests that do not own it."""
-    owners, kept = places.owners, places.kept.owners
+    owners, kept, names = places.owners, places.kept.owners, places.names
     for number, arrived in interval.arrived.items():
         owner = owners.get(number)
         there = {cpu: count for cpu, count in arrived.items() if cpu in kept and owner not in kept[cpu]}
         if there:
-            cpus, found = CpuSet(there), places.found.get(number)
-            guests = places.kept.guests_on(cpus)
+            arrived_there, found = _by_most(there), places.found.get(number)
+            guests = sorted({guest for cpu in there for guest in kept[cpu]})
             yield {
                 "irq": number,
                 "name": interval.names.get(number, ""),
-                "device": None if found is None or found.device == NO_DEVICE else str(found.device),
+                "device": None if found is None else found.device,
                 "owner": owner,
-                "cpus": str(cpus),
-                "guests": list(guests),
-                "guest_names": [places.names.get(guest) for guest in guests],
+                "cpus": ",".join(arrived_there) if len(there) == 1 else merge_numbers(there),
+                "guests": guests,
+                "guest_names": [names.get(guest) for guest in guests],
                 "rate": _rate(sum(there.values()), interval),
-                "arrived": _total([there]),
+                "arrived": arrived_there,
                 "movable": None if found is None else found.is_movable,
             }
 
@@ -154,7 +153,7 @@ def _kernel(places: Places, interval: Interval) -> Iterator[dict[str, Any]]:
         there = {cpu: count for cpu, count in own.arrived.items() if cpu in places.kept.owners}
         if there:
             rate = _rate(sum(there.values()), interval)
-            yield {"row": word, "name": own.name, "rate": rate, "arrived": _total([there])}
+            yield {"row": word, "name": own.name, "rate": rate, "arrived": _by_most(there)}
 
 
 def _total(each: Iterable[Arrived]) -> dict[str, int]:
@@ -163,7 +162,13 @@ def _total(each: Iterable[Arrived]) -> dict[str, int]:
     for arrived in each:
         for cpu, count in arrived.items():
             total[cpu] += count
-    return {str(cpu): count for cpu, count in sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))}
+    return _by_most(total)
+
+
+def _by_most(arrived: Arrived) -> dict[str, int]:
+    if len(arrived) == 1:  # mostly
+        return {str(cpu): count for cpu, count in arrived.items()}
+    return {str(cpu): count for cpu, count in sorted(arrived.items(), key=lambda pair: (-pair[1], pair[0]))}
 
 
 def _outside(arrived: Mapping[str, int], target: str) -> int:

@@ -15,6 +15,7 @@ COLUMNS = ("time", "name", "device", "irqs", "from", "to", "cause", "verdict")
 _SPARE = ("irqs", "from", "verdict")
 """The columns that the table leaves out on a narrow screen, in this order."""
 
+_HOST = "(host)"
 _WORDS = {
     "since": "since",
     "until": "until",
@@ -31,10 +32,12 @@ def render_history(
     """Return the lines as a table with their number, or a sentence that there are none of those `asked` for."""
     if not lines:
         return f"the history has no change{''.join(_describe(asked))}"
-    rows = [{**line, "name": line["name"] or line["guest"]} for line in lines]
-    guests = len({line["guest"] for line in lines})
+    rows = [{**line, "name": line["name"] or line["guest"] or _HOST} for line in lines]
+    guests = {line["guest"] for line in lines}
+    whose = [counted(len(guests - {None}), "guest")] if guests - {None} else []
+    whose += ["the host"] if None in guests else []
     table = render_plain(rows, COLUMNS, screen, _SPARE)
-    return f"{table}\n\n{counted(len(lines), 'change')} of {counted(guests, 'guest')}"
+    return f"{table}\n\n{counted(len(lines), 'change')} of {' and '.join(whose)}"
 
 
 def _describe(asked: Mapping[str, object]) -> Iterator[str]:

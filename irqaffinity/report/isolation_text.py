@@ -195,7 +195,7 @@ def _alike(
     """Return the rows in groups whose names differ in numbers alone and whose `key` is the same, in their order."""
     found: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        pattern = row["irq"] if each_irq else _without_numbers(row["name"] or "")
+        pattern = row["irq"] if each_irq else without_numbers(row["name"] or "")
         found.setdefault((pattern, row["device"] is None, key(row)), []).append(row)
     return [_Group(alike, cells(alike, str(named[-1])), _tone(alike[0]["verdict"])) for named, alike in found.items()]
 
@@ -211,11 +211,12 @@ def common_names(names: Iterable[str]) -> list[str]:
     """Return names without repetition, those that differ in numbers alone as one."""
     found: dict[tuple[str, ...], list[str]] = {}
     for name in names:
-        found.setdefault(_without_numbers(name), []).append(name)
+        found.setdefault(without_numbers(name), []).append(name)
     return [_common_name(alike) for alike in found.values()]
 
 
-def _without_numbers(name: str) -> tuple[str, ...]:
+def without_numbers(name: str) -> tuple[str, ...]:
+    """Return the parts of a name between its numbers."""
     return tuple(_DIGITS.split(name)[::2])
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.change import Change, Settled
-from irqaffinity.model.guest import GuestId
+from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.host import Device
-from irqaffinity.model.irq import Interrupt, IrqId
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.irq import DEFAULT, DEFAULT_NAME, Interrupt, IrqId
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.record import Record, State
 from irqaffinity.model.text import clean, counted, merge_numbers
 from irqaffinity.model.verdict import FAILED, Cause, DeviceReason, GuestReason
@@ -42,7 +42,7 @@ def log_troubles(troubles: Troubles, before: Troubles) -> None:
     """Log each trouble that is new or another one than `before`."""
     for subject, (level, trouble) in troubles.items():
         if before.get(subject, (level, None))[1] != trouble:
-            LOG.log(level, "guest %s: %s", subject[0], trouble)
+            LOG.log(level, "%s: %s", _name_owner(subject[0]), trouble)
 
 
 def log_held_up(trouble: str | None, before: str | None) -> str | None:
@@ -64,27 +64,45 @@ def log_settled(settled: Settled, most: float, rivals: Sequence[str] = ()) -> in
     An interrupt that somebody else had moved is a warning, which names the `rivals`; a failed write has its warning
     already, as a trouble of the guest. New interrupts that had to wait are a warning too.
     """
-    who = settled.owner if settled.name is None else f"{settled.owner} ({settled.name})"
+    who = _name_owner(settled.owner) if settled.name is None else f"guest {settled.owner} ({settled.name})"
     told = [change for change in settled.changes if change.cause is not Cause.ERROR]
     if len(told) > max(1.0, most):
         _log_sum(who, told, rivals)
         told = told[:1]
     else:
         for change in told:
-            LOG.log(_level(change), "guest %s: %s", who, _describe(change, rivals), extra={"change": change.fields()})
+            LOG.log(_level(change), "%s: %s", who, _describe(change, rivals), extra={"change": change.fields()})
     if settled.waited:
         waited = counted(settled.waited, "new interrupt")
-        LOG.warning("guest %s: %s had to wait, and may have been on other CPUs meanwhile: %s", who, waited, _TOO_FAST)
+        LOG.warning("%s: %s had to wait, and may have been on other CPUs meanwhile: %s", who, waited, _TOO_FAST)
     return len(told) + bool(settled.waited)
+
+
+def _name_owner(owner: str | None) -> str:
+    """Return what a line begins with: the host, or a guest by its uuid."""
+    return "host" if owner == HOST else f"guest {owner}"
+
+
+def _name_irq(irq: IrqId) -> str:
+    """Return an interrupt with its device if it has one, or the default affinity."""
+    if irq == DEFAULT:
+        return DEFAULT_NAME
+    return f"irq {irq.number}" if irq.device == NO_DEVICE else f"{irq.device} irq {irq.number}"
 
 
 def _describe(change: Change, rivals: Sequence[str]) -> str:
     """Return which interrupts were moved, from where, to where, and why."""
-    which = f"{counted(len(change.numbers), 'interrupt')} ({clean(merge_numbers(change.numbers))}) of {change.device}"
+    which = DEFAULT_NAME if _is_default(change) else _describe_numbers(change)
     way = f"to {change.after}" if change.before is None else f"from {change.before} to {change.after}"
     again = f", with {change.writes} writes" if change.writes > len(change.numbers) else ""
     note = f"{_NOTES.get(change.cause, '')}{_name_rivals([change], rivals)}"
     return f"{_verb(change)} {which} {way}{again}: {change.cause.value}{note}"
+
+
+def _describe_numbers(change: Change) -> str:
+    """Return how many and which interrupts of which device, if they have one."""
+    of_device = "" if change.device == NO_DEVICE else f" of {change.device}"
+    return f"{counted(len(change.numbers), 'interrupt')} ({clean(change.which)}){of_device}"
 
 
 def _name_rivals(changes: Iterable[Change], rivals: Sequence[str]) -> str:
@@ -99,13 +117,19 @@ def _level(change: Change) -> int:
 
 
 def _verb(change: Change) -> str:
-    return "gave back" if change.is_release else "put back" if change.cause in _BY_OTHERS else "placed"
+    if change.is_release or change.cause in _BY_OTHERS:
+        return "gave back" if change.is_release else "put back"
+    return "set" if _is_default(change) else "moved away" if change.guest == HOST else "placed"
+
+
+def _is_default(change: Change) -> bool:
+    return change.numbers == (DEFAULT.number,)
 
 
 def _log_sum(who: str, changes: Sequence[Change], rivals: Sequence[str]) -> None:
     """Tell all changes in one line, as seriously as the worst of them."""
     done, others = _sum_up(changes), _name_rivals(changes, rivals)
-    LOG.log(max(map(_level, changes)), "guest %s: %s%s; irqaffinity history shows each change", who, done, others)
+    LOG.log(max(map(_level, changes)), "%s: %s%s; irqaffinity history shows each change", who, done, others)
 
 
 def _sum_up(changes: Iterable[Change]) -> str:
@@ -117,10 +141,14 @@ def _sum_up(changes: Iterable[Change]) -> str:
 
 
 def _count(changes: Sequence[Change]) -> str:
-    numbers, writes = sum(len(change.numbers) for change in changes), sum(change.writes for change in changes)
-    devices = ", ".join(sorted({str(change.device) for change in changes}))
-    again = f", with {writes} writes" if writes > numbers else ""
-    return f"{counted(numbers, 'interrupt')} of {devices}{again}"
+    found = [change for change in changes if not _is_default(change)]
+    numbers, writes = sum(len(change.numbers) for change in found), sum(change.writes for change in changes)
+    devices = ", ".join(sorted({str(change.device) for change in found if change.device != NO_DEVICE}))
+    of_devices = f" of {devices}" if devices else ""
+    whose = [f"{counted(numbers, 'interrupt')}{of_devices}"] if found else []
+    whose += [DEFAULT_NAME] if len(found) < len(changes) else []
+    again = f", with {writes} writes" if writes > numbers + len(changes) - len(found) else ""
+    return f"{' and '.join(whose)}{again}"
 
 
 def log_forgotten(state: State, changed: Mapping[IrqId, Record | None], devices: Mapping[PciAddress, Device]) -> None:
@@ -137,7 +165,7 @@ def log_forgotten(state: State, changed: Mapping[IrqId, Record | None], devices:
             found[record.owner, irq.device, _why_forgotten(record, device, interrupt)].append(irq.number)
     for (owner, address, why), numbers in found.items():
         interrupts = f"{counted(len(numbers), 'interrupt')} ({merge_numbers(numbers)})"
-        LOG.warning("guest %s: %s: %s not given back: %s", owner, address, interrupts, why)
+        LOG.warning("%s: %s: %s not given back: %s", _name_owner(owner), address, interrupts, why)
 
 
 def _why_forgotten(record: Record, device: Device, interrupt: Interrupt) -> str:
@@ -165,7 +193,8 @@ def _troubles(part: Part) -> Iterator[tuple[Subject, int, str]]:
         if result.verdict in FAILED:
             failed.setdefault((result.action.owner, result.action.device), result)
     for (owner, device), result in failed.items():
-        trouble = f"{device} irq {result.action.number} stays on {result.smp}: {result.verdict.value}: {result.message}"
+        which = _name_irq(result.action.irq)
+        trouble = f"{which} stays on {result.smp}: {result.verdict.value}: {result.message}"
         yield (owner, device), logging.WARNING, trouble
 
 
@@ -178,10 +207,9 @@ def _log_each(part: Part) -> None:
     for result in part.results:
         action = result.action
         LOG.debug(
-            "guest %s: %s irq %d: had %s, belongs on %s, has %s, effective %s: %s",
-            action.owner,
-            action.device,
-            action.number,
+            "%s: %s: had %s, belongs on %s, has %s, effective %s: %s",
+            _name_owner(action.owner),
+            _name_irq(action.irq),
             action.current,
             result.asked,
             result.smp,

@@ -54,9 +54,9 @@ class Cpu:
 
 
 class Found(NamedTuple):
-    """An interrupt of this host: its device, NO_DEVICE where no PCI device has it, and whether it can be moved."""
+    """An interrupt of this host: its PCI device, None where it has none, and whether it can be moved."""
 
-    device: PciAddress
+    device: str | None
     is_movable: bool
 
 

@@ -28,7 +28,11 @@ HISTORY = "history.db"
 NEWER = "install the newer program again, or move the file away: a new one begins then"
 
 COLUMNS = ("time", "guest", "name", "device", "irqs", "before", "after", "cause", "verdict")
-"""`time` is in whole seconds since 1970, UTC; all others are the texts of the history's JSON, or null."""
+"""`time` is in whole seconds since 1970, UTC; all others are the texts of the history's JSON, or null. `guest` and
+`device` are `-` for null: a program from before the host's own interrupts takes no null there."""
+
+NONE = "-"
+"""Stands in `guest` for the host, and in `device` for what is no device's."""
 
 MIGRATIONS: Sequence[Migration] = (
     (
@@ -212,7 +216,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _row(change: Change) -> _Row:
     """Return a change in the form of a row, which is small however many interrupts it has."""
-    return (int(change.time.timestamp()), *change.fields().values())
+    fields = change.fields()
+    shown = {name: fields[name] or NONE for name in ("guest", "device")}
+    return (int(change.time.timestamp()), *{**fields, **shown}.values())
 
 
 def _is_told(connection: sqlite3.Connection, row: _Row) -> bool:

@@ -16,7 +16,7 @@ from irqaffinity.state.beside import read_beside
 from irqaffinity.state.database import transaction
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import StateFolder
-from irqaffinity.state.history import COLUMNS, HISTORY, MIGRATIONS, NEWER
+from irqaffinity.state.history import COLUMNS, HISTORY, MIGRATIONS, NEWER, NONE
 from irqaffinity.state.schema import check_columns, check_version
 
 _SHORT_ADDRESS = re.compile(r"[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.IGNORECASE)
@@ -25,6 +25,7 @@ _KEYS = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verd
 """The keys of the JSON, for the columns in their order."""
 
 _NULLABLE = frozenset({"name", "from", "to"})
+_NONE_FOR_NULL = frozenset({"guest", "device"})
 _NAMES = "SELECT guest, name, max(id) FROM lines WHERE name IS NOT NULL GROUP BY guest"
 
 Line = Mapping[str, str | None]
@@ -32,7 +33,10 @@ Line = Mapping[str, str | None]
 
 
 class Wanted(NamedTuple):
-    """Which lines: from `since`, before `until`, of a guest (uuid or name), device (address) or interrupt, by cause."""
+    """Which lines: from `since`, before `until`, of a guest (uuid or name), device (address) or interrupt, by cause.
+
+    Those of the host are of no guest.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
@@ -148,7 +152,9 @@ def _line(row: Sequence[object], names: Mapping[object, object], texts: dict[str
     shown = _show_time(time)
     line: dict[str, str | None] = {"time": texts.setdefault(shown, shown)}
     for key, value in found.items():
-        if isinstance(value, str):
+        if value == NONE and key in _NONE_FOR_NULL:
+            line[key] = None
+        elif isinstance(value, str):
             line[key] = texts[value] if value in texts else texts.setdefault(value, printable(value))
         elif value is None and key in _NULLABLE:
             line[key] = None

@@ -31,7 +31,9 @@ from tests.unit.report.page.documents import (
     make_document,
     make_guest,
     make_hostile,
+    make_intruder,
     make_irq,
+    make_isolation,
     make_older,
 )
 
@@ -98,7 +100,15 @@ def troubled() -> dict[str, Any]:
         make_irq(42, verdict="managed"),
     ]
     devices = [make_device(), make_device("0000:81:00.1", reason="remote_node", message="far away")]
-    return make_document(guests=guests, devices=devices, irqs=irqs, arrivals=ARRIVALS, rivals=["irqbalance"])
+    queues = [make_intruder(100 + cpu, f"nvme0q{cpu}", str(cpu), movable=False, verdict="managed") for cpu in (3, 4)]
+    isolation = make_isolation(
+        mode="enforce",
+        message="1 housekeeping CPU is online, and [isolation] minimum is 2",
+        intruders=[*queues, make_intruder(9, "acpi", "2-5", arrived=1205, verdict="would_set", target="0-1")],
+        headroom=[{"node": 0, "cpu": 3, "free": 12, "capacity": 202, "exact": False}],
+    )
+    parts = {"arrivals": ARRIVALS, "rivals": ["irqbalance"], **isolation}
+    return make_document(guests=guests, devices=devices, irqs=irqs, **parts)
 
 
 @pytest.fixture(scope="module")

@@ -36,13 +36,21 @@ def start_pod(chart: Chart, pod_libvirtd: Libvirtd) -> Iterator[Start]:
     """Starts a pod of the chart with values, beside the libvirtd of the tests; the agent's unless `of` names a kind."""
     pods: list[Pod] = []
 
-    def run(values: dict[str, Any], *, of: str = "", tracefs: Path | None = None, **options: Any) -> Pod:
+    def run(
+        values: dict[str, Any],
+        *,
+        of: str = "",
+        tracefs: Path | None = None,
+        irqbalance: Path | None = None,
+        **options: Any,
+    ) -> Pod:
         folder = pod_libvirtd.folder / f"pod-{len(pods)}"
         folder.mkdir()
         tracefs = tracefs or folder / "tracing"
         (tracefs / "instances").mkdir(parents=True, exist_ok=True)
         hosts = {"/run/libvirt": pod_libvirtd.folder / "sockets"}
         hosts |= {"/run/irqaffinity": folder / "run", "/var/lib/irqaffinity": folder / "state"}
+        hosts |= {"/run/irqbalance": irqbalance or folder / "irqbalance"}
         hosts |= {"/sys/kernel/tracing": tracefs, "/sys/kernel/tracing/instances": tracefs / "instances"}
         rendered = chart.render(values).of(of) if of else chart.render(values)
         pods.append(Pod(rendered, folder, hosts, **options))

@@ -16,6 +16,12 @@ NAMES = {"debugfs", "irqbalance"}
 """The volumes that nothing but isolation needs."""
 
 
+WITHOUT_IRQBALANCE = {
+    "host": {"irqbalance": ""},
+    "conf": {"irqaffinity": {"isolation": {"mode": "enforce", "housekeeping_cpus": "0-1"}}},
+}
+
+
 def isolation(**options: Any) -> dict[str, Any]:
     """Return values in which enforced isolation has other options."""
     values: dict[str, Any] = copy.deepcopy(ISOLATION)
@@ -47,13 +53,11 @@ def test_who_enforces_sees_the_folder_of_irqbalance_and_no_more(chart: Chart) ->
     assert others == chart.render().agent["volumeMounts"]
 
 
-@pytest.mark.parametrize(
-    "values", [isolation(irqbalance=False), ISOLATION | {"host": {"irqbalance": ""}}], ids=["option", "value"]
-)
+@pytest.mark.parametrize("values", [isolation(irqbalance=False), WITHOUT_IRQBALANCE], ids=["option", "value"])
 def test_the_folder_of_irqbalance_can_be_switched_off(chart: Chart, values: dict[str, Any]) -> None:
     rendered = chart.render(values)
     assert "irqbalance" not in volumes(rendered)
-    assert "irqbalance_sockets" not in rendered.configuration
+    assert "\nirqbalance = false\n" in rendered.configuration
 
 
 def test_a_place_of_its_own_on_the_host_is_the_usual_one_in_the_pod(chart: Chart) -> None:

@@ -3,7 +3,9 @@
 
 import os
 import re
+import socket
 import stat
+import struct
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +23,11 @@ from tests.packaging.pod import Pod
 
 POLL = {"conf": {"irqaffinity": {"vectors": {"source": "poll"}}}}
 """The trace instances of this machine may have another user: they are not touched unless they are what is tried."""
+
+ENFORCE = {
+    "host": {"tracefs": {"enabled": False}},
+    "conf": {"irqaffinity": {"isolation": {"mode": "enforce", "housekeeping_cpus": "0"}}},
+}
 
 
 @pytest.fixture
@@ -128,6 +135,35 @@ def test_tracefs_that_is_switched_off_is_not_there(start_pod: Start) -> None:
     assert pod.run("ls", "/host/sys").stdout.split() == ["bus", "class", "devices", "kernel", "module"]
     assert pod.run("ls", "/host/sys/kernel").stdout.split() == ["irq"]
     assert check(pod)["vectors"][0] == "ok"
+
+
+def test_an_agent_that_isolates_asks_irqbalance_and_can_write_no_more_of_the_host(
+    start_pod: Start, short_folder: Path
+) -> None:
+    """irqbalance believes root alone. No guest runs, so nothing of this machine's is moved."""
+    with socket.socket(socket.AF_UNIX) as irqbalance:
+        irqbalance.bind(str(short_folder / "irqbalance1.sock"))
+        irqbalance.listen()
+        irqbalance.setblocking(False)
+        pod = start_pod(ENFORCE, irqbalance=short_folder)
+        with wait_for("a question to irqbalance", lambda: accept(irqbalance))[0] as asked:
+            asked.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            text, ((_, kind, credentials),), *_ = asked.recvmsg(100, socket.CMSG_SPACE(12))
+            assert (text, kind) == (b"setup", socket.SCM_CREDENTIALS)
+            assert struct.unpack("3i", credentials)[1] == 0
+            asked.sendall(b"SLEEP 10 BANNED 00000000")
+    assert writable(pod) == {"/host/proc/irq", "/run/irqaffinity", "/var/lib/irqaffinity"}
+    assert "default_smp_affinity" in pod.run("ls", "/host/proc/irq").stdout.split()
+
+
+def accept(listener: socket.socket) -> list[socket.socket]:
+    """Return the connection of somebody who waits, if one does, as a socket that waits for its text."""
+    try:
+        connection, _ = listener.accept()
+    except BlockingIOError:
+        return []
+    connection.setblocking(True)
+    return [connection]
 
 
 def test_the_links_of_sysfs_lead_somewhere(pod: Pod) -> None:

@@ -114,12 +114,43 @@ class Arrivals(NamedTuple):
     cpus: Mapping[int, CpuArrivals]
 
 
+class IntruderFacts(NamedTuple):
+    """An interrupt that comes to CPUs of guests that do not own it, with the words of the document."""
+
+    number: int
+    name: str
+    device: str | None
+    cpus: CpuSet
+    guests: tuple[str, ...]
+    owner: str | None
+    is_movable: bool
+    arrived: int | None
+    target: CpuSet | None
+    verdict: str | None
+
+
+class IsolationFacts(NamedTuple):
+    """What the document tells of isolation.
+
+    `failed` are the numbers of the host's interrupts that could not be moved, with the verdict and the message.
+    `headroom` are sentences on the fullest CPU of each node, with its number, and whether it is short of vectors.
+    """
+
+    mode: str
+    kept: CpuSet
+    housekeeping: CpuSet
+    message: str | None
+    intruders: tuple[IntruderFacts, ...]
+    failed: tuple[tuple[int, str, str], ...]
+    headroom: tuple[tuple[int, str, bool], ...]
+
+
 @dataclass(frozen=True)
 class HostPicture:
     """A host as one document describes it.
 
     `pass_error` is why the last pass could not be made. `only` are the words that the document was narrowed to, and
-    `missing` names what it does not have.
+    `missing` names what it does not have. `isolation` is None where nobody looked at the host's own interrupts.
     """
 
     name: str
@@ -137,6 +168,7 @@ class HostPicture:
     irqs: Sequence[IrqFacts]
     arrivals: Arrivals | None
     missing: Sequence[str]
+    isolation: IsolationFacts | None = None
 
     @functools.cached_property
     def guest_of(self) -> Mapping[str | None, GuestFacts]:
@@ -166,6 +198,12 @@ class HostPicture:
         return {
             cpu: CpuLoad(count, count - own.get(cpu, 0) if cpu in self.vcpus_on else 0) for cpu, count in total.items()
         }
+
+    @functools.cached_property
+    def intruders_on(self) -> Mapping[int, int]:
+        """How many intruders come to each CPU."""
+        intruders = () if self.isolation is None else self.isolation.intruders
+        return _count((cpus, count) for cpus, count in Counter(intruder.cpus for intruder in intruders).items())
 
     def arrivals_of(self, device: DeviceFacts) -> DeviceArrivals | None:
         """Return the arrivals of a device, None where they were not counted."""

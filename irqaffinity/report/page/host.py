@@ -89,8 +89,8 @@ def _cell(host: HostPicture, node: NodeLayout, cpu: int) -> Markup:
     if node.offline and cpu in node.offline:
         classes.append("off")
         marks.append(element("em", "offline"))
-    elif node.isolated and cpu in node.isolated:
-        marks.append(element("i", "iso", title="isolated from the scheduler (isolcpus=)"))
+    else:
+        marks += _duties(host, node, cpu)
     if len(vcpus) > 1:
         classes.append("crowd")
     labels = [_vcpu(guest, vcpu) for guest, vcpu in vcpus[:_SHOWN]]
@@ -105,6 +105,16 @@ def _cell(host: HostPicture, node: NodeLayout, cpu: int) -> Markup:
         id=f"cpu{cpu}",
         data_g=" ".join(str(guest.order) for guest in guests.values()) or None,
     )
+
+
+def _duties(host: HostPicture, node: NodeLayout, cpu: int) -> Iterator[Markup]:
+    """Yield what a CPU is there for, as far as the kernel and isolation know."""
+    if node.isolated and cpu in node.isolated:
+        yield element("i", "iso", title="isolated from the scheduler (isolcpus=)")
+    if host.isolation is not None and cpu in host.isolation.kept:
+        yield element("i", "kept", title="kept for a guest: the host's interrupts do not belong here")
+    if host.isolation is not None and cpu in host.isolation.housekeeping:
+        yield element("i", "house", title="does the host's work (housekeeping)")
 
 
 def _vcpu(guest: GuestFacts, vcpu: int) -> Markup:
@@ -123,6 +133,11 @@ def _traffic(host: HostPicture, cpu: int) -> Iterator[Markup]:
         if load.foreign:
             said = f"{load.foreign} of them {'is' if load.foreign == 1 else 'are'} another guest's"
             yield element("strong", f"!{load.foreign}", title=said)
+    intruders = host.intruders_on.get(cpu, 0)
+    if intruders:
+        verb = "is" if intruders == 1 else "are"
+        said = f"{counted(intruders, 'interrupt')} may come here that {verb} not its guest's"
+        yield element("strong", f"⚑{intruders}", title=said)
     arrivals = host.arrivals.cpus.get(cpu) if host.arrivals is not None else None
     if arrivals is not None and arrivals.rate:
         foreign = f", {show_rate(arrivals.foreign)} of them not its guest's" if arrivals.foreign else ""

@@ -21,15 +21,13 @@ from irqaffinity.report.page.facts import (
     IrqFacts,
     LeftOutElement,
 )
+from irqaffinity.report.page.read_isolation import read_isolation
 from irqaffinity.report.page.shape import DOCUMENT
-
-MOST_CPUS = 8192
-"""The most CPUs that a page draws: no kernel has more (CONFIG_NR_CPUS)."""
+from irqaffinity.report.page.values import MOST_CPUS, cpus_of, set_of, text_of
 
 MOST_DRAWN = 1 << 25
 """The most devices times CPUs that a page draws; 2,048 interrupts on 256 CPUs have a thousandth of it."""
 
-_ALL_CPUS = CpuSet(range(MOST_CPUS))
 _SHORT = 8
 """Characters of a guest's label, which has to fit beside a CPU's number."""
 
@@ -51,8 +49,8 @@ def read_document(document: Mapping[str, Any]) -> HostPicture:
         dry_run=document["dry_run"],
         posted_interrupts=facts["posted_interrupts"],
         msi_source=clean(facts["msi_source"]),
-        state_unsaved=_text(document.get("state_unsaved")),
-        pass_error=_text(document.get("pass_error")),
+        state_unsaved=text_of(document.get("state_unsaved")),
+        pass_error=text_of(document.get("pass_error")),
         only=tuple(map(clean, document.get("only", ()))),
         rivals=tuple(map(clean, document.get("rivals", ()))),
         nodes=nodes,
@@ -61,6 +59,7 @@ def read_document(document: Mapping[str, Any]) -> HostPicture:
         irqs=irqs,
         arrivals=None if arrivals is None else _arrivals(arrivals),
         missing=tuple(_missing(document)),
+        isolation=read_isolation(document),
     )
 
 
@@ -74,11 +73,11 @@ def _missing(document: Mapping[str, Any]) -> Iterator[str]:
 def _node(node: Mapping[str, Any]) -> NodeLayout:
     return NodeLayout(
         node["node"],
-        _set(node["cpus"]),
-        _cpus(node["offline"]),
-        _cpus(node["isolated"]),
+        set_of(node["cpus"]),
+        cpus_of(node["offline"]),
+        cpus_of(node["isolated"]),
         _by_number(node["sockets"]),
-        tuple(map(_set, node["cores"])),
+        tuple(map(set_of, node["cores"])),
     )
 
 
@@ -94,14 +93,14 @@ def _guests(guests: Sequence[Mapping[str, Any]]) -> Iterator[GuestFacts]:
             name=clean(guest["name"]),
             label=labels[index],
             vcpus=guest["vcpus"],
-            mask=_text(guest["mask"]),
+            mask=text_of(guest["mask"]),
             mask_source=clean(guest["mask_source"]),
             pins=None if pins is None else _by_number(pins),
-            irq_vcpus=_cpus(guest["irq_vcpus"]),
-            irq_pcpus=_cpus(guest["irq_pcpus"]),
+            irq_vcpus=cpus_of(guest["irq_vcpus"]),
+            irq_pcpus=cpus_of(guest["irq_pcpus"]),
             status=clean(guest["status"]),
-            reason=_text(guest["reason"]),
-            message=_text(guest["message"]),
+            reason=text_of(guest["reason"]),
+            message=text_of(guest["message"]),
             left_out=tuple(
                 LeftOutElement(clean(left["element"]), clean(left["reason"]), clean(left["message"]))
                 for left in guest.get("left_out", ())
@@ -129,12 +128,12 @@ def _devices(devices: Sequence[Mapping[str, Any]], irqs: Sequence[IrqFacts]) -> 
         yield DeviceFacts(
             order=index,
             address=address,
-            guest=_text(device["guest"]),
+            guest=text_of(device["guest"]),
             numa_node=device["numa_node"],
-            driver=_text(device["driver"]),
-            target=_cpus(device["target"]),
-            reason=_text(device["reason"]),
-            message=_text(device["message"]),
+            driver=text_of(device["driver"]),
+            target=cpus_of(device["target"]),
+            reason=text_of(device["reason"]),
+            message=text_of(device["message"]),
             irqs=tuple(by_device[address]),
         )
 
@@ -143,13 +142,13 @@ def _irq(irq: Mapping[str, Any]) -> IrqFacts:
     return IrqFacts(
         irq["irq"],
         clean(irq["device"]),
-        _text(irq["guest"]),
-        _cpus(irq["current"]),
-        _cpus(irq["target"]),
-        _cpus(irq["effective"]),
+        text_of(irq["guest"]),
+        cpus_of(irq["current"]),
+        cpus_of(irq["target"]),
+        cpus_of(irq["effective"]),
         clean(irq["verdict"]),
-        _text(irq["reason"]),
-        _text(irq["message"]),
+        text_of(irq["reason"]),
+        text_of(irq["message"]),
     )
 
 
@@ -173,24 +172,8 @@ def _stranger(irq: Mapping[str, Any]) -> str:
     return f"irq {irq['irq']} {clean(irq['name'])}".rstrip()
 
 
-def _text(text: str | None) -> str | None:
-    return None if text is None else clean(text)
-
-
-def _cpus(text: str | None) -> CpuSet | None:
-    return None if text is None else _set(text)
-
-
-def _set(text: str) -> CpuSet:
-    """Return CPUs of one host; raise ValueError."""
-    found = CpuSet.parse(text)
-    if not found <= _ALL_CPUS:
-        raise ValueError(f"it names a CPU above {MOST_CPUS - 1}, which no kernel has")
-    return found
-
-
 def _by_number(sets: Mapping[str, str]) -> Mapping[int, CpuSet]:
-    return {_number(number): _set(cpus) for number, cpus in sets.items()}
+    return {_number(number): set_of(cpus) for number, cpus in sets.items()}
 
 
 def _number(text: str) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from irqaffinity.model.text import counted
 from irqaffinity.report.page.facts import HostPicture
 from irqaffinity.report.page.host import HUES, draw_host
+from irqaffinity.report.page.intruders import draw_intruders
 from irqaffinity.report.page.markup import Markup, element
 from irqaffinity.report.page.read import read_document
 from irqaffinity.report.page.tables import tabulate_devices, tabulate_guests, tabulate_interrupts
@@ -127,14 +128,18 @@ def _sections(host: HostPicture, troubles: Sequence[Trouble]) -> Iterator[Markup
     yield element("section", *picture, *draw_host(host), id="host", class_="wide")
     yield element("section", element("h2", "Guests"), tabulate_guests(host), id="guests", class_="wide")
     yield element("section", element("h2", "Devices"), tabulate_devices(host), id="devices", class_="wide")
+    if host.isolation is not None:
+        drawn = draw_intruders(host, host.isolation)
+        yield element("section", element("h2", "Intruders"), *drawn, id="intruders", class_="wide")
     folded = list(tabulate_interrupts(host)) or [element("p", "No interrupt is a guest's.")]
     yield element("section", element("h2", "Interrupts"), *folded, id="interrupts", class_="wide")
 
 
 _CELLS = (
     "A CPU has its number, the vCPU that is pinned to it (◆ one that may serve interrupts), ↓ how many interrupts may "
-    "be sent to it, ! how many of them are another guest's, and how often any arrives. CPUs in one frame are threads "
-    "of one core."
+    "be sent to it, ! how many of them are another guest's, ⚑ how many of the host and of other guests come to a CPU "
+    "that is kept for a guest, and how often any arrives. kept marks a CPU that is kept for a guest, house one that "
+    "does the host's work. CPUs in one frame are threads of one core."
 )
 
 _STRIP = "A strip has all CPUs from left to right; the device's own node is shaded."

@@ -3,6 +3,8 @@
 
 from typing import Any
 
+from irqaffinity.report.isolation_shape import FIELDS
+
 _TEXT = (str, None)
 
 _GUEST = {
@@ -64,7 +66,7 @@ _ARRIVALS = {
     ],
 }
 
-DOCUMENT: Any = {
+DOCUMENT: Any = FIELDS | {
     "schema": int,
     "host": str,
     "time": str,

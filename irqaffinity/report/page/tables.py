@@ -26,10 +26,10 @@ def tabulate_guests(host: HostPicture) -> Markup:
     heads = ("Guest", "vCPUs", "Mask", "Served by", "Devices", "Status")
     devices = Counter(device.guest for device in host.devices)
     rows = (
-        _row(heads, _guest_cells(guest, devices[guest.uuid]), id=f"g{guest.order}", data_g=guest.order)
+        row(heads, _guest_cells(guest, devices[guest.uuid]), id=f"g{guest.order}", data_g=guest.order)
         for guest in host.guests
     )
-    return _table("Guests", heads, rows)
+    return table("Guests", heads, rows)
 
 
 def tabulate_devices(host: HostPicture) -> Markup:
@@ -37,10 +37,10 @@ def tabulate_devices(host: HostPicture) -> Markup:
     arrives = () if host.arrivals is None else ("Arrives",)
     heads = ("Device", "Node", "Driver", "Guest", "Interrupts", "Target", "Set to", *arrives, "Verdict", "Why")
     rows = (
-        _row(heads, _device_cells(host, device), id=f"d{device.order}", data_g=_guest_index(host, device))
+        row(heads, _device_cells(host, device), id=f"d{device.order}", data_g=_guest_index(host, device))
         for device in host.devices
     )
-    return _table("Devices", heads, rows)
+    return table("Devices", heads, rows)
 
 
 def tabulate_interrupts(host: HostPicture) -> Iterator[Markup]:
@@ -56,11 +56,11 @@ def tabulate_interrupts(host: HostPicture) -> Iterator[Markup]:
         is_wrong = any(weigh(Verdict, irq.verdict) is Weight.ERROR for irq in irqs)
         said = f"{counted(len(irqs), 'interrupt')}: {_count(irq.verdict for irq in irqs)}"
         title = element("summary", element("b", address), f" {_guest_name(host, device)} {said}")
-        table = _table(f"Interrupts of {address}", heads, (_row(heads, cells) for cells in _irq_rows(irqs)))
+        found = table(f"Interrupts of {address}", heads, (row(heads, cells) for cells in _irq_rows(irqs)))
         yield element(
             "details",
             title,
-            table,
+            found,
             open="" if is_wrong else None,
             data_g=None if device is None else _guest_index(host, device),
         )
@@ -95,8 +95,8 @@ def _device_cells(host: HostPicture, device: DeviceFacts) -> Sequence[Content]:
         element("span", device.driver or _NOTHING, class_=_unbroken(device.driver or "")),
         whose,
         merge_numbers(irq.number for irq in device.irqs) or _NOTHING,
-        _show(device.target),
-        _show(unite(irq.affinity for irq in device.irqs)),
+        show_cpus(device.target),
+        show_cpus(unite(irq.affinity for irq in device.irqs)),
     ]
     if host.arrivals is not None:
         arrivals = host.arrivals_of(device)
@@ -118,9 +118,9 @@ def _irq_rows(irqs: Sequence[IrqFacts]) -> Iterator[Sequence[Content]]:
         why = "" if irq.reason is None else f"{irq.reason}: {explain_word(IrqReason, irq.reason)}"
         yield (
             merge_numbers(numbers),
-            _show(irq.current),
-            _show(irq.target),
-            _show(irq.effective),
+            show_cpus(irq.current),
+            show_cpus(irq.target),
+            show_cpus(irq.effective),
             word(weigh(Verdict, irq.verdict), irq.verdict),
             "; ".join(filter(None, (why, irq.message))),
         )
@@ -131,12 +131,13 @@ def word(weight: Weight, text: str) -> Markup:
     return element("span", text, class_=f"word {weight.value} {_unbroken(text) or ''}".rstrip())
 
 
-def _table(name: str, heads: Sequence[str], rows: Iterable[Markup]) -> Markup:
+def table(name: str, heads: Sequence[str], rows: Iterable[Markup]) -> Markup:
+    """Return a table; its name is for those who do not see it."""
     head = element("thead", element("tr", *(element("th", head, scope="col") for head in heads)))
     return element("table", element("caption", name, class_="vh"), head, element("tbody", *rows))
 
 
-def _row(heads: Sequence[str], cells: Sequence[Content], **attributes: Content) -> Markup:
+def row(heads: Sequence[str], cells: Sequence[Content], **attributes: Content) -> Markup:
     """Return a row; each cell has the name of its column, which a narrow page shows instead of the head."""
     shown = (element("td", cell, data_h=head) for head, cell in zip(heads, cells, strict=True))
     return element("tr", *shown, **attributes)
@@ -161,7 +162,7 @@ def _unbroken(text: str) -> str | None:
     return "nb" if len(text) <= _UNBROKEN else None
 
 
-def _show(cpus: CpuSet | None) -> Markup:
+def show_cpus(cpus: CpuSet | None) -> Markup:
     """Return CPUs in list syntax; a long list may be broken behind a comma, and a short one nowhere."""
     text = str(cpus) if cpus else _NOTHING
     if len(text) <= _SHORT:

@@ -83,7 +83,7 @@ _MISPLACED = "it is not where it belongs; the next pass moves it"
 def find_troubles(host: HostPicture) -> list[Trouble]:
     """Return all kinds of trouble, the gravest first; of those that are as grave, what is set before what arrives."""
     found = [*_of_host(host), *_of_guests(host), *_of_devices(host), *_of_irqs(host), *_of_cpus(host)]
-    found += [*_of_outside(host), *_of_foreign(host)]
+    found += [*_of_isolation(host), *_of_outside(host), *_of_foreign(host)]
     return sorted(found, key=lambda trouble: list(Weight).index(trouble.weight))
 
 
@@ -131,6 +131,30 @@ def _of_foreign(host: HostPicture) -> Iterator[Trouble]:
     if foreign:
         sentence = "interrupts of the host or of other guests arrive on the CPU of a guest's vCPU"
         yield Trouble(Weight.NOTE, "foreign interrupts", counted(len(foreign), "CPU"), sentence, tuple(foreign))
+
+
+def _of_isolation(host: HostPicture) -> Iterator[Trouble]:
+    """Give why isolation is held up, what of the host could not be moved, and which CPUs are short of vectors."""
+    found = host.isolation
+    if found is None:
+        return
+    if found.message is not None:
+        yield Trouble(Weight.ERROR, "isolation held up", "", found.message, ())
+    failed = tuple(
+        Item("the default affinity" if number < 0 else f"irq {number}", None, f"{word}: {message}".rstrip(" :"))
+        for number, word, message in found.failed
+    )
+    if failed:
+        sentence = "an interrupt of the host could not be moved off the CPUs of guests, or back"
+        yield Trouble(Weight.ERROR, "isolation", counted(len(failed), "interrupt"), sentence, failed)
+    short = tuple(Item(f"CPU {cpu}", f"cpu{cpu}", said) for cpu, said, is_short in found.headroom if is_short)
+    if short:
+        sentence = "a CPU has few free interrupt vectors: what is moved there next may be refused"
+        yield Trouble(Weight.WARNING, "few vectors", counted(len(short), "CPU"), sentence, short)
+    if found.intruders:
+        movable = sum(intruder.is_movable for intruder in found.intruders)
+        sentence = f"interrupts come to the CPUs of guests that do not own them; {movable} of these can move"
+        yield Trouble(Weight.NOTE, "intruders", counted(len(found.intruders), "interrupt"), sentence, ())
 
 
 def _of_cpus(host: HostPicture) -> Iterator[Trouble]:

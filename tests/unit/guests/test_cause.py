@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from irqaffinity.guests.cause import Grounds, Occasion, find_cause, find_causes
+from irqaffinity.guests.cause import HOST_TABLE, Grounds, Occasion, find_cause, find_causes
 from irqaffinity.guests.drift import Drift
 from irqaffinity.model.action import Action, Result
 from irqaffinity.model.irq import IrqId
@@ -103,5 +103,25 @@ def test_the_first_line_that_applies_decides(result: Result, occasion: Occasion,
     assert list(find_causes([result], occasion)) == ([] if cause is None else [(result, cause)])
 
 
+HOST_CASES: dict[str, tuple[Result, Occasion, Cause | None]] = {
+    "nothing was done": (OK, Occasion(), None),
+    "it begins to fail": (FAILED, Occasion(), Cause.ERROR),
+    "it fails still": (FAILED, Occasion(failing={IRQ}), None),
+    "it works again": (SET, Occasion(failing={IRQ}, has_new_policy=True), Cause.RECOVERED),
+    "a guest has come": (SET, Occasion(), Cause.ISOLATION),
+    "a guest has gone": (FREED, Occasion(), Cause.ISOLATION),
+    "reset": (FREED, Occasion(Cause.RESET, failing={IRQ}), Cause.RESET),
+    "drifted": (SET, Occasion(drifted=drift(), has_new_policy=True), Cause.DRIFT),
+    "fought over": (SET, Occasion(drifted=drift(is_fight=True)), Cause.FIGHT),
+    "fought over still": (SET, Occasion(drifted=drift(is_fight=True, is_news=False)), None),
+    "configuration": (FREED, Occasion(has_new_policy=True), Cause.CONFIG),
+}
+
+
+@pytest.mark.parametrize(("result", "occasion", "cause"), HOST_CASES.values(), ids=HOST_CASES)
+def test_the_host_has_a_table_of_its_own(result: Result, occasion: Occasion, cause: Cause | None) -> None:
+    assert list(find_causes([result], occasion, HOST_TABLE)) == ([] if cause is None else [(result, cause)])
+
+
 def test_every_cause_is_found_in_some_case() -> None:
-    assert {cause for _, _, cause in CASES.values()} == {*Cause, None}
+    assert {cause for _, _, cause in (*CASES.values(), *HOST_CASES.values())} == {*Cause, None}

@@ -20,6 +20,9 @@ from tests.fakes.snapshots import cpus
 NVME, NIC, SATA, VF = "0000:03:00.0", "0000:81:00.0", "0000:00:17.0", "0000:81:02.0"
 
 
+NOBODY: frozenset[int] = frozenset()
+
+
 class Calls(list[tuple[str, str]]):
     """The system calls of a host, in their order."""
 
@@ -51,7 +54,7 @@ def interrupts(host: FakeHost) -> HostInterrupts:
 
 def look(interrupts: HostInterrupts) -> dict[int, HostInterrupt]:
     """Return all interrupts, by number and in that order."""
-    return {found.interrupt.number: found for found in interrupts.read((), ())}
+    return {found.interrupt.number: found for found in interrupts.read(NOBODY, ())}
 
 
 def address(text: str) -> PciAddress:
@@ -115,7 +118,7 @@ def test_a_second_look_costs_a_few_calls_for_each(host: FakeHost, interrupts: Ho
     assert calls.count_of(*(f"/msi_irqs/{number}" for number in range(100, 150))) == 50
     assert calls.count_of("/actions") == 2, "those of interrupts that no device lists"
     assert {about[str(number)] for number in range(100, 150)} == {5}, "two files are read, one is asked for its mode"
-    assert [path for call, path in calls if call == "listdir"] == [f"{host.proc}/irq"]
+    assert {path for call, path in calls if call == "listdir"} <= {f"{host.proc}/irq"}
     assert calls.count_of(f"{NIC}/driver") == 1
     assert len(calls) <= 6 * 50 + 50
 
@@ -216,6 +219,102 @@ def test_what_is_forgotten_is_looked_up_again(host: FakeHost, interrupts: HostIn
     interrupts.forget([40, 999])
     assert look(interrupts)[40].interrupt.action == "ice-eth0-TxRx-7"
     assert calls.count_of("/msi_irqs") > 0
+
+
+@pytest.fixture
+def linked(host: FakeHost, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """The calls of a host whose /proc/irq has links as procfs counts them, on any file system."""
+
+    def stat(path: str) -> os.stat_result:
+        calls.append(("stat", path))
+        found = list(os.stat(path))
+        if path == f"{host.proc}/irq":
+            found[3] = 2 + sum(name.is_dir() for name in Path(path).iterdir())
+        return os.stat_result(found)
+
+    monkeypatch.setattr(host, "stat", stat)
+    return calls
+
+
+def lists(calls: Calls) -> bool:
+    """Tell whether /proc/irq was listed, and forget the calls."""
+    found = any(call == "listdir" and path.endswith("/irq") for call, path in calls)
+    calls.clear()
+    return found
+
+
+@pytest.fixture
+def listed(linked: Calls, interrupts: HostInterrupts) -> HostInterrupts:
+    """The same interrupts, listed once."""
+    look(interrupts)
+    assert lists(linked)
+    return interrupts
+
+
+def test_the_folder_is_listed_once_while_no_interrupt_comes_or_goes(listed: HostInterrupts, linked: Calls) -> None:
+    before = look(listed)
+    assert look(listed) == before
+    assert listed.total == 5
+    assert not lists(linked)
+
+
+def test_a_birth_a_death_and_both_together_are_seen(host: FakeHost, listed: HostInterrupts, linked: Calls) -> None:
+    host.add_host_interrupt(41, "ice-eth0-TxRx-1", "0-15", address=NIC)
+    assert list(look(listed)) == [4, 17, 30, 31, 40, 41]
+    host.remove_interrupt(41)
+    assert list(look(listed)) == [4, 17, 30, 31, 40]
+    host.remove_interrupt(40)
+    host.add_host_interrupt(42, "ice-eth0-TxRx-1", "0-15", address=NIC)
+    assert list(look(listed)) == [4, 17, 30, 31, 42]
+    host.remove_interrupt(4)
+    host.add_host_interrupt(5, "ttyS1", "0-15")
+    lists(linked)
+    assert list(look(listed)) == [5, 17, 30, 31, 42]
+    assert lists(linked)
+
+
+def test_other_guests_numbers_or_what_is_heard_make_it_list_again(listed: HostInterrupts, linked: Calls) -> None:
+    assert [each.interrupt.number for each in listed.read({4}, ())] == [17, 30, 31, 40]
+    assert lists(linked)
+    look(listed)
+    lists(linked)
+    listed.forget([99])
+    look(listed)
+    assert lists(linked)
+
+
+def test_an_interrupt_that_cannot_be_read_may_have_ended(
+    host: FakeHost, listed: HostInterrupts, linked: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = f"{NIC}/msi_irqs/40"
+    real = host.stat
+
+    def stat(path: str) -> os.stat_result:
+        if path.endswith(entry):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path)
+
+    monkeypatch.setattr(host, "stat", stat)
+    for _ in range(2):
+        assert look(listed)[40].interrupt.smp is None
+        assert lists(linked)
+
+
+def test_where_links_are_not_counted_it_is_listed_each_time(
+    host: FakeHost, interrupts: HostInterrupts, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = host.stat
+
+    def stat(path: str) -> os.stat_result:
+        found = list(real(path))
+        if path == f"{host.proc}/irq":
+            found[3] = 1
+        return os.stat_result(found)
+
+    monkeypatch.setattr(host, "stat", stat)
+    for _ in range(3):
+        look(interrupts)
+        assert lists(calls)
 
 
 def fail(host: FakeHost, monkeypatch: pytest.MonkeyPatch, code: int, *ends: str) -> None:
@@ -328,6 +427,8 @@ def test_on_this_machine_each_number_is_returned_or_skipped_for_a_reason() -> No
     devices = {path.parent.parent.name for path in Path("/sys/bus/pci/devices").glob("*/msi_irqs/*")}
     claimed = {address(min(devices))} if devices else set()
     interrupts = HostInterrupts(root)
+    folder = Path("/proc/irq")
+    assert folder.stat().st_nlink == 2 + sum(path.is_dir() for path in folder.iterdir())
     every, found = look(interrupts), interrupts.read({min(names, default=0)}, claimed)
     still_there = set(names) & set(dict(_actions(root)))
     assert every.keys() >= still_there

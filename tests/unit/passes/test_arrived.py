@@ -108,8 +108,8 @@ def test_what_can_be_moved_is_known_better_by_the_pass(scene: Scene, counts: Cou
     scene.host.add_host_interrupt(24, "nvme0q1", "0-15", "2")
     intruder = Intruder(24, "nvme0q1", NO_DEVICE, CpuSet([2]), (GuestId(GUEST),), is_movable=False)
     made = replace(scene.auditor.rehearse(), isolated=Isolated("report", intruders=(intruder,)))
-    assert place(scene.host.root, made, None).found[24] == (NO_DEVICE, False)
-    assert place(scene.host.root, replace(made, isolated=None), None).found[24] == (NO_DEVICE, True)
+    assert place(scene.host.root, made, None).found[24] == (None, False)
+    assert place(scene.host.root, replace(made, isolated=None), None).found[24] == (None, True)
 
 
 def test_a_guests_interrupt_that_cannot_be_moved_says_so(scene: Scene) -> None:

@@ -12,7 +12,7 @@ from irqaffinity.model.balance import Balancing, Bans
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.isolation import Told
 from irqaffinity.model.record import Changes
-from irqaffinity.passes.balance import LOOK, Balance
+from irqaffinity.passes.balance import Balance, Times
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.memory import MemoryStore
 from irqaffinity.state.store import Keeper, Store
@@ -75,7 +75,7 @@ def test_it_is_told_once_read_back_after_a_scan_and_then_left_alone(rig: Rig, fa
     assert balance.follow(WISH) == Balancing(PID, False, CpuSet(), 2)  # no scan yet
     fake.scan()
     assert balance.follow(WISH) == Balancing(PID, True, WISH.cpus, 2)
-    assert (fake.told, balance.due - rig.clock.now) == (expected, LOOK)
+    assert (fake.told, balance.due - rig.clock.now) == (expected, Times().look)
 
 
 def test_what_changes_before_a_scan_waits_for_it(rig: Rig, fake: FakeBalancer) -> None:

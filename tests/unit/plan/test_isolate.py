@@ -91,6 +91,12 @@ def test_without_enforce_all_goes_back_and_intruders_are_only_reported(mode: Iso
     assert made.trouble is None
 
 
+def test_what_goes_back_is_no_intruder_that_has_somewhere_to_go() -> None:
+    late = found(40, "0-3", effective=cpus("5"))
+    report = plan([late], State({VF: {40: record(40, "0-7", "0-3")}}), policy=Isolation())
+    assert [(each.number, each.target) for each in report.intruders] == [(40, None)]
+
+
 @pytest.mark.parametrize(
     ("housekeeping", "minimum", "words"),
     [

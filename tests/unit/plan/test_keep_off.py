@@ -167,6 +167,8 @@ def test_a_record_that_a_guest_left_has_no_handler_and_counts() -> None:
     known = record("0-15", "5", spread_over=cpus("4-5"), next_cpu=True, action=None)
     step = plan_one(rules(), found("5"), known, {})
     assert (step.record, to(step)) == (record("0-15", "0-3,8-15", "5"), "0-3,8-15")
+    in_place = plan_one(rules(kept="6-7"), found("0-5,8-15"), replace(known, written=cpus("0-5,8-15")), {})
+    assert in_place.record == record("0-15", "0-5,8-15")
 
 
 @pytest.mark.parametrize("kept", ["", "8-9"])
@@ -212,7 +214,9 @@ def test_while_too_few_housekeeping_cpus_are_online_only_giving_back_goes_on() -
     known = record("0-15", "0-3,8-15")
     assert plan_one(held, found("2-5"), known, {}) == Step(known)
     assert plan_one(held, found("2-3"), known, {}) == Step(None)
-    assert to(plan_one(held, found("0-3,8-15"), known, {})) is None
+    in_place = plan_one(held, found("0-3,8-15"), known, {})
+    assert in_place.action is not None
+    assert (in_place.record, in_place.action.target) == (known, cpus("0-3,8-15"))
     assert plan_one(replace(held, kept=cpus("4")), found("0-3,8-15"), known, {}) == Step(known)
     assert to(plan_one(replace(held, kept=cpus("")), found("0-3,8-15"), known, {})) == "0-15"
 
@@ -230,6 +234,9 @@ def test_without_room_it_stays_and_says_why() -> None:
 def test_no_room_is_needed_where_it_stays_served_or_goes_back() -> None:
     assert to(plan_one(rules(full="0-15"), found("0-15", effective=cpus("3")), None, {})) == "0-3,8-15"
     assert to(plan_one(rules(full="0-14"), found("0-15", effective=cpus("4")), None, {})) == "0-3,8-15"
+    in_place = plan_one(rules(full="0-15"), found("0-3,8-15", effective=cpus("4")), record("0-15", "0-3,8-15"), {})
+    assert in_place.action is not None
+    assert in_place.action.foregone is None
     assert to(plan_one(rules(full="0-15", kept=""), found("0", effective=cpus("0")), record("5", "0"), {})) == "5"
 
 

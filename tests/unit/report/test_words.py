@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from irqaffinity.grammar.device_spec import parse_device_spec
-from irqaffinity.guests.cause import TABLE
+from irqaffinity.guests.cause import HOST_TABLE, TABLE
 from irqaffinity.guests.pace import EVENTS
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
@@ -397,7 +397,7 @@ def test_the_guide_has_the_reasons_of_a_device_in_the_order_in_which_they_are_tr
 def test_the_guide_has_the_causes_in_the_order_in_which_they_are_tried() -> None:
     guide = (Path(__file__).parents[3] / "doc/operate.rst").read_text()
     found = re.findall(r"(?m)^\.\. _(cause-[a-z-]+):$", guide)
-    assert found == list(dict.fromkeys(cause.anchor for cause, _ in TABLE if cause is not None))
+    assert found == list(dict.fromkeys(cause.anchor for cause, _ in (*TABLE, *HOST_TABLE) if cause is not None))
 
 
 @pytest.mark.parametrize("term", [*TERMS, *Cause], ids=lambda term: term.anchor)

@@ -87,7 +87,10 @@
 {{- $uri := printf "qemu+unix:///system?socket=%s/%s" .Values.host.libvirt.path .Values.host.libvirt.socket -}}
 {{- $_ := set $conf "libvirt" (dict "uri" $uri) -}}
 {{- if .Values.manifests.deployment_relay }}{{ $_ := set $conf "notifications" (dict "source" "relay") }}{{ end -}}
-{{- if include "irqaffinity.irqbalance" . }}{{ $_ := set $conf "isolation" (dict "irqbalance_sockets" "/run/irqbalance") }}{{ end -}}
+{{- if include "irqaffinity.isEnforced" . -}}
+{{-   $folder := dict "irqbalance_sockets" "/run/irqbalance" -}}
+{{-   $_ := set $conf "isolation" (.Values.host.irqbalance | empty | ternary (dict "irqbalance" false) $folder) -}}
+{{- end -}}
 {{- include "irqaffinity.putOver" (list $conf (include "irqaffinity.logConf" . | fromJson)) -}}
 {{- include "irqaffinity.putOver" (list $conf .Values.conf.irqaffinity) -}}
 {{- include "irqaffinity.file" $conf -}}

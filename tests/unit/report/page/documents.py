@@ -116,6 +116,19 @@ def make_older() -> dict[str, Any]:
 HOSTILE = "<script>alert(1)</script>\"'&\u202e\x1b]\ud800"
 
 
+def make_intruder(number: int, name: str, cpus: str, **changed: Any) -> dict[str, Any]:
+    """Return an interrupt of the host on CPUs of GUEST that can move."""
+    row = {"irq": number, "name": name, "device": None, "cpus": cpus, "guests": [GUEST], "owner": None}
+    return {**row, "movable": True, "arrived": None, "target": None, "verdict": None, **changed}
+
+
+def make_isolation(**changed: Any) -> dict[str, Any]:
+    """Return what a document has on isolation: CPUs 2-6 are kept, CPUs 0-1 and 8-9 do the host's work."""
+    work = {"mode": "report", "kept": "2-6", "housekeeping": "0-1,8-9", "message": None, "default": None, "irqs": []}
+    lists = {name: changed.pop(name, []) for name in ("intruders", "headroom")}
+    return {**lists, "isolation": work | changed}
+
+
 def make_hostile() -> dict[str, Any]:
     """Return a document in which each text that can come from outside wants to be more than that."""
     wrong = {"reason": HOSTILE, "message": HOSTILE}
@@ -135,4 +148,8 @@ def make_hostile() -> dict[str, Any]:
         devices=[make_device(driver=HOSTILE, **wrong), make_device(HOSTILE, guest=HOSTILE)],
         irqs=irqs,
         arrivals=arrivals,
+        **make_isolation(
+            message=HOSTILE,
+            intruders=[make_intruder(9, HOSTILE, "2-6", guests=[HOSTILE, GUEST], owner=HOSTILE, verdict=HOSTILE)],
+        ),
     )
