@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What it costs to count arrivals, and what `irqaffinity top` takes of a CPU, on a made-up host of plain files.
+"""What it costs to count arrivals, once a pass and in `irqaffinity top`, on a made-up host of plain files.
+
+By default it has 128 CPUs. Printed are the two places where the kernel tells its counts, for all interrupts and for so
+many intruders, and which of them a pass takes; and what share of a CPU `irqaffinity top` takes.
 
 The kernel writes its counts anew for each read, which plain files do not cost: how long this machine's own kernel takes
 for that is printed as well, for each count that it writes. Both in one process; `top --once` is not started.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -24,6 +28,7 @@ from irqaffinity.observe.counts import Files, Table
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.arrived import describe, place
 from irqaffinity.report.top_tables import By
+from tests.fakes.calls import CountingCalls
 from tests.fakes.counts import Counts
 
 GOAL = 10.0
@@ -54,6 +59,31 @@ def measure_sources(root: HostRoot, numbers: range, times: int) -> None:
     )
     print(f"   per_cpu_count {some:8.2f} ms")
     print(f"a file costs as much as {some / len(few) / (table / len(numbers)):.1f} rows here")
+
+
+class Opened(CountingCalls):
+    """Knows besides whether a table was opened."""
+
+    has_table = False
+
+    def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:  # type: ignore[override]
+        """Note the name, and make the call."""
+        self.has_table = self.has_table or path.endswith("/interrupts")
+        return os.open(path, flags, dir_fd=dir_fd)
+
+
+def measure_intruders(root: HostRoot, numbers: range, times: int) -> None:
+    """Print what a pass takes to count so many intruders in both places, and which place it takes."""
+    table = best(lambda: Table.read(root, ()), times)
+    print(f"a pass that counts intruders: all {len(numbers)} rows of /proc/interrupts take {table:8.2f} ms")
+    for share in (512, 64, 16, 8, 4, 2, 1):
+        some = dict.fromkeys(numbers[: len(numbers) // share], "")
+        files = best(lambda wanted=some: Files.read(root, wanted), times)
+        calls = Opened()
+        ArrivalCounter(HostRoot(root.proc, root.sys, calls)).read(some, len(numbers), with_names=False)
+        taken, is_cheaper = ("table", table <= files) if calls.has_table else ("files", files <= table)
+        remark = "" if is_cheaper else ", though it is dearer in plain files"
+        print(f"  per_cpu_count of {len(some):5} intruders {files:8.2f} ms: the pass takes the {taken}{remark}")
 
 
 def measure_kernel(times: int) -> None:
@@ -117,6 +147,7 @@ def main() -> int:
         counts.write()
         print(f"{host.irqs} interrupts on {cpus} CPUs, in plain files")
         measure_sources(host.tree.root, numbers, options.times)
+        measure_intruders(host.tree.root, numbers, options.times)
         measure_kernel(options.times)
         return 0 if measure_view(host, counts, numbers, cpus, options.times) else 1
 

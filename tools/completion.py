@@ -62,6 +62,8 @@ def main(shell: str) -> None:
         elif action.metavar == "TARGET":
             action.complete = {"zsh": TARGETS.get(action.dest, "_irqaffinity_target")}
     made = shtab.complete(parser, shell, preamble={"zsh": ZSH})
+    if shell == "zsh":  # shtab completes only the first word of an argument that takes several
+        made = made.replace('"(*):', '"*:')
     print(made)
     if shell == "bash":
         function = re.findall(r"(?m)^complete .*-F (\S+) irqaffinity$", made)[0]

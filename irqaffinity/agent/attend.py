@@ -10,7 +10,6 @@ from irqaffinity.guests.watch import AGAIN, Patience
 from irqaffinity.model.guest import UnreadableGuest
 from irqaffinity.report.outcome import Part
 
-
 FIGHT_PAUSE = 60.0
 """Seconds between two repairs of an interrupt that another program moves again and again."""
 

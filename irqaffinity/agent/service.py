@@ -79,7 +79,7 @@ class Service:
             settings.host, root, hypervisor, settings.policy, self._store, gathers=True, history=self._history
         )
         self._auditor.counting.is_on = True
-        self._view = View(settings.host, self._auditor.throttled)
+        self._view = View(settings.host, self._auditor.lives.waiting)
         births = Births(self._auditor, self._queue, self._counters)
         tracing, name = tracing_folder(settings.sys), instance_name(settings.state_path)
         self._vectors = VectorListener(self._queue, births, tracing, name)

@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
 
@@ -130,7 +130,7 @@ class Worker:
             self._auditor.policy, self._patience.boot = self._tunables.policy, self._tunables.boot
             self.libvirt.move(self._tunables.libvirt_uri)
         self._patience.hears_births = self._hears_births()
-        self._auditor.msi_source = MsiSource.TRACE if self._patience.hears_births else MsiSource.POLL
+        self._auditor.learn_from(MsiSource.TRACE if self._patience.hears_births else MsiSource.POLL)
         heed(wakes, self._auditor, self._patience, self._clock())
         self._host_looks.heed(wakes)
         if wakes.everything:

@@ -135,8 +135,7 @@ def _check_rivals(session: Session) -> _Answer:
     found = look_for_rivals(session.root)
     if not found:
         return True, "no other program that moves interrupts was found"
-    isolation = session.settings.policy.isolation
-    is_told = isolation.tells_irqbalance
+    is_told = session.settings.policy.isolation.tells_irqbalance
     rivals = [rival for rival in found if rival.name != "irqbalance" or not is_told]
     if not rivals:
         return True, "irqbalance runs, and the agent tells it what to leave alone"

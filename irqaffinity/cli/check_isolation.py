@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks for `irqaffinity check` whether guests' CPUs can be kept clean, and whether interrupt vectors run out."""
 
-import os
 from collections.abc import Iterator
 
 from irqaffinity.cli.session import Session
@@ -9,15 +8,14 @@ from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.finding import Finding
 from irqaffinity.model.host import Topology
-from irqaffinity.model.isolation import Headroom, VectorUse
+from irqaffinity.model.isolation import Headroom
 from irqaffinity.model.text import name_cpus
 from irqaffinity.observe.host_interrupts import HostInterrupts
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.topology import read_topology
-from irqaffinity.observe.vector_use import read_vector_use
-from irqaffinity.passes.isolation import VECTORS, X86
 from irqaffinity.passes.made import Pass
-from irqaffinity.plan.headroom import Shortage, count_vectors, find_headroom, find_shortages
+from irqaffinity.passes.vectors import count_use
+from irqaffinity.plan.headroom import find_headroom, find_shortages
 from irqaffinity.plan.kept import find_housekeeping
 from irqaffinity.plan.policy import IsolationMode, Policy
 
@@ -96,7 +94,7 @@ def _check_vectors(session: Session, topology: Topology, policy: Policy, made: P
 
     A full CPU elsewhere does no harm: the kernel puts an interrupt on another one of its affinity.
     """
-    use = _read_use(session, topology.online)
+    use = count_use(session.root, topology.online, HostInterrupts(session.root).read((), ()))
     if not use.capacity:
         return True, "no limit is known for the CPUs of this host"
     targets = [plan.target for plan in made.outcome.devices if plan.target is not None] if made is not None else []
@@ -104,31 +102,11 @@ def _check_vectors(session: Session, topology: Topology, policy: Policy, made: P
         targets.append(find_housekeeping(topology, policy))
     shortages = find_shortages(use, targets)
     if shortages:
-        return False, "; ".join(map(_describe_shortage, shortages))
+        return False, "; ".join(shortage.sentence for shortage in shortages)
     return True, "; ".join(map(_describe_fullest, find_headroom(topology, use)))
-
-
-def _read_use(session: Session, online: CpuSet) -> VectorUse:
-    """Return how many vectors are taken: as the kernel counts them, else at least."""
-    exact = read_vector_use(session.root)
-    if exact is not None or os.uname().machine not in X86:
-        return exact or VectorUse()
-    interrupts = HostInterrupts(session.root).read((), ())
-    return count_vectors(online, [seen.interrupt for seen in interrupts], VECTORS)
 
 
 def _describe_fullest(fullest: Headroom) -> str:
     where = f"CPU {fullest.cpu}" if fullest.node is None else f"CPU {fullest.cpu} of node {fullest.node}"
-    return f"{where} has {_most(fullest.is_exact)}{fullest.free} of {fullest.capacity} interrupt vectors free"
-
-
-def _describe_shortage(shortage: Shortage) -> str:
-    return (
-        f"{name_cpus('CPU', shortage.cpus)}, where interrupts belong, {'has' if len(shortage.cpus) == 1 else 'have'} "
-        f"{_most(shortage.is_exact)}{shortage.free} of {shortage.capacity} interrupt vectors free: give the interrupts "
-        "more CPUs, or the devices fewer queues"
-    )
-
-
-def _most(is_exact: bool) -> str:
-    return "" if is_exact else "at most "
+    most = "" if fullest.is_exact else "at most "
+    return f"{where} has {most}{fullest.free} of {fullest.capacity} interrupt vectors free"

@@ -206,6 +206,10 @@ class Lives:
         watched = [(life.watch.next_look, life.uuid, life) for life in self if life.watch is not None]
         return [life for _, _, life in sorted(watched, key=lambda row: row[:2])]
 
+    def waiting(self) -> list[Result]:
+        """Return the interrupts that wait for their places because their guests had too many new ones."""
+        return [result for life in self if life.throttled for result in life.waiting()]
+
     def leave_those_without(self, guests: Container[GuestId], among: Iterable[GuestId] | None = None) -> None:
         """Note which guests are no more; where given, only `among` these."""
         for uuid in self._lives if among is None else among:

@@ -10,6 +10,7 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.text import name_cpus
 from irqaffinity.model.verdict import Verdict
 
 
@@ -86,14 +87,37 @@ class Headroom(NamedTuple):
     is_exact: bool
 
 
+class Shortage(NamedTuple):
+    """A target that is about to run out of vectors: how many its online CPUs have together, and how many are free.
+
+    `is_exact` is that of VectorUse: where it is False, at most so many are free.
+    """
+
+    cpus: CpuSet
+    free: int
+    capacity: int
+    is_exact: bool
+
+    @property
+    def sentence(self) -> str:
+        """The fact and the next step."""
+        most = "" if self.is_exact else "at most "
+        return (
+            f"{name_cpus('CPU', self.cpus)}, where interrupts belong, {'has' if len(self.cpus) == 1 else 'have'} "
+            f"{most}{self.free} of {self.capacity} interrupt vectors free: give the interrupts more CPUs, or the "
+            "devices fewer queues"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Isolated:
     """What a pass found and did for the isolation of guests' CPUs; `results` are those of the host's interrupts.
 
     `results` has an interrupt that was, would be or could not be moved or given back; that of DEFAULT stands for the
-    default affinity. `names` are those of handlers, by the numbers of the interrupts, where they are known. `trouble`
-    says why nothing is moved although it should be, None where nothing is in the way. `mode` is the word of the
-    configuration; `moved` is how many interrupts of the host are kept away from CPUs that they had.
+    default affinity. `shortages` are the targets that are about to run out of vectors. `names` are those of handlers,
+    by the numbers of the interrupts, where they are known. `trouble` says why nothing is moved although it should be,
+    None where nothing is in the way. `mode` is the word of the configuration; `moved` is how many interrupts of the
+    host are kept away from CPUs that they had.
     """
 
     mode: str
@@ -102,6 +126,7 @@ class Isolated:
     intruders: tuple[Intruder, ...] = ()
     results: tuple[Result, ...] = ()
     headroom: tuple[Headroom, ...] = ()
+    shortages: tuple[Shortage, ...] = ()
     trouble: str | None = None
     names: Mapping[int, str] = field(default_factory=dict)
     moved: int = 0

@@ -99,7 +99,7 @@ class HostInterrupts:
         """Read these interrupts; forget the listing where one of them may not be there any more."""
         look = _Look(self._root, folder, self._known)
         look.recognise(numbers)
-        self._known, self.reborn = look.known, self.reborn.union(look.reborn)
+        self._known, self.reborn = {**look.known, **look.unsure}, self.reborn.union(look.reborn)
         seen = [look.read(number) for number in numbers if look.device_of(number) not in claimed]
         found = [interrupt for interrupt in seen if interrupt is not None]
         if len(found) < len(seen) or len(look.known) < len(numbers):
@@ -121,10 +121,14 @@ class _Listing(NamedTuple):
 
 
 class _Look:
-    """One reading of the host's interrupts. `known` are those whose device is known."""
+    """One reading of the host's interrupts.
+
+    `known` are those whose device is known, `unsure` those for which it cannot be checked now.
+    """
 
     def __init__(self, root: HostRoot, folder: int, before: dict[int, _Known]) -> None:
         self.known: dict[int, _Known] = {}
+        self.unsure: dict[int, _Known] = {}
         self.reborn: list[IrqId] = []
         self._root = root
         self._folder = folder
@@ -146,7 +150,7 @@ class _Look:
                 if error.errno in VANISHED or known is None:
                     unknown.add(number)
                 else:
-                    self._doubtful[number] = known.device
+                    self.unsure[number], self._doubtful[number] = known, known.device
         if unknown:
             for number, owner in find_owners(self._root, unknown).items():
                 self._meet(number, owner)

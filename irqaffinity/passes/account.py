@@ -14,7 +14,7 @@ from irqaffinity.model.verdict import FAILED, Cause
 from irqaffinity.passes.isolation import Looked
 from irqaffinity.passes.made import Pass
 from irqaffinity.plan.policy import Policy
-from irqaffinity.report.log import find_troubles, log_each, log_held_up, log_settled, log_troubles
+from irqaffinity.report.log import find_troubles, log_each, log_host_troubles, log_settled, log_troubles
 from irqaffinity.report.outcome import Part
 from irqaffinity.state.history import History
 
@@ -33,7 +33,7 @@ class Account:
         self._gathers = gathers
         self._logged: list[Change] = []
         self._policy: Policy | None = None
-        self._trouble: str | None = None
+        self._host_troubles: Sequence[str] = ()
         self._of_pass: Cause | None = Cause.START if gathers else Cause.AUDIT
 
     def first_pass_is_over(self) -> None:
@@ -60,7 +60,10 @@ class Account:
 
         One that was born again meanwhile has not drifted.
         """
-        self._trouble = log_held_up(looked.isolated.trouble, self._trouble)
+        troubles = [shortage.sentence for shortage in looked.isolated.shortages]
+        if looked.isolated.trouble is not None:
+            troubles.append(looked.isolated.trouble)
+        self._host_troubles = log_host_troubles(troubles, self._host_troubles)
         has_new_policy, self._policy = self._policy not in (None, policy), policy
         if not looked.results and HOST not in self._lives:
             return []

@@ -3,37 +3,34 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timezone
+from collections.abc import Callable, Collection, Sequence
 
 from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.guests.life import Lives
 from irqaffinity.model.action import Result
 from irqaffinity.model.balance import Bans
-from irqaffinity.model.guest import GuestId
+from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.host import MsiSource
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.proof import Proof
-from irqaffinity.model.record import RememberedSpecs, State
+from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.target import Narrowing
 from irqaffinity.observe.guests import Seen, read_guests
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.account import Account
 from irqaffinity.passes.birth import Newborn, Nursery
 from irqaffinity.passes.counting import Counting
-from irqaffinity.passes.draft import Draft, Drafter
-from irqaffinity.passes.finish import Finish, rehearse_all
+from irqaffinity.passes.draft import Drafter
+from irqaffinity.passes.finish import Finish
 from irqaffinity.passes.host import HostPart
 from irqaffinity.passes.isolation import Isolation, Looked
 from irqaffinity.passes.made import Pass
+from irqaffinity.passes.making import Making
 from irqaffinity.passes.news import News
-from irqaffinity.passes.scope import find_scope, require_covered
+from irqaffinity.passes.scope import find_scope
 from irqaffinity.passes.sight import Domains, Sight
 from irqaffinity.passes.turns import Turns, collector_paused
-from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.policy import IsolationMode, Policy, Scope
-from irqaffinity.report.outcome import Part
 from irqaffinity.state.history import History, NoHistory
 from irqaffinity.state.store import Keeper
 
@@ -41,8 +38,8 @@ from irqaffinity.state.store import Keeper
 class Auditor:
     """Makes passes over one host. For any number of threads: a pass holds `lock` to its end.
 
-    `policy` may be replaced between two passes, and so may `msi_source`, which is for the report alone. `lives` has all
-    that is known of each guest, and `counting` counts arrivals.
+    `policy` may be replaced between two passes. `lives` has all that is known of each guest, and `counting` counts
+    arrivals.
     """
 
     def __init__(
@@ -62,11 +59,10 @@ class Auditor:
         Where the auditor `gathers`, as an agent's does, `settle` reports to log and `history` what was done once it has
         settled; else each pass does that at its end.
         """
-        self.policy, self.msi_source = policy, MsiSource.POLL
+        self.policy = policy
         self.lives = Lives(clock)
         self.lock = threading.RLock()
         self.counting = Counting(root, clock)
-        self._host = host
         self._root = root
         self._domains = domains
         self._keeper = keeper
@@ -75,10 +71,12 @@ class Auditor:
         self._account = Account(self.lives, self._history, self.lock, clock, gathers=gathers)
         self._sight, self._news = Sight(root), News(clock)
         self._turns = Turns(root, keeper, self._news)
-        self._drafter = Drafter(root, self.lives)
         self._finish = Finish(keeper, AffinityWriter(root), self.lives)
         self._isolation = Isolation(root, keeper, self._finish, self.lives)
         self._host_part = HostPart(self._isolation, self._account)
+        self._making = Making(
+            host, self._sight, Drafter(root, self.lives), self._finish, self._host_part, self._account, self.lives
+        )
         self._nursery = Nursery(
             root, self._sight, self._news, self._turns, self._finish, keeper, self.lives, domains, clock
         )
@@ -87,6 +85,10 @@ class Auditor:
     def guests(self) -> Seen:
         """The active guests as libvirt gave them last."""
         return self._sight.guests
+
+    def learn_from(self, source: MsiSource) -> None:
+        """Have reports say how the program learns of new interrupts."""
+        self._making.msi_source = source
 
     @property
     def is_isolating(self) -> bool:
@@ -109,10 +111,12 @@ class Auditor:
             self._sight.see(guests)
             self.lives.leave_those_without(self.guests)
             with self._turns.begun(self.guests) as state:
-                made = self._make(state, find_scope(self._root, self.guests, scope, state), is_named=True)
+                made = self._making.make(
+                    state, find_scope(self._root, self.guests, scope, state), self.policy, is_named=True
+                )
                 self._keeper.tidy()
                 if scope == Scope():
-                    self.lives.end_those_without(self.guests.keys() | state.owners)
+                    self.lives.end_those_without({HOST, *self.guests, *state.owners})
                     self._account.first_pass_is_over()
         self._account.store()
         self._history.tidy()
@@ -134,7 +138,7 @@ class Auditor:
         """
         with self.lock, self._turns.begun(self.guests) as state:
             self.lives.leave_those_without(self.guests, {uuid})
-            made = self._make(state, Scope(guest=uuid))
+            made = self._making.make(state, Scope(guest=uuid), self.policy)
             if uuid not in self.guests:
                 self.lives.end_those_without(state.owners, {uuid})
         self._account.store()
@@ -170,10 +174,6 @@ class Auditor:
         with self.lock:
             return self._nursery.find_lost(self.policy)
 
-    def throttled(self) -> list[Result]:
-        """Return the interrupts that wait for their places because their guests had too many new ones."""
-        return [result for life in self.lives if life.throttled for result in life.waiting()]
-
     def settle(self, *, everything: bool = False, rivals: Sequence[str] = ()) -> None:
         """Report the changes that have settled, or all; `rivals` are other programs that move interrupts."""
         self._account.settle(everything=everything, rivals=rivals)
@@ -190,10 +190,7 @@ class Auditor:
         with self.lock:
             self._sight.look_around_again()
             with self._turns.begun(self.guests) as state:
-                frame = self._sight.frame(self.policy, state)
-                draft = self._drafter.draft_reset(frame, state, self.policy)
-                made = self._carry_out(frame, draft, state, Scope(), is_reset=True)
-                made = self._host_part.give_back(made, state, self.policy)
+                made = self._making.reset(state, self.policy)
         self._account.store()
         return made
 
@@ -203,12 +200,7 @@ class Auditor:
         self._sight.look_around_again()
         state = self._keeper.peek()
         with collector_paused():
-            frame, found = self._sight.frame(self.policy, state), find_scope(self._root, self.guests, scope, state)
-            draft = self._drafter.draft(frame, self.guests, state, self.policy, found)
-            require_covered(found, draft)
-            parts = rehearse_all(draft, found, self.lives)
-            made = self._report(frame, draft, parts, datetime.now(timezone.utc), dry_run=True)
-            made = self._host_part.rehearse(made, state, found, self.policy)
+            made = self._making.rehearse(state, find_scope(self._root, self.guests, scope, state), self.policy)
         if logs:
             self._account.rehearsed(made)
         return made
@@ -236,34 +228,3 @@ class Auditor:
         with self.lock:
             self._nursery.note_ends(numbers)
             self._isolation.stir(numbers)
-
-    def _make(self, state: State, scope: Scope, *, is_named: bool = False) -> Pass:
-        frame = self._sight.frame(self.policy, state)
-        draft = self._drafter.draft(frame, self.guests, state, self.policy, scope)
-        if is_named:
-            require_covered(scope, draft)
-        made = self._carry_out(frame, draft, state, scope, is_look=not is_named)
-        return self._host_part.add(made, state, scope, self.policy, is_look=not is_named)
-
-    def _carry_out(
-        self, frame: Frame, draft: Draft, state: State, scope: Scope, *, is_look: bool = False, is_reset: bool = False
-    ) -> Pass:
-        start = datetime.now(timezone.utc)
-        parts, unsaved = self._finish.carry_out(draft, scope, state)
-        for uuid in draft.covered if scope.device is None else ():
-            self.lives.of(uuid).spare(() if uuid not in parts else parts[uuid].results)
-        made = self._report(frame, draft, parts, start, unsaved=unsaved)
-        return replace(made, drifts=self._account.take(made, self.policy, is_look=is_look, is_reset=is_reset))
-
-    def _report(
-        self,
-        frame: Frame,
-        draft: Draft,
-        parts: Mapping[GuestId, Part],
-        start: datetime,
-        *,
-        dry_run: bool = False,
-        unsaved: str | None = None,
-    ) -> Pass:
-        facts = replace(self._sight.facts, msi_source=self.msi_source)
-        return Pass(self._host, start, facts, frame, self.guests, draft, parts, dry_run, unsaved)

@@ -1,46 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of a pass that is about the host's own interrupts: it looks at them, and keeps them off the guests' CPUs."""
 
-import os
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from irqaffinity.apply.execute import Execution, rehearse
+from irqaffinity.apply.execute import Execution, Save, rehearse
 from irqaffinity.apply.writer import DryRunWriter
 from irqaffinity.guests.drift import Drift
 from irqaffinity.guests.life import Lives
 from irqaffinity.model.action import Result
 from irqaffinity.model.balance import Bans
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import HOST, GuestId
-from irqaffinity.model.irq import DEFAULT
-from irqaffinity.model.isolation import HostInterrupt, Intruder, Isolated, Kept, VectorUse
+from irqaffinity.model.guest import HOST
+from irqaffinity.model.isolation import HostInterrupt, Isolated, Kept
 from irqaffinity.model.pci import NO_DEVICE
-from irqaffinity.model.record import State
-from irqaffinity.model.verdict import Verdict
+from irqaffinity.model.record import Changes, State
 from irqaffinity.observe.guests import Seen
 from irqaffinity.observe.host_interrupts import HostInterrupts
 from irqaffinity.observe.procfs import read_default_affinity
 from irqaffinity.observe.root import HostRoot
-from irqaffinity.observe.vector_use import read_vector_use
 from irqaffinity.passes.finish import Finish
-from irqaffinity.passes.footprints import Footprint, Footprints
+from irqaffinity.passes.footprints import Footprints
+from irqaffinity.passes.host_sight import HostSight, find_foreign
+from irqaffinity.passes.vectors import count_use
 from irqaffinity.plan.frame import Frame
-from irqaffinity.plan.headroom import count_vectors, find_headroom
-from irqaffinity.plan.intruders import guests_intruders
+from irqaffinity.plan.headroom import find_headroom, find_shortages
 from irqaffinity.plan.isolate import IsolationPlan, give_back_all, isolate
 from irqaffinity.plan.kept import find_housekeeping, find_kept
 from irqaffinity.plan.policy import IsolationMode, Policy
 from irqaffinity.state.store import Keeper
-
-VECTORS = 202
-"""How many interrupt vectors an x86 CPU has for devices, about (Linux, arch/x86/include/asm/irq_vectors.h)."""
-
-X86 = frozenset({"x86_64", "i686", "i586", "i386"})
-_QUIET = frozenset({Verdict.OK, Verdict.MANAGED, Verdict.IMMOVABLE, Verdict.GONE})
-"""Verdicts on which there is nothing to say: the report does not list these interrupts of the host."""
 
 
 class Looked(NamedTuple):
@@ -64,6 +52,7 @@ class Isolation:
         self._root = root
         self._keeper = keeper
         self._finish = finish
+        self._lives = lives
         self._footprints = Footprints(lives)
         self._reader = HostInterrupts(root)
         self._frame: Frame | None = None
@@ -111,7 +100,7 @@ class Isolation:
         if self._has_nothing_to_do(policy, state):
             self._last = kept, policy
             return Looked(Isolated(policy.isolation.mode.value))
-        sight = self._see(frame, kept, state, policy)
+        sight = self._see(frame, kept, state, policy, self._keeper.save)
         done, unsaved = self._carry_out(sight.plan, state)
         stirred, self._stirred, self._last = frozenset(self._stirred), set(), (kept, policy)
         return Looked(sight.report(done.results, state), done.results, stirred, unsaved)
@@ -125,7 +114,7 @@ class Isolation:
         plan = give_back_all(interrupts, frame.topology, state, read_default_affinity(self._root))
         done, unsaved = self._carry_out(plan, state)
         names = {seen.interrupt.number: seen.interrupt.action or "" for seen in interrupts}
-        return Looked(_Sight(plan, nothing, names).report(done.results, state), done.results, unsaved=unsaved)
+        return Looked(HostSight(plan, nothing, names).report(done.results, state), done.results, unsaved=unsaved)
 
     def _carry_out(self, plan: IsolationPlan, state: State) -> tuple[Execution, str | None]:
         """Return what was done, and why what was learned from it could not be stored, or None; raise StateError."""
@@ -141,7 +130,7 @@ class Isolation:
         kept = self.kept(frame, guests, policy)
         if self._has_nothing_to_do(policy, state):
             return Looked(Isolated(policy.isolation.mode.value))
-        sight = self._see(frame, kept, state, policy)
+        sight = self._see(frame, kept, state, policy, state.apply)
         done = rehearse(sight.plan.actions if writes else (), DryRunWriter())
         return Looked(sight.report(done.results, state), done.results)
 
@@ -149,60 +138,46 @@ class Isolation:
     def _has_nothing_to_do(policy: Policy, state: State) -> bool:
         return policy.isolation.mode is IsolationMode.OFF and HOST not in state.owners
 
-    def _see(self, frame: Frame, kept: Kept, state: State, policy: Policy) -> "_Sight":
+    def _see(self, frame: Frame, kept: Kept, state: State, policy: Policy, forget: Save) -> HostSight:
         footprints = self._footprints.take()
-        interrupts = [
-            interrupt
-            for interrupt in self._reader.read(self._footprints.numbers, frame.claimants)
-            if not _may_be_a_guests(interrupt, frame)
-        ]
-        use = self._count_vectors(frame.topology.online, interrupts, footprints.values())
+        found = self._reader.read(self._footprints.numbers, frame.claimants)
+        self._forget_reborn(state, forget)
+        doubtful = {interrupt.device for interrupt in found if _may_be_a_guests(interrupt, frame)}
+        interrupts = [interrupt for interrupt in found if not _may_be_a_guests(interrupt, frame)] if doubtful else found
+        claimed = frame.claimants.keys() | doubtful if doubtful else frame.claimants
+        use = count_use(self._root, frame.topology.online, interrupts, [each.loads for each in footprints.values()])
         housekeeping = find_housekeeping(frame.topology, policy)
         default = read_default_affinity(self._root)
-        plan = isolate(
-            interrupts, kept, housekeeping, frame.topology, state, default, use, policy.isolation, frame.claimants
+        plan = isolate(interrupts, kept, housekeeping, frame.topology, state, default, use, policy.isolation, claimed)
+        foreign = tuple(find_foreign(footprints, kept))
+        shown = Isolated(
+            policy.isolation.mode.value,
+            kept,
+            housekeeping,
+            foreign,
+            headroom=find_headroom(frame.topology, use),
+            shortages=find_shortages(use, self._find_targets()),
+            trouble=plan.trouble,
         )
-        foreign = tuple(_foreign(footprints, kept))
-        headroom = find_headroom(frame.topology, use)
-        shown = Isolated(policy.isolation.mode.value, kept, housekeeping, foreign, (), headroom, plan.trouble)
-        return _Sight(plan, shown, {seen.interrupt.number: seen.interrupt.action or "" for seen in interrupts})
+        return HostSight(plan, shown, {seen.interrupt.number: seen.interrupt.action or "" for seen in interrupts})
 
-    def _count_vectors(
-        self, online: CpuSet, interrupts: Sequence[HostInterrupt], footprints: Iterable[Footprint]
-    ) -> VectorUse:
-        """Return how many vectors of each CPU are taken; only on x86 there is such a limit."""
-        exact = read_vector_use(self._root)
-        if exact is not None or os.uname().machine not in X86:
-            return exact or VectorUse()
-        use = count_vectors(online, [seen.interrupt for seen in interrupts], VECTORS)
-        used = dict(use.used)
-        for footprint in footprints:
-            for cpus, count in footprint.loads.items():
-                for cpu in cpus & online:
-                    used[cpu] += count
-        return use._replace(used=used)
-
-
-class _Sight(NamedTuple):
-    """What is to be done, and the report without what was done; `shown.intruders` are guests' interrupts alone."""
-
-    plan: IsolationPlan
-    shown: Isolated
-    names: Mapping[int, str]
-
-    def report(self, results: Sequence[Result], state: State) -> Isolated:
-        """Return the report after these results, with the state as it is after them."""
-        by_irq = {result.action.irq: result for result in results}
-        found = [_after(intruder, by_irq.get(intruder.irq), self.shown.kept) for intruder in self.plan.intruders]
-        intruders = sorted(
-            (intruder for intruder in (*found, *self.shown.intruders) if intruder is not None),
-            key=lambda intruder: intruder.number,
+    def _forget_reborn(self, state: State, forget: Save) -> None:
+        """Forget what is recorded of interrupts of the host that are others now, under the same numbers."""
+        self._stirred.update(irq.number for irq in self._reader.reborn)
+        records = {irq: state.records.get(irq.device, {}).get(irq.number) for irq in self._reader.reborn}
+        changes = Changes(
+            {irq: None for irq, record in records.items() if record is not None and record.owner == HOST},
+            {irq: None for irq in self._reader.reborn if irq in state.fixed},
         )
-        told = tuple(result for result in results if result.verdict not in _QUIET)
-        names = {result.action.number: self.names.get(result.action.number, "") for result in told}
-        owners = (record.owner for of_device in state.records.values() for record in of_device.values())
-        moved = Counter(owners)[HOST] - (DEFAULT.number in state.records.get(NO_DEVICE, {}))
-        return replace(self.shown, intruders=tuple(intruders), results=told, moved=moved, names=names)
+        if changes:
+            forget(changes)
+
+    def _find_targets(self) -> Iterator[CpuSet]:
+        """Give the targets of all guests' devices."""
+        for life in self._lives:
+            for plan in () if life.decision is None else life.decision.devices:
+                if plan.target is not None:
+                    yield plan.target
 
 
 def _may_be_a_guests(interrupt: HostInterrupt, frame: Frame) -> bool:
@@ -212,24 +187,3 @@ def _may_be_a_guests(interrupt: HostInterrupt, frame: Frame) -> bool:
     """
     is_vfio = (interrupt.interrupt.action or "").startswith("vfio-")
     return is_vfio and (interrupt.device == NO_DEVICE or bool(frame.unknown))
-
-
-def _after(intruder: Intruder, result: Result | None, kept: Kept) -> Intruder | None:
-    """Return an intruder with what was done with it, None where it no longer is one."""
-    if result is None:
-        return intruder
-    comes_to = (result.smp if result.effective is None else result.effective) or CpuSet()
-    if result.was_written and not comes_to & kept.cpus:
-        return None
-    return intruder._replace(target=result.asked, verdict=result.verdict)
-
-
-def _foreign(footprints: Mapping[GuestId, Footprint], kept: Kept) -> Iterator[Intruder]:
-    """Give the interrupts of guests that come to other guests' CPUs alone."""
-    own: dict[GuestId, list[int]] = defaultdict(list)
-    for cpu, owners in kept.owners.items():
-        for uuid in owners:
-            own[uuid].append(cpu)
-    for uuid, footprint in footprints.items():
-        if footprint.cpus & (kept.cpus - CpuSet(own.get(uuid, ()))):
-            yield from guests_intruders(kept, ((uuid, interrupt, at) for at, interrupt in footprint.interrupts))

@@ -7,28 +7,15 @@ reserved on each CPU that may ever serve it (Linux: kernel/irq/matrix.c, irq_mat
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.host import Topology
 from irqaffinity.model.irq import Interrupt, immovable_verdict
-from irqaffinity.model.isolation import Headroom, VectorUse
+from irqaffinity.model.isolation import Headroom, Shortage, VectorUse
 from irqaffinity.model.verdict import Verdict
 
 SHORT = 10
 """A target is short of vectors when less than one in so many is free."""
-
-
-class Shortage(NamedTuple):
-    """A target that is about to run out of vectors: how many its online CPUs have together, and how many are free.
-
-    `is_exact` is that of VectorUse: where it is False, at most so many are free.
-    """
-
-    cpus: CpuSet
-    free: int
-    capacity: int
-    is_exact: bool
 
 
 def count_vectors(online: CpuSet, interrupts: Iterable[Interrupt], capacity: int) -> VectorUse:

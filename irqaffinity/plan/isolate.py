@@ -14,7 +14,7 @@ from irqaffinity.model.guest import HOST
 from irqaffinity.model.host import Topology
 from irqaffinity.model.irq import DEFAULT, Interrupt, IrqId
 from irqaffinity.model.isolation import HostInterrupt, Intruder, Kept, VectorUse
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.record import Changes, Record, State
 from irqaffinity.plan.headroom import Room
 from irqaffinity.plan.intruders import find_intruders
@@ -67,7 +67,9 @@ def isolate(
     seen = () if policy.mode is IsolationMode.OFF else interrupts
     return IsolationPlan(
         actions,
-        Changes(_records_changed(steps, state, claimed), _fixed_ended(interrupts, state, claimed)),
+        Changes(
+            _records_changed(steps, state, claimed, _in_doubt(interrupts)), _fixed_ended(interrupts, state, claimed)
+        ),
         find_intruders(kept, seen, state.fixed, targets),
         _describe_trouble(len(refuge), policy.minimum) if rules.kept and rules.is_held_up else None,
     )
@@ -78,7 +80,7 @@ def give_back_all(
 ) -> IsolationPlan:
     """Return what gives back all that was moved of the host, as if no CPU was kept and no guest had a device."""
     steps = _plan(Rules(topology, Room(CpuSet(), VectorUse()), is_reset=True), interrupts, default, state)
-    return IsolationPlan(_actions(steps), Changes(_records_changed(steps, state, ())), (), None)
+    return IsolationPlan(_actions(steps), Changes(_records_changed(steps, state, (), _in_doubt(interrupts))), (), None)
 
 
 def _describe_trouble(count: int, minimum: int) -> str:
@@ -120,15 +122,23 @@ def _actions(steps: Mapping[IrqId, Step]) -> list[Action]:
     return sorted((step.action for step in steps.values() if step.action is not None), key=lambda each: each.number)
 
 
+def _in_doubt(interrupts: Iterable[HostInterrupt]) -> frozenset[int]:
+    """Return the numbers of interrupts of which nobody knows whose they are, because they could not be read."""
+    return frozenset(
+        found.interrupt.number for found in interrupts if found.device == NO_DEVICE and found.interrupt.smp is None
+    )
+
+
 def _records_changed(
-    steps: Mapping[IrqId, Step], state: State, claimed: Container[PciAddress]
+    steps: Mapping[IrqId, Step], state: State, claimed: Container[PciAddress], in_doubt: Container[int]
 ) -> Mapping[IrqId, Record | None]:
     """Return the host's records that are new or changed, None for those to delete: of what has vanished, too."""
     changed: dict[IrqId, Record | None] = {}
     for device in state.devices_of(HOST):
         for number, record in state.records[device].items():
             irq = IrqId(device, number)
-            if record.owner == HOST and device not in claimed and (irq not in steps or steps[irq].record is None):
+            is_kept = record.owner != HOST or device in claimed or (number in in_doubt and irq not in steps)
+            if not is_kept and (irq not in steps or steps[irq].record is None):
                 changed[irq] = None
     for irq, step in steps.items():
         known = state.records.get(irq.device, {}).get(irq.number)

@@ -17,7 +17,7 @@ from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.headroom import free_of
 from irqaffinity.plan.policy import IsolationMode
 from irqaffinity.report.explain import Rule
-from irqaffinity.report.isolation_text import common_names
+from irqaffinity.report.names import common_names
 
 MOST_INTERRUPTS = 20
 """The most interrupts that have a line of their own; a CPU may see hundreds."""

@@ -28,7 +28,8 @@ def explain_isolation(
 
 def _judge(seen: HostInterrupt, kept: Kept, policy: Isolation, trouble: str | None) -> str:
     interrupt = seen.interrupt
-    foreign = (interrupt.smp or interrupt.effective or CpuSet()) & kept.cpus
+    cpus = interrupt.smp or interrupt.effective or CpuSet()
+    foreign = cpus & kept.cpus
     if policy.mode is IsolationMode.OFF:
         return "not looked at: [isolation] mode is off"
     if not foreign:
@@ -41,7 +42,8 @@ def _judge(seen: HostInterrupt, kept: Kept, policy: Isolation, trouble: str | No
     if pattern is not None:
         return f"stays: {where}, but {pattern} of [isolation] leave names it"
     if policy.mode is IsolationMode.REPORT:
-        return f"stays: {where}, and [isolation] mode is report; enforce would move it"
+        place = cpus - kept.cpus or "the housekeeping CPUs"
+        return f"stays: {where}, and [isolation] mode is report; enforce would move it to {place}"
     return f"stays: {where}, but {trouble}" if trouble is not None else f"leaves these CPUs: {where}"
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Isolation for people: the intruders of each guest, what was moved for its sake, and CPUs that run out of vectors."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
@@ -11,12 +10,13 @@ from irqaffinity.model.text import counted, merge_numbers, printable
 from irqaffinity.model.verdict import FAILED, IrqReason, Verdict
 from irqaffinity.report.fit import Cell, Column, lay_out
 from irqaffinity.report.layout import Line
+from irqaffinity.report.names import common_name, without_numbers
 from irqaffinity.report.screen import Screen, Tone, tone_of
 
 Row = Mapping[str, Any]
 
 MOST_GUESTS = 20
-MOST_ALIKE = 5
+MOST_ALIKE = 8
 MOST_MOVED = 20
 """The most guests, lines for a guest, and lines of moved interrupts: a host may have thousands of queues."""
 
@@ -25,7 +25,6 @@ _FEW = 10
 
 _INDENT = 4
 _NOTHING = "-"
-_DIGITS = re.compile("([0-9]+)")
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _SENTENCES = {term.value: term.sentence for term in (*Verdict, *IrqReason)}
 _QUIET = frozenset({Verdict.OK.value, Verdict.SET.value, Verdict.WOULD_SET.value})
@@ -204,26 +203,7 @@ def _who(rows: Sequence[Row]) -> tuple[str, str, str]:
     """Return the numbers, the common name and the device of some interrupts."""
     devices = {row["device"] for row in rows}
     device = f"{len(devices)} devices" if len(devices) > 1 else next(iter(devices)) or _NOTHING
-    return merge_numbers(row["irq"] for row in rows), _common_name([row["name"] or _NOTHING for row in rows]), device
-
-
-def common_names(names: Iterable[str]) -> list[str]:
-    """Return names without repetition, those that differ in numbers alone as one."""
-    found: dict[tuple[str, ...], list[str]] = {}
-    for name in names:
-        found.setdefault(without_numbers(name), []).append(name)
-    return [_common_name(alike) for alike in found.values()]
-
-
-def without_numbers(name: str) -> tuple[str, ...]:
-    """Return the parts of a name between its numbers."""
-    return tuple(_DIGITS.split(name)[::2])
-
-
-def _common_name(names: Sequence[str]) -> str:
-    """Return names that differ in numbers alone as one, with a star for each number in which they differ."""
-    parts = zip(*map(_DIGITS.split, names), strict=True)
-    return "".join(part[0] if len(set(part)) == 1 else "*" for part in parts)
+    return merge_numbers(row["irq"] for row in rows), common_name([row["name"] or _NOTHING for row in rows]), device
 
 
 def _unite(lists: Iterable[str]) -> str:

@@ -45,11 +45,16 @@ def log_troubles(troubles: Troubles, before: Troubles) -> None:
             LOG.log(level, "%s: %s", _name_owner(subject[0]), trouble)
 
 
-def log_held_up(trouble: str | None, before: str | None) -> str | None:
-    """Warn once of what keeps the host's own interrupts from being moved; return it, None for nothing."""
-    if trouble is not None and trouble != before:
-        LOG.warning("host: %s", trouble)
-    return trouble
+def log_host_troubles(troubles: Sequence[str], before: Sequence[str]) -> Sequence[str]:
+    """Warn of what is wrong with the host itself, once as long as it lasts; return the troubles.
+
+    Numbers in a trouble may change all the time: one that begins like an old one is the same.
+    """
+    begun = {trouble.partition(",")[0] for trouble in before}
+    for trouble in troubles:
+        if trouble.partition(",")[0] not in begun:
+            LOG.warning("host: %s", trouble)
+    return troubles
 
 
 def log_each(part: Part) -> None:

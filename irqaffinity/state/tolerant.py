@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
+from irqaffinity.model.isolation import Told
 from irqaffinity.model.record import Changes, State
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.lock import LockTaken
@@ -97,15 +98,29 @@ class TolerantStore:
 
 
 def _fit(owed: Changes, stored: State) -> Changes:
-    """Return changes that were made without the stored rows, so that no stored original is lost.
+    """Return changes that were made without the stored rows, so that nothing stored of before the program is lost.
 
     An interrupt that was in place, or had CPUs that the program wrote, was moved before: its stored original stays.
+    What irqbalance had was told to it before, if the state says so.
     """
     records = dict(owed.records)
     for irq, record in owed.records.items():
         known = stored.records.get(irq.device, {}).get(irq.number)
         if record is None or known is None or record.driver != known.driver:
             continue
+        if None not in (record.action, known.action) and record.action != known.action:
+            continue
         if record.original is None or known.accounts_for(record.original):
             records[irq] = replace(record, original=known.original)
-    return replace(owed, records=records)
+    told = {socket: _fit_told(told, stored.told.get(socket)) for socket, told in owed.told.items()}
+    return replace(owed, records=records, told=told)
+
+
+def _fit_told(told: Told | None, known: Told | None) -> Told | None:
+    if told is None or known is None:
+        return told
+    added = set(known.irqs) - set(known.irqs_before)
+    return told._replace(
+        cpus_before=known.cpus_before if told.cpus_before == known.cpus else told.cpus_before,
+        irqs_before=tuple(number for number in told.irqs_before if number not in added),
+    )

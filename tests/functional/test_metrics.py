@@ -85,6 +85,7 @@ def test_each_metric_moves_when_what_it_counts_happens(stage: Stage) -> None:
     check_placement(stage, watcher)
     check_arrivals(counts, watcher)
     check_drift_and_fight(stage, watcher)
+    check_isolation(stage, counts, watcher)
     check_reload(stage, watcher)
     check_state(stage, watcher)
     check_loss_of_libvirt(stage, watcher)
@@ -149,6 +150,44 @@ def check_drift_and_fight(stage: Stage, watcher: Watcher) -> None:
         assert watcher.value("fights_total") == (times == 3)
     assert watcher.value("writes_total", result="set") == 5
     assert watcher.value("rival", name="irqbalance") == 1
+
+
+def check_isolation(stage: Stage, counts: Counts, watcher: Watcher) -> None:
+    """What comes to the guest's CPUs and is not its own shows; the agent moves it when it is to, and if it can."""
+    agent = stage.agent
+
+    def reload(**options: object) -> None:
+        agent.set("isolation", **options)
+        agent.write_configuration()
+        agent.signal(signal.SIGHUP)
+
+    others = watcher.value("intruders", movable="true")  # of devices that no guest has
+    stage.tree.add_host_interrupt(24, "nvme0q1", "2-5", "2")
+    counts.add(24, "nvme0q1")
+    counts.write()
+    watcher.full_pass()
+    watcher.wait(1 + others, "intruders", movable="true")
+    found = watcher.scrape()
+    assert [found.value("isolation_mode", mode=mode) for mode in ("off", "report", "enforce")] == [0, 1, 0]
+    assert [found.value(name) for name in ("kept_cpus", "housekeeping_cpus", "isolation_held_up")] == [2, 0, 0]
+    counts.arrive(24, 2, 70)
+    counts.arrive(24, 5, 9)
+    counts.write()
+    watcher.full_pass()
+    watcher.wait(70, "intruder_arrivals_total", movable="true")
+    written = watcher.value("writes_total", result="pending")
+    reload(mode="enforce", housekeeping_cpus="0-1")
+    watcher.wait(1, "isolation_mode", mode="enforce")
+    watcher.wait(2, "housekeeping_cpus")
+    agent.wait_placed(irq24="4-5")
+    watcher.wait(1, "host_interrupts", verdict="pending")  # no hardware is there to follow
+    assert watcher.value("writes_total", result="pending") > written
+    reload(minimum=3)
+    watcher.wait(1, "isolation_held_up")
+    reload(mode="report", minimum=2)
+    watcher.wait(1, "isolation_mode", mode="report")
+    watcher.wait(0, "isolation_held_up")
+    agent.wait_placed(irq24="2-5")
 
 
 def check_reload(stage: Stage, watcher: Watcher) -> None:

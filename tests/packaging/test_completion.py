@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Live targets are completed in a real bash and a real zsh, and no name of a guest is carried out by either."""
 
+import json
 import os
 import pty
 import re
@@ -110,6 +111,17 @@ def test_targets_are_completed_as_the_agent_has_them(typed: Callable[[str], list
     (tmp_path / "status.json").unlink()
     assert typed("irqaffinity audit --guest w\t") == ["audit", "--guest", "w"]
     assert typed("irqaffinity audi\t --onc\t") == ["audit", "--once"]
+
+
+def test_after_cpu_the_cpus_that_are_kept_for_guests_are_completed(
+    typed: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    show_guests(tmp_path / "status.json", "web")
+    status = json.loads((tmp_path / "status.json").read_text())
+    work = {"mode": "report", "kept": "2,14", "housekeeping": "", "message": None, "default": None, "irqs": []}
+    publish(str(tmp_path / "status.json"), status | {"isolation": work})
+    assert typed("irqaffinity explain cpu 1\t") == ["explain", "cpu", "14"]
+    assert typed("irqaffinity explain cp\t 2") == ["explain", "cpu", "2"]
 
 
 def test_a_name_is_completed_to_itself_and_carried_out_by_nobody(

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from irqaffinity.model.text import merge_numbers, name_cpus
-from irqaffinity.report.isolation_text import common_names, without_numbers
+from irqaffinity.report.names import common_names, without_numbers
 from irqaffinity.report.page.facts import HostPicture, IntruderFacts, IsolationFacts
 from irqaffinity.report.page.markup import Content, Markup, element, join
 from irqaffinity.report.page.strip import unite

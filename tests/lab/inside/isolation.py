@@ -5,11 +5,11 @@ import mmap
 import os
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.lab.inside import interrupts, program
 from tests.lab.inside.host import PFS
-from tests.lab.inside.processes import LIMIT, read, run, wait_for
+from tests.lab.inside.processes import LIMIT, read, run, wait_for, write
 
 _DEFAULT = "/proc/irq/default_smp_affinity"
 _UNMOVABLE = re.compile(r"timer|dmar\d+|nvme\d+q[1-9]\d*|")
@@ -38,6 +38,14 @@ def affinities() -> dict[str, str]:
     """Return where each interrupt of the machine may arrive, by its number, and the default as one of them."""
     found = {number: row[0] for number, row in interrupts.all_interrupts().items()}
     return found | {"default": default()}
+
+
+def put_back(before: Mapping[str, str]) -> None:
+    """Put every interrupt of the host that has moved, and the default affinity, where `affinities` found it."""
+    for number, row in movable().items():
+        if row[0] != before.get(number, row[0]):
+            interrupts.move(number, before[number])
+    write(_DEFAULT, before["default"])
 
 
 def default() -> str:

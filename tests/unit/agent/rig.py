@@ -39,7 +39,7 @@ class Rig:
         self.queue = WakeQueue(self.clock)
         self.counters = Counters()
         self.births = Births(self.auditor, self.queue, self.counters, self.clock)
-        self.view = View("cmp-1", self.auditor.throttled)
+        self.view = View("cmp-1", self.auditor.lives.waiting)
         tunables = Tunables(Policy(), INTERVAL, 300.0, self.uri)
         self.worker = Worker(
             self.auditor,

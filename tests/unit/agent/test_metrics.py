@@ -8,7 +8,7 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -21,6 +21,7 @@ from irqaffinity.daemon.reload import LastReload
 from irqaffinity.listen.events import EVENTS
 from irqaffinity.listen.link import Link
 from irqaffinity.model.action import Action, Result
+from irqaffinity.model.balance import Balancing
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.isolation import Headroom, Intruder, Isolated, Kept
@@ -34,12 +35,6 @@ from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
 from tests.unit.daemon.scrape import Scrape, scrape
 
 RESULTS = ("done", "failed", "libvirt_unreachable")
-
-
-class Balanced(NamedTuple):
-    """Stands for what tells irqbalance: its own tests use the real one."""
-
-    told: bool
 
 
 class Rig:
@@ -267,7 +262,7 @@ def test_irqbalance_has_a_value_where_it_is_to_be_told() -> None:
     rig = Rig()
     assert rig.value("irqbalance_told") is None
     for told in (False, True):
-        rig.view.balancer = Balanced(told)
+        rig.view.balancer = Balancing(told=told)
         assert rig.value("irqbalance_told") == told
 
 
@@ -310,7 +305,7 @@ def test_without_metrics_the_library_is_not_loaded() -> None:
 
 def test_promtool_has_nothing_to_say() -> None:
     rig = Rig()
-    rig.view.balancer = Balanced(True)
+    rig.view.balancer = Balancing(told=True)
     rig.view.isolated = Isolated("report", headroom=(Headroom(0, 3, 30, 202, True),))
     rig.links["broker"] = Link("broker", "amqp://b")
     rig.scrape().check()
@@ -318,7 +313,7 @@ def test_promtool_has_nothing_to_say() -> None:
 
 def test_each_text_is_of_a_metric_and_says_more_than_its_name() -> None:
     rig = Rig()
-    rig.view.balancer = Balanced(True)
+    rig.view.balancer = Balancing(told=True)
     found = rig.scrape().ours
     assert found.keys() == {f"irqaffinity_{name}" for name in HELP}
     for name, text in found.items():

@@ -131,7 +131,7 @@ def test_a_full_pass_places_what_waits(busy: Busy) -> None:
     busy.auditor.audit()
     assert busy.host.smp(40) == "2-3"
     assert busy.verdicts()[40] == "ok"
-    assert not busy.auditor.throttled()
+    assert not busy.auditor.lives.waiting()
 
 
 def test_what_takes_more_than_the_interrupts_is_left_to_a_look(busy: Busy) -> None:

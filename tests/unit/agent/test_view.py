@@ -79,7 +79,7 @@ def test_a_look_replaces_what_is_shown_of_its_guest_alone(viewed: Viewed) -> Non
 
 def test_the_time_and_the_facts_are_those_of_the_last_pass(viewed: Viewed) -> None:
     viewed.audit()
-    viewed.scene.auditor.msi_source = MsiSource.TRACE
+    viewed.scene.auditor.learn_from(MsiSource.TRACE)
     made = viewed.look()
     assert viewed.view.outcome.time == made.time != MOMENT
     assert viewed.view.describe()["host_facts"]["msi_source"] == "trace"

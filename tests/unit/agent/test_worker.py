@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
+from irqaffinity.agent.attend import FIGHT_PAUSE
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.view import View
-from irqaffinity.agent.attend import FIGHT_PAUSE
 from irqaffinity.agent.worker import Tunables, Worker
 from irqaffinity.guests.changes import QUIET
 from irqaffinity.guests.drift import FIGHT
@@ -601,10 +601,10 @@ def test_before_the_first_step_nothing_was_audited(tmp_path: Path, host: FakeHos
 
 def test_a_worker_that_is_told_nothing_of_births_polls(rig: Rig) -> None:
     tunables = Tunables(Policy(), INTERVAL, 300.0, rig.uri)
-    rig.auditor.msi_source = MsiSource.TRACE
+    rig.auditor.learn_from(MsiSource.TRACE)
     worker = Worker(rig.auditor, rig.hypervisor, rig.host.root, rig.queue, tunables, Counters(), View("x"), rig.clock)
     worker._step(Wakes(everything=True))
-    assert rig.auditor.msi_source is MsiSource.POLL
+    assert rig.auditor.rehearse().facts.msi_source is MsiSource.POLL
 
 
 def test_a_worker_that_was_stopped_makes_no_pass_and_waits_for_nothing(rig: Rig) -> None:

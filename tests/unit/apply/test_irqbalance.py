@@ -17,6 +17,8 @@ import pytest
 from irqaffinity.apply.irqbalance import BalancerGone, BalancerTrouble, Question, parse_setup, tell
 from irqaffinity.model.balance import Balancer, Bans, Setup
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.observe.balancers import is_stopped
+from irqaffinity.observe.root import HostRoot
 from tests.functional.agent import wait_for
 from tests.real_irqbalance import GUESTS, RealBalancer, running
 
@@ -27,6 +29,12 @@ def ask(balancer: Balancer) -> Setup:
     """Return what it has."""
     question = Question(balancer)
     return wait_for("an answer", lambda: question.answer(1.0))
+
+
+def stop(real: RealBalancer) -> None:
+    """Have it stand still."""
+    real.send(signal.SIGSTOP)
+    wait_for("its stop", lambda: is_stopped(HostRoot(), real.pid))
 
 
 @pytest.fixture
@@ -47,7 +55,7 @@ def test_the_real_one_takes_what_it_is_told_and_gives_it_back(real: RealBalancer
 
 def test_the_real_one_lives_on_when_it_answers_late(real: RealBalancer) -> None:
     """Who hangs up before the answer ends it: SIGPIPE."""
-    real.send(signal.SIGSTOP)
+    stop(real)
     question = Question(real.balancer)
     assert question.answer(0.0) is None
     real.send(signal.SIGCONT)
@@ -56,7 +64,7 @@ def test_the_real_one_lives_on_when_it_answers_late(real: RealBalancer) -> None:
 
 
 def test_one_that_hangs_takes_no_more_connections_and_one_that_ended_is_gone(real: RealBalancer) -> None:
-    real.send(signal.SIGSTOP)
+    stop(real)
     waiting = [Question(real.balancer), Question(real.balancer)]
     with pytest.raises(BalancerTrouble, match=rf"^irqbalance {real.pid} takes no connection: it hangs; restart it$"):
         Question(real.balancer)

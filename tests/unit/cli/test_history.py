@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.cli.main import main
+from irqaffinity.model.guest import HOST
+from irqaffinity.model.irq import DEFAULT
+from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.verdict import Cause
 from tests.fakes.snapshots import VF2, guest_id
 from tests.unit.state.test_history import CHANGE, change, history_in
@@ -60,6 +63,15 @@ def test_the_document_is_as_the_design_has_it(run: Run) -> None:
         "cause": "birth",
         "verdict": "set",
     }
+
+
+def test_the_table_names_the_host_where_others_have_their_guest(run: Run, folder: Path) -> None:
+    own = change(90, guest=HOST, name=None, cause=Cause.ISOLATION, device=NO_DEVICE, numbers=(DEFAULT.number,))
+    history_in(folder).append([own])
+    out = run()[1]
+    assert out.splitlines()[3].split()[1:] == ["(host)", "-", "default_smp_affinity", "0-15", "2-3", "isolation", "set"]
+    assert out.endswith("3 changes of 2 guests and the host\n")
+    assert run("--cause", "isolation")[1].endswith("1 change of the host\n")
 
 
 def test_the_table_has_a_line_a_change_and_the_uuid_where_no_name_is_known(run: Run) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from irqaffinity.guests.changes import LONGEST, MOST, QUIET, Unsettled
 from irqaffinity.model.action import Action, Result
 from irqaffinity.model.change import Change, Settled
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.guest import HOST
+from irqaffinity.model.irq import DEFAULT
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.verdict import Cause, Verdict
 from tests.fakes.snapshots import VF, VF2, cpus, guest_id
 
@@ -52,6 +54,13 @@ def test_interrupts_of_a_device_that_were_moved_for_one_cause_are_one_change() -
     )
     assert not unsettled
     assert unsettled.settle("vm", NOW) == Settled(A, "vm", (), 0)
+
+
+def test_the_default_affinity_is_a_change_of_its_own() -> None:
+    unsettled = Unsettled(HOST)
+    unsettled.add([done(number, device=NO_DEVICE, cause=Cause.ISOLATION) for number in (9, DEFAULT.number, 8)], 0.0)
+    found = [(each.numbers, each.which) for each in settle(unsettled)]
+    assert sorted(found) == [((DEFAULT.number,), "default_smp_affinity"), ((8, 9), "8-9")]
 
 
 def test_vectors_that_each_get_a_cpu_of_their_own_are_one_change_to_all_of_these() -> None:

@@ -181,3 +181,10 @@ def test_a_single_drift_is_news_also_within_an_hour_of_a_fight() -> None:
         for drift in drifts.saw([result("5")], moment, is_quiet=True)
     ]
     assert told == [(False, True), (False, True), (True, True), (False, True)]
+
+
+def test_an_interrupt_that_is_another_one_now_has_not_drifted() -> None:
+    drifts = Drifts()
+    saw(drifts, 0, result("2-3"), result("2-3", number=41))
+    drifts.forget({40})
+    assert saw(drifts, 1, result("5"), result("5", number=41)) == [False]

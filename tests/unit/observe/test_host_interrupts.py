@@ -367,6 +367,17 @@ def test_a_name_that_cannot_be_read_again_leaves_the_interrupt_in_doubt(
     assert look(interrupts)[17][:2] == (Interrupt(17, None, None), address(SATA))
 
 
+def test_a_known_one_keeps_its_device_while_that_cannot_be_read_at_all(
+    host: FakeHost, interrupts: HostInterrupts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(interrupts)
+    fail(host, monkeypatch, errno.EACCES, f"{NIC}/msi_irqs", f"{NIC}/msi_irqs/40")
+    for _ in range(2):
+        assert look(interrupts)[40] == HostInterrupt(Interrupt(40, None, None), address(NIC))
+    monkeypatch.undo()
+    assert look(interrupts)[40].interrupt.smp == cpus("0-15")
+
+
 def test_without_one_device_it_is_not_sure_that_an_interrupt_has_none(
     host: FakeHost, interrupts: HostInterrupts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

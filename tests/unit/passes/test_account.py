@@ -13,9 +13,10 @@ from irqaffinity.model.change import Change
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.verdict import Cause
 from irqaffinity.passes.auditor import Auditor
-from irqaffinity.plan.policy import Policy, Scope, WithoutMask
+from irqaffinity.plan.policy import Isolation, IsolationMode, Policy, Scope, WithoutMask
 from tests.fakes.domains import nova_metadata
 from tests.fakes.scene import DEDICATED, GUEST, VF0, VF1, Scene
+from tests.fakes.snapshots import cpus
 
 OWNER = GuestId(GUEST)
 
@@ -287,3 +288,36 @@ def test_lines_that_the_log_does_not_take_keep_changes_from_settling(stage: Stag
         stage.auditor.birth(40)
         settled += len(stage.told())
     assert LINES / 2 < settled <= LINES + 90 / 60 + 1
+
+
+def test_what_is_done_for_the_host_has_its_own_causes(scene: Scene) -> None:
+    stage = Stage(scene)
+    scene.host.add_host_interrupt(9, "acpi", "0-15", "0")
+    scene.add_guest()
+    enforce = Isolation(mode=IsolationMode.ENFORCE, housekeeping_cpus=cpus("0-1"))
+
+    def causes() -> set[tuple[str, str, bool]]:
+        stage.now += 60.0
+        stage.auditor.settle(everything=True)
+        changes, stage.history.changes = stage.history.changes, []
+        return {(change.guest, change.cause.value, change.is_release) for change in changes}
+
+    for policy, expected in (
+        (Policy(isolation=enforce), {("", "isolation", False)}),
+        (Policy(), {("", "config", True)}),
+        (Policy(isolation=enforce), {("", "config", False)}),
+    ):
+        stage.auditor.policy = policy
+        stage.auditor.audit()
+        assert causes() & {*expected} == expected
+        stage.auditor.audit()
+        causes()
+    scene.domains.clear()
+    stage.auditor.audit()
+    assert ("", "isolation", True) in causes()
+    scene.add_guest()
+    stage.auditor.audit()
+    causes()
+    stage.auditor.reset()
+    assert causes() == {("", "reset", True)}
+    assert scene.host.smp(9) == "0-15"

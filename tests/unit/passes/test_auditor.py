@@ -445,7 +445,7 @@ def test_a_device_that_only_gives_back_is_no_unknown_target(scene: Scene) -> Non
 
 @pytest.mark.parametrize("source", list(MsiSource))
 def test_the_report_says_how_interrupts_are_learnt_of(scene: Scene, source: MsiSource) -> None:
-    scene.auditor.msi_source = source
+    scene.auditor.learn_from(source)
     assert scene.audit().facts.msi_source is source
 
 

@@ -23,7 +23,7 @@ from irqaffinity.passes.birth import Newborn
 from irqaffinity.passes.newborn import await_interrupt, birthplace_of
 from irqaffinity.plan.frame import make_frame
 from irqaffinity.plan.plan import decide
-from irqaffinity.plan.policy import Distribution, Policy, Scope
+from irqaffinity.plan.policy import Distribution, Isolation, Policy, Scope, Serve
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.state.folder import StateError
 from tests.fakes.domains import nova_metadata
@@ -97,6 +97,17 @@ def test_its_original_is_stored_once_before_the_one_write(served: Scene) -> None
     assert born.owners == {GUEST}
     assert born.result is not None
     assert (born.result.verdict, born.result.smp) == (Verdict.SET, cpus("2-3"))
+
+
+@pytest.mark.parametrize(("serve", "first", "mask"), [(Serve.EMULATOR, "6", "6"), (Serve.HOUSEKEEPING, "0", "0-1")])
+def test_it_goes_to_the_cpus_that_are_to_serve(scene: Scene, serve: Serve, first: str, mask: str) -> None:
+    scene.policy = Policy(serve=serve, isolation=Isolation(housekeeping_cpus=cpus("0-1")))
+    scene.add_guest(VF0, cputune="<emulatorpin cpuset='6'/>")
+    scene.audit()
+    bear(scene)
+    born = scene.auditor.birth(BORN)
+    assert born.result is not None
+    assert (scene.host.smp(BORN), born.result.effective) == (mask, cpus(first))
 
 
 def test_no_other_interrupt_is_looked_at(served: Scene) -> None:

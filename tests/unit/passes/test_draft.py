@@ -13,9 +13,9 @@ from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.guests.life import Lives
 from irqaffinity.model.guest import HOST, ClaimKind, Guest, GuestId, UnreadableGuest
 from irqaffinity.model.host import DeviceClaim
-from irqaffinity.model.irq import IrqId
+from irqaffinity.model.irq import DEFAULT, IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.record import Fixed, State
+from irqaffinity.model.record import Changes, Fixed, State
 from irqaffinity.model.target import UnknownTarget
 from irqaffinity.model.verdict import DeviceReason, LeftOutReason, Verdict
 from irqaffinity.observe.domain import Domain
@@ -25,7 +25,7 @@ from irqaffinity.observe.surroundings import read_surroundings
 from irqaffinity.observe.sysfs import Details
 from irqaffinity.passes.draft import Drafter
 from irqaffinity.plan.frame import make_frame
-from irqaffinity.plan.policy import Distribution, Policy, Scope
+from irqaffinity.plan.policy import Distribution, Policy, Scope, WithoutMask
 from tests.fakes.domains import domain, hostdev, nova_metadata
 from tests.fakes.host import FakeHost
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
@@ -397,6 +397,25 @@ def test_a_guest_on_whose_device_something_was_moved_for_another_one_is_decided_
     for _ in range(3):
         assert scene.auditor.audit().draft.unchanged == set()
     assert {record.owner for record in scene.store.load().records[PciAddress.parse(VF0)].values()} == {GUEST}
+
+
+def test_what_was_moved_for_the_host_keeps_no_guest_from_being_unchanged(scene: Scene) -> None:
+    scene.auditor.policy = Policy(without_mask=WithoutMask.SKIP)
+    scene.add_guest(VF0)
+    hosts, held, free = make_record(owner=HOST, action="iavf-0"), PciAddress.parse(VF0), PciAddress.parse(VF1)
+    with scene.store.exclusive():
+        rows = {IrqId(held, 40): hosts, IrqId(held, 41): hosts, IrqId(free, 50): hosts, DEFAULT: hosts}
+        scene.store.save(Changes(rows))
+        state = scene.store.load()
+        assert set(state.records) == {held, free, DEFAULT.device}
+        draft = scene.auditor._making._drafter.draft(
+            scene.auditor._sight.frame(scene.auditor.policy), {}, state, scene.auditor.policy, Scope()
+        )
+    assert (draft.devices, draft.work.changes) == ({}, Changes())
+    for _ in range(2):
+        draft = scene.auditor.audit().draft
+    assert draft.unchanged == {GUEST}
+    assert scene.store.load().records[held] == {40: hosts, 41: hosts}
 
 
 def test_a_guest_that_shares_one_of_its_devices_is_not_unchanged_for_the_others(scene: Scene) -> None:

@@ -111,7 +111,9 @@ def test_report_shows_the_intruders_and_moves_nothing(scene: Scene) -> None:
     scene.policy = Policy()
     scene.add_guest()
     outcome = scene.audit()
-    assert places(scene) == HOSTS and default(scene) == 0xFFFF and scene.host.writes == 0
+    assert places(scene) == HOSTS
+    assert default(scene) == 0xFFFF
+    assert scene.host.writes == 0
     rows = {row["irq"]: row for row in described(outcome)["intruders"]}
     assert {number: (row["cpus"], row["movable"], row["verdict"]) for number, row in rows.items()} == {
         WIDE: ("2", True, None),
@@ -119,7 +121,8 @@ def test_report_shows_the_intruders_and_moves_nothing(scene: Scene) -> None:
         FAR: ("10", True, None),
         MANAGED: ("3", False, "managed"),
     }
-    assert rows[PINNED]["guests"] == [GUEST] and rows[MANAGED]["name"] == "nvme0q3"
+    assert rows[PINNED]["guests"] == [GUEST]
+    assert rows[MANAGED]["name"] == "nvme0q3"
     assert rows[MANAGED]["device"] == NVME
     assert outcome.exit_status() == 0
 
@@ -143,7 +146,8 @@ def test_a_switch_to_report_gives_all_back(scene: Scene) -> None:
         assert places(scene) != HOSTS
         scene.auditor.policy = Policy(isolation=Isolation(mode=mode))
         scene.audit()
-        assert places(scene) == HOSTS and default(scene) == 0xFFFF
+        assert places(scene) == HOSTS
+        assert default(scene) == 0xFFFF
 
 
 def test_a_dry_run_says_what_would_be_moved(scene: Scene) -> None:
@@ -159,7 +163,8 @@ def test_a_dry_run_says_what_would_be_moved(scene: Scene) -> None:
         MANAGED: "managed",
     }
     assert outcome.exit_status() == 2
-    assert scene.host.writes == 0 and default(scene) == 0xFFFF
+    assert scene.host.writes == 0
+    assert default(scene) == 0xFFFF
 
 
 def test_a_reset_gives_all_back_without_libvirt(scene: Scene) -> None:
@@ -173,7 +178,8 @@ def test_a_reset_gives_all_back_without_libvirt(scene: Scene) -> None:
     scene.restart()
     scene.list_domains = unreachable
     scene.auditor.reset()
-    assert places(scene) == HOSTS and default(scene) == 0xFFFF
+    assert places(scene) == HOSTS
+    assert default(scene) == 0xFFFF
     assert scene.host.smp(40) == "0-15"
     assert not scene.store.load().records
 
@@ -182,9 +188,12 @@ def test_too_few_housekeeping_cpus_move_nothing_and_that_is_a_failure(scene: Sce
     scene.policy = Policy(isolation=Isolation(IsolationMode.ENFORCE, CpuSet.parse("0-1"), minimum=3))
     scene.add_guest()
     outcome = scene.audit()
-    assert places(scene) == HOSTS and default(scene) == 0xFFFF
+    assert places(scene) == HOSTS
+    assert default(scene) == 0xFFFF
     message = described(outcome)["isolation"]["message"]
-    assert "2" in message and "3" in message and "minimum" in message
+    assert "2" in message
+    assert "3" in message
+    assert "minimum" in message
     assert outcome.exit_status() == 1
 
 
@@ -213,7 +222,8 @@ def test_a_look_at_a_guest_with_the_same_cpus_reads_none_of_the_hosts_interrupts
     asked: list[str] = []
     scene.host.called = lambda call, path: asked.append(path)  # type: ignore[method-assign]
     scene.auditor.look(parse_guest_id(GUEST))
-    assert asked and not [path for path in asked if f"{WIDE}/" in path]
+    assert asked
+    assert not [path for path in asked if f"{WIDE}/" in path]
 
 
 def test_a_guests_own_interrupt_is_an_intruder_on_another_guests_cpus_alone(scene: Scene) -> None:
@@ -227,7 +237,8 @@ def test_a_guests_own_interrupt_is_an_intruder_on_another_guests_cpus_alone(scen
     outcome = scene.audit()
     rows = {row["irq"]: (row["cpus"], row["guests"], row["owner"]) for row in described(outcome)["intruders"]}
     assert rows[50] == ("2", [GUEST], OTHER)
-    assert 51 not in rows and 40 not in rows
+    assert 51 not in rows
+    assert 40 not in rows
 
 
 def test_an_interrupt_born_with_the_narrowed_default_gets_the_wide_one_later(scene: Scene) -> None:
@@ -274,8 +285,10 @@ def test_the_state_that_cannot_be_stored_keeps_everything_where_it_is(scene: Sce
     scene.rehearse()
     scene.fill_disk()
     outcome = scene.audit()
-    assert places(scene) == HOSTS and default(scene) == 0xFFFF
-    assert outcome.unsaved is not None and outcome.exit_status() == 1
+    assert places(scene) == HOSTS
+    assert default(scene) == 0xFFFF
+    assert outcome.unsaved is not None
+    assert outcome.exit_status() == 1
 
 
 def test_an_interrupt_that_somebody_moves_to_a_guests_cpu_is_put_back(scene: Scene) -> None:
@@ -300,3 +313,57 @@ def test_an_interrupt_that_was_born_again_has_not_drifted(scene: Scene) -> None:
     scene.domains.clear()
     scene.audit()
     assert scene.host.smp(BROAD) == "3-5"
+
+
+def test_an_interrupt_that_was_allocated_anew_under_its_number_has_its_new_original(scene: Scene) -> None:
+    scene.add_guest()
+    scene.audit()
+    scene.host.remove_interrupt(BROAD)
+    other = scene.host.device_folder(NIC) / "msi_irqs/between"  # takes the inode number, which sysfs never gives twice
+    scene.host.put(other, "msix")
+    scene.host.add_host_interrupt(BROAD, "eth0-1", "3-5", "4", address=NIC)
+    made = scene.auditor.audit()
+    assert (scene.host.smp(BROAD), made.drifts) == ("4-5", [])
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(BROAD) == "3-5"
+
+
+def test_an_interrupt_without_a_vector_is_a_warning_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.policy = Policy(isolation=Isolation(IsolationMode.ENFORCE, CpuSet.parse("0-1"), minimum=1))
+    scene.add_guest(pins=("2",))
+    rows = "".join(f"    {cpu}     3     0     0  195  33-37\n" for cpu in range(16))
+    table = f"name:   VECTOR\nSystem: 38: 0-19\n | CPU | avl | man | mac | act | vectors\n{rows}"
+    scene.host.put(scene.host.sys / "kernel/debug/irq/domains/VECTOR", table)
+    for _ in range(3):
+        outcome = scene.audit()
+    assert moved(outcome)[PINNED] == "no_vector"
+    assert outcome.exit_status() == 1
+    assert sum(f"irq {WIDE} stays on 0-15: no_vector" in message for message in caplog.messages) == 1
+
+
+def test_what_is_wrong_with_the_host_is_logged_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.policy = Policy(isolation=Isolation(IsolationMode.ENFORCE, CpuSet.parse("0-1"), minimum=3))
+    scene.add_guest()
+    scene.audit()
+    scene.audit()
+    assert sum("host: " in message and "minimum" in message for message in caplog.messages) == 1
+
+
+def test_a_target_that_is_about_to_run_out_of_vectors_is_logged_before_it_does(
+    scene: Scene, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.add_guest(VF0, pins=("2", "3"))
+    table = scene.host.sys / "kernel/debug/irq/domains/VECTOR"
+    rows = "".join(f"    {cpu}   {3 if cpu in (2, 3) else 197}     0     0    5  33-37\n" for cpu in range(16))
+    scene.host.put(table, f"name:   VECTOR\nSystem: 38: 0-19\n | CPU | avl | man | mac | act | vectors\n{rows}")
+    outcome = scene.audit()
+    scene.audit()
+    assert sum("CPUs 2-3, where interrupts belong, have 6 of 16 " in message for message in caplog.messages) == 0
+    rows = "".join(f"    {cpu}   {3 if cpu in (2, 3) else 197}     0     0  195  33-37\n" for cpu in range(16))
+    scene.host.put(table, f"name:   VECTOR\nSystem: 38: 0-19\n | CPU | avl | man | mac | act | vectors\n{rows}")
+    outcome = scene.audit()
+    scene.audit()
+    assert outcome.isolated is not None
+    assert [(str(each.cpus), each.free) for each in outcome.isolated.shortages] == [("2-3", 6)]
+    assert sum("CPUs 2-3, where interrupts belong" in message for message in caplog.messages) == 1

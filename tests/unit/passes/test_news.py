@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was heard between two passes, and what it changes in the state."""
 
-from irqaffinity.model.guest import GuestId
-from irqaffinity.model.irq import IrqId
+from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.irq import DEFAULT, IrqId
+from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.record import Changes, Fixed, RememberedSpecs, State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.passes import strangers
@@ -33,6 +34,14 @@ def test_an_end_takes_the_records_of_the_number_whatever_its_device_and_what_is_
     news = News()
     news.note_ends([40, 99])
     assert news.take(state, ()) == Changes({IrqId(VF, 40): None, IrqId(VF2, 40): None}, {IrqId(VF, 40): None})
+
+
+def test_an_end_takes_what_was_moved_of_the_host_too_and_never_the_default() -> None:
+    hosts = make_record(owner=HOST, driver=None, action="acpi")
+    state = State({NO_DEVICE: {9: hosts, DEFAULT.number: hosts}}, {IrqId(NO_DEVICE, 10): FIXED})
+    news = News()
+    news.note_ends([9, 10])
+    assert news.take(state, ()) == Changes({IrqId(NO_DEVICE, 9): None}, {IrqId(NO_DEVICE, 10): None})
 
 
 def test_a_birth_takes_what_is_fixed_and_leaves_the_record() -> None:

@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from irqaffinity.model.guest import GuestId
+from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.irq import DEFAULT
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Changes, Record, State
 from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.guests import read_guests
 from irqaffinity.observe.root import HostUnreadable
@@ -60,6 +62,20 @@ def seeing(host: FakeHost) -> Seeing:
 def test_nothing_is_known_of_a_host_that_was_not_looked_at(host: FakeHost) -> None:
     sight = Sight(host.root)
     assert (sight.guests, sight.facts.posted_interrupts) == ({}, False)
+
+
+def test_a_default_that_the_program_narrowed_changes_no_frame(seeing: Seeing) -> None:
+    narrowed = Record(HOST, None, cpus("0-15"), cpus("0-1"), action="")
+    state = State({DEFAULT.device: {DEFAULT.number: narrowed}})
+    seeing.host.put(seeing.host.proc / "irq/default_smp_affinity", "3")
+    for given in (state, None):
+        seeing.sight.look_around_again()
+        assert seeing.sight.frame(POLICY, given) is seeing.frame
+    state.apply(Changes({DEFAULT: None}))
+    assert seeing.sight.frame(POLICY, state).default_affinity == cpus("0-1")
+    seeing.host.put(seeing.host.proc / "irq/default_smp_affinity", "ff")
+    seeing.sight.look_around_again()
+    assert seeing.sight.frame(POLICY, state).default_affinity == cpus("0-7")
 
 
 def test_the_frame_is_made_of_the_guests_and_the_host(seeing: Seeing) -> None:

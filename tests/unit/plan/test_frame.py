@@ -3,11 +3,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from irqaffinity.model.guest import ClaimKind, Guest, GuestId, UnreadableGuest
 from irqaffinity.model.host import DeviceClaim, SeenGuest, Topology
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.plan.frame import Frame, make_frame
-from tests.fakes.snapshots import VF, VF2, VF3, cpus, guest_id, make_guest, make_unreadable
+from irqaffinity.model.record import Record
+from irqaffinity.plan.frame import Frame, find_wide_default, make_frame
+from tests.fakes.snapshots import VF, VF2, VF3, cpus, guest_id, make_guest, make_record, make_unreadable
 
 A, B, C = guest_id(1), guest_id(2), guest_id(3)
 TOPOLOGY = Topology(cpus("0-15"))
@@ -21,6 +24,24 @@ def see(guest: Guest | UnreadableGuest, *devices: PciAddress, is_unsure: bool = 
 def frame_of(*guests: SeenGuest, dedicated: str | None = None) -> Frame:
     by_uuid = {seen.guest.uuid: seen for seen in guests}
     return make_frame(TOPOLOGY, cpus("0-7"), by_uuid, None if dedicated is None else cpus(dedicated))
+
+
+@pytest.mark.parametrize(
+    ("default", "record", "wide"),
+    [
+        ("0-15", None, "0-15"),
+        (None, None, None),
+        ("0-1", make_record(original="0-15", written="0-1"), "0-15"),
+        ("0-3", make_record(original="0-15", written="0-1", previous="0-3"), "0-15"),
+        ("8", make_record(original="0-15", written="0-1"), "8"),
+        (None, make_record(original="0-15", written="0-1"), None),
+    ],
+)
+def test_the_default_is_the_one_from_before_it_was_narrowed(
+    default: str | None, record: Record | None, wide: str | None
+) -> None:
+    found = find_wide_default(None if default is None else cpus(default), record)
+    assert found == (None if wide is None else cpus(wide))
 
 
 def test_a_host_without_guests_is_itself_alone() -> None:

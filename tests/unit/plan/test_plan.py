@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from irqaffinity.model.action import Action
-from irqaffinity.model.guest import Claim, ClaimKind
+from irqaffinity.model.guest import HOST, Claim, ClaimKind
 from irqaffinity.model.host import Device
 from irqaffinity.model.irq import IrqId
+from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.record import Changes, Fixed, RememberedSpecs, State
 from irqaffinity.model.verdict import DeviceReason, Status, Verdict
 from irqaffinity.plan.place import Handled
@@ -316,6 +317,27 @@ def test_a_managed_interrupt_is_remembered_while_number_and_name_hold(action: st
 def test_a_managed_interrupt_that_went_away_is_forgotten(device: Device) -> None:
     plan = make_plan(make_snapshot(devices=[device]), Policy(), State(fixed={MANAGED: NVME}))
     assert plan.state == State()
+
+
+@pytest.mark.parametrize("is_claimed", [True, False])
+def test_what_is_known_to_be_immovable_of_the_host_goes_with_the_device_alone(is_claimed: bool) -> None:
+    hosts = NVME._replace(is_hosts=True)
+    known = {MANAGED: hosts, IrqId(NO_DEVICE, 9): hosts}
+    snapshot = make_snapshot([make_guest(1)] if is_claimed else [], [make_device(VF, [51])])
+    plan = make_plan(snapshot, Policy(), State({VF: {51: make_record(1)}}, known))
+    assert plan.state.fixed == ({IrqId(NO_DEVICE, 9): hosts} if is_claimed else known)
+
+
+def test_what_was_moved_of_the_host_is_no_orphan_and_no_part_of_a_reset() -> None:
+    hosts = {
+        VF2: {60: make_record(owner=HOST, action="iavf-0")},
+        NO_DEVICE: {9: make_record(owner=HOST, driver=None, action="acpi")},
+    }
+    snapshot = make_snapshot(devices=[make_device(VF, [50], smp="2-3"), make_device(VF2, [60], smp="2-3")])
+    state = State({VF: {50: make_record(1)}, **hosts})
+    for plan in (make_plan(snapshot, Policy(), state), plan_reset(snapshot, state)):
+        assert {action.number: action.owner for action in plan.actions} == {50: guest_id(1)}
+        assert plan.state == state
 
 
 def test_what_is_known_of_a_device_that_was_not_looked_at_stays() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from irqaffinity.grammar.device_spec import parse_device_spec
-from irqaffinity.model.guest import ClaimKind, Guest, UnreadableGuest
+from irqaffinity.model.guest import HOST, ClaimKind, Guest, UnreadableGuest
 from irqaffinity.model.host import Device, DeviceClaim, SeenGuest, Topology
 from irqaffinity.model.record import Record, State
 from irqaffinity.model.verdict import Verdict
@@ -85,6 +85,21 @@ def test_the_value_before_the_last_is_ours_too(smp: str) -> None:
 )
 def test_what_is_not_ours_any_more_is_forgotten_and_not_written(device: Device) -> None:
     assert release(device, make_record(original="0-15", written="2-3")) == Handled({}, [])
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        make_device(numbers=[50], smp="2-3"),
+        make_device(numbers=[50], smp="7"),
+        make_device(numbers=[50], smp="2-3", driver="iavf"),
+        make_device(numbers=[51], smp="2-3"),
+    ],
+    ids=["ours", "moved", "other-driver", "unlisted"],
+)
+def test_what_was_moved_for_the_host_is_left_to_isolation(device: Device) -> None:
+    record = make_record(owner=HOST, action="iavf-0")
+    assert release(device, record) == Handled({50: record}, [])
 
 
 @pytest.mark.parametrize("smp", ["2-3", "7"])

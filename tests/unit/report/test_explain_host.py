@@ -16,6 +16,7 @@ from tests.fakes.scene import GUEST
 REPORT = Isolation()
 ENFORCE = Isolation(IsolationMode.ENFORCE)
 KEPT = Kept({2: (GuestId(GUEST),), 3: (GuestId(GUEST),)}, CpuSet.parse("2-3"))
+HERE = f"it may come to CPU 3, kept for {GUEST}"
 WHERE = f"it may come to CPUs 2-3, kept for {GUEST}"
 
 
@@ -53,7 +54,18 @@ def interrupt(smp: str = "0-15", *, writable: bool = True, action: str = "nvme0q
             None,
             f"stays: {WHERE}, but nvme of [isolation] leave names it",
         ),
-        (interrupt(), REPORT, None, f"stays: {WHERE}, and [isolation] mode is report; enforce would move it"),
+        (
+            interrupt(),
+            REPORT,
+            None,
+            f"stays: {WHERE}, and [isolation] mode is report; enforce would move it to 0-1,4-15",
+        ),
+        (
+            interrupt("3"),
+            REPORT,
+            None,
+            f"stays: {HERE}, and [isolation] mode is report; enforce would move it to the housekeeping CPUs",
+        ),
         (interrupt(), ENFORCE, "1 CPU is online", f"stays: {WHERE}, but 1 CPU is online"),
         (interrupt(), ENFORCE, None, f"leaves these CPUs: {WHERE}"),
         (interrupt("3"), ENFORCE, None, f"leaves these CPUs: it may come to CPU 3, kept for {GUEST}"),

@@ -20,7 +20,7 @@ def test_the_intruders_of_which_most_arrived_come_first_and_the_unknown_ones_las
         isolated(
             intruders=(
                 intruder(36, "nvme0q4", "2", NVME),
-                intruder(9, "acpi", "2", arrived=0),
+                intruder(99, "acpi", "2", arrived=0),
                 intruder(44, "eth0-rx-1", "2", NIC, arrived=7),
                 intruder(8, "rtc0", "3", arrived=7),
                 intruder(35, "nvme0q3", "3", NVME),
@@ -30,7 +30,7 @@ def test_the_intruders_of_which_most_arrived_come_first_and_the_unknown_ones_las
     assert [(row["irq"], row["arrived"]) for row in found["intruders"]] == [
         (8, 7),
         (44, 7),
-        (9, 0),
+        (99, 0),
         (35, None),
         (36, None),
     ]

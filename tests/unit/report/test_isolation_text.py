@@ -260,6 +260,10 @@ def test_a_status_that_somebody_else_wrote_is_printable(outcome: Outcome) -> Non
     text = render_status(hostile)
     assert all(char.isprintable() or char == "\n" for char in text)
     assert text.count("\\x1b[2J") >= 5
+    narrow = render_status(hostile, screen=Screen(60)).splitlines()
+    rows = [place for place, line in enumerate(narrow) if line.split()[:1] in (["9"], ["44"])]
+    assert len(rows) == 2
+    assert not any(narrow[place + 1].startswith("      ") for place in rows), "a row is cut, and never broken"
 
 
 def test_the_status_of_an_agent_without_isolation_is_shown_as_before(outcome: Outcome) -> None:

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from irqaffinity.model.action import Action, Result
 from irqaffinity.model.change import Change, Settled
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.guest import HOST
+from irqaffinity.model.irq import DEFAULT, IrqId
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.verdict import Cause, Verdict
-from irqaffinity.report.log import log_settled
+from irqaffinity.report.log import find_troubles, log_each, log_settled, log_troubles
+from irqaffinity.report.outcome import Part
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
 from tests.fakes.snapshots import cpus, guest_id
 
@@ -73,6 +77,69 @@ def test_each_change_is_a_line_with_its_fields(caplog: pytest.LogCaptureFixture)
         f"guest {one.guest} (vm): placed 1 interrupt (1) of 0000:41:01.0 from 0-15 to 2-3: birth",
         f"guest {one.guest} (vm): gave back 1 interrupt (2) of 0000:41:02.0 to 2-3: gone",
     ]
+
+
+def hosts(*numbers: int, device: PciAddress = NO_DEVICE, **others: Any) -> Change:
+    cause = others.pop("cause", Cause.ISOLATION)
+    return change(0, cause, guest=HOST, name=None, numbers=numbers, device=device, writes=len(numbers), **others)
+
+
+def test_what_is_done_for_the_host_names_no_guest(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    changes = (
+        hosts(DEFAULT.number),
+        hosts(8, 9),
+        hosts(36, device=PciAddress.parse(VF0)),
+        hosts(DEFAULT.number, is_release=True),
+        hosts(9, cause=Cause.DRIFT),
+    )
+    assert log_settled(Settled(HOST, None, changes, 0), 32.0) == 5
+    fields = [record.change for record in caplog.records]  # type: ignore[attr-defined]
+    way = f"from {changes[0].before} to {changes[0].after}"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"host: set default_smp_affinity {way}: isolation",
+        f"host: moved away 2 interrupts (8-9) {way}: isolation",
+        f"host: moved away 1 interrupt (36) of {VF0} {way}: isolation",
+        f"host: gave back default_smp_affinity {way}: isolation",
+        f"host: put back 1 interrupt (9) {way}: drift",
+    ]
+    assert [(each["guest"], each["name"], each["device"], each["irqs"]) for each in fields] == [
+        (None, None, None, "default_smp_affinity"),
+        (None, None, None, "8-9"),
+        (None, None, VF0, "36"),
+        (None, None, None, "default_smp_affinity"),
+        (None, None, None, "9"),
+    ]
+
+
+def test_many_changes_for_the_host_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    released = [hosts(number, is_release=True) for number in (8, DEFAULT.number)]
+    changes = (hosts(DEFAULT.number), hosts(9), hosts(36, device=PciAddress.parse(VF0)), *released)
+    assert log_settled(Settled(HOST, None, changes, 0), 1.0) == 1
+    (line,) = told(caplog)
+    moved = f"host: set default_smp_affinity; moved away 2 interrupts of {VF0}; "
+    released = "gave back 1 interrupt and default_smp_affinity"
+    assert line == f"{moved}{released}; irqaffinity history shows each change"
+
+
+def test_what_cannot_be_moved_of_the_host_is_told_as_the_hosts(caplog: pytest.LogCaptureFixture) -> None:
+    def failed(irq: IrqId) -> Result:
+        action = Action(irq.number, irq.device, HOST, cpus("0-15"), None, cpus("0-1"))
+        return Result(action, Verdict.DENIED, cpus("0-1"), cpus("0-15"), None, message="no")
+
+    names = {
+        DEFAULT: "default_smp_affinity",
+        IrqId(PciAddress.parse(VF0), 36): f"{VF0} irq 36",
+        IrqId(NO_DEVICE, 9): "irq 9",
+    }
+    caplog.set_level(logging.DEBUG)
+    for irq, name in names.items():
+        part = Part(None, (), (failed(irq),))
+        log_troubles(find_troubles(part), {})
+        assert told(caplog, logging.WARNING) == [f"host: {name} stays on 0-15: denied: no"]
+        log_each(part)
+        assert told(caplog, logging.DEBUG) == [f"host: {name}: had 0-15, belongs on 0-1, has 0-15, effective None: no"]
 
 
 def test_what_others_moved_is_one_warning_with_the_rivals_and_a_fight_says_what_comes_of_it(

@@ -118,7 +118,7 @@ def throttled(scene: Scene) -> Outcome:
     made = scene.audit()
     for _ in range(int(EVENTS) + 1):
         scene.auditor.birth(40)
-    return made.with_results({result.action.irq: result for result in scene.auditor.throttled()})
+    return made.with_results({result.action.irq: result for result in scene.auditor.lives.waiting()})
 
 
 def released(scene: Scene) -> Outcome:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from irqaffinity.model.guest import GuestId
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.irq import DEFAULT
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.target import UnknownTarget
 from irqaffinity.model.verdict import Cause
 from irqaffinity.state.folder import StateError, StateFolder
@@ -41,6 +42,30 @@ def kept(path: Path) -> Path:
         ]
     )
     return path
+
+
+def test_lines_of_the_host_have_no_guest_and_may_have_no_device(path: Path) -> None:
+    own = change(0, guest=HOST, name=None, cause=Cause.ISOLATION, device=NO_DEVICE, numbers=(DEFAULT.number,))
+    history_in(path).append([own, own._replace(device=VF2, numbers=(9,)), change(2)])
+    lines = read(path, cause="isolation")
+    assert [(line["guest"], line["name"], line["device"], line["irqs"]) for line in lines] == [
+        (None, None, None, "default_smp_affinity"),
+        (None, None, str(VF2), "9"),
+    ]
+    assert [line["irqs"] for line in read(path, irq=9)] == ["9"]
+    for wanted in ({"guest": "-"}, {"guest": ""}, {"device": "-"}):
+        with pytest.raises(UnknownTarget):
+            read(path, **wanted)
+    with contextlib.closing(sqlite3.connect(path / "history.db")) as connection:
+        stored = connection.execute("SELECT guest, device FROM lines").fetchall()
+    assert stored == [("-", "-"), ("-", str(VF2)), (change().guest, str(change().device))]
+
+
+def test_a_failure_of_the_host_is_stored_once(path: Path) -> None:
+    failed = change(0, guest=HOST, name=None, cause=Cause.ERROR, device=NO_DEVICE, numbers=(9,))
+    for second in range(2):
+        history_in(path).append([failed._replace(time=START + timedelta(seconds=second))])
+    assert len(read(path)) == 1
 
 
 @pytest.mark.parametrize(

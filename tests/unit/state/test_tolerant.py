@@ -11,14 +11,29 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.irq import IrqId
+from irqaffinity.model.guest import HOST
+from irqaffinity.model.irq import DEFAULT, IrqId
+from irqaffinity.model.isolation import Told
 from irqaffinity.model.record import Changes, Record, State
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.lock import PASS_LOCK, LockTaken, hold
 from irqaffinity.state.schema import MIGRATIONS
 from irqaffinity.state.store import Store
 from irqaffinity.state.tolerant import TolerantStore
-from tests.unit.state.sample import GUEST, NIC, RECORD, changes, edit, make_state, no_file_above, put, store_in
+from tests.unit.state.sample import (
+    DISK,
+    GUEST,
+    NIC,
+    RECORD,
+    SOCKET,
+    TOLD,
+    changes,
+    edit,
+    make_state,
+    no_file_above,
+    put,
+    store_in,
+)
 
 ONE, TWO = Changes({IrqId(NIC, 1): RECORD}), Changes({IrqId(NIC, 2): RECORD})
 GONE = Changes({IrqId(NIC, 100): None, IrqId(NIC, 1): None})
@@ -121,6 +136,47 @@ def test_originals_that_were_stored_outlive_a_time_without_them(path, owed, kept
     found = one_pass(store)
     assert found.records[NIC][100] == replace(owed, original=CpuSet.parse(kept))
     assert store_in(path).load() == found
+
+
+def hosts(original: str, written: str, action: str = "nvme0q0") -> Record:
+    return Record(HOST, "nvme", CpuSet.parse(original), CpuSet.parse(written), action=action)
+
+
+@pytest.mark.parametrize(
+    ("irq", "owed", "kept"),
+    [
+        (IrqId(DISK, 35), hosts("0-1", "0"), "0-31"),  # moved on
+        (IrqId(DISK, 35), hosts("0-1", "0", "nvme1q0"), "0-1"),  # another handler, so another life
+        (IrqId(DISK, 35), record("0-1", "25", "nvme"), "0-31"),  # a guest has got it
+        (DEFAULT, Record(HOST, None, CpuSet.parse("0-1"), CpuSet.parse("0"), action=""), "0-31"),
+    ],
+)
+def test_originals_of_the_host_outlive_a_time_without_them(path: Path, irq: IrqId, owed: Record, kept: str) -> None:
+    store_in(path).save(changes())
+    path.chmod(0o755)
+    store = TolerantStore(store_in(path))
+    one_pass(store, Changes({irq: owed}))
+    path.chmod(0o700)
+    found = one_pass(store)
+    assert found.records[irq.device][irq.number] == replace(owed, original=CpuSet.parse(kept))
+    assert store_in(path).load() == found
+
+
+def test_what_irqbalance_had_before_the_program_outlives_a_time_without_the_state(path: Path) -> None:
+    store_in(path).save(changes())
+    told = Told(TOLD.cpus, (36, 100, 7), CpuSet.parse("0,21"), (36, 100, 7))
+    other = TOLD._replace(cpus_before=CpuSet.parse("5"))
+    path.chmod(0o755)
+    store = TolerantStore(store_in(path))
+    one_pass(store, Changes(told={SOCKET: told, "other.sock": told, "gone.sock": None}))
+    path.chmod(0o700)
+    kept = told._replace(cpus_before=TOLD.cpus_before, irqs_before=(36, 7))
+    assert one_pass(store).told == store_in(path).load().told == {SOCKET: kept, "other.sock": told}
+    path.chmod(0o755)
+    store = TolerantStore(store_in(path))
+    one_pass(store, Changes(told={SOCKET: other}))
+    path.chmod(0o700)
+    assert one_pass(store).told[SOCKET] == other
 
 
 def test_what_was_known_is_stored_whole_where_the_files_were_lost_meanwhile(path) -> None:

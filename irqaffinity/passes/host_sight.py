@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a look at the host's own interrupts has found, and what is left of it when all is done."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from irqaffinity.model.action import Result
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.irq import DEFAULT, IrqId
+from irqaffinity.model.isolation import Intruder, Isolated, Kept
+from irqaffinity.model.record import State
+from irqaffinity.model.verdict import Verdict
+from irqaffinity.passes.footprints import Footprint
+from irqaffinity.plan.intruders import guests_intruders
+from irqaffinity.plan.isolate import IsolationPlan
+
+_QUIET = frozenset({Verdict.OK, Verdict.MANAGED, Verdict.IMMOVABLE, Verdict.GONE})
+"""Verdicts on which there is nothing to say: the report does not list these interrupts of the host."""
+
+
+class HostSight(NamedTuple):
+    """What is to be done, and the report without what was done; `shown.intruders` are guests' interrupts alone."""
+
+    plan: IsolationPlan
+    shown: Isolated
+    names: Mapping[int, str]
+
+    def report(self, results: Sequence[Result], state: State) -> Isolated:
+        """Return the report after these results, with the state as it is after them."""
+        by_irq = {result.action.irq: result for result in results}
+        found = [_after(intruder, by_irq.get(intruder.irq), self.shown.kept) for intruder in self.plan.intruders]
+        intruders = sorted(
+            (intruder for intruder in (*found, *self.shown.intruders) if intruder is not None),
+            key=lambda intruder: intruder.number,
+        )
+        told = tuple(result for result in results if result.verdict not in _QUIET)
+        names = {result.action.number: self.names.get(result.action.number, "") for result in told}
+        return replace(self.shown, intruders=tuple(intruders), results=told, moved=_count_moved(state), names=names)
+
+
+def _count_moved(state: State) -> int:
+    """Return how many interrupts of the host have other CPUs than they had."""
+    return sum(
+        record.owner == HOST and record.original != record.written and IrqId(device, number) != DEFAULT
+        for device in state.devices_of(HOST)
+        for number, record in state.records[device].items()
+    )
+
+
+def _after(intruder: Intruder, result: Result | None, kept: Kept) -> Intruder | None:
+    """Return an intruder with what was done with it, None where it no longer is one."""
+    if result is None:
+        return intruder
+    comes_to = (result.smp if result.effective is None else result.effective) or CpuSet()
+    if result.was_written and not comes_to & kept.cpus:
+        return None
+    return intruder._replace(target=result.asked, verdict=result.verdict)
+
+
+def find_foreign(footprints: Mapping[GuestId, Footprint], kept: Kept) -> Iterator[Intruder]:
+    """Give the interrupts of guests that come to other guests' CPUs alone."""
+    own: dict[GuestId, list[int]] = defaultdict(list)
+    for cpu, owners in kept.owners.items():
+        for uuid in owners:
+            own[uuid].append(cpu)
+    for uuid, footprint in footprints.items():
+        if footprint.cpus & (kept.cpus - CpuSet(own.get(uuid, ()))):
+            yield from guests_intruders(kept, ((uuid, interrupt, at) for at, interrupt in footprint.interrupts))

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of interrupts' handlers, of which a host has many that differ in numbers alone: nvme0q1, nvme0q2 and so on."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+_DIGITS = re.compile("([0-9]+)")
+
+
+def common_names(names: Iterable[str]) -> list[str]:
+    """Return names without repetition, those that differ in numbers alone as one."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        found.setdefault(without_numbers(name), []).append(name)
+    return [common_name(alike) for alike in found.values()]
+
+
+def without_numbers(name: str) -> tuple[str, ...]:
+    """Return the parts of a name between its numbers."""
+    return tuple(_DIGITS.split(name)[::2])
+
+
+def common_name(names: Sequence[str]) -> str:
+    """Return names that differ in numbers alone as one, with a star for each number in which they differ."""
+    parts = zip(*map(_DIGITS.split, names), strict=True)
+    return "".join(part[0] if len(set(part)) == 1 else "*" for part in parts)

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers of guests' interrupts are another object only where something about them has changed."""
+
+import pytest
+
+from irqaffinity.passes.footprints import Footprints
+from tests.fakes.scene import OTHER, VF0, VF1, Scene
+
+
+@pytest.fixture
+def footprints(scene: Scene) -> Footprints:
+    """Those of a host with one guest, after two passes: in the second all was in its place."""
+    scene.add_guest(VF0, pins=("2", "3"))
+    scene.audit()
+    scene.audit()
+    made = Footprints(scene.auditor.lives)
+    made.take()
+    return made
+
+
+def test_the_numbers_are_the_same_object_while_nothing_changes(scene: Scene, footprints: Footprints) -> None:
+    before = footprints.numbers
+    assert before == {40, 41}
+    scene.audit()
+    footprints.take()
+    assert footprints.numbers is before
+
+
+def test_another_guest_or_interrupt_makes_other_numbers(scene: Scene, footprints: Footprints) -> None:
+    scene.add_guest(VF1, uuid=OTHER, pins=("10", "11"))
+    scene.audit()
+    footprints.take()
+    assert footprints.numbers == {40, 41, 50, 51}
+    scene.host.remove_interrupt(50)
+    scene.audit()
+    footprints.take()
+    assert footprints.numbers == {40, 41, 51}
+    scene.domains.clear()
+    scene.audit()
+    footprints.take()
+    assert footprints.numbers == set()
