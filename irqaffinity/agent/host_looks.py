@@ -54,6 +54,8 @@ class HostLooks:
             return ()
         finally:
             self._soonest = self._clock() + max(PAUSE, (time.thread_time() - start) / SHARE)
+        if looked is None:
+            return ()
         self._counters.count_isolation(looked.isolated)
         self._view.saw_host(looked.isolated)
         return looked.drifts

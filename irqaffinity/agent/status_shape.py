@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from irqaffinity.report.isolation_shape import FIELDS
+from irqaffinity.model.isolation_shape import FIELDS
 
 _TEXT = (str, None)
 _COUNTS = {...: int}

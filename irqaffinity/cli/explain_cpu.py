@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.observe.cpu import read_cpu
+from irqaffinity.observe.host_interrupts import HostInterrupts
 from irqaffinity.observe.root import HostRoot
-from irqaffinity.observe.vector_use import read_vector_use
 from irqaffinity.passes.made import Pass
+from irqaffinity.passes.vectors import count_use
 from irqaffinity.plan.dedicated import find_dedicated
 from irqaffinity.plan.policy import Policy
 from irqaffinity.report.explain import Rule
@@ -38,6 +39,6 @@ def _use_of(cpu: int, made: Pass, policy: Policy, root: HostRoot) -> CpuUse:
         made.outcome.results,
         policy.isolation.mode,
         {} if found is None else {result.action.number: result.verdict for result in found.results},
-        read_vector_use(root),
+        count_use(root, made.frame.topology.online, HostInterrupts(root).read((), ())),
         None if found is None else found.trouble,
     )

@@ -25,6 +25,11 @@ class HostInterrupt(NamedTuple):
     driver: str | None = None
     numa_node: int | None = None
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether nothing of it could be read: nobody knows which interrupt has the number now."""
+        return self.interrupt.smp is None and self.interrupt.action is None
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -126,10 +131,10 @@ class Isolated:
     intruders: tuple[Intruder, ...] = ()
     results: tuple[Result, ...] = ()
     headroom: tuple[Headroom, ...] = ()
-    shortages: tuple[Shortage, ...] = ()
     trouble: str | None = None
     names: Mapping[int, str] = field(default_factory=dict)
     moved: int = 0
+    shortages: tuple[Shortage, ...] = ()
 
     def narrowed(self, guests: Collection[GuestId]) -> "Isolated":
         """Return only what concerns the CPUs of these guests."""

@@ -178,10 +178,18 @@ class Auditor:
         """Report the changes that have settled, or all; `rivals` are other programs that move interrupts."""
         self._account.settle(everything=everything, rivals=rivals)
 
-    def isolate(self) -> Looked:
-        """Do that part of a pass which is about the host's own interrupts; raise HostUnreadable and StateError."""
-        with self.lock, self._turns.begun(self.guests) as state:
-            looked = self._host_part.look(self._sight.frame(self.policy, state), self.guests, state, self.policy)
+    def isolate(self) -> Looked | None:
+        """Do that part of a pass which is about the host's own interrupts; raise HostUnreadable and StateError.
+
+        Do nothing, and return None, before the first full pass: until libvirt has named the guests, none of their CPUs
+        are known, and all would be given back.
+        """
+        with self.lock:
+            if not self._isolation.has_looked:
+                return None
+            with self._turns.begun(self.guests) as state:
+                frame = self._sight.frame(self.policy, state)
+                looked = self._host_part.look(frame, self.guests, state, self.policy)
         self._account.store()
         return looked
 

@@ -65,6 +65,11 @@ class Isolation:
         """How many interrupts the host had at the last look, with the guests' own; None before the first one."""
         return self._reader.total
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether a pass that knew the guests from libvirt has looked: before that, no CPU seems to be kept."""
+        return self._last is not None
+
     def kept(self, frame: Frame, guests: Seen, policy: Policy) -> Kept:
         """Return the CPUs that are kept for guests; the same object while nothing between the guests has changed."""
         if frame is not self._frame:
@@ -74,7 +79,7 @@ class Isolation:
 
     def bans(self) -> Bans | None:
         """Return the CPUs of guests and all interrupts of theirs as of the last passes, None before the first look."""
-        if self._last is None:
+        if not self.has_looked:
             return None
         footprints = self._footprints.take().values()
         numbers = {interrupt.number for each in footprints for _, interrupt in each.interrupts}
@@ -82,7 +87,7 @@ class Isolation:
 
     def is_due(self, frame: Frame, guests: Seen, policy: Policy) -> bool:
         """Tell whether a pass that is not a full one has to look at the host's interrupts: other CPUs are kept now."""
-        if self._last is None or policy.isolation.mode is not IsolationMode.ENFORCE:
+        if not self.has_looked or policy.isolation.mode is not IsolationMode.ENFORCE:
             return False
         return self._last != (self.kept(frame, guests, policy), policy)
 
@@ -144,7 +149,7 @@ class Isolation:
         self._forget_reborn(state, forget)
         doubtful = {interrupt.device for interrupt in found if _may_be_a_guests(interrupt, frame)}
         interrupts = [interrupt for interrupt in found if not _may_be_a_guests(interrupt, frame)] if doubtful else found
-        claimed = frame.claimants.keys() | doubtful if doubtful else frame.claimants
+        claimed = frame.claimants.keys() | (doubtful - {NO_DEVICE}) if doubtful else frame.claimants
         use = count_use(self._root, frame.topology.online, interrupts, [each.loads for each in footprints.values()])
         housekeeping = find_housekeeping(frame.topology, policy)
         default = read_default_affinity(self._root)

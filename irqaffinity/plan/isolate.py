@@ -14,7 +14,7 @@ from irqaffinity.model.guest import HOST
 from irqaffinity.model.host import Topology
 from irqaffinity.model.irq import DEFAULT, Interrupt, IrqId
 from irqaffinity.model.isolation import HostInterrupt, Intruder, Kept, VectorUse
-from irqaffinity.model.pci import NO_DEVICE, PciAddress
+from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes, Record, State
 from irqaffinity.plan.headroom import Room
 from irqaffinity.plan.intruders import find_intruders
@@ -62,14 +62,12 @@ def isolate(
         is_held_up=len(refuge) < policy.minimum,
     )
     steps = _plan(rules, interrupts, default, state)
-    actions = _actions(steps)
+    actions, unread = _actions(steps), _unread(interrupts)
     targets = {action.number: action.target for action in actions if not action.is_release}
     seen = () if policy.mode is IsolationMode.OFF else interrupts
     return IsolationPlan(
         actions,
-        Changes(
-            _records_changed(steps, state, claimed, _in_doubt(interrupts)), _fixed_ended(interrupts, state, claimed)
-        ),
+        Changes(_records_changed(steps, state, claimed, unread), _fixed_ended(interrupts, state, claimed, unread)),
         find_intruders(kept, seen, state.fixed, targets),
         _describe_trouble(len(refuge), policy.minimum) if rules.kept and rules.is_held_up else None,
     )
@@ -80,7 +78,8 @@ def give_back_all(
 ) -> IsolationPlan:
     """Return what gives back all that was moved of the host, as if no CPU was kept and no guest had a device."""
     steps = _plan(Rules(topology, Room(CpuSet(), VectorUse()), is_reset=True), interrupts, default, state)
-    return IsolationPlan(_actions(steps), Changes(_records_changed(steps, state, (), _in_doubt(interrupts))), (), None)
+    changes = Changes(_records_changed(steps, state, (), _unread(interrupts)))
+    return IsolationPlan(_actions(steps), changes, (), None)
 
 
 def _describe_trouble(count: int, minimum: int) -> str:
@@ -122,23 +121,22 @@ def _actions(steps: Mapping[IrqId, Step]) -> list[Action]:
     return sorted((step.action for step in steps.values() if step.action is not None), key=lambda each: each.number)
 
 
-def _in_doubt(interrupts: Iterable[HostInterrupt]) -> frozenset[int]:
-    """Return the numbers of interrupts of which nobody knows whose they are, because they could not be read."""
-    return frozenset(
-        found.interrupt.number for found in interrupts if found.device == NO_DEVICE and found.interrupt.smp is None
-    )
+def _unread(interrupts: Iterable[HostInterrupt]) -> frozenset[int]:
+    """Return the numbers of the interrupts that cannot be read; even their devices may be unknown."""
+    return frozenset(found.interrupt.number for found in interrupts if found.is_unread)
 
 
 def _records_changed(
-    steps: Mapping[IrqId, Step], state: State, claimed: Container[PciAddress], in_doubt: Container[int]
+    steps: Mapping[IrqId, Step], state: State, claimed: Container[PciAddress], unread: Container[int]
 ) -> Mapping[IrqId, Record | None]:
     """Return the host's records that are new or changed, None for those to delete: of what has vanished, too."""
     changed: dict[IrqId, Record | None] = {}
     for device in state.devices_of(HOST):
         for number, record in state.records[device].items():
             irq = IrqId(device, number)
-            is_kept = record.owner != HOST or device in claimed or (number in in_doubt and irq not in steps)
-            if not is_kept and (irq not in steps or steps[irq].record is None):
+            if record.owner != HOST or device in claimed or number in unread:
+                continue
+            if irq not in steps or steps[irq].record is None:
                 changed[irq] = None
     for irq, step in steps.items():
         known = state.records.get(irq.device, {}).get(irq.number)
@@ -148,11 +146,11 @@ def _records_changed(
 
 
 def _fixed_ended(
-    interrupts: Iterable[HostInterrupt], state: State, claimed: Container[PciAddress]
+    interrupts: Iterable[HostInterrupt], state: State, claimed: Container[PciAddress], unread: Container[int]
 ) -> Mapping[IrqId, None]:
     """Return the host's interrupts that could not be moved and are gone, or are others now."""
     hosts = [irq for irq, known in state.fixed.items() if known.is_hosts and irq.device not in claimed]
     if not hosts:
         return {}
     now = {IrqId(found.device, found.interrupt.number): found.interrupt.action or "" for found in interrupts}
-    return {irq: None for irq in hosts if now.get(irq) != state.fixed[irq].action}
+    return {irq: None for irq in hosts if irq.number not in unread and now.get(irq) != state.fixed[irq].action}

@@ -6,7 +6,7 @@ The default affinity is one of them. The first line that applies decides:
 ====================================================  ========================================================
 it cannot be moved                                    its record goes
 its record is of another driver or handler            that record goes, and it counts as one without a record
-it has no record and the narrowed default             it gets one, whose original is the wide default
+it has the narrowed default, not by its record        it gets one whose original is the wide default
 somebody else moved it, and not onto kept CPUs        its record goes, and nothing is written
 somebody else set the default affinity                its record goes: that is its original now
 it has no record and no kept CPU                      it is left alone
@@ -98,19 +98,23 @@ def plan_one(rules: Rules, found: HostInterrupt, known: Record | None, fixed: Ma
     if find_fixed(found, fixed) is not None:
         return Step(None)
     kept, smp = rules.kept_from(found), found.interrupt.smp
-    record = known if known is not None and _is_of(known, found) else _adopt(rules, found)
-    if record is not None:
-        base = record.original or rules.wide
-        place = rules.find_place(base, kept, found.numa_node) if base else CpuSet()
-        if smp is None or record.accounts_for(smp) or _has_drifted(found, smp, kept, base, place):
-            return _follow(rules, found, record, base, place)
+    step = _follow(rules, found, known, kept) if known is not None and _is_of(known, found) else None
+    if step is None and (adopted := _adopt(rules, found)) is not None:
+        step = _follow(rules, found, adopted, kept)
+    if step is not None:
+        return step
     if smp is None or not smp & kept:
         return Step(_mark(rules, found))
     return _move(rules, found, None, smp, rules.find_place(smp, kept, found.numa_node))
 
 
 def _is_of(record: Record, found: HostInterrupt) -> bool:
-    """Tell whether a record is of this interrupt, and not of an earlier one with its number."""
+    """Tell whether a record is of this interrupt, and not of an earlier one with its number.
+
+    One of which nothing can be read counts as the same.
+    """
+    if found.is_unread:
+        return True
     return record.driver == found.driver and record.action in (None, found.interrupt.action or "")
 
 
@@ -131,7 +135,12 @@ def _has_drifted(found: HostInterrupt, smp: CpuSet, kept: CpuSet, base: CpuSet |
     return found.interrupt.number != DEFAULT.number and bool(smp & kept) and place != base
 
 
-def _follow(rules: Rules, found: HostInterrupt, record: Record, base: CpuSet | None, place: CpuSet) -> Step:
+def _follow(rules: Rules, found: HostInterrupt, record: Record, kept: CpuSet) -> Step | None:
+    """Do what the record asks for; return None where somebody else moved the interrupt, and not onto kept CPUs."""
+    base, smp = record.original or rules.wide, found.interrupt.smp
+    place = rules.find_place(base, kept, found.numa_node) if base else CpuSet()
+    if not (smp is None or record.accounts_for(smp) or _has_drifted(found, smp, kept, base, place)):
+        return None
     if base is None:
         return Step(record)
     if place == base:

@@ -37,8 +37,8 @@ class CpuUse:
 
     `kept_for` are the guests that it is dedicated to, with the vCPUs that have it; `kept` are the CPUs that are kept
     for any guest. `guests` are those that can be read, `names` of all, `owners` the guests of devices. `results` are
-    those of guests' interrupts, and `moves` the verdicts on those of the host. `vectors` are as the kernel counts them,
-    None where it does not tell. `trouble` says why nothing is moved.
+    those of guests' interrupts, and `moves` the verdicts on those of the host. `vectors` are those that are taken.
+    `trouble` says why nothing is moved.
     """
 
     kept_for: Mapping[GuestId, CpuSet]
@@ -49,7 +49,7 @@ class CpuUse:
     results: Sequence[Result]
     mode: IsolationMode
     moves: Mapping[int, Verdict] = field(default_factory=dict)
-    vectors: VectorUse | None = None
+    vectors: VectorUse = field(default_factory=VectorUse)
     trouble: str | None = None
 
 
@@ -68,7 +68,8 @@ def explain_cpu(facts: CpuFacts, use: CpuUse) -> Iterator[Rule]:
         yield "timer", _timer(facts, use)
     for name, found, advice in facts.rivals:
         yield "rival", f"{name} moves interrupts too ({found}): {advice}"
-    yield "vectors", _vectors(facts, use.vectors)
+    if facts.is_online:
+        yield "vectors", _vectors(facts.cpu, use.vectors)
 
 
 def _describe(facts: CpuFacts) -> Iterator[str]:
@@ -149,11 +150,8 @@ def _explain_intruders(facts: CpuFacts, use: CpuUse) -> Iterator[Rule]:
             "intruders",
             f"{_numbers(others)} of guest {_some(whose)}: irqaffinity explain IRQ tells why they are here",
         )
-    if movable:
-        yield (
-            "intruders",
-            f"{_numbers(movable)} ({_handlers(movable)}) of the host can move: {_move_remedy(movable, use)}",
-        )
+    for remedy, alike in _by_remedy(movable, use).items():
+        yield "intruders", f"{_numbers(alike)} ({_handlers(alike)}) of the host can move: {remedy}"
     if fixed:
         remedy = MANAGED_REMEDY.format(cpus=use.kept)
         yield "intruders", f"{_numbers(fixed)} ({_handlers(fixed)}) of the host, which nobody can move: {remedy}"
@@ -173,16 +171,23 @@ def _may_come_to(found: CpuInterrupt) -> CpuSet:
     return (found.interrupt.smp or CpuSet()) | (found.interrupt.effective or CpuSet())
 
 
-def _move_remedy(movable: Sequence[CpuInterrupt], use: CpuUse) -> str:
+def _by_remedy(movable: Iterable[CpuInterrupt], use: CpuUse) -> Mapping[str, list[CpuInterrupt]]:
+    """Return the interrupts that can move by what moves them, or by why nothing does."""
+    found: dict[str, list[CpuInterrupt]] = defaultdict(list)
+    for each in movable:
+        found[_move_remedy(each.interrupt.number, use)].append(each)
+    return found
+
+
+def _move_remedy(number: int, use: CpuUse) -> str:
     if use.mode is not IsolationMode.ENFORCE:
         return "[isolation] mode = enforce moves them to housekeeping_cpus"
     if use.trouble is not None:
         return use.trouble
-    verdicts = sorted(
-        {use.moves[found.interrupt.number].value for found in movable if found.interrupt.number in use.moves}
-    )
-    told = f" ({', '.join(verdicts)})" if verdicts else ""
-    return f"[isolation] mode is enforce, so a pass moves them{told}, but for those that leave names"
+    if number not in use.moves:
+        return "a pass leaves them alone: irqaffinity explain IRQ tells why"
+    verdict = use.moves[number]
+    return "the next pass moves them" if verdict is Verdict.WOULD_SET else f"{verdict.value}: {verdict.sentence}"
 
 
 def _timer(facts: CpuFacts, use: CpuUse) -> str:
@@ -192,20 +197,11 @@ def _timer(facts: CpuFacts, use: CpuUse) -> str:
     return f"{ticks}; {TIMER_REMEDY.format(cpus=use.kept)}"
 
 
-def _vectors(facts: CpuFacts, counted_by_kernel: VectorUse | None) -> str:
-    if counted_by_kernel is not None and facts.cpu in counted_by_kernel.capacity:
-        free, capacity = free_of(counted_by_kernel, facts.cpu), counted_by_kernel.capacity[facts.cpu]
-        return f"{free} of {capacity} are free"
-    taken = sum(_takes_vector(found, facts.cpu) for found in facts.interrupts)
-    return f"at least {taken} are taken by these interrupts"
-
-
-def _takes_vector(found: CpuInterrupt, cpu: int) -> bool:
-    """Tell whether an interrupt has a vector of the CPU: a managed one has one reserved on each CPU of its affinity."""
-    interrupt = found.interrupt
-    if not interrupt.writable and immovable_verdict(found.name) is Verdict.MANAGED:
-        return cpu in (interrupt.smp or ())
-    return cpu in (interrupt.effective or ())
+def _vectors(cpu: int, use: VectorUse) -> str:
+    if cpu not in use.capacity:
+        return "no limit is known"
+    free, at_most = free_of(use, cpu), "" if use.is_exact else "at most "
+    return f"{f'{at_most}{free}' if free else 'none'} of {use.capacity[cpu]} {'is' if free == 1 else 'are'} free"
 
 
 def _numbers(found: Iterable[CpuInterrupt]) -> str:

@@ -147,8 +147,7 @@ def _work_lines(work: Mapping[str, Any], screen: Screen, each_irq: bool) -> Iter
     if work["message"] is not None:
         yield Line(printable(f"Isolation moves nothing: {work['message']}"), tone=Tone.ERROR)
     elif work["mode"] == "enforce":
-        kept, house = work["kept"] or "none", work["housekeeping"] or "none"
-        text = f"Isolation: kept for guests are CPUs {kept}; housekeeping CPUs are {house}"
+        text = f"Isolation: {_describe_cpus(work['kept'] or '', work['housekeeping'] or '')}"
         yield Line(printable(text), tone=Tone.HEAD, painted=len("Isolation:"))
     groups = _alike(work["irqs"], _moved_key, _moved_cells, each_irq)
     groups.sort(key=lambda group: group.rows[0]["verdict"] not in _FAILED)
@@ -159,9 +158,19 @@ def _work_lines(work: Mapping[str, Any], screen: Screen, each_irq: bool) -> Iter
         shown = [_Group([{"irq": None, "reason": None, **default}], cells, _tone(default["verdict"])), *shown]
     if shown:
         yield from _lay_out(_MOVED, shown, screen)
-    for group in shown:
-        yield from _note(group)
+    yield from _notes(shown)
     yield from _cut_line(groups[len(shown) - (default is not None) :])
+
+
+def _describe_cpus(kept: str, house: str) -> str:
+    """Return which CPUs are kept and which do the host's work; after a reset there are neither."""
+    if not kept:
+        first = "no CPU is kept for a guest"
+    else:
+        first = f"kept for guests {'is CPU' if kept.isdecimal() else 'are CPUs'} {kept}"
+    if not house:
+        return first
+    return f"{first}; housekeeping {'CPU is' if house.isdecimal() else 'CPUs are'} {house}"
 
 
 def _moved_key(row: Row) -> str:
@@ -177,15 +186,18 @@ def _from_to(rows: Sequence[Row]) -> str:
     return f"{before} -> {after}"
 
 
-def _note(group: _Group) -> Iterator[Line]:
-    """Yield why an interrupt did not simply move to its place."""
-    row = group.rows[0]
-    if row["reason"] is None and (row["message"] is None or row["verdict"] in _QUIET):
-        return
-    word = row["reason"] or row["verdict"]
-    who = "default affinity" if row["irq"] is None else merge_numbers(row["irq"] for row in group.rows)
-    sentence = row["message"] or _SENTENCES.get(word, "")
-    yield Line(printable(f"{who}: {word}: {sentence}".rstrip(" :")), _INDENT, group.tone)
+def _notes(groups: Iterable[_Group]) -> Iterator[Line]:
+    """Yield why interrupts did not simply move to their place, a line for each reason."""
+    found: dict[tuple[str, bool, Tone | None], list[Row]] = {}
+    for group in groups:
+        row = group.rows[0]
+        if row["reason"] is not None or (row["message"] is not None and row["verdict"] not in _QUIET):
+            word = row["reason"] or row["verdict"]
+            why = f"{word}: {row['message'] or _SENTENCES.get(word, '')}".rstrip(" :")
+            found.setdefault((why, row["irq"] is None, group.tone), []).extend(group.rows)
+    for (why, is_default, tone), rows in found.items():
+        who = "default affinity" if is_default else merge_numbers(row["irq"] for row in rows)
+        yield Line(printable(f"{who}: {why}"), _INDENT, tone)
 
 
 def _alike(

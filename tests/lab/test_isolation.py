@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from irqaffinity.model.cpuset import CpuSet
 from tests.lab import parts
 from tests.lab.inside import guests, host, interrupts, isolation, program, rivals
 from tests.lab.node import ALPHA, BETA, CONFIGURATION, VF1, VF3, Node
@@ -12,7 +13,9 @@ from tests.lab.node import ALPHA, BETA, CONFIGURATION, VF1, VF3, Node
 KEPT = "1-3,5-7"
 """The CPUs of guest alpha, 1,2,5,6, and of guest beta, 3,7; each has some on either node, and 0 and 4 do the rest."""
 
-WITHOUT_BETA = "1-2,5-6"
+ALPHAS = "1-2,5-6"
+NIC = host.NICS[1]
+"""No guest has it, and it is on node 1, where the kernel lets its interrupts come to CPUs 4-7."""
 
 ENFORCE = """\
 [isolation]
@@ -34,6 +37,17 @@ def origins(_node: Node) -> Iterator[dict[str, str]]:
     assert _node.call(program.command, "reset")["status"] == 0
     _node.call(program.forget_all)
     _node.call(isolation.put_back, before)
+
+
+@pytest.fixture
+def irqbalance(origins: dict[str, str], _ready: Node) -> Iterator[str]:
+    """The real irqbalance at work on both guests, before the agent begins; give its unpacked package."""
+    assert origins
+    _ready.call(program.stop_agent)
+    package = str(parts.debian_package("irqbalance"))
+    _ready.call(rivals.start_irqbalance, package)
+    yield package
+    _ready.call(rivals.end)
 
 
 @pytest.fixture
@@ -70,33 +84,8 @@ def test_queues_of_the_hosts_disks_are_shown_with_what_arrives(agent: Node) -> N
     assert status["isolation"]["mode"] == "report"
 
 
-def test_no_movable_interrupt_of_the_host_is_left_on_the_cpus_of_two_guests(isolating: Node) -> None:
-    status = isolating.call(program.status_after_pass)
-    assert (status["isolation"]["kept"], status["isolation"]["housekeeping"]) == (KEPT, "0,4")
-    queues = isolating.call(isolation.queues)
-    left = {str(row["irq"]): row for row in status["intruders"]}
-    assert set(left) <= set(queues), "what is left is the kernel's own"
-    assert {(row["movable"], row["verdict"]) for row in left.values()} == {(False, "managed")}
-    rows = isolating.call(isolation.movable).values()
-    assert {row[0] for row in rows} <= {"0", "4", "0,4"}, "what had CPUs of both nodes keeps both"
-
-
-def test_the_disks_go_on_working(isolating: Node) -> None:
-    for device in host.PFS:
-        for cpu in range(8):
-            isolating.call(isolation.read_disk, device, cpu, 5)
-
-
-def test_the_cpus_of_a_guest_that_ends_are_the_hosts_again_and_kept_for_the_next(isolating: Node) -> None:
-    isolating.call(guests.destroy, "beta")
-    isolating.call(isolation.wait_widened, 3)
-    isolating.call(isolation.wait_kept, WITHOUT_BETA)
-    isolating.start_beta()
-    isolating.call(isolation.wait_kept, KEPT)
-    isolating.wait_placed(BETA)
-
-
 def test_a_guest_that_gets_other_pins_is_followed_without_the_audit(isolating: Node) -> None:
+    """The first test with this agent: what a guest may cost it is soon used up in an emulated machine."""
     before = isolating.call(program.audits)
     isolating.call(guests.pin, "beta", 0, 2)
     isolating.wait_placed({VF1: "2", VF3: "7"})
@@ -108,14 +97,42 @@ def test_a_guest_that_gets_other_pins_is_followed_without_the_audit(isolating: N
     assert isolating.call(program.audits) == before
 
 
-def test_an_interrupt_that_a_driver_of_the_host_makes_later_does_not_stay_there(isolating: Node) -> None:
-    isolating.call(host.give_to_host, host.NICS[1])
+def test_no_movable_interrupt_of_the_host_is_left_on_the_cpus_of_two_guests(isolating: Node) -> None:
+    status = isolating.call(program.status_after_pass)
+    assert (status["isolation"]["kept"], status["isolation"]["housekeeping"]) == (KEPT, "0,4")
+    queues = isolating.call(isolation.queues)
+    left = {str(row["irq"]): row for row in status["intruders"]}
+    assert set(left) <= set(queues), "what is left is the kernel's own"
+    assert {(row["movable"], row["verdict"]) for row in left.values()} == {(False, "managed")}
+    rows = isolating.call(isolation.movable).values()
+    assert {row[0] for row in rows} <= {"0", "4", "0,4"}, "what had CPUs of both nodes keeps both"
+    affinities = isolating.call(isolation.affinities)
+    again = isolating.call(program.status_after_pass)
+    assert again["counters"]["writes"] == status["counters"]["writes"]
+    assert isolating.call(isolation.affinities) == affinities
+
+
+def test_the_disks_go_on_working(isolating: Node) -> None:
+    for device in host.PFS:
+        for cpu in range(8):
+            isolating.call(isolation.read_disk, device, cpu, 5)
+
+
+def test_an_interrupt_that_is_born_on_the_cpus_of_guests_does_not_stay_there(isolating: Node) -> None:
+    """With the wide default, as if a driver chose these CPUs; nobody but the birth wakes the agent."""
+    before = isolating.call(program.audits)
+    isolating.call(isolation.set_default, "ff")
+    isolating.call(host.give_to_host, NIC)
     isolating.call(isolation.wait_kept, KEPT)
+    assert isolating.call(program.audits) == before
+    assert {row[0] for row in isolating.call(interrupts.of_device, NIC).values()} == {"4"}
+    isolating.call(program.wait_logged, f"of {NIC} from 4-7 to 4")
     isolating.call(host.take_from_host)
 
 
 def test_a_housekeeping_cpu_that_goes_offline_leaves_the_guests_alone(isolating: Node) -> None:
     """The kernel widens the affinity of what had only this CPU to all CPUs, those of the guests among them."""
+    assert "4" in {row[0] for row in isolating.call(isolation.movable).values()}
     isolating.call(host.set_online, 4, False)
     try:
         isolating.call(isolation.wait_kept, KEPT)
@@ -123,6 +140,21 @@ def test_a_housekeeping_cpu_that_goes_offline_leaves_the_guests_alone(isolating:
     finally:
         isolating.call(host.set_online, 4, True)
     isolating.call(isolation.wait_kept, KEPT)
+
+
+def test_what_was_moved_goes_back_as_the_guests_end(isolating: Node, origins: dict[str, str]) -> None:
+    """Also what was born meanwhile: without the guests, its driver would have found the wide default."""
+    isolating.call(host.give_to_host, NIC)
+    isolating.call(isolation.wait_kept, KEPT)
+    born = dict.fromkeys(isolating.call(interrupts.of_device, NIC), "4-7")
+    assert born
+    originals = {name: origins[name] for name in isolating.call(isolation.movable).keys() & origins.keys()} | born
+    isolating.call(guests.destroy, "beta")
+    isolating.call(isolation.wait_where, _without(originals, ALPHAS))
+    isolating.call(isolation.wait_kept, ALPHAS)
+    isolating.call(guests.destroy, "alpha")
+    isolating.call(isolation.wait_where, originals | {"default": origins["default"]})
+    isolating.call(host.take_from_host)
 
 
 def test_an_agent_that_is_killed_amid_its_writes_forgets_no_origin(isolating: Node, origins: dict[str, str]) -> None:
@@ -137,27 +169,41 @@ def test_an_agent_that_is_killed_amid_its_writes_forgets_no_origin(isolating: No
     assert isolating.call(isolation.affinities) == before
 
 
-def test_irqbalance_is_asked_to_leave_all_this_alone_and_asked_again_when_it_was_restarted(isolating: Node) -> None:
-    package = str(parts.debian_package("irqbalance"))
+def test_irqbalance_is_asked_to_leave_all_this_alone_and_given_back_what_it_had(
+    irqbalance: str, isolating: Node
+) -> None:
     numbers = [number for device in (*ALPHA, *BETA) for number in isolating.call(interrupts.numbers_of, device)]
-    try:
-        for _ in range(2):
-            isolating.call(rivals.start_irqbalance, package)
-            isolating.call(program.wake_agent)
-            isolating.call(rivals.wait_banned, "ee", numbers)
-            isolating.call(rivals.wait_balanced)
-            isolating.call(isolation.wait_kept, KEPT)
-            isolating.wait_placed(ALPHA | BETA)
-            check = isolating.call(program.command, "check")["out"]
-            assert "irqbalance" in check, check
-            isolating.call(rivals.end)
-        isolating.call(rivals.start_irqbalance, package)
-        isolating.call(program.wake_agent)
-        isolating.call(rivals.wait_banned, "ee", numbers)
-        isolating.call(program.wait_restarted, isolating.call(program.kill_agent))
-        isolating.call(rivals.wait_banned, "ee", numbers)
-        isolating.call(program.stop_agent)
-        assert isolating.call(program.command, "reset")["status"] == 0
-        isolating.call(rivals.wait_banned, "0", [])
-    finally:
-        isolating.call(rivals.end)
+    isolating.call(rivals.wait_banned, "ee", numbers)
+    _assert_no_fight(isolating)
+    check = isolating.call(program.command, "check")["out"]
+    assert "was told to leave CPUs 1-3,5-7 and 13 interrupts alone, and does" in check, check
+
+    isolating.call(rivals.end)
+    isolating.call(rivals.start_irqbalance, irqbalance)
+    isolating.call(rivals.wait_banned, "ee", numbers)
+    isolating.call(program.wake_agent)
+    isolating.call(isolation.wait_kept, KEPT)
+    isolating.wait_placed(ALPHA | BETA)
+    _assert_no_fight(isolating)
+
+    isolating.call(program.stop_agent)
+    isolating.call(rivals.wait_given_back, numbers)
+
+    isolating.call(program.start_agent)
+    isolating.call(rivals.wait_banned, "ee", numbers)
+    isolating.call(isolation.kill_agent_for_good)
+    assert isolating.call(program.command, "reset")["status"] == 0
+    isolating.call(rivals.wait_given_back, numbers)
+
+
+def _without(affinities: dict[str, str], kept: str) -> dict[str, str]:
+    """Return affinities without the kept CPUs."""
+    return {name: str(CpuSet.parse(cpus) - CpuSet.parse(kept)) for name, cpus in affinities.items()}
+
+
+def _assert_no_fight(isolating: Node) -> None:
+    """Let irqbalance balance a few times, and find that nobody moved what the agent had moved."""
+    before = isolating.call(program.status_after_pass)["counters"]
+    isolating.call(rivals.wait_balanced)
+    after = isolating.call(program.status_after_pass)["counters"]
+    assert (after["drifts"], after["writes"]) == (before["drifts"], before["writes"])

@@ -72,6 +72,27 @@ def wait_kept(kept: str, limit: float = LIMIT) -> None:
         raise AssertionError(f"{error}; still there are {left}") from None
 
 
+def wait_where(expected: Mapping[str, str], limit: float = LIMIT) -> None:
+    """Wait until interrupts may arrive exactly where `expected` says, and the default affinity, as in `affinities`."""
+    wrong: dict[str, tuple[str | None, str]] = {}
+
+    def is_so() -> bool:
+        found = affinities()
+        wrong.clear()
+        wrong.update({name: (found.get(name), cpus) for name, cpus in expected.items() if found.get(name) != cpus})
+        return not wrong
+
+    try:
+        wait_for("interrupts of the host where they are expected", is_so, limit)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; found and expected are {wrong}") from None
+
+
+def set_default(mask: str) -> None:
+    """Write the default affinity, as any program could; `mask` is hexadecimal."""
+    write(_DEFAULT, mask)
+
+
 def wait_widened(cpu: int, limit: float = LIMIT) -> None:
     """Wait until interrupts of the host may come to a CPU again, and the default affinity has it too."""
 
@@ -93,6 +114,12 @@ def read_disk(device: str, cpu: int, times: int) -> None:
     finally:
         os.close(disk)
         os.sched_setaffinity(0, cpus)
+
+
+def kill_agent_for_good() -> None:
+    """Kill the service with SIGKILL, and keep systemd from starting it again."""
+    program.kill_agent()
+    program.stop_agent()
 
 
 def start_agent_and_kill_it_amid_its_writes() -> None:

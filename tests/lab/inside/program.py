@@ -201,8 +201,9 @@ def forget_all() -> None:
 
 
 def is_at_work(configuration: str) -> bool:
-    """Tell whether the service runs with exactly this configuration."""
-    return status() != {} and _CONFIGURATION.exists() and _CONFIGURATION.read_text() == configuration
+    """Tell whether the service runs with exactly this configuration; one that was killed leaves its status behind."""
+    is_there = status() != {} and _CONFIGURATION.exists() and _CONFIGURATION.read_text() == configuration
+    return is_there and agent_state()["ActiveState"] == "active"
 
 
 def empty_log() -> None:

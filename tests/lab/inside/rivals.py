@@ -60,6 +60,16 @@ def wait_banned(cpus: str, numbers: Sequence[str]) -> None:
     wait_for(f"irqbalance to leave CPUs {cpus} and interrupts {', '.join(numbers)} alone", is_so)
 
 
+def wait_given_back(numbers: Sequence[str]) -> None:
+    """Wait until irqbalance leaves no CPU alone, and none of these interrupts."""
+
+    def is_so() -> bool:
+        mask, banned = _ask_irqbalance()
+        return not mask and banned.isdisjoint(numbers)
+
+    wait_for(f"irqbalance to leave no CPU and none of interrupts {', '.join(numbers)} alone", is_so)
+
+
 def _ask_irqbalance() -> tuple[int, set[str]]:
     """Return the mask of the CPUs and the numbers of the interrupts that irqbalance says it leaves alone.
 

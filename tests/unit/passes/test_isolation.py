@@ -342,6 +342,45 @@ def test_an_interrupt_without_a_vector_is_a_warning_once(scene: Scene, caplog: p
     assert sum(f"irq {WIDE} stays on 0-15: no_vector" in message for message in caplog.messages) == 1
 
 
+def test_one_that_cannot_be_read_for_a_while_still_gets_its_original_back(scene: Scene) -> None:
+    scene.add_guest()
+    scene.audit()
+
+    def fail(call: str, path: str) -> None:
+        if call == "open" and path.endswith(f"/irq/{PINNED}/smp_affinity_list"):
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scene.host, "called", fail)
+        outcome = scene.audit()
+    assert moved(outcome)[PINNED] == "unread"
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(PINNED) == HOSTS[PINNED]
+
+
+def test_until_libvirt_has_named_the_guests_once_nothing_is_given_back(scene: Scene) -> None:
+    scene.add_guest()
+    scene.audit()
+    before = places(scene)
+    scene.restart()
+    assert scene.auditor.isolate() is None
+    assert (places(scene), scene.saves) == (before, 0)
+    scene.audit()
+    assert scene.auditor.isolate() is not None
+
+
+def test_a_vfio_interrupt_of_no_device_holds_up_no_other_record(scene: Scene) -> None:
+    scene.host.add_host_interrupt(71, "vfio-msi[0](0000:99:00.0)", "2", "2")
+    scene.add_guest()
+    scene.audit()
+    assert scene.host.smp(71) == "2"
+    scene.domains.clear()
+    scene.audit()
+    scene.audit()
+    assert not scene.store.load().records
+
+
 def test_what_is_wrong_with_the_host_is_logged_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     scene.policy = Policy(isolation=Isolation(IsolationMode.ENFORCE, CpuSet.parse("0-1"), minimum=3))
     scene.add_guest()

@@ -50,6 +50,14 @@ def plan(
     return isolate(interrupts, kept, cpus(housekeeping), TOPOLOGY, state or State(), known, use, policy, **more)
 
 
+def test_the_record_of_what_cannot_be_read_stays_even_where_its_device_is_not_known() -> None:
+    state = State({VF: {40: record(40, "0-7", "0-3")}}, {IrqId(VF, 41): Fixed("line41", Verdict.MANAGED, True)})
+    for device in (VF, NO_DEVICE):
+        unread = [HostInterrupt(Interrupt(number, None, None), device) for number in (40, 41)]
+        assert not plan(unread, state, default=None).changes
+        assert not give_back_all(unread, TOPOLOGY, state, None).changes
+
+
 def test_the_default_stands_first_and_interrupts_follow_by_number() -> None:
     made = plan([found(41, "5", NO_DEVICE), found(40, "0-7"), found(42, "0-3")])
     assert [(action.irq, str(action.target), action.owner) for action in made.actions] == [

@@ -248,6 +248,13 @@ def test_what_cannot_be_read_keeps_its_record_and_is_told() -> None:
         assert (step.record, step.action.current, step.action.is_release) == (known, None, is_release)
 
 
+def test_what_nothing_can_be_read_of_keeps_its_record() -> None:
+    """The reader gives neither its handler nor, where it cannot see the device, the driver."""
+    known = record("0-15", "0-3,8-15")
+    for driver in ("ice", None):
+        assert plan_one(rules(), found(None, driver=driver, action=None), known, {}).record == known
+
+
 NARROWED = Record(HOST, None, WIDE, cpus("0-3,8-15"), action="")
 
 
@@ -262,6 +269,11 @@ def test_a_newborn_that_is_seen_when_the_guest_has_gone_gets_the_wide_default() 
     step = plan_one(rules(kept="", before=NARROWED), found("0-3"), None, {})
     assert step.action is not None
     assert (step.record, step.action.target, step.action.is_release) == (record("0-7", "0-3"), cpus("0-7"), True)
+
+
+def test_one_that_is_reborn_with_the_narrowed_default_under_its_number_gets_the_wide_one() -> None:
+    step = plan_one(rules(before=NARROWED, after=NARROWED), found("0-3"), record("2", "0"), {})
+    assert (step.record, to(step)) == (record("0-7", "0-3"), None)
 
 
 def test_what_has_the_value_of_the_default_before_it_is_narrowed_to_that_keeps_it() -> None:

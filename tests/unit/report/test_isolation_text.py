@@ -11,7 +11,7 @@ from irqaffinity.agent.status_shape import WHOLE
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import DEFAULT
-from irqaffinity.model.isolation import Headroom, Isolated
+from irqaffinity.model.isolation import Headroom, Isolated, Kept
 from irqaffinity.model.only import Only
 from irqaffinity.model.shape import check_shape
 from irqaffinity.model.verdict import IrqReason, Verdict
@@ -157,6 +157,34 @@ def test_what_was_moved_stands_with_the_default_affinity_first(outcome: Outcome)
         "47: released: goes back to where it was before it was moved",
     ]
     assert lines[-1].endswith("; of the host's own: 4 set, 1 no vector; dry run, nothing was written")
+
+
+def test_interrupts_with_the_same_reason_share_a_line(outcome: Outcome) -> None:
+    results = (
+        moved(DEFAULT.number, Verdict.PENDING, message="is set"),
+        *(moved(number, Verdict.PENDING, message="is set") for number in (44, 45, 47)),
+        moved(48, Verdict.DENIED, message="is set"),
+    )
+    names = {44: "acpi", 45: "ttyS", 47: "rtc", 48: "nvme"}
+    lines = table(outcome, isolated("enforce", results=results, names=names))
+    assert [line for line in lines if line.endswith(": is set")] == [
+        "    default affinity: pending: is set",
+        "    48: denied: is set",
+        "    44-45,47: pending: is set",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kept", "house", "told"),
+    [
+        ("1", "0", "kept for guests is CPU 1; housekeeping CPU is 0"),
+        ("", "0-1", "no CPU is kept for a guest; housekeeping CPUs are 0-1"),
+        ("", "", "no CPU is kept for a guest"),
+    ],
+)
+def test_the_kept_cpus_are_told_in_words(outcome: Outcome, kept: str, house: str, told: str) -> None:
+    found = replace(isolated("enforce"), kept=Kept({}, CpuSet.parse(kept)), housekeeping=CpuSet.parse(house))
+    assert f"Isolation: {told}" in table(outcome, found)
 
 
 def test_a_default_affinity_that_cannot_be_written_says_why(outcome: Outcome) -> None:
