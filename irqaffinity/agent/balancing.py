@@ -9,6 +9,7 @@ from collections.abc import Callable
 from irqaffinity.daemon.threads import Threads
 from irqaffinity.model.balance import Balancing, Bans
 from irqaffinity.model.text import counted, name_cpus
+from irqaffinity.model.times import FAREWELL
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.passes.balance import Balance
 from irqaffinity.plan.policy import Isolation
@@ -30,14 +31,19 @@ class BalanceTeller:
         show: Callable[[Balancing | None], None],
         clock: Callable[[], float] = time.monotonic,
         pause: float = 1.0,
+        last_answer: float = FAREWELL / 2,
     ) -> None:
-        """`pause` is how many seconds pass at least between two looks at what guests have, which cost a sorted list."""
+        """`pause` is how many seconds pass at least between two looks at what guests have, which cost a sorted list.
+
+        At the end the thread waits `last_answer` seconds for an answer that is still to come.
+        """
         self._balance = balance
         self._threads = threads
         self._show = show
         self._shown: Balancing | None = None
         self._look_due = 0.0
         self._pause = pause
+        self._last_answer = last_answer
         self._clock = clock
         self._changed = threading.Condition()
         self._is_new = self._is_on = self._is_ending = False
@@ -48,7 +54,8 @@ class BalanceTeller:
         """Begin to tell, or end it and give back; `owes` says that an agent before this one has not done so."""
         tells = isolation.tells_irqbalance
         with self._changed:
-            self._balance.folder = isolation.irqbalance_sockets
+            if tells or isolation.irqbalance_sockets is not None:  # else what was told goes back where it came from
+                self._balance.folder = isolation.irqbalance_sockets
             self._is_on = tells
             if not tells:
                 self._wish = None
@@ -68,17 +75,21 @@ class BalanceTeller:
                 self._wish, self._is_new = wish, True
                 self._changed.notify()
 
-    def stop(self, seconds: float) -> None:
-        """Give back what was told, and end the thread; wait no longer than so many seconds for it."""
+    def end(self) -> None:
+        """Have the thread give back what was told, and end."""
         with self._changed:
             self._is_ending = self._is_new = True
             self._changed.notify()
+
+    def join(self, seconds: float) -> None:
+        """Wait no longer than so many seconds for the end of the thread."""
+        with self._changed:
             thread = self._thread
         if thread is not None:
-            thread.join(seconds)
+            thread.join(max(0.0, seconds))
 
     def run(self) -> None:
-        """Tell irqbalance until `stop`, or until nothing is wanted and all is given back."""
+        """Tell irqbalance until `end`, or until nothing is wanted and all is given back."""
         while True:
             with self._changed:
                 if not self._is_new:
@@ -124,6 +135,7 @@ class BalanceTeller:
 
     def _give_back(self) -> None:
         try:
+            self._balance.hear_out(self._last_answer)
             troubles = self._balance.give_back()
         except (StateError, HostUnreadable, OSError) as error:
             troubles = [str(error)]

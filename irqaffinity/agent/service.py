@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -145,11 +146,13 @@ class Service:
         self._vectors.stop()
         self._worker.stop()
         worker.join(LAST_PASS)
+        self._teller.end()
+        leave = time.monotonic() + FAREWELL
         if vectors is not None:
             vectors.join(FAREWELL)
         if not worker.is_alive():
             self._auditor.settle(everything=True)  # a birth may have ended after the worker's last pass
-        self._teller.stop(FAREWELL)
+        self._teller.join(leave - time.monotonic())
         withdraw(settings.status_path)
         marks.remove(settings.status_path)
         farewell.tell(number, self._threads.dead)

@@ -138,7 +138,7 @@ def _check_rivals(session: Session) -> _Answer:
     is_told = session.settings.policy.isolation.tells_irqbalance
     rivals = [rival for rival in found if rival.name != "irqbalance" or not is_told]
     if not rivals:
-        return True, "irqbalance runs, and the agent tells it what to leave alone"
+        return True, "irqbalance runs, and its own line says whether it is told what to leave alone"
     return False, "; ".join(f"{rival.found}: {rival.advice}" for rival in rivals)
 
 

@@ -8,7 +8,8 @@ from irqaffinity.model.balance import Bans
 from irqaffinity.model.finding import Finding
 from irqaffinity.model.isolation import Told
 from irqaffinity.model.text import counted, name_cpus
-from irqaffinity.passes.balance import Known
+from irqaffinity.observe.rivals import ADVICE, find_processes
+from irqaffinity.passes.talk import Known
 from irqaffinity.plan.balance import LASTING
 
 _SUBJECT = "irqbalance"
@@ -17,15 +18,22 @@ _SUBJECT = "irqbalance"
 def check_balance(session: Session) -> Iterator[Finding]:
     """Give a finding for each irqbalance that is or was told something; raise StateError, HostUnreadable, OSError."""
     tells = session.settings.policy.isolation.tells_irqbalance
-    found = session.balance.read()
+    found = session.balance.read(tells=tells)
     if tells and not found:
-        yield Finding(_SUBJECT, True, session.balance.why_none() or "none runs with a socket")
+        yield Finding(_SUBJECT, *_describe_none(session))
     for known in found:
         if tells:
             yield Finding(_SUBJECT, *_describe(known))
         elif known.told is not None:
-            text = "was told what to leave alone, and has not been given back what it had: run irqaffinity reset"
+            text = "still leaves alone what it was told, and has not been given back what it had: run irqaffinity reset"
             yield Finding(_SUBJECT, False, f"{known.balancer} {text}, or start the agent")
+
+
+def _describe_none(session: Session) -> tuple[bool, str]:
+    why = session.balance.why_none() or "none runs with a socket"
+    if not find_processes(session.root, "irqbalance"):
+        return True, why
+    return False, f"it runs, and is told nothing: {why}; {ADVICE['irqbalance']}"
 
 
 def _describe(known: Known) -> tuple[bool, str]:
@@ -35,7 +43,7 @@ def _describe(known: Known) -> tuple[bool, str]:
         return True, f"{known.balancer} has been told nothing yet, and leaves {_list(known.bans)} alone; {LASTING}"
     missing = _missing(known.told, known.bans)
     if missing != Bans():
-        return False, f"{known.balancer} was told, and does not leave {_list(missing)} alone (yet); {LASTING}"
+        return False, f"{known.balancer} does not leave {_list(missing)} alone yet, as it was told; {LASTING}"
     told = Bans(known.told.cpus, known.told.irqs)
     return True, f"{known.balancer} was told to leave {_list(told)} alone, and does; {LASTING}"
 

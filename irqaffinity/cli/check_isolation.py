@@ -8,7 +8,6 @@ from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.finding import Finding
 from irqaffinity.model.host import Topology
-from irqaffinity.model.isolation import Headroom
 from irqaffinity.model.text import name_cpus
 from irqaffinity.observe.host_interrupts import HostInterrupts
 from irqaffinity.observe.root import HostUnreadable
@@ -18,6 +17,8 @@ from irqaffinity.passes.vectors import count_use
 from irqaffinity.plan.headroom import find_headroom, find_shortages
 from irqaffinity.plan.kept import find_housekeeping
 from irqaffinity.plan.policy import IsolationMode, Policy
+from irqaffinity.report.isolation import headroom_row
+from irqaffinity.report.isolation_text import describe_headroom
 
 
 def check_isolation(session: Session) -> Iterator[Finding]:
@@ -51,20 +52,20 @@ def _check_housekeeping(topology: Topology, policy: Policy, made: Pass | None) -
         return True, f"report: nothing is moved; {_describe(housekeeping, topology, policy)}"
     guests = CpuSet() if made is None or made.isolated is None else made.isolated.kept.cpus & housekeeping
     free = housekeeping - guests
-    notes = [f"{_left(free)}; at least {minimum} must be", *_describe_lost(topology, policy, guests)]
+    notes = [f"{_usable(free)}; at least {minimum} must be", *_describe_lost(topology, policy, guests)]
     if len(free) < minimum:
-        notes.append("nothing is moved until more are: name more in [isolation] housekeeping_cpus")
+        notes.append("no interrupt of the host is moved until more are: name more in [isolation] housekeeping_cpus")
     return len(free) >= minimum and not _isolated(topology, policy), f"enforce: {'; '.join(notes)}"
 
 
 def _describe(housekeeping: CpuSet, topology: Topology, policy: Policy) -> str:
     if policy.isolation.housekeeping_cpus is None and policy.dedicated_cpus is None:
         return "to enforce it, set [isolation] housekeeping_cpus, or [placement] dedicated_cpus"
-    return "; ".join([_left(housekeeping), *_describe_lost(topology, policy, CpuSet())])
+    return "; ".join([_usable(housekeeping), *_describe_lost(topology, policy, CpuSet())])
 
 
-def _left(cpus: CpuSet) -> str:
-    return f"{_are(cpus)} left to the host's interrupts" if cpus else "no CPU is left to the host's interrupts"
+def _usable(cpus: CpuSet) -> str:
+    return f"{_are(cpus, 'housekeeping CPU')} usable" if cpus else "no housekeeping CPU is usable"
 
 
 def _describe_lost(topology: Topology, policy: Policy, guests: CpuSet) -> Iterator[str]:
@@ -80,8 +81,8 @@ def _describe_lost(topology: Topology, policy: Policy, guests: CpuSet) -> Iterat
         yield f"{_are(guests)} dedicated to a guest"
 
 
-def _are(cpus: CpuSet) -> str:
-    return f"{name_cpus('CPU', cpus)} {'is' if len(cpus) == 1 else 'are'}"
+def _are(cpus: CpuSet, noun: str = "CPU") -> str:
+    return f"{name_cpus(noun, cpus)} {'is' if len(cpus) == 1 else 'are'}"
 
 
 def _isolated(topology: Topology, policy: Policy) -> CpuSet:
@@ -103,10 +104,4 @@ def _check_vectors(session: Session, topology: Topology, policy: Policy, made: P
     shortages = find_shortages(use, targets)
     if shortages:
         return False, "; ".join(shortage.sentence for shortage in shortages)
-    return True, "; ".join(map(_describe_fullest, find_headroom(topology, use)))
-
-
-def _describe_fullest(fullest: Headroom) -> str:
-    where = f"CPU {fullest.cpu}" if fullest.node is None else f"CPU {fullest.cpu} of node {fullest.node}"
-    most = "" if fullest.is_exact else "at most "
-    return f"{where} has {most}{fullest.free} of {fullest.capacity} interrupt vectors free"
+    return True, "; ".join(describe_headroom(headroom_row(fullest)) for fullest in find_headroom(topology, use))

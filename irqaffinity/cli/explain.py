@@ -72,17 +72,16 @@ def _explain(target: Target, made: Pass, session: Session) -> Iterator[Rule]:
 def _explain_interrupt(number: int, made: Pass, session: Session) -> Iterator[Rule]:
     policy, root = session.settings.policy, session.root
     seen = read_interrupt(root, number)
-    smp = None if seen is None else seen.smp
     devices = devices_of_interrupt(root, number)
     if not devices:
-        yield from explain_free_interrupt(number, devices_on_line(root, number), action_name(root, number), smp)
+        yield from explain_free_interrupt(number, devices_on_line(root, number), action_name(root, number))
     for address in devices:
         yield from _explain_device(address, made, policy, root)
     results = _results(number, made)
     for result in results:
         yield from explain_result(result)
-    if devices and not results:
-        yield from explain_idle_interrupt(number, smp)
+    if not results:
+        yield from explain_idle_interrupt(number, seen)
     if seen is not None and not any(address in made.frame.claimants for address in devices):
         yield from _explain_host_interrupt(seen, made, session)
 
@@ -102,8 +101,9 @@ def _explain_host_interrupt(seen: Interrupt, made: Pass, session: Session) -> It
     record = session.store.peek().records.get(device, {}).get(seen.number)
     hosts = record if record is not None and record.owner == HOST else None
     kept = find_kept(made.frame.occupancy, made.guests.values(), policy.dedicated_cpus)
+    names = {uuid: guest.guest.name for uuid, guest in made.guests.items()}
     trouble = None if made.isolated is None else made.isolated.trouble
-    yield from explain_isolation(found, kept, policy.isolation, hosts, trouble)
+    yield from explain_isolation(found, kept, names, policy.isolation, hosts, trouble)
 
 
 def _explain_device(address: PciAddress, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:

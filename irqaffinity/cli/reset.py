@@ -34,24 +34,25 @@ def run(arguments: argparse.Namespace) -> int:
                 raise CommandError("an agent runs and would move them again: stop it first, or use --force") from error
             if session.folder in troubles:
                 raise troubles[session.folder]
+        was_moved = any(session.store.peek().records.values())
         made = session.auditor.reset()
         owes, owed = session.balance.owes, session.balance.give_back()
     if made.outcome.unsaved is not None:
         LOG.error("%s", made.outcome.unsaved)
     for trouble in owed:
         LOG.error("irqbalance was not given back what it had: %s", trouble)
-    _tell(made, look_at_screen(arguments))
+    _tell(made, look_at_screen(arguments), was_moved=was_moved)
     if owes and not owed:
         say("irqbalance was given back what it had")
     return EXIT_FAILED if owed else made.outcome.exit_status()
 
 
-def _tell(made: Pass, screen: Screen) -> None:
+def _tell(made: Pass, screen: Screen, *, was_moved: bool) -> None:
     """Print what was given back, or that there was nothing to give back; raise OutputLost."""
     isolated = made.outcome.isolated
     if made.outcome.devices or (isolated is not None and isolated.results):
         say(render_table(made.outcome, screen=screen), done=render_summary(made.outcome))
-    elif made.draft.devices:
+    elif was_moved:
         say("nothing was given back: the moved interrupts are gone, or another program has moved them since")
     else:
         say("nothing was moved, so nothing was given back")

@@ -27,8 +27,8 @@ def refuse_conflicts(opened: Opened, values: Mapping[Place, Any], given: Collect
     housekeeping, dedicated = values[_HOUSEKEEPING], values[_DEDICATED]
     if housekeeping is None and dedicated is None and values[_MODE] == IsolationMode.ENFORCE.value:
         raise _refusal(
-            f"{_where(opened, _MODE, given)}: it moves the host's interrupts to its housekeeping CPUs, and no option "
-            f"says which these are: set {_shown(_HOUSEKEEPING)}; or set {_shown(_DEDICATED)}, then all other CPUs are"
+            f"{_where(opened, _MODE, given)}: it needs housekeeping CPUs, and no option names any: set "
+            f"{_shown(_HOUSEKEEPING)}; or set {_shown(_DEDICATED)}, then all other CPUs are housekeeping CPUs"
         )
     if housekeeping is not None and dedicated is not None and housekeeping & dedicated:
         raise _refusal(

@@ -30,14 +30,15 @@ OPTS = [
         "minimum",
         type=Count("CPUs", 1, 65536),
         default=2,
-        help="How many housekeeping CPUs must be online; with fewer nothing is moved.",
+        help="How many housekeeping CPUs must be online and dedicated to no guest. With fewer, no interrupt of the "
+        "host is moved off guests' CPUs; giving back goes on.",
     ),
     cfg.Opt(
         "leave",
         type=NameGlobs(),
         default=[],
         help="Interrupts of the host to leave where they are: patterns of names of their handlers, as in "
-        "/proc/interrupts, or of drivers, with * and ?.",
+        "/proc/interrupts, or of drivers, with * and ?. Upper and lower case differ.",
         sample_default="nvme*,mlx5_core",
     ),
     cfg.BoolOpt(

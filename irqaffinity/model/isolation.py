@@ -33,10 +33,14 @@ class HostInterrupt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The CPUs that are dedicated to guests, with the guests of each, sorted."""
+    """The CPUs that are dedicated to guests, with the guests of each, sorted.
+
+    `is_whole` is False where there may be more: a guest cannot be read, and this process has never read it.
+    """
 
     owners: Mapping[int, tuple[GuestId, ...]] = field(default_factory=dict)
     cpus: CpuSet = CpuSet()
+    is_whole: bool = True
 
     def guests_on(self, cpus: CpuSet) -> tuple[GuestId, ...]:
         """Return the guests that have one of these CPUs, sorted."""

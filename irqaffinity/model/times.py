@@ -23,7 +23,7 @@ LAST_PASS = 4.0
 """How long the pass that runs at SIGTERM may take to its end."""
 
 FAREWELL = 0.5
-"""How long the agent waits at its end for the kernel to remove the trace instance."""
+"""How long the agent waits at its end for the kernel to remove the trace instance, and for irqbalance."""
 
 PASS_WAIT = 5.0
 """How long a pass waits for the end of another process's pass."""

@@ -147,7 +147,7 @@ class Cause(Term):
     DRIFT = "drift", "something else had moved them away"
     FIGHT = "fight", "something else moves them away again and again"
     GONE = "gone", "the guest has ended"
-    ISOLATION = "isolation", "other CPUs are kept for guests alone now"
+    ISOLATION = "isolation", "the CPUs that are kept for guests have changed"
     RESET = "reset", "a person gave everything back (irqaffinity reset)"
     ERROR = "error", "they could not be moved: the verdict says why"
     RECOVERED = "recovered", "they could not be moved before, and now it works"

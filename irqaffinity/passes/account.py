@@ -55,10 +55,12 @@ class Account:
             self._log_settled(everything=True)
         return drifts
 
-    def take_host(self, looked: Looked, policy: Policy, *, is_reset: bool = False) -> list[Drift]:
+    def take_host(
+        self, looked: Looked, policy: Policy, *, is_quiet: bool = True, is_reset: bool = False
+    ) -> list[Drift]:
         """Take what was done with the host's own interrupts, and return which of them had drifted until then.
 
-        One that was born again meanwhile has not drifted.
+        One that was born again meanwhile has not drifted, and none has where the host was not quiet.
         """
         troubles = [shortage.sentence for shortage in looked.isolated.shortages]
         if looked.isolated.trouble is not None:
@@ -70,7 +72,7 @@ class Account:
         now, life, of_pass = self._clock(), self._lives.of(HOST), Cause.RESET if is_reset else None
         self._tell(life, Part(None, (), looked.results), now, is_look=False)
         life.drifts.forget(looked.stirred)
-        drifts = life.drifts.saw(looked.results, now, is_quiet=True)
+        drifts = life.drifts.saw(looked.results, now, is_quiet=is_quiet)
         drifted = {drift.irq: drift for drift in drifts}
         occasion = Occasion(of_pass, failing=life.failing, drifted=drifted, has_new_policy=has_new_policy)
         life.unsettled.add(find_causes(looked.results, occasion, HOST_TABLE), now)

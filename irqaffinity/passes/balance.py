@@ -16,7 +16,7 @@ from irqaffinity.model.record import Changes, State
 from irqaffinity.observe.balancers import can_miss, find_balancers, find_folder, find_others
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.topology import read_online
-from irqaffinity.passes.talk import Talk
+from irqaffinity.passes.talk import Known, Talk
 from irqaffinity.plan.balance import ROOMS, Order, confirm, decide, find_own, give_back, note
 from irqaffinity.state.store import Keeper
 
@@ -36,15 +36,6 @@ class Times(NamedTuple):
     scan: float = 2.0
     refused: float = 60.0
     search: float = 60.0
-
-
-class Known(NamedTuple):
-    """What is known of an irqbalance: what the state says it was told, and what it has, or why that is not known."""
-
-    balancer: Balancer
-    told: Told | None
-    bans: Bans | None = None
-    trouble: str | None = None
 
 
 class Balance:
@@ -100,25 +91,21 @@ class Balance:
             self._forget_others({name for name, balancing in followed.items() if balancing is not None})
         return next((found for found in shown if found.trouble is not None), shown[0] if shown else Balancing())
 
-    def read(self) -> list[Known]:
-        """Return what each irqbalance was told and has, and tell it nothing; raise OSError."""
+    def read(self, *, tells: bool) -> list[Known]:
+        """Return what each irqbalance was told and has, and tell it nothing; raise OSError.
+
+        Unless the program `tells` them, one that was told nothing is not even asked.
+        """
         told = self._keeper.peek().told
-        folder = find_folder(self._root, self.folder)
+        folder = find_folder(self._root, self.folder) if tells or told else None
         found = [] if folder is None else self._find(folder)
-        return [known for balancer in found if (known := self._read_one(balancer, told.get(balancer.name))) is not None]
+        asked = (balancer for balancer in found if tells or balancer.name in told)
+        known = (Talk(each).know(told.get(each.name), self._root, self._patience, self._clock) for each in asked)
+        return [found for found in known if found is not None]
 
     def why_none(self) -> str | None:
         """Return why none can be found, None where it can."""
         return _no_folder(self._root) if find_folder(self._root, self.folder) is None else None
-
-    def _read_one(self, balancer: Balancer, told: Told | None) -> Known | None:
-        try:
-            setup = Talk(balancer).ask(self._root, self._patience, self._clock)
-        except BalancerGone:
-            return None
-        except BalancerTrouble as error:
-            return Known(balancer, told, trouble=str(error))
-        return Known(balancer, told, None if setup is None else setup.bans)
 
     def give_back(self) -> list[str]:
         """Give back at once, without asking, all that the state says was told; return what is in the way.
@@ -127,11 +114,16 @@ class Balance:
         """
         with self._turn() as state:
             told = dict(state.told)
-            folder = find_folder(self._root, self.folder) if told else None
-            if folder is None or can_miss(self._root, folder):
-                return [_no_folder(self._root)] if told else []
-            balancers = {balancer.name: balancer for balancer in self._find(folder)}
-            return [trouble for name in told if (trouble := self._end(balancers.get(name), name, told[name]))]
+        folder = find_folder(self._root, self.folder) if told else None
+        if folder is None or can_miss(self._root, folder):
+            return [_no_folder(self._root)] if told else []
+        balancers = {balancer.name: balancer for balancer in self._find(folder)}
+        return [trouble for name in told if (trouble := self._end(balancers.get(name), name, told[name]))]
+
+    def hear_out(self, seconds: float) -> None:
+        """Wait so long for an answer that is still to come: when nobody takes it, it ends an irqbalance."""
+        for talk in self._talks.values():
+            talk.hear_out(seconds)
 
     def _find(self, folder: str) -> list[Balancer]:
         found = find_balancers(self._root, folder)
@@ -149,7 +141,9 @@ class Balance:
             return str(error)
         except BalancerGone:
             pass
-        self._keeper.save(Changes(told={name: None}))
+        with self._turn() as state:
+            if state.told.get(name) == told:
+                self._store(name, told, None)
         return None
 
     def _follow_one(self, balancer: Balancer, wish: Bans | None) -> Balancing | None:
@@ -164,9 +158,8 @@ class Balance:
         except BalancerTrouble as error:
             return Balancing(balancer.pid, trouble=str(error))
         self.due = min(self.due, self._clock() + self._times.again)
-        waited = self._clock() - talk.asked
-        if waited >= self._times.late:
-            talk.trouble = f"it has not answered for {waited:.0f} s: see whether it hangs"
+        if self._clock() - talk.asked >= self._times.late:
+            talk.trouble = f"it has not answered for {self._times.late:g} s or more: see whether it hangs"
         return talk.show(wish, Bans())
 
     def _agree(self, talk: Talk, setup: Setup, wish: Bans | None) -> Balancing:
@@ -236,6 +229,6 @@ class Balance:
 
 def _no_folder(root: HostRoot) -> str:
     return (
-        f"irqbalance is not looked for, for [host] proc is {root.proc}: mount the folder of its socket, and name it in "
+        f"its socket is not looked for, because [host] proc is {root.proc}: mount its folder, and name that in "
         "[isolation] irqbalance_sockets"
     )

@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.record import State
 from irqaffinity.observe.guests import Seen
 from irqaffinity.passes.account import Account
@@ -19,11 +20,17 @@ class HostPart:
     def __init__(self, isolation: Isolation, account: Account) -> None:
         self._isolation = isolation
         self._account = account
+        self._online: CpuSet | None = None
 
     def look(self, frame: Frame, guests: Seen, state: State, policy: Policy) -> Looked:
-        """Look at the host's own interrupts, do what the policy says, and report it; raise as `Isolation.look`."""
+        """Look at the host's own interrupts, do what the policy says, and report it; raise as `Isolation.look`.
+
+        As CPUs go offline or come back, the kernel and drivers (virtio_net) choose affinities anew: that is no drift.
+        """
         looked = self._isolation.look(frame, guests, state, policy)
-        return looked._replace(drifts=tuple(self._account.take_host(looked, policy)))
+        before, self._online = self._online, frame.topology.online
+        drifts = self._account.take_host(looked, policy, is_quiet=self._online == before)
+        return looked._replace(drifts=tuple(drifts))
 
     def give_back(self, made: Pass, state: State, policy: Policy) -> Pass:
         """Return a reset with all that was moved of the host given back; raise as `Isolation.look`."""

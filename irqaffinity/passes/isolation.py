@@ -59,6 +59,7 @@ class Isolation:
         self._kept = Kept()
         self._last: tuple[Kept, Policy] | None = None
         self._stirred: set[int] = set()
+        self._old: frozenset[int] = frozenset()
 
     @property
     def total(self) -> int | None:
@@ -107,6 +108,7 @@ class Isolation:
             return Looked(Isolated(policy.isolation.mode.value))
         sight = self._see(frame, kept, state, policy, self._keeper.save)
         done, unsaved = self._carry_out(sight.plan, state)
+        self._old = frozenset(sight.names.keys() - _recorded(state))
         stirred, self._stirred, self._last = frozenset(self._stirred), set(), (kept, policy)
         return Looked(sight.report(done.results, state), done.results, stirred, unsaved)
 
@@ -153,7 +155,18 @@ class Isolation:
         use = count_use(self._root, frame.topology.online, interrupts, [each.loads for each in footprints.values()])
         housekeeping = find_housekeeping(frame.topology, policy)
         default = read_default_affinity(self._root)
-        plan = isolate(interrupts, kept, housekeeping, frame.topology, state, default, use, policy.isolation, claimed)
+        plan = isolate(
+            interrupts,
+            kept,
+            housekeeping,
+            frame.topology,
+            state,
+            default,
+            use,
+            policy.isolation,
+            claimed,
+            self._old - self._stirred,
+        )
         foreign = tuple(find_foreign(footprints, kept))
         shown = Isolated(
             policy.isolation.mode.value,
@@ -183,6 +196,11 @@ class Isolation:
             for plan in () if life.decision is None else life.decision.devices:
                 if plan.target is not None:
                     yield plan.target
+
+
+def _recorded(state: State) -> set[int]:
+    """Return the numbers of the host's interrupts that have a record."""
+    return {number for device in state.devices_of(HOST) for number in state.records[device]}
 
 
 def _may_be_a_guests(interrupt: HostInterrupt, frame: Frame) -> bool:

@@ -1,15 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes on between this process and one irqbalance."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from typing import NamedTuple
 
-from irqaffinity.apply.irqbalance import BalancerTrouble, Question
+from irqaffinity.apply.irqbalance import BalancerGone, BalancerTrouble, Question
 from irqaffinity.model.balance import Balancer, Balancing, Bans, Setup
+from irqaffinity.model.isolation import Told
 from irqaffinity.observe.balancers import is_stopped
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.plan.balance import ROOMS, Order
+
+
+class Known(NamedTuple):
+    """What is known of an irqbalance: what the state says it was told, and what it has, or why that is not known."""
+
+    balancer: Balancer
+    told: Told | None
+    bans: Bans | None = None
+    trouble: str | None = None
 
 
 @dataclass(slots=True)
@@ -49,6 +61,22 @@ class Talk:
         if setup is not None:
             self.question = None
         return setup
+
+    def know(self, told: Told | None, root: HostRoot, patience: float, clock: Callable[[], float]) -> Known | None:
+        """Return what it has beside what it was told, None for one that has ended."""
+        try:
+            setup = self.ask(root, patience, clock)
+        except BalancerGone:
+            return None
+        except BalancerTrouble as error:
+            return Known(self.balancer, told, trouble=str(error))
+        return Known(self.balancer, told, None if setup is None else setup.bans)
+
+    def hear_out(self, seconds: float) -> None:
+        """Wait so long for an answer that is still to come."""
+        if self.question is not None:
+            with contextlib.suppress(BalancerTrouble):
+                self.question.answer(seconds)
 
     def learn(self, setup: Setup) -> None:
         """Note that lists as long as the last one are not kept, where it has another than it was sent."""

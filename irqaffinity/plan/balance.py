@@ -57,13 +57,18 @@ def decide(wish: Bans, own: Bans, has: Bans, online: CpuSet, room: int, *, is_su
     """
     cpus, why = own.cpus | wish.cpus, None
     if wish.cpus and online <= cpus:
-        cpus, why = own.cpus, "it is not told of CPUs, for no other would be left to it"
+        cpus, why = own.cpus, "it is not told the CPUs of guests, because no other CPU is online"
     elif len(str(cpus)) > room:
-        cpus, why = own.cpus, f"it keeps no list of CPUs as long as {len(str(cpus))} characters"
+        cpus, why = (
+            own.cpus,
+            f"it is not told the CPUs of guests, because it cuts a list of {len(str(cpus))} characters",
+        )
     irqs = (*own.irqs, *sorted(set(wish.irqs) - set(own.irqs)))
     fitting = _fit(irqs, room)
     if why is None and len(fitting) < len(irqs):
-        why = f"it keeps only {len(fitting)} of {len(irqs)} interrupts, for its version cuts a longer list: {REMEDY}"
+        why = (
+            f"it keeps only {len(fitting)} of {len(irqs)} interrupts, because its version cuts a longer list: {REMEDY}"
+        )
     goal = Bans(cpus, tuple(sorted(fitting)))
     return Order(
         goal,

@@ -45,11 +45,13 @@ def isolate(
     use: VectorUse,
     policy: Isolation,
     claimed: Container[PciAddress] = (),
+    old: Container[int] = (),
 ) -> IsolationPlan:
     """Return what to do with the host's own `interrupts`; `default` is the default affinity, None where it is unknown.
 
     `state` is as the guests' placement left it: what a guest has a record of is left alone, and so are the records of
-    `claimed` devices, which guests have. The same arguments always give the same plan.
+    `claimed` devices, which guests have. `old` are interrupts that were without a record before, and were not born
+    since. The same arguments always give the same plan.
     """
     is_enforced = policy.mode is IsolationMode.ENFORCE
     refuge = (housekeeping & topology.online) - kept.cpus if is_enforced else CpuSet()
@@ -60,6 +62,8 @@ def isolate(
         refuge=refuge,
         leave=policy.leave,
         is_held_up=len(refuge) < policy.minimum,
+        may_widen=kept.is_whole or not is_enforced,
+        old=old,
     )
     steps = _plan(rules, interrupts, default, state)
     actions, unread = _actions(steps), _unread(interrupts)
@@ -83,12 +87,12 @@ def give_back_all(
 
 
 def _describe_trouble(count: int, minimum: int) -> str:
-    online = {0: "no housekeeping CPU is", 1: "only 1 housekeeping CPU is"}.get(
+    usable = {0: "no housekeeping CPU is", 1: "only 1 housekeeping CPU is"}.get(
         count, f"only {count} housekeeping CPUs are"
     )
     return (
-        f"{online} online and no guest's own, but [isolation] minimum needs {minimum}, so no interrupt of the host is "
-        "moved: name more in [isolation] housekeeping_cpus"
+        f"{usable} usable (online, not dedicated to a guest), but [isolation] minimum is {minimum}, so no "
+        "interrupt of the host is moved away: name more in [isolation] housekeeping_cpus"
     )
 
 

@@ -11,6 +11,7 @@ somebody else moved it, and not onto kept CPUs        its record goes, and nothi
 somebody else set the default affinity                its record goes: that is its original now
 it has no record and no kept CPU                      it is left alone
 all that is left of its original is offline           it goes to, or stays on, the housekeeping CPUs
+not all kept CPUs are known                           it gets no CPU back
 its original has no kept CPU                          it is given back; the record stays until that has worked
 too few housekeeping CPUs are online                  it stays, and so does its record
 no CPU has room for it                                it stays, and so does its record
@@ -20,7 +21,7 @@ otherwise                                             it gets its original witho
 No CPU is kept from interrupts that `[isolation] leave` names.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -52,9 +53,11 @@ class Rules:
     """What holds for every interrupt of one plan.
 
     `kept` are the CPUs to leave, `refuge` the housekeeping CPUs. `is_reset` says that all is given back at once, also
-    to CPUs that are offline. `wide` is what an unknown original stands for. `before` and `after` are the record of the
-    default affinity in the state and in the plan: what has the former's value was born with it, and what has the
-    latter's value by itself must not be taken for that later.
+    to CPUs that are offline. Without `may_widen`, not all kept CPUs are known, and no interrupt gets a CPU back.
+    `wide` is what an unknown original stands for. `before` and `after` are the record of the default affinity in the
+    state and in the plan: what has the former's value was born with it, and what has the latter's value by itself must
+    not be taken for that later. `old` are interrupts that were there before, with another first affinity: once CPUs
+    are offline, one may look as if it was born with what is left of the default.
     """
 
     topology: Topology
@@ -64,9 +67,11 @@ class Rules:
     leave: Sequence[str] = ()
     is_held_up: bool = False
     is_reset: bool = False
+    may_widen: bool = True
     wide: CpuSet | None = None
     before: Record | None = None
     after: Record | None = None
+    old: Container[int] = ()
 
     def kept_from(self, found: HostInterrupt) -> CpuSet:
         """Return the CPUs that this interrupt has to leave."""
@@ -86,6 +91,13 @@ class Rules:
             return rest
         near = CpuSet() if node is None else self.refuge & self.topology.nodes.get(node, CpuSet())
         return near or self.refuge
+
+    def hold(self, place: CpuSet, written: CpuSet, kept: CpuSet) -> CpuSet:
+        """Return a place without CPUs that `written` does not have, where not all kept CPUs are known."""
+        if self.may_widen or place <= written:
+            return place
+        held = (place & written) or written - kept
+        return held if held & self.topology.online else place
 
     def is_like_newborn(self, found: HostInterrupt, smp: CpuSet) -> bool:
         """Tell whether a later pass would take an interrupt with the affinity `smp` for one born with the default."""
@@ -120,6 +132,8 @@ def _is_of(record: Record, found: HostInterrupt) -> bool:
 
 def _adopt(rules: Rules, found: HostInterrupt) -> Record | None:
     """Return the record of an interrupt that was born with the narrowed default; None for any other."""
+    if found.interrupt.number in rules.old:
+        return None
     smp, origin = found.interrupt.smp, find_origin(found, rules.before, rules.topology)
     return None if smp is None or origin is None else _new_record(found, origin, smp)
 
@@ -143,6 +157,7 @@ def _follow(rules: Rules, found: HostInterrupt, record: Record, kept: CpuSet) ->
         return None
     if base is None:
         return Step(record)
+    place = rules.hold(place, record.written, kept)
     if place == base:
         return _give_back(rules, found, record, base)
     return _move(rules, found, record, base, place)

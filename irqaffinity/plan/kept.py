@@ -18,12 +18,12 @@ def find_kept(occupancy: Occupancy, guests: Iterable[SeenGuest], dedicated_cpus:
     A guest that cannot be read keeps the CPUs that it had when it could be read last.
     """
     owners: dict[int, set[GuestId]] = defaultdict(set)
-    for seen in guests:
-        guest = seen.readable
+    known = [seen.readable for seen in guests]
+    for guest in known:
         if guest is not None:
             for cpu in find_dedicated(guest, occupancy, dedicated_cpus).pins.values():
                 owners[cpu].add(guest.uuid)
-    return Kept({cpu: tuple(sorted(owners[cpu])) for cpu in sorted(owners)}, CpuSet(owners))
+    return Kept({cpu: tuple(sorted(owners[cpu])) for cpu in sorted(owners)}, CpuSet(owners), None not in known)
 
 
 def find_housekeeping(topology: Topology, policy: Policy) -> CpuSet:

@@ -21,6 +21,6 @@ def tell_balancing(told: Mapping[str, Any]) -> str:
     if told["trouble"] is not None:
         return str(told["trouble"])
     if told["pid"] is None:
-        return "none runs"
+        return "none runs with a socket"
     what = f"CPUs {told['cpus'] or 'none'} and {counted(told['irqs'], 'interrupt')} of guests"
-    return f"{told['pid']} leaves alone: {what}" if told["told"] else f"{told['pid']} takes what it is told, soon"
+    return f"{told['pid']} leaves alone: {what}" if told["told"] else f"{told['pid']} has not yet done what it was told"

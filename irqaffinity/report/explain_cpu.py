@@ -17,16 +17,14 @@ from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.headroom import free_of
 from irqaffinity.plan.policy import IsolationMode
 from irqaffinity.report.explain import Rule
-from irqaffinity.report.names import common_names
+from irqaffinity.report.names import common_names, first_names
 
 MOST_INTERRUPTS = 20
 """The most interrupts that have a line of their own; a CPU may see hundreds."""
 
-_MOST_NAMES = 5
-
 MANAGED_REMEDY = (
-    "only the kernel command line keeps some of them away: isolcpus=managed_irq,domain,{cpus} sends a queue elsewhere "
-    "that has other CPUs too; a queue of isolated CPUs alone comes only when one of these uses its device"
+    "with isolcpus=managed_irq,domain,{cpus} on the kernel command line, a queue that has other CPUs too arrives on "
+    "those; a queue that has isolated CPUs alone arrives only when one of these uses its device"
 )
 TIMER_REMEDY = "nohz_full={cpus} on the kernel command line stops it while a single task runs there"
 
@@ -98,7 +96,7 @@ def _explain_guests(cpu: int, use: CpuUse) -> Iterator[Rule]:
             free.append(guest.name)
     if free:
         noun = "guest" if len(free) == 1 else "guests"
-        yield "also here", f"vCPUs without a pin of {noun} {_some(free)} may run on it"
+        yield "also here", f"vCPUs without a pin of {noun} {first_names(free)} may run on it"
 
 
 def _explain_targets(cpu: int, use: CpuUse) -> Iterator[Rule]:
@@ -148,13 +146,14 @@ def _explain_intruders(facts: CpuFacts, use: CpuUse) -> Iterator[Rule]:
         whose = sorted({use.names[use.owners[found.device]] for found in others})
         yield (
             "intruders",
-            f"{_numbers(others)} of guest {_some(whose)}: irqaffinity explain IRQ tells why they are here",
+            f"{_numbers(others)} of guest {first_names(whose)}: irqaffinity explain IRQ says why they are here",
         )
     for remedy, alike in _by_remedy(movable, use).items():
-        yield "intruders", f"{_numbers(alike)} ({_handlers(alike)}) of the host can move: {remedy}"
+        yield "intruders", f"{_numbers(alike)} ({_handlers(alike)}) of the host can be moved: {remedy}"
     if fixed:
-        remedy = MANAGED_REMEDY.format(cpus=use.kept)
-        yield "intruders", f"{_numbers(fixed)} ({_handlers(fixed)}) of the host, which nobody can move: {remedy}"
+        is_managed = any(immovable_verdict(found.name) is Verdict.MANAGED for found in fixed)
+        remedy = f": {MANAGED_REMEDY.format(cpus=use.kept)}" if is_managed else ""
+        yield "intruders", f"{_numbers(fixed)} ({_handlers(fixed)}) of the host cannot be moved{remedy}"
     if not (others or movable or fixed):
         yield "intruders", "none: no interrupt of the host or of another guest may come here"
 
@@ -172,7 +171,7 @@ def _may_come_to(found: CpuInterrupt) -> CpuSet:
 
 
 def _by_remedy(movable: Iterable[CpuInterrupt], use: CpuUse) -> Mapping[str, list[CpuInterrupt]]:
-    """Return the interrupts that can move by what moves them, or by why nothing does."""
+    """Return the interrupts that can be moved by what moves them, or by why nothing does."""
     found: dict[str, list[CpuInterrupt]] = defaultdict(list)
     for each in movable:
         found[_move_remedy(each.interrupt.number, use)].append(each)
@@ -181,13 +180,13 @@ def _by_remedy(movable: Iterable[CpuInterrupt], use: CpuUse) -> Mapping[str, lis
 
 def _move_remedy(number: int, use: CpuUse) -> str:
     if use.mode is not IsolationMode.ENFORCE:
-        return "[isolation] mode = enforce moves them to housekeeping_cpus"
+        return "[isolation] mode = enforce moves interrupts off the kept CPUs"
     if use.trouble is not None:
         return use.trouble
     if number not in use.moves:
-        return "a pass leaves them alone: irqaffinity explain IRQ tells why"
+        return "no pass does so; irqaffinity explain IRQ says why"
     verdict = use.moves[number]
-    return "the next pass moves them" if verdict is Verdict.WOULD_SET else f"{verdict.value}: {verdict.sentence}"
+    return "the next pass does so" if verdict is Verdict.WOULD_SET else f"{verdict.value}: {verdict.sentence}"
 
 
 def _timer(facts: CpuFacts, use: CpuUse) -> str:
@@ -209,10 +208,4 @@ def _numbers(found: Iterable[CpuInterrupt]) -> str:
 
 
 def _handlers(found: Iterable[CpuInterrupt]) -> str:
-    return _some(common_names(each.name or "no handler" for each in found))
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_MOST_NAMES])} and {more} more"
+    return first_names(common_names(each.name or "no handler" for each in found))

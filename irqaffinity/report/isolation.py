@@ -25,7 +25,7 @@ def describe_isolation(isolated: Isolated | None) -> dict[str, Any]:
     return {
         "intruders": [_describe_intruder(intruder) for intruder in sorted(isolated.intruders, key=_most_arrived)],
         "isolation": _describe_work(isolated.mode, isolated),
-        "headroom": [_describe_headroom(headroom) for headroom in isolated.headroom],
+        "headroom": [headroom_row(headroom) for headroom in isolated.headroom],
     }
 
 
@@ -88,7 +88,8 @@ def describe_moved(result: Result, names: Mapping[int, str]) -> dict[str, Any]:
     }
 
 
-def _describe_headroom(headroom: Headroom) -> dict[str, Any]:
+def headroom_row(headroom: Headroom) -> dict[str, Any]:
+    """Return the CPU with the fewest free interrupt vectors of a node."""
     return {
         "node": headroom.node,
         "cpu": headroom.cpu,

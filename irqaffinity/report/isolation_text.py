@@ -96,7 +96,7 @@ def _intruder_lines(
     movable = sum(row["movable"] is True for row in intruders)
     note = "" if mode == "enforce" else f"; [isolation] mode is {mode}, so none is moved"
     count = counted(len(intruders), "interrupt")
-    text = f"Intruders: {count} on the CPUs of guests that they do not serve, {movable} of them movable{note}"
+    text = f"Intruders: {count} on the CPUs of guests that do not own them, {movable} of them movable{note}"
     yield Line(printable(text), tone=Tone.HEAD, painted=len("Intruders:"))
     guests = _by_guest(intruders)
     shown = guests if each_irq else guests[:MOST_GUESTS]
@@ -133,7 +133,7 @@ def _intruder_key(row: Row, mode: str | None, names: Mapping[str, str]) -> str:
     if row["movable"] is not True:
         return f"no: {row['verdict'] or Verdict.MANAGED.value}"
     if row["verdict"] is None:
-        return "yes: left alone" if mode == "enforce" else "yes"
+        return "yes: not moved" if mode == "enforce" else "yes"
     return f"yes: {row['verdict']}" + (f" to {row['target']}" if row["target"] is not None else "")
 
 
@@ -148,6 +148,9 @@ def _work_lines(work: Mapping[str, Any], screen: Screen, each_irq: bool) -> Iter
         yield Line(printable(f"Isolation moves nothing: {work['message']}"), tone=Tone.ERROR)
     elif work["mode"] == "enforce":
         text = f"Isolation: {_describe_cpus(work['kept'] or '', work['housekeeping'] or '')}"
+        yield Line(printable(text), tone=Tone.HEAD, painted=len("Isolation:"))
+    elif work["irqs"] or work["default"] is not None:
+        text = f"Isolation: [isolation] mode is {work['mode']}, so what was moved before goes back"
         yield Line(printable(text), tone=Tone.HEAD, painted=len("Isolation:"))
     groups = _alike(work["irqs"], _moved_key, _moved_cells, each_irq)
     groups.sort(key=lambda group: group.rows[0]["verdict"] not in _FAILED)

@@ -4,7 +4,16 @@
 import re
 from collections.abc import Iterable, Sequence
 
+MOST = 5
+"""The most names that a sentence lists."""
+
 _DIGITS = re.compile("([0-9]+)")
+
+
+def first_names(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - MOST
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:MOST])} and {more} more"
 
 
 def common_names(names: Iterable[str]) -> list[str]:

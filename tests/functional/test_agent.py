@@ -434,7 +434,7 @@ def test_isolation_that_would_have_no_cpus_for_the_host_is_refused_at_the_start_
     agent.write_configuration()
     refused = agent.run("audit", "--once")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "[isolation] mode: it moves the host's interrupts" in refused.stderr
+    assert "[isolation] mode: it needs housekeeping CPUs" in refused.stderr
     agent.signal(signal.SIGHUP)
     agent.wait_logged("the configuration is left as it was: ")
     assert "set [isolation] housekeeping_cpus; or set [placement] dedicated_cpus" in agent.log()

@@ -98,6 +98,17 @@ def test_a_row_asks_for_the_fleet_or_for_the_chosen_host_alone(title: str) -> No
         assert {'instance="$instance"' in each for each in chosen} == {of_host}
 
 
+def test_a_host_without_irqbalance_is_no_host_where_it_is_not_told() -> None:
+    asked = [query for panel in PANELS for query in queries(panel) if "irqbalance_told" in query]
+    assert asked
+    for query in asked:
+        known = re.search(
+            r"irqbalance_told\{[^}]*\}( == bool 0)? and on \(job, instance\) irqaffinity_rival\{[^}]*\}", query
+        )
+        assert known is not None
+        assert 'name="irqbalance"' in known[0]
+
+
 def test_its_words_are_those_of_the_program() -> None:
     asked = [query for panel in SHOWN for query in queries(panel)]
     words = {name: set(re.findall(rf'\b{name}=~"([\w|]+)"', "".join(asked))) for name in ("status", "verdict")}

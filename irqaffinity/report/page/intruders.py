@@ -21,7 +21,7 @@ _HEADS = ("Interrupts", "Name", "Device", "CPUs", "Guests", "Can move", "Arrived
 def draw_intruders(host: HostPicture, isolation: IsolationFacts) -> Iterator[Markup]:
     """Yield which CPUs are kept, the intruders, and how many interrupt vectors are free."""
     kept = name_cpus("CPU", isolation.kept) if isolation.kept else "no CPU"
-    house = name_cpus("CPU", isolation.housekeeping) if isolation.housekeeping else "none is named"
+    house = name_cpus("CPU", isolation.housekeeping) if isolation.housekeeping else "none is named and online"
     said = f"[isolation] mode is {isolation.mode}. Kept for guests: {kept}. Housekeeping: {house}."
     yield element("p", said, class_="sub")
     groups = _alike(isolation.intruders)

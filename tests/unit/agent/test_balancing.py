@@ -25,7 +25,7 @@ NAME = f"irqbalance{PID}.sock"
 WISH = Bans(CpuSet.parse("2-15"), (30, 31))
 OTHER = Bans(CpuSet.parse("2-3"), (30,))
 
-QUICK = Times(look=0.1, again=0.02, scan=0.05, refused=0.05)
+QUICK = Times(look=0.1, again=0.02, scan=0.05, refused=0.05, late=0.05)
 
 
 class Rig:
@@ -33,17 +33,19 @@ class Rig:
 
     def __init__(self, host: FakeHost, folder: Path) -> None:
         self.shown: Balancing | None = None
+        self.shows = 0
         self.store = MemoryStore()
         self.lock = threading.RLock()
         self.threads = Threads()
         balance = Balance(host.root, str(folder), self.store, self.lock, times=QUICK)
-        self.teller = BalanceTeller(balance, self.threads, self.show, pause=0.01)
+        self.teller = BalanceTeller(balance, self.threads, self.show, pause=0.01, last_answer=60.0)
         self.on = Isolation(IsolationMode.ENFORCE, irqbalance_sockets=str(folder))
         self.off = Isolation(IsolationMode.REPORT, irqbalance_sockets=str(folder))
 
     def show(self, shown: Balancing | None) -> None:
         """Take what the status would show."""
         self.shown = shown
+        self.shows += 1
 
     def want(self, wish: Bans) -> None:
         """Say what a pass found, as soon as the teller looks."""
@@ -54,6 +56,11 @@ class Rig:
             return wish
 
         wait_for("its look", lambda: self.teller.look(find) or asked)
+
+    def stop(self) -> None:
+        """End it as the agent does, with all the time that it may need."""
+        self.teller.end()
+        self.teller.join(60.0)
 
     def is_alive(self) -> bool:
         """Tell whether the thread is there."""
@@ -73,7 +80,7 @@ def rig(host: FakeHost, tmp_path: Path, fake: FakeBalancer) -> Iterator[Rig]:
     made = Rig(host, tmp_path / "sockets")
     yield made
     fake.is_silent = False
-    made.teller.stop(60.0)
+    made.stop()
     assert made.threads.dead is None
 
 
@@ -94,7 +101,7 @@ def test_it_follows_what_guests_have_and_gives_back_at_the_end(
     assert f"irqbalance {PID} leaves CPUs 2-15 and 2 interrupts of guests alone" in caplog.text
     rig.want(OTHER)
     wait_for("the second", lambda: has_told(rig, fake) and rig.shown == Balancing(PID, True, OTHER.cpus, 1))
-    rig.teller.stop(60.0)
+    rig.stop()
     assert not rig.is_alive()
     fake.scan()
     assert (fake.cpus, fake.irqs, rig.store.load().told) == ("00000000", [], {})
@@ -107,7 +114,7 @@ def test_nothing_is_asked_before_the_first_pass_or_without_enforce(rig: Rig, fak
     rig.teller.follow(rig.on)
     rig.teller.look(lambda: None)
     assert rig.is_alive()
-    rig.teller.stop(60.0)
+    rig.stop()
     assert fake.asked == []
     assert rig.shown is None
 
@@ -148,6 +155,40 @@ def test_one_that_hangs_holds_up_nobody_and_is_asked_once(rig: Rig, fake: FakeBa
     assert (fake.cpus, fake.irqs) == ("0000000c", [30])
 
 
+def test_an_answer_that_is_still_to_come_is_heard_before_the_end(rig: Rig, fake: FakeBalancer) -> None:
+    fake.is_silent = True
+    rig.teller.follow(rig.on)
+    rig.want(WISH)
+    wait_for("its question", lambda: fake.asked)
+    rig.teller.end()
+    threading.Timer(0.1, fake.speak).start()
+    rig.teller.join(60.0)
+    assert not rig.is_alive()
+    assert not fake.is_silent
+
+
+def test_what_was_told_goes_back_where_it_came_from_when_the_folder_is_no_longer_named(
+    rig: Rig, fake: FakeBalancer
+) -> None:
+    rig.teller.follow(rig.on)
+    rig.want(WISH)
+    wait_for("the first", lambda: has_told(rig, fake))
+    rig.teller.follow(Isolation())
+    wait_for("the end", lambda: fake.scan() or not rig.is_alive())
+    assert (fake.irqs, fake.cpus, rig.store.load().told) == ([], "00000000", {})
+
+
+def test_one_that_hangs_is_said_once(rig: Rig, fake: FakeBalancer, caplog: pytest.LogCaptureFixture) -> None:
+    fake.is_silent = True
+    rig.teller.follow(rig.on)
+    rig.want(WISH)
+    wait_for("the first word", lambda: "has not answered" in caplog.text)
+    shows = rig.shows
+    wait_for("more looks", lambda: rig.shows > shows + 2)
+    assert caplog.text.count("has not answered for 0.05 s or more") == 1
+    fake.speak()
+
+
 def test_trouble_is_said_once(rig: Rig, fake: FakeBalancer, caplog: pytest.LogCaptureFixture) -> None:
     fake.answer = b"no"
     rig.teller.follow(rig.on)
@@ -156,5 +197,5 @@ def test_trouble_is_said_once(rig: Rig, fake: FakeBalancer, caplog: pytest.LogCa
     asked = len(fake.asked)
     rig.want(OTHER)
     wait_for("another try", lambda: len(fake.asked) > asked)
-    rig.teller.stop(60.0)
+    rig.stop()
     assert caplog.text.count("was asked for its setup and answered") == 1

@@ -236,7 +236,7 @@ def test_what_the_last_pass_found_on_the_cpus_of_guests() -> None:
         tuple(intruders),
         tuple(results),
         (Headroom(None, 3, 30, 202, True), Headroom(1, 9, 12, 202, False)),
-        "fewer than 4 housekeeping CPUs are online",
+        trouble="fewer than 4 housekeeping CPUs are online",
     )
     found = rig.scrape()
     assert modes(found) == [0, 0, 1]

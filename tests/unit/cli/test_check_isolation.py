@@ -13,8 +13,8 @@ from tests.fakes.domains import make_libvirt
 from tests.fakes.scene import VF0, Scene
 
 ENFORCE = "[isolation]\nmode = enforce\nhousekeeping_cpus = {}\n"
-NONE = "no CPU is left to the host's interrupts"
-SHORT = "nothing is moved until more are: name more in [isolation] housekeeping_cpus"
+NONE = "no housekeeping CPU is usable"
+SHORT = "no interrupt of the host is moved until more are: name more in [isolation] housekeeping_cpus"
 FREE = "of 202 interrupt vectors free"
 HEADING = " | CPU | avl | man | mac | act | vectors\n"
 
@@ -50,30 +50,30 @@ def check(scene: Scene, text: str = "", uri: str | None = None) -> dict[str, Fin
         (
             "[placement]\ndedicated_cpus = 2-15\n",
             True,
-            "report: nothing is moved; CPUs 0-1 are left to the host's interrupts",
+            "report: nothing is moved; housekeeping CPUs 0-1 are usable",
         ),
-        (ENFORCE.format("0-1"), True, "enforce: CPUs 0-1 are left to the host's interrupts; at least 2 must be"),
+        (ENFORCE.format("0-1"), True, "enforce: housekeeping CPUs 0-1 are usable; at least 2 must be"),
         (
             ENFORCE.format("0,99"),
             False,
-            f"enforce: CPU 0 is left to the host's interrupts; at least 2 must be; CPU 99 is offline; {SHORT}",
+            f"enforce: housekeeping CPU 0 is usable; at least 2 must be; CPU 99 is offline; {SHORT}",
         ),
         (
             ENFORCE.format("0-1,99"),
             True,
-            "enforce: CPUs 0-1 are left to the host's interrupts; at least 2 must be; CPU 99 is offline",
+            "enforce: housekeeping CPUs 0-1 are usable; at least 2 must be; CPU 99 is offline",
         ),
         (
             ENFORCE.format("0-2"),
             True,
-            "enforce: CPUs 0-1 are left to the host's interrupts; at least 2 must be; CPU 2 is dedicated to a guest",
+            "enforce: housekeeping CPUs 0-1 are usable; at least 2 must be; CPU 2 is dedicated to a guest",
         ),
         (
             ENFORCE.format("2-3"),
             False,
             f"enforce: {NONE}; at least 2 must be; CPUs 2-3 are dedicated to a guest; {SHORT}",
         ),
-        (ENFORCE.format("0") + "minimum = 1\n", True, "enforce: CPU 0 is left to the host's interrupts; at least 1"),
+        (ENFORCE.format("0") + "minimum = 1\n", True, "enforce: housekeeping CPU 0 is usable; at least 1"),
     ],
 )
 def test_what_is_left_to_the_host_is_told(scene: Scene, text: str, is_ok: bool, told: str) -> None:
@@ -88,11 +88,11 @@ def test_cpus_that_the_kernel_isolates_are_no_housekeeping_cpus(scene: Scene) ->
     scene.host.put(scene.host.sys / "devices/system/cpu/isolated", "1-3")
     finding = check(scene, ENFORCE.format("0-1,4"))["isolation"]
     assert not finding.is_ok
-    assert "CPUs 0,4 are left to the host's interrupts" in finding.text
+    assert "housekeeping CPUs 0,4 are usable" in finding.text
     assert "CPU 1 is isolated by isolcpus= or nohz_full=: take it out of [isolation] housekeeping_cpus" in finding.text
     assert "nothing is moved" not in finding.text
     finding = check(scene, ENFORCE.format("0,4").replace("enforce", "report"))["isolation"]
-    assert finding.text == "report: nothing is moved; CPUs 0,4 are left to the host's interrupts"
+    assert finding.text == "report: nothing is moved; housekeeping CPUs 0,4 are usable"
 
 
 def test_without_libvirt_the_rest_is_told(scene: Scene) -> None:
@@ -123,6 +123,12 @@ def test_the_fullest_cpu_of_each_node_is_told_as_the_kernel_counts(scene: Scene)
         True,
         f"CPU 5 of node 0 has 3 {FREE}; CPU 12 of node 1 has 100 {FREE}",
     )
+
+
+def test_a_full_cpu_elsewhere_does_no_harm(scene: Scene) -> None:
+    count(scene, c5=0)
+    finding = check(scene)["headroom"]
+    assert finding == Finding("headroom", True, f"CPU 5 of node 0 has none {FREE}; CPU 8 of node 1 has 150 {FREE}")
 
 
 def test_a_target_that_is_about_to_run_out_is_not_in_order(scene: Scene) -> None:

@@ -28,6 +28,7 @@ from irqaffinity.observe.rivals import ADVICE
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.lock import AGENT_LOCK, PASS_LOCK, hold
 from irqaffinity.state.store import Store
+from tests.fakes.balancer import FakeBalancer
 from tests.fakes.domains import make_libvirt
 from tests.fakes.scene import GUEST, OTHER, SCHEMA, VF0, VF1, Scene
 
@@ -222,6 +223,25 @@ def test_reset_does_not_say_that_nothing_was_moved_where_that_is_gone(scene: Sce
     assert run("reset") == (0, "nothing was moved, so nothing was given back\n", "")
 
 
+def test_reset_does_not_say_that_nothing_was_moved_where_the_hosts_have_other_places_now(
+    scene: Scene, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for option, value in (("MODE", "enforce"), ("HOUSEKEEPING_CPUS", "0-1"), ("IRQBALANCE", "false")):
+        monkeypatch.setenv(f"OS_ISOLATION__{option}", value)
+    scene.host.put(scene.host.proc / "irq/default_smp_affinity", "ffff")
+    scene.host.add_host_interrupt(9, "acpi", "0-15", "0")
+    scene.add_guest()
+    run("audit", "--once")
+    assert scene.host.smp(9) == "0-1,4-9,12-15"
+    for file, cpus in (("9/smp_affinity_list", "7"), ("default_smp_affinity", "00ff")):
+        scene.host.put(scene.host.proc / f"irq/{file}", cpus)
+    for number in (40, 41, 50, 51):
+        scene.host.put(scene.host.proc / f"irq/{number}/smp_affinity_list", "0")
+    told = "nothing was given back: the moved interrupts are gone, or another program has moved them since\n"
+    assert run("reset") == (0, told, "")
+    assert run("reset") == (0, "nothing was moved, so nothing was given back\n", "")
+
+
 def test_reset_tells_a_device_once_whose_interrupts_were_moved_for_two_guests(scene: Scene, run: Run) -> None:
     scene.add_guest(VF0, VF1)
     run("audit", "--once")
@@ -304,16 +324,29 @@ def test_a_folder_that_is_no_sysfs_is_named(scene: Scene, run: Run) -> None:
         (
             "16",
             [
-                "irq 16        of no PCI device (timer), smp_affinity_list 0-15\n",
+                "irq 16        of no PCI device (timer)\n",
                 "isolation     stays: it may come to CPUs 2-3",
             ],
         ),
-        ("17", ["irq 17        the INTx line of 0000:00:1f.4 (i801_smbus), smp_affinity_list 0-15\n"]),
+        (
+            "17",
+            [
+                "irq 17        the INTx line of 0000:00:1f.4 (i801_smbus)\n",
+                "irq 17        smp_affinity_list 0-15, effective_affinity_list unknown\n",
+            ],
+        ),
         (
             "ens1f0",
             ["device        0000:41:00.0, driver ice", "target        none: no active guest has it\n"],
         ),
-        ("50", ["device        0000:81:00.1, driver vfio-pci", "no active guest has it", "list 0-15\n"]),
+        (
+            "50",
+            [
+                "device        0000:81:00.1, driver vfio-pci",
+                "no active guest has it",
+                "list 0-15, effective_affinity_list unknown\n",
+            ],
+        ),
         ("cpu 2", ["cpu           2: online, NUMA node 0\n", "kept for      vCPU 0 of guest instance-0 1111"]),
         ("irq 41", ["irq 41        smp", "verdict       would_set"]),
         ("instance-0", ["guest         instance-0", "served by     vCPUs 0-3 on CPUs 2-3,10-11"]),
@@ -437,7 +470,7 @@ def test_explain_says_where_an_interrupt_of_the_host_was_before(scene: Scene, ru
     _, out, _ = run("explain", "60")
     assert "target        none: no active guest has it\n" in out
     assert "moved         from 0-15 to 0-1; " in out
-    assert "isolation     stays: none of its CPUs is kept for a guest\n" in out
+    assert "isolation     goes back: [isolation] mode is report\n" in out
 
 
 def test_explain_lists_what_a_name_may_mean(scene: Scene, run: Run) -> None:
@@ -513,8 +546,23 @@ def test_an_irqbalance_that_is_told_is_in_order(scene: Scene, run: Run, line: st
     file.write_text(f"[isolation]\nmode = enforce\nhousekeeping_cpus = 0-1\n{line}")
     scene.host.add_process(6, "irqbalance")
     _, out, _ = run("check", f"--config-file={file}")
-    word = "ok      irqbalance runs, and the agent tells it what to leave alone" if is_told else "FAILED  irqbalance"
+    word = "ok      irqbalance runs, and its own line says whether" if is_told else "FAILED  irqbalance runs: have it"
     assert f"rivals         {word}" in out
+    untold = "irqbalance     FAILED  it runs, and is told nothing: irqbalance is not looked for, for [host] proc is"
+    assert (untold in out) == is_told
+
+
+@pytest.mark.parametrize("mode", ["off", "report", "enforce"])
+def test_check_asks_an_irqbalance_only_if_it_is_to_be_told_something(scene: Scene, run: Run, mode: str) -> None:
+    file, sockets = scene.folder / "mode.conf", scene.folder / "sockets"
+    file.write_text(f"[isolation]\nmode = {mode}\nhousekeeping_cpus = 0-1\nirqbalance_sockets = {sockets}\n")
+    fake = FakeBalancer(sockets)
+    try:
+        _, out, _ = run("check", f"--config-file={file}")
+        assert fake.asked == (["setup"] if mode == "enforce" else [])
+        assert ("irqbalance     ok      irqbalance 77 has been told nothing yet" in out) == (mode == "enforce")
+    finally:
+        fake.close()
 
 
 def test_check_tells_the_next_step_for_each_fault(scene: Scene, run: Run) -> None:

@@ -11,7 +11,9 @@ from irqaffinity.plan.policy import IsolationMode
 from tests.fakes.snapshots import cpus
 
 ENFORCE = "[isolation]\nmode = enforce\n"
-WAYS_OUT = "set [isolation] housekeeping_cpus; or set [placement] dedicated_cpus, then all other CPUs are"
+WAYS_OUT = (
+    "set [isolation] housekeeping_cpus; or set [placement] dedicated_cpus, then all other CPUs are housekeeping CPUs"
+)
 
 
 @pytest.fixture

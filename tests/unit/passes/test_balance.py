@@ -2,6 +2,7 @@
 """irqbalance has what it is to have, the state knows it first, and what it had comes back."""
 
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,7 +188,7 @@ def test_a_silent_one_is_asked_once_and_its_late_answer_counts(rig: Rig, fake: F
     rig.clock.now += 7
     for _ in range(3):
         shown = balance.follow(WISH)
-    assert shown.trouble == f"irqbalance {PID}: it has not answered for 7 s: see whether it hangs"
+    assert shown.trouble == f"irqbalance {PID}: it has not answered for 5 s or more: see whether it hangs"
     assert fake.asked == ["setup"]
     fake.speak()
     wait_for("the late answer", lambda: balance.follow(WISH) and fake.told)
@@ -247,7 +248,7 @@ def test_a_made_up_host_leads_to_no_irqbalance(rig: Rig, fake: FakeBalancer) -> 
     shown = balance.follow(WISH)
     assert shown.pid is None
     assert shown.trouble is not None
-    assert "name it in [isolation] irqbalance_sockets" in shown.trouble
+    assert "name that in [isolation] irqbalance_sockets" in shown.trouble
     assert fake.asked == []
 
 
@@ -259,6 +260,42 @@ def test_without_its_folder_nothing_counts_as_ended(rig: Rig, fake: FakeBalancer
     assert len(balance.give_back()) == 1
     assert NAME in rig.told
     rig.folder.with_name("elsewhere").rename(rig.folder)
+
+
+def test_no_pass_waits_while_one_that_hangs_is_given_back_what_it_had(rig: Rig) -> None:
+    class Noticed:
+        """A lock that tells how often it was taken."""
+
+        taken = 0
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            self._lock.acquire()
+            self.taken += 1
+
+        def __exit__(self, *_: object) -> None:
+            self._lock.release()
+
+        @property
+        def is_free(self) -> bool:
+            return self.taken > 0 and not self._lock.locked()
+
+    rig.folder.mkdir()
+    rig.keeper.save(Changes(told={NAME: Told(None, (), CpuSet([2]), (30,))}))
+    lock, troubles = Noticed(), []
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as waiting:
+        server.bind(str(rig.folder / NAME))
+        server.listen(0)
+        waiting.connect(str(rig.folder / NAME))  # it is never accepted, and fills the queue
+        balance = Balance(rig.host.root, str(rig.folder), rig.keeper, lock)
+        thread = threading.Thread(target=lambda: troubles.extend(balance.give_back()))
+        thread.start()
+        wait_for("a pass's turn while it waits", lambda: lock.is_free and thread.is_alive())
+        thread.join()
+    assert troubles == [f"irqbalance {PID} takes no connection: it hangs; restart it"]
+    assert NAME in rig.told
 
 
 def masks(real: RealBalancer, numbers: range) -> int:

@@ -2,6 +2,7 @@
 """Passes that keep the host's own interrupts off the guests' CPUs, on a fake host with libvirt's own test driver."""
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +304,35 @@ def test_an_interrupt_that_somebody_moves_to_a_guests_cpu_is_put_back(scene: Sce
     assert scene.host.smp(BROAD) == "0-7"
 
 
+def test_what_moves_as_cpus_go_offline_and_come_back_has_not_drifted(scene: Scene) -> None:
+    """virtio_net gives its interrupts to all online CPUs then; three drifts within an hour would be a fight."""
+    scene.add_guest()
+    scene.audit()
+    for online in ("0-14", "0-15", "0-14", "0-15"):
+        scene.host.put(scene.host.sys / "devices/system/cpu/online", online)
+        (scene.host.proc / f"irq/{BROAD}/smp_affinity_list").write_text(f"{online}\n")
+        made = scene.auditor.audit()
+        assert (scene.host.smp(BROAD), made.drifts) == ("0-1,4-7", [])
+
+
+def test_an_old_interrupt_is_not_taken_for_a_new_one_because_cpus_are_offline(scene: Scene) -> None:
+    """With CPU 5 offline, the default leaves a new interrupt on this node just what an old one has had all along."""
+    (scene.host.proc / f"irq/{ELSEWHERE}/smp_affinity_list").write_text("0-1,4,6-7\n")
+    scene.add_guest()
+    scene.audit()
+    scene.host.put(scene.host.sys / "devices/system/cpu/online", "0-4,6-15")
+    scene.audit()
+    scene.audit()
+    assert scene.host.smp(ELSEWHERE) == "0-1,4,6-7"
+    scene.host.remove_interrupt(ELSEWHERE)
+    scene.host.add_host_interrupt(ELSEWHERE, "eth0-3", "0-1,4,6-7", "4", address=NIC)
+    scene.auditor.note_ends([ELSEWHERE])
+    scene.audit()
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(ELSEWHERE) == "0-7"
+
+
 def test_an_interrupt_that_was_born_again_has_not_drifted(scene: Scene) -> None:
     scene.add_guest()
     scene.audit()
@@ -406,3 +436,23 @@ def test_a_target_that_is_about_to_run_out_of_vectors_is_logged_before_it_does(
     assert outcome.isolated is not None
     assert [(str(each.cpus), each.free) for each in outcome.isolated.shortages] == [("2-3", 6)]
     assert sum("CPUs 2-3, where interrupts belong" in message for message in caplog.messages) == 1
+
+
+def test_the_cpus_of_a_guest_that_was_never_readable_get_nothing_back(scene: Scene) -> None:
+    scene.add_guest(pins=("2", "3"))
+    scene.add_guest(uuid=OTHER, pins=("10", "11"))
+    scene.audit()
+    before, narrow = places(scene), default(scene)
+    scene.restart()
+    domains = scene.active_domains()
+    broken = [replace(domain, xml="<domain") if domain.uuid == OTHER else domain for domain in domains]
+    scene.list_domains = lambda: broken
+    writes = scene.host.writes
+    scene.audit()
+    assert (places(scene), default(scene), scene.host.writes) == (before, narrow, writes)
+    (scene.host.proc / f"irq/{BROAD}/smp_affinity_list").write_text("3\n")
+    scene.audit()
+    assert scene.host.smp(BROAD) == "0-1,4-7", "what is known to be a guest's is still kept"
+    scene.list_domains = lambda: [domain for domain in domains if domain.uuid != OTHER]
+    scene.audit()
+    assert scene.host.smp(FAR) == HOSTS[FAR]

@@ -42,7 +42,7 @@ def test_what_is_sent(wish: Bans, own: Bans, has: Bans, cpus: str | None, irqs: 
 def test_it_is_never_left_without_a_cpu() -> None:
     order = decide(bans("2-15", 30), bans("0-1"), bans("0-1"), ONLINE, ROOMS[0])
     assert (order.cpus, order.irqs, order.goal) == (None, "30", bans("0-1", 30))
-    assert order.trouble == "it is not told of CPUs, for no other would be left to it"
+    assert order.trouble == "it is not told the CPUs of guests, because no other CPU is online"
 
 
 def test_a_list_that_is_too_long_has_its_own_interrupts_first_and_whole_numbers() -> None:
@@ -61,7 +61,10 @@ def test_a_list_of_cpus_that_is_too_long_is_not_sent_at_all() -> None:
     wish = Bans(CpuSet(range(0, 400, 2)), (30,))
     order = decide(wish, NOTHING, NOTHING, CpuSet(range(400)), 480)
     assert (order.cpus, order.irqs) == (None, "30")
-    assert order.trouble == f"it keeps no list of CPUs as long as {len(str(wish.cpus))} characters"
+    assert (
+        order.trouble
+        == f"it is not told the CPUs of guests, because it cuts a list of {len(str(wish.cpus))} characters"
+    )
 
 
 numbers = st.sets(st.integers(1, 40), max_size=12).map(lambda found: tuple(sorted(found)))

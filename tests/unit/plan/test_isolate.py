@@ -108,10 +108,10 @@ def test_what_goes_back_is_no_intruder_that_has_somewhere_to_go() -> None:
 @pytest.mark.parametrize(
     ("housekeeping", "minimum", "words"),
     [
-        ("", 1, "no housekeeping CPU is online and no guest's own, but [isolation] minimum needs 1"),
-        ("0", 2, "only 1 housekeeping CPU is online and no guest's own, but [isolation] minimum needs 2"),
-        ("0-1,5", 3, "only 2 housekeeping CPUs are online"),
-        ("0-1,9", 3, "only 2 housekeeping CPUs are online"),
+        ("", 1, "no housekeeping CPU is usable (online, not dedicated to a guest), but [isolation] minimum is 1"),
+        ("0", 2, "only 1 housekeeping CPU is usable (online, not dedicated to a guest), but [isolation] minimum is 2"),
+        ("0-1,5", 3, "only 2 housekeeping CPUs are usable"),
+        ("0-1,9", 3, "only 2 housekeeping CPUs are usable"),
     ],
 )
 def test_with_too_few_housekeeping_cpus_nothing_moves_and_it_is_said(

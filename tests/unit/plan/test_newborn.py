@@ -51,6 +51,12 @@ def test_the_narrowed_default_or_the_part_on_the_node_is_what_a_newborn_gets(
     assert origin(smp, node=node) == expected
 
 
+def test_cpus_that_went_offline_after_its_birth_hide_no_newborn() -> None:
+    assert origin("0-5", node=0, online="0-2,6-15") == "0-7"
+    assert origin("0-2", node=0, online="0-2,6-15") == "0-7"
+    assert origin("0-4", node=0, online="0-2,6-15") is None
+
+
 def test_a_node_that_lost_nothing_gives_nothing_back() -> None:
     assert origin("8-15", node=1, written="0-5,8-15") is None
 

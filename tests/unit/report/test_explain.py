@@ -25,6 +25,7 @@ from irqaffinity.report.explain import (
     explain_free_device,
     explain_free_interrupt,
     explain_guest,
+    explain_idle_interrupt,
     explain_result,
     render_rules,
 )
@@ -325,20 +326,27 @@ def test_a_device_that_left_its_guest_tells_what_goes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("devices", "names", "smp", "told"),
+    ("devices", "names", "told"),
     [
-        ([], "timer", CpuSet([0]), "of no PCI device (timer), smp_affinity_list 0"),
-        ([], "", None, "of no PCI device (no handler), smp_affinity_list cannot be read"),
-        (
-            [ADDRESS],
-            "i801_smbus",
-            CpuSet([0]),
-            f"the INTx line of {VF0} (i801_smbus), smp_affinity_list 0",
-        ),
+        ([], "timer", "of no PCI device (timer)"),
+        ([], "", "of no PCI device (no handler)"),
+        ([ADDRESS], "i801_smbus", f"the INTx line of {VF0} (i801_smbus)"),
     ],
 )
-def test_an_interrupt_that_no_device_lists(devices: list[PciAddress], names: str, smp: CpuSet, told: str) -> None:
-    assert list(explain_free_interrupt(16, devices, names, smp)) == [("irq 16", told)]
+def test_an_interrupt_that_no_device_lists(devices: list[PciAddress], names: str, told: str) -> None:
+    assert list(explain_free_interrupt(16, devices, names)) == [("irq 16", told)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (None, "smp_affinity_list cannot be read"),
+        (Interrupt(16, CpuSet([0, 1]), CpuSet([1])), "smp_affinity_list 0-1, effective_affinity_list 1"),
+        (Interrupt(16, CpuSet([0, 1]), None), "smp_affinity_list 0-1, effective_affinity_list unknown"),
+    ],
+)
+def test_an_interrupt_without_a_target_has_both_places(seen: Interrupt | None, told: str) -> None:
+    assert list(explain_idle_interrupt(16, seen)) == [("irq 16", told)]
 
 
 def test_what_was_found_stands_in_one_column_however_long_a_name_is() -> None:

@@ -55,10 +55,10 @@ def counts(scene: Scene) -> Counts:
 @pytest.mark.usefixtures("counts")
 def test_a_kept_cpu_is_told_from_its_guest_to_its_vectors(scene: Scene) -> None:
     remedy = (
-        "only the kernel command line keeps some of them away: isolcpus=managed_irq,domain,2-3,10-11 sends a queue "
-        "elsewhere that has other CPUs too; a queue of isolated CPUs alone comes only when one of these uses its device"
+        "with isolcpus=managed_irq,domain,2-3,10-11 on the kernel command line, a queue that has other CPUs too "
+        "arrives on those; a queue that has isolated CPUs alone arrives only when one of these uses its device"
     )
-    housekeeping = "[isolation] mode = enforce moves them to housekeeping_cpus"
+    housekeeping = "[isolation] mode = enforce moves interrupts off the kept CPUs"
     nohz_full = "nohz_full=2-3,10-11 on the kernel command line stops it while a single task runs there"
     assert rules_of(scene, 2) == [
         ("cpu", "2: online, NUMA node 0"),
@@ -72,8 +72,8 @@ def test_a_kept_cpu_is_told_from_its_guest_to_its_vectors(scene: Scene) -> None:
         ("irq 41", f"not counted: vfio-msix[1]({VF0}), guest instance-0, affinity 0-15, effective 0"),
         ("irq 50", f"not counted: vfio-msix[0]({VF1}), affinity 0-15, effective 0"),
         ("irq 51", f"not counted: vfio-msix[1]({VF1}), affinity 0-15, effective 0"),
-        ("intruders", f"50-51,60-61 (vfio-msix[*]({VF1}), eth0-rx-*) of the host can move: {housekeeping}"),
-        ("intruders", f"102 (nvme0q3) of the host, which nobody can move: {remedy}"),
+        ("intruders", f"50-51,60-61 (vfio-msix[*]({VF1}), eth0-rx-*) of the host can be moved: {housekeeping}"),
+        ("intruders", f"102 (nvme0q3) of the host cannot be moved: {remedy}"),
         ("timer", f"2 ticks since boot; {nohz_full}"),
         ("vectors", "at most 199 of 202 are free"),
     ]
@@ -101,12 +101,19 @@ def test_other_threads_of_guests_that_may_run_there_are_told(scene: Scene) -> No
     assert told(scene, 9, "also here") == ["vCPUs without a pin of guests instance-2, instance-3 may run on it"]
 
 
+def test_no_boot_parameter_is_named_for_what_the_hardware_keeps(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.host.add_host_interrupt(70, "vfio-msix[0](0000:05:00.0)", "2", "2", is_managed=True)
+    [why] = [text for text in told(scene, 2, "intruders") if text.startswith("70 ")]
+    assert why.endswith(" of the host cannot be moved")
+
+
 def test_an_interrupt_of_another_guest_is_an_intruder_where_it_comes(scene: Scene) -> None:
     scene.add_guest(VF0)
     scene.add_guest(VF1, uuid=OTHER, pins=("4",))
     for number in (40, 50):
         (scene.host.proc / f"irq/{number}/effective_affinity_list").write_text("2")
-    whose = "50 of guest instance-1: irqaffinity explain IRQ tells why they are here"
+    whose = "50 of guest instance-1: irqaffinity explain IRQ says why they are here"
     assert told(scene, 2, "intruders") == [whose]
     assert told(scene, 3, "intruders") == ["none: no interrupt of the host or of another guest may come here"]
 
@@ -130,15 +137,15 @@ def test_in_enforce_it_is_told_what_became_of_them(scene: Scene) -> None:
     made = scene.auditor.rehearse(logs=False)
     found = isolated("enforce", results=(moved(60, Verdict.NO_VECTOR), moved(61, Verdict.WOULD_SET)))
     rules = rules_of(scene, 2, replace(made, isolated=found))
-    left_alone = "a pass leaves them alone: irqaffinity explain IRQ tells why"
+    left_alone = "no pass does so; irqaffinity explain IRQ says why"
     assert [text for name, text in rules if name == "intruders"][:3] == [
-        f"50-51 (vfio-msix[*]({VF1})) of the host can move: {left_alone}",
-        "60 (eth0-rx-0) of the host can move: no_vector: the CPUs of the target have no free interrupt vector",
-        "61 (eth0-rx-1) of the host can move: the next pass moves them",
+        f"50-51 (vfio-msix[*]({VF1})) of the host can be moved: {left_alone}",
+        "60 (eth0-rx-0) of the host can be moved: no_vector: the CPUs of the target have no free interrupt vector",
+        "61 (eth0-rx-1) of the host can be moved: the next pass does so",
     ]
     held_up = isolated("enforce", trouble="1 housekeeping CPU is online")
     why = next(text for name, text in rules_of(scene, 2, replace(made, isolated=held_up)) if name == "intruders")
-    assert why.endswith(" can move: 1 housekeeping CPU is online")
+    assert why.endswith(" can be moved: 1 housekeeping CPU is online")
 
 
 def test_what_the_kernel_was_told_and_rivals_are_told(scene: Scene) -> None:

@@ -51,7 +51,7 @@ def test_the_intruders_of_each_guest_stand_below_its_name(outcome: Outcome) -> N
     lines = table(outcome, isolated(intruders=(*hosts, others)))
     head = next(line for line in lines if line.startswith("Intruders: "))
     assert head == (
-        "Intruders: 3 interrupts on the CPUs of guests that they do not serve, 3 of them movable; [isolation] mode is "
+        "Intruders: 3 interrupts on the CPUs of guests that do not own them, 3 of them movable; [isolation] mode is "
         "report, so none is moved"
     )
     assert below(lines, "Intruders: ") == [
@@ -102,7 +102,7 @@ def test_whether_an_intruder_can_move_is_said_in_a_word(outcome: Outcome) -> Non
         "a": "no: managed",
         "b": "no: immovable",
         "c": "yes: would_set to 0-1",
-        "d": "yes: left alone",
+        "d": "yes: not moved",
         "e": "no: managed",
     }
     assert not any("mode is" in line for line in lines)
@@ -224,6 +224,15 @@ def test_a_host_whose_last_guest_has_gone_tells_what_goes_back(scene: Scene) -> 
     lines = table(scene.audit(), isolated("enforce", results=(back,)))
     assert any(line.split()[:1] == ["44"] for line in lines)
     assert lines[-1] == "0 guests, 0 devices, 0 interrupts; of the host's own: 1 set"
+
+
+@pytest.mark.parametrize("mode", ["off", "report"])
+def test_in_another_mode_it_is_told_why_something_goes_back(outcome: Outcome, mode: str) -> None:
+    back = moved(44, before="0-1", after="0-15", reason=IrqReason.RELEASED)
+    lines = table(outcome, isolated(mode, results=(back,)))
+    head = f"Isolation: [isolation] mode is {mode}, so what was moved before goes back"
+    assert lines[lines.index(head) + 2].split()[0] == "44"
+    assert head in table(outcome, isolated(mode, results=(moved(DEFAULT.number),)))
 
 
 def test_quiet_counts_the_intruders(outcome: Outcome) -> None:

@@ -67,6 +67,11 @@ def test_intruders_that_differ_in_numbers_share_a_row() -> None:
     assert section.find("a")[0].attributes["href"] == "#g0"
 
 
+def test_housekeeping_cpus_that_are_named_but_offline_are_not_said_to_be_unnamed() -> None:
+    section = page(housekeeping="").find("section", id="intruders")[0]
+    assert section.find("p")[0].text.endswith(" Housekeeping: none is named and online.")
+
+
 def test_of_many_guests_a_row_names_a_few() -> None:
     many = [f"{number:08x}-0000-0000-0000-000000000000" for number in range(7)]
     assert rows(page(intruders=[make_intruder(9, "acpi", "2", guests=many)]))[0][4] == f"{', '.join(many[:4])}, 3 more"
