@@ -112,7 +112,7 @@ class Announcer:
             self._cannot_publish = False
 
     def _describe(self, settings: Settings) -> dict[str, Any]:
-        rivals = self._view.rivals
+        rivals = self._view.untold_rivals
         return {
             "schema": SCHEMA,
             "version": self._version,

@@ -104,8 +104,8 @@ HELP = {
         "below 20: soon an interrupt finds no vector."
     ),
     "irqbalance_told": (
-        "1 while irqbalance has been told to leave the CPUs and the interrupts of guests alone, else 0. Where the "
-        "agent is to tell it nothing, there is no value. Worry at 0 while irqbalance runs."
+        "1 while irqbalance leaves the CPUs and the interrupts of guests alone, as the agent told it, else 0. There is "
+        "no value if the agent tells it nothing. Worry at 0 while irqbalance runs."
     ),
     "rival": (
         "1 while this other program, which moves interrupts too, runs on this host, else 0. Worry at 1, unless the "

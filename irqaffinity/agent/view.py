@@ -32,7 +32,7 @@ class View:
         self.isolated: Isolated | None = None
         """What the last look at the host's own interrupts found, None before the first."""
         self.balancer: Balancing | None = None
-        """How far irqbalance is told, None where it is to be told nothing."""
+        """How far irqbalance does what it was told, None where the agent tells it nothing."""
         self.on_full_pass: Callable[[Pass], None] = lambda _made: None
         self._host = host
         self._throttled = throttled
@@ -61,13 +61,19 @@ class View:
         if is_full:
             self.on_full_pass(made)
 
+    @property
+    def untold_rivals(self) -> tuple[str, ...]:
+        """The rivals without an irqbalance that leaves alone all that it shall."""
+        is_told = self.balancer is not None and self.balancer.told
+        return tuple(name for name in self.rivals if name != "irqbalance" or not is_told)
+
     def saw_host(self, isolated: Isolated) -> None:
         """Take a look at the host's own interrupts."""
         with self._lock:
             self.version += self._take_host(isolated)
 
     def saw_balancer(self, balancer: Balancing | None) -> None:
-        """Take how far irqbalance is told."""
+        """Take how far irqbalance does what it was told."""
         with self._lock:
             self.version += balancer != self.balancer
             self.balancer = balancer

@@ -166,4 +166,5 @@ def _is_expected(balancer: Balancer, address: str | bytes, connection: socket.so
 def _why_unreachable(balancer: Balancer, error: OSError) -> str:
     if error.errno == errno.EAGAIN:
         return f"{balancer} takes no connection: it hangs; restart it"
-    return f"{balancer} cannot be reached: {error.strerror}; run as root"
+    step = "run as root" if error.errno in (errno.EACCES, errno.EPERM) else "see [isolation] irqbalance_sockets"
+    return f"{balancer} cannot be reached: {error.strerror or error}; {step}"

@@ -132,7 +132,7 @@ class AffinityWriter:
         return None
 
     def _lists(self, action: Action) -> bool:
-        """Tell whether the device still has the interrupt; what vfio does not serve is told by its handler as well."""
+        """Tell whether the device still has the interrupt; one that vfio does not serve must have its handler, too."""
         if action.owner != HOST:
             return lists_interrupt(self._root, action.device, action.number)
         return action.device == NO_DEVICE or has_number(self._root, action.device, action.number)

@@ -45,15 +45,15 @@ def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
         return
     settings = session.settings
     yield from _check_configuration(settings)
-    for subject, check in _CHECKS.items():
-        try:
-            yield Finding(subject, *check(session))
-        except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
-            yield Finding(subject, False, str(error))
-    yield from check_isolation(session)
+    found = [_check(session, subject, check) for subject, check in _CHECKS.items()]
+    yield from found
+    has_state = all(finding.is_ok for finding in found if finding.subject == "state")
+    yield from check_isolation(session, has_state=has_state)
     try:
         yield from check_balance(session)
-    except (HostUnreadable, StateError, OSError) as error:
+    except StateError:
+        pass  # the line on the state says why
+    except (HostUnreadable, OSError) as error:
         yield Finding("irqbalance", False, str(error))
     status = _read_status(session)
     if settings.notifications.enabled:
@@ -63,6 +63,13 @@ def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
     if status is not None:
         yield look_at_health(settings.status_path)
         yield from _check_clocks(status)
+
+
+def _check(session: Session, subject: str, check: Callable[[Session], _Answer]) -> Finding:
+    try:
+        return Finding(subject, *check(session))
+    except (LibvirtUnreachable, HostUnreadable, StateError, OSError) as error:
+        return Finding(subject, False, str(error))
 
 
 def _check_configuration(settings: Settings) -> Iterator[Finding]:
@@ -138,7 +145,7 @@ def _check_rivals(session: Session) -> _Answer:
     is_told = session.settings.policy.isolation.tells_irqbalance
     rivals = [rival for rival in found if rival.name != "irqbalance" or not is_told]
     if not rivals:
-        return True, "irqbalance runs, and its own line says whether it is told what to leave alone"
+        return True, "irqbalance runs; the line irqbalance says what it was told"
     return False, "; ".join(f"{rival.found}: {rival.advice}" for rival in rivals)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from irqaffinity.cli.session import Session
 from irqaffinity.model.balance import Bans
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.finding import Finding
 from irqaffinity.model.isolation import Told
 from irqaffinity.model.text import counted, name_cpus
@@ -24,7 +25,7 @@ def check_balance(session: Session) -> Iterator[Finding]:
     for known in found:
         if tells:
             yield Finding(_SUBJECT, *_describe(known))
-        elif known.told is not None:
+        elif known.told is not None and _is_left(known.told, known.bans):
             text = "still leaves alone what it was told, and has not been given back what it had: run irqaffinity reset"
             yield Finding(_SUBJECT, False, f"{known.balancer} {text}, or start the agent")
 
@@ -50,6 +51,14 @@ def _describe(known: Known) -> tuple[bool, str]:
 
 def _missing(told: Told, bans: Bans) -> Bans:
     return Bans(told.cpus - bans.cpus, tuple(sorted(set(told.irqs) - set(bans.irqs))))
+
+
+def _is_left(told: Told, bans: Bans | None) -> bool:
+    """Tell whether something that was told is still there, or may be."""
+    if bans is None:
+        return True
+    cpus, irqs = told.cpus - (told.cpus_before or CpuSet()), set(told.irqs) - set(told.irqs_before)
+    return bool(bans.cpus & cpus) or not irqs.isdisjoint(bans.irqs)
 
 
 def _list(bans: Bans) -> str:

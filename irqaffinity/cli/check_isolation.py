@@ -21,15 +21,15 @@ from irqaffinity.report.isolation import headroom_row
 from irqaffinity.report.isolation_text import describe_headroom
 
 
-def check_isolation(session: Session) -> Iterator[Finding]:
+def check_isolation(session: Session, *, has_state: bool) -> Iterator[Finding]:
     """Give the findings on the housekeeping CPUs and on the interrupt vectors, with the guests as they are now.
 
-    Without libvirt, whose line says why it is away, no guest counts.
+    Without libvirt or a state that can be read, whose lines say what is wrong, no guest counts.
     """
     policy = session.settings.policy
     try:
         topology = read_topology(session.root, with_isolated=True)
-        made = _look(session)
+        made = _look(session) if has_state else None
         yield Finding("isolation", *_check_housekeeping(topology, policy, made))
         yield Finding("headroom", *_check_vectors(session, topology, policy, made))
     except (HostUnreadable, OSError) as error:

@@ -60,7 +60,7 @@ def _explain(target: Target, made: Pass, session: Session) -> Iterator[Rule]:
     if isinstance(target, int):
         yield from _explain_interrupt(target, made, session)
     elif isinstance(target, Cpu):
-        yield from explain_cpu_of(target.number, made, policy, root)
+        yield from explain_cpu_of(target.number, made, policy, root, session.store.peek().fixed)
     elif isinstance(target, PciAddress):
         yield from _explain_device(target, made, policy, root)
     else:

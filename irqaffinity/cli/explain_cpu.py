@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`irqaffinity explain cpu N`."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from dataclasses import replace
 
+from irqaffinity.model.cpu import CpuInterrupt
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.irq import IrqId
 from irqaffinity.observe.cpu import read_cpu
 from irqaffinity.observe.host_interrupts import HostInterrupts
 from irqaffinity.observe.root import HostRoot
@@ -15,9 +18,23 @@ from irqaffinity.report.explain import Rule
 from irqaffinity.report.explain_cpu import CpuUse, explain_cpu
 
 
-def explain_cpu_of(cpu: int, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:
-    """Give all that is known of a CPU of the host; raise HostUnreadable and OSError."""
-    yield from explain_cpu(read_cpu(root, cpu, made.frame.topology), _use_of(cpu, made, policy, root))
+def explain_cpu_of(cpu: int, made: Pass, policy: Policy, root: HostRoot, fixed: Container[IrqId]) -> Iterator[Rule]:
+    """Give all that is known of a CPU of the host; raise HostUnreadable and OSError.
+
+    `fixed` are the interrupts that turned out not to be movable.
+    """
+    facts = read_cpu(root, cpu, made.frame.topology)
+    interrupts = tuple(_as_fixed(found) if _irq_of(found) in fixed else found for found in facts.interrupts)
+    yield from explain_cpu(replace(facts, interrupts=interrupts), _use_of(cpu, made, policy, root))
+
+
+def _irq_of(found: CpuInterrupt) -> IrqId:
+    return IrqId(found.device, found.interrupt.number)
+
+
+def _as_fixed(found: CpuInterrupt) -> CpuInterrupt:
+    """Return an interrupt as newer kernels show it, whose files tell that it cannot be moved."""
+    return found._replace(interrupt=found.interrupt._replace(writable=False))
 
 
 def _use_of(cpu: int, made: Pass, policy: Policy, root: HostRoot) -> CpuUse:

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
                 raise CommandError("an agent runs and would move them again: stop it first, or use --force") from error
             if session.folder in troubles:
                 raise troubles[session.folder]
-        was_moved = any(session.store.peek().records.values())
+        was_moved = any(session.store.peek(logs=False).records.values())
         made = session.auditor.reset()
         owes, owed = session.balance.owes, session.balance.give_back()
     if made.outcome.unsaved is not None:

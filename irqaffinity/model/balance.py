@@ -43,7 +43,7 @@ class Setup(NamedTuple):
 
 
 class Balancing(NamedTuple):
-    """How far an irqbalance has been told, for status and metrics.
+    """How far an irqbalance does what it was told, for status and metrics.
 
     `told` says that it leaves alone all that it shall: `cpus` and so many `irqs`, its own bans not counted. `pid` is
     None where none runs that could be told. `trouble` says what is in the way, None where nothing is.

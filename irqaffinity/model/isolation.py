@@ -75,7 +75,7 @@ class Intruder(NamedTuple):
 class VectorUse(NamedTuple):
     """How many interrupt vectors of each CPU are taken, and how many it has; both empty where there is no such limit.
 
-    `is_exact` tells that the kernel itself has counted (debugfs, irq/domains/VECTOR); else at least `used` are taken.
+    `is_exact` says that the kernel itself has counted (debugfs, irq/domains/VECTOR); else at least `used` are taken.
     """
 
     used: Mapping[int, int] = {}

@@ -54,7 +54,7 @@ class Record:
 class Fixed(NamedTuple):
     """An interrupt that cannot be moved: the name of its action, and the verdict `managed` or `immovable`.
 
-    `is_hosts` tells that no guest has it.
+    `is_hosts` says that no guest has it.
     """
 
     action: str

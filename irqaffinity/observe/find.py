@@ -63,7 +63,7 @@ def _refuse_cpus(found: list[Target], wanted: str) -> list[Owned]:
     owned: list[Owned] = []
     for target in found:
         if isinstance(target, Cpu):
-            remedy = f"irqaffinity explain cpu {target.number} tells which guests use it"
+            remedy = f"irqaffinity explain cpu {target.number} shows which guests use it"
             raise UnknownTarget(f"CPU {target.number} is no {wanted}: {remedy}")
         owned.append(target)
     return owned

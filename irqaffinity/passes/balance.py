@@ -110,7 +110,8 @@ class Balance:
     def give_back(self) -> list[str]:
         """Give back at once, without asking, all that the state says was told; return what is in the way.
 
-        Raises StateError, HostUnreadable and OSError.
+        The state goes on to know it until `follow` finds that it is gone: before the next scan it is not, and would be
+        taken for the irqbalance's own. Raises StateError, HostUnreadable and OSError.
         """
         with self._turn() as state:
             told = dict(state.told)
@@ -133,10 +134,12 @@ class Balance:
         return found or self._others
 
     def _end(self, balancer: Balancer | None, name: str, told: Told) -> str | None:
+        """Give back what one had, and forget one that has ended; return what is in the way."""
         try:
             if balancer is not None:
                 order = give_back(told)
                 tell(balancer, order.cpus, order.irqs)
+                return None
         except BalancerTrouble as error:
             return str(error)
         except BalancerGone:
@@ -190,7 +193,7 @@ class Balance:
         tell(talk.balancer, order.cpus, order.irqs)
         talk.sent, talk.own, talk.trouble = order, own, order.trouble
         if is_refused:
-            talk.trouble = "it does not keep what it is told: see who else tells it, and its version"
+            talk.trouble = "it does not keep what it is told: look for another program that tells it something else"
         talk.due = self._clock() + (self._times.refused if is_refused else setup.sleep + self._times.scan)
         self.due = min(self.due, talk.due)
         after = None if order.irqs is None or is_refused else talk.ask(self._root, self._patience, self._clock)
@@ -207,7 +210,7 @@ class Balance:
         return decide(wish, own, has, online, ROOMS[talk.room], is_sure=last == has.cpus)
 
     def _forget_others(self, names: set[str]) -> None:
-        """Forget what was told to those that have ended: with them, it has."""
+        """Forget what was told to daemons that have ended."""
         for name in self._talks.keys() - names:
             question = self._talks.pop(name).question
             if question is not None:

@@ -65,7 +65,8 @@ class Counting:
             interval = self._counter.read(lives, rows, with_names=False)
         except HostUnreadable as error:
             if str(error) != self._trouble:
-                LOG.warning("the arrivals of interrupts cannot be counted: %s", error)
+                level = logging.WARNING if self.counts_guests else logging.INFO
+                LOG.log(level, "the arrivals of interrupts cannot be counted: %s", error)
             self._trouble = str(error)
             return None
         self._trouble = ""

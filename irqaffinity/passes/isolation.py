@@ -58,6 +58,7 @@ class Isolation:
         self._frame: Frame | None = None
         self._kept = Kept()
         self._last: tuple[Kept, Policy] | None = None
+        self._is_held_up = False
         self._stirred: set[int] = set()
         self._old: frozenset[int] = frozenset()
 
@@ -79,12 +80,15 @@ class Isolation:
         return self._kept
 
     def bans(self) -> Bans | None:
-        """Return the CPUs of guests and all interrupts of theirs as of the last passes, None before the first look."""
+        """Return the CPUs of guests and all interrupts of theirs as of the last passes, None before the first look.
+
+        With too few housekeeping CPUs it has no CPU: irqbalance would move to these what the passes do not.
+        """
         if not self.has_looked:
             return None
         footprints = self._footprints.take().values()
         numbers = {interrupt.number for each in footprints for _, interrupt in each.interrupts}
-        return Bans(self._kept.cpus, tuple(sorted(numbers)))
+        return Bans(CpuSet() if self._is_held_up else self._kept.cpus, tuple(sorted(numbers)))
 
     def is_due(self, frame: Frame, guests: Seen, policy: Policy) -> bool:
         """Tell whether a pass that is not a full one has to look at the host's interrupts: other CPUs are kept now."""
@@ -107,6 +111,7 @@ class Isolation:
             self._last = kept, policy
             return Looked(Isolated(policy.isolation.mode.value))
         sight = self._see(frame, kept, state, policy, self._keeper.save)
+        self._is_held_up = sight.plan.trouble is not None
         done, unsaved = self._carry_out(sight.plan, state)
         self._old = frozenset(sight.names.keys() - _recorded(state))
         stirred, self._stirred, self._last = frozenset(self._stirred), set(), (kept, policy)

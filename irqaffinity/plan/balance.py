@@ -53,7 +53,7 @@ def find_own(told: Told | None, has: Bans) -> Bans:
 def decide(wish: Bans, own: Bans, has: Bans, online: CpuSet, room: int, *, is_sure: bool = True) -> Order:
     """Return what to tell an irqbalance that has these bans; `room` is the length of a list that it keeps.
 
-    It is not `is_sure` that it still has these CPUs after its next scan where it may have been told others before.
+    `is_sure` is False where it may have been told other CPUs before, which it takes over at its next scan.
     """
     cpus, why = own.cpus | wish.cpus, None
     if wish.cpus and online <= cpus:

@@ -28,7 +28,7 @@ def _widen(smp: CpuSet, narrowed: CpuSet, wide: CpuSet, node: CpuSet, online: Cp
     """Return the wide counterpart of a first affinity.
 
     Until it is started, an interrupt has the whole default; then the online CPUs of it, and where some of these are on
-    its device's node only those (Linux: kernel/irq/manage.c, irq_setup_affinity). Some may have gone offline since.
+    its device's node only those (Linux: kernel/irq/manage.c, irq_setup_affinity). CPUs may go offline later.
     """
     local = narrowed & online & node
     if smp in (local, narrowed & node):

@@ -22,5 +22,7 @@ def tell_balancing(told: Mapping[str, Any]) -> str:
         return str(told["trouble"])
     if told["pid"] is None:
         return "none runs with a socket"
-    what = f"CPUs {told['cpus'] or 'none'} and {counted(told['irqs'], 'interrupt')} of guests"
+    cpus = told["cpus"]
+    named = f"{'CPU' if cpus.isdecimal() else 'CPUs'} {cpus}" if cpus else "no CPU"
+    what = f"{named} and {counted(told['irqs'], 'interrupt')} of guests"
     return f"{told['pid']} leaves alone: {what}" if told["told"] else f"{told['pid']} has not yet done what it was told"

@@ -17,7 +17,7 @@ from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.headroom import free_of
 from irqaffinity.plan.policy import IsolationMode
 from irqaffinity.report.explain import Rule
-from irqaffinity.report.names import common_names, first_names
+from irqaffinity.report.names import common_names, first_names, first_numbers
 
 MOST_INTERRUPTS = 20
 """The most interrupts that have a line of their own; a CPU may see hundreds."""
@@ -204,7 +204,7 @@ def _vectors(cpu: int, use: VectorUse) -> str:
 
 
 def _numbers(found: Iterable[CpuInterrupt]) -> str:
-    return merge_numbers(each.interrupt.number for each in found)
+    return first_numbers(each.interrupt.number for each in found)
 
 
 def _handlers(found: Iterable[CpuInterrupt]) -> str:

@@ -10,7 +10,7 @@ from irqaffinity.model.text import counted, merge_numbers, printable
 from irqaffinity.model.verdict import FAILED, IrqReason, Verdict
 from irqaffinity.report.fit import Cell, Column, lay_out
 from irqaffinity.report.layout import Line
-from irqaffinity.report.names import common_name, without_numbers
+from irqaffinity.report.names import common_name, first_numbers, without_numbers
 from irqaffinity.report.screen import Screen, Tone, tone_of
 
 Row = Mapping[str, Any]
@@ -218,7 +218,7 @@ def _who(rows: Sequence[Row]) -> tuple[str, str, str]:
     """Return the numbers, the common name and the device of some interrupts."""
     devices = {row["device"] for row in rows}
     device = f"{len(devices)} devices" if len(devices) > 1 else next(iter(devices)) or _NOTHING
-    return merge_numbers(row["irq"] for row in rows), common_name([row["name"] or _NOTHING for row in rows]), device
+    return first_numbers(row["irq"] for row in rows), common_name([row["name"] or _NOTHING for row in rows]), device
 
 
 def _unite(lists: Iterable[str]) -> str:

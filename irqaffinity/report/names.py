@@ -2,10 +2,16 @@
 """Names of interrupts' handlers, of which a host has many that differ in numbers alone: nvme0q1, nvme0q2 and so on."""
 
 import re
+from bisect import bisect
 from collections.abc import Iterable, Sequence
+
+from irqaffinity.model.text import merge_numbers
 
 MOST = 5
 """The most names that a sentence lists."""
+
+MOST_RUNS = 12
+"""The most runs of numbers that a line lists: every third of hundreds of queues would make hundreds."""
 
 _DIGITS = re.compile("([0-9]+)")
 
@@ -14,6 +20,16 @@ def first_names(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = len(names) - MOST
     return ", ".join(names) if more <= 0 else f"{', '.join(names[:MOST])} and {more} more"
+
+
+def first_numbers(numbers: Iterable[int]) -> str:
+    """Return numbers as a list of runs, of many runs the first, and how many more numbers there are."""
+    ordered = sorted(set(numbers))
+    runs = merge_numbers(ordered).split(",")
+    if len(runs) <= MOST_RUNS:
+        return ",".join(runs)
+    last = int(runs[MOST_RUNS - 1].rpartition("-")[2])
+    return f"{','.join(runs[:MOST_RUNS])} and {len(ordered) - bisect(ordered, last)} more"
 
 
 def common_names(names: Iterable[str]) -> list[str]:

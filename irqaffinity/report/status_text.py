@@ -41,11 +41,12 @@ def _lines(status: Mapping[str, Any], only: Collection[Only], screen: Screen) ->
         refused = status["configuration"]["error"]
         why = f"; a newer one was refused: {refused}" if refused else ""
         yield _about("configuration", f"read {status['configuration']['time']}{why}", Tone.ERROR if refused else None)
-    if status["rivals"]:
+    balancing = status.get("irqbalance")
+    is_told = balancing is not None and balancing["told"] and balancing["trouble"] is None
+    if status["rivals"] and not (is_told and status["rivals"] == ["irqbalance"]):
         verb = "moves" if len(status["rivals"]) == 1 else "move"
         told = f"{', '.join(status['rivals'])} {verb} interrupts too: {status['advice']}"
         yield _about("rivals", told, Tone.PENDING)
-    balancing = status.get("irqbalance")
     if balancing is not None:
         yield _about("irqbalance", tell_balancing(balancing), Tone.PENDING if balancing["trouble"] else None)
     for clock in status.get("clocks_ahead", ()):

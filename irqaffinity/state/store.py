@@ -83,12 +83,15 @@ class Store:
             self._set_aside(error)
         return self._state
 
-    def peek(self) -> State:
-        """Return what `load` does, but change nothing; one that cannot be read counts as empty, and is logged once."""
+    def peek(self, *, logs: bool = True) -> State:
+        """Return what `load` does, but change nothing.
+
+        A state that cannot be read counts as empty; that is logged once, unless `logs` is false.
+        """
         try:
             return peek(self._folder, self._boot_id)
         except StateError as error:
-            if os.path.lexists(self._folder.path):
+            if logs and os.path.lexists(self._folder.path):
                 if str(error) != self._said:
                     LOG.warning("the state is taken as empty: %s", error)
                 self._said = str(error)

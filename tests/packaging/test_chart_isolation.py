@@ -34,7 +34,7 @@ def volumes(rendered: Rendered) -> set[str]:
 
 
 @pytest.mark.parametrize("mode", ["off", "report"])
-def test_who_does_not_enforce_sees_no_more_than_before(chart: Chart, mode: str) -> None:
+def test_an_agent_that_does_not_enforce_sees_no_more_than_before(chart: Chart, mode: str) -> None:
     default = chart.render()
     told = chart.render({"conf": {"irqaffinity": {"isolation": {"mode": mode}}}})
     assert volumes(default) == volumes(told) == set()
@@ -42,7 +42,7 @@ def test_who_does_not_enforce_sees_no_more_than_before(chart: Chart, mode: str) 
     assert default.agent["volumeMounts"] == told.agent["volumeMounts"]
 
 
-def test_who_enforces_sees_the_folder_of_irqbalance_and_no_more(chart: Chart) -> None:
+def test_an_agent_that_enforces_sees_the_folder_of_irqbalance_and_no_more(chart: Chart) -> None:
     rendered = chart.render(isolation() | {"host": {}})
     assert volumes(rendered) == {"irqbalance"}
     path, irqbalance = rendered.mounts()["irqbalance"]
@@ -72,7 +72,7 @@ def test_of_debugfs_the_counts_of_vectors_are_there_and_no_more(chart: Chart) ->
     assert debugfs["hostPath"] == {"path": "/sys/kernel/debug/irq/domains", "type": "Directory"}
 
 
-def test_what_gives_everything_back_and_what_checks_reach_irqbalance_too(chart: Chart) -> None:
+def test_the_reset_and_the_check_reach_irqbalance_too(chart: Chart) -> None:
     """Its bans are given back by `reset` as well."""
     rendered = chart.render(isolation() | RESET)
     (reset,) = rendered.spec["initContainers"]

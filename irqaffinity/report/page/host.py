@@ -114,7 +114,7 @@ def _duties(host: HostPicture, node: NodeLayout, cpu: int) -> Iterator[Markup]:
     if host.isolation is not None and cpu in host.isolation.kept:
         yield element("i", "kept", title="kept for a guest: the host's interrupts do not belong here")
     if host.isolation is not None and cpu in host.isolation.housekeeping:
-        yield element("i", "house", title="does the host's work (housekeeping)")
+        yield element("i", "house", title="housekeeping CPU: it does the host's work")
 
 
 def _vcpu(guest: GuestFacts, vcpu: int) -> Markup:

@@ -15,7 +15,7 @@ _NAMED = 4
 """The most guests that a row names."""
 
 _NOTHING = "-"
-_HEADS = ("Interrupts", "Name", "Device", "CPUs", "Guests", "Can move", "Arrived")
+_HEADS = ("Interrupts", "Name", "Device", "CPUs", "Guests", "Movable", "Arrived")
 
 
 def draw_intruders(host: HostPicture, isolation: IsolationFacts) -> Iterator[Markup]:

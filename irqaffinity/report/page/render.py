@@ -138,8 +138,8 @@ def _sections(host: HostPicture, troubles: Sequence[Trouble]) -> Iterator[Markup
 _CELLS = (
     "A CPU has its number, the vCPU that is pinned to it (◆ one that may serve interrupts), ↓ how many interrupts may "
     "be sent to it, ! how many of them are another guest's, ⚑ how many of the host and of other guests come to a CPU "
-    "that is kept for a guest, and how often any arrives. kept marks a CPU that is kept for a guest, house one that "
-    "does the host's work. CPUs in one frame are threads of one core."
+    "that is kept for a guest, and how often any arrives. kept marks a CPU that is kept for a guest, house a "
+    "housekeeping CPU. CPUs in one frame are threads of one core."
 )
 
 _STRIP = "A strip has all CPUs from left to right; the device's own node is shaded."

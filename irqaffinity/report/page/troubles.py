@@ -153,7 +153,7 @@ def _of_isolation(host: HostPicture) -> Iterator[Trouble]:
         yield Trouble(Weight.WARNING, "few vectors", counted(len(short), "CPU"), sentence, short)
     if found.intruders:
         movable = sum(intruder.is_movable for intruder in found.intruders)
-        sentence = f"interrupts come to the CPUs of guests that do not own them; {movable} of these can move"
+        sentence = f"interrupts come to the CPUs of guests that do not own them; {movable} of these can be moved"
         yield Trouble(Weight.NOTE, "intruders", counted(len(found.intruders), "interrupt"), sentence, ())
 
 

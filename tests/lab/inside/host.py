@@ -64,8 +64,7 @@ def prepare() -> None:
     run("ip", "link", "set", "lo", "up")
     run("mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing")
     run("modprobe", "--all", "vfio-pci", "nvme", "virtio_net")
-    run("ip", "address", "add", "10.0.2.15/24", "dev", "eth0")
-    run("ip", "link", "set", "eth0", "up")
+    _raise_network()
     for device in PFS:
         make_functions(device)
     _add_users()
@@ -106,6 +105,17 @@ def take_from_host() -> None:
     run("modprobe", "--remove", "e1000e")
 
 
+def bind_network_anew() -> str:
+    """Unbind the machine's own network card from its driver and bind it again; return its PCI address."""
+    driver = Path("/sys/bus/virtio/drivers/virtio_net")
+    (device,) = driver.glob("virtio*")
+    address = device.resolve().parent.name
+    for word in ("unbind", "bind"):
+        write(str(driver / word), device.name)
+    _raise_network()
+    return address
+
+
 def restart_libvirt() -> None:
     """Restart libvirt's daemon; the guests go on."""
     run("systemctl", "restart", "libvirtd")
@@ -134,6 +144,11 @@ def facts() -> dict[str, str]:
     """Return what the machine is."""
     nodes = {name: read(f"/sys/devices/system/node/{name}/cpulist") for name in ("node0", "node1")}
     return {"kernel": os.uname().release, "virtual functions": json.dumps(_list(f"{_DEVICES}/{PFS[0]}")), **nodes}
+
+
+def _raise_network() -> None:
+    run("ip", "address", "add", "10.0.2.15/24", "dev", "eth0")
+    run("ip", "link", "set", "eth0", "up")
 
 
 def _add_users() -> None:

@@ -88,11 +88,6 @@ def wait_where(expected: Mapping[str, str], limit: float = LIMIT) -> None:
         raise AssertionError(f"{error}; found and expected are {wrong}") from None
 
 
-def set_default(mask: str) -> None:
-    """Write the default affinity, as any program could; `mask` is hexadecimal."""
-    write(_DEFAULT, mask)
-
-
 def wait_widened(cpu: int, limit: float = LIMIT) -> None:
     """Wait until interrupts of the host may come to a CPU again, and the default affinity has it too."""
 

@@ -21,6 +21,7 @@ from irqaffinity.agent.view import View
 from irqaffinity.conf.load import Settings, load
 from irqaffinity.daemon.reload import LastReload
 from irqaffinity.listen.link import Link
+from irqaffinity.model.balance import Balancing
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.observe.rivals import advise
 from irqaffinity.report.status_text import render_status
@@ -100,6 +101,14 @@ def test_systemd_hears_once_that_the_worker_has_started(rig: Rig) -> None:
     assert rig.tell() == ["READY=1"]
     rig.now += 10.0
     assert rig.tell() == [LINE, "WATCHDOG=1"]
+
+
+def test_an_irqbalance_that_leaves_guests_alone_is_no_rival(rig: Rig) -> None:
+    rig.view.rivals = ("irqbalance", "tuned")
+    for told, names in ((False, ["irqbalance", "tuned"]), (True, ["tuned"])):
+        rig.view.saw_balancer(Balancing(7, told=told))
+        rig.tell()
+        assert (rig.status["rivals"], rig.status["advice"]) == (names, advise(names))
 
 
 def test_the_watchdog_is_fed_while_the_agent_lives_alone(rig: Rig) -> None:

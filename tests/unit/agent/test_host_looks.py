@@ -78,7 +78,7 @@ def test_an_interrupt_that_is_put_back_again_and_again_is_a_fight(rig: Rig) -> N
     assert rig.host.smp(70) == "2", "it is put back once a minute"
 
 
-def test_nobody_looks_before_libvirt_has_named_the_guests_once(tmp_path: Path) -> None:
+def test_there_is_no_look_before_libvirt_has_listed_the_guests_once(tmp_path: Path) -> None:
     rig = Rig(tmp_path, FakeHost(tmp_path / "host"))
     rig.host.add_device(NIC, 0, "mlx5_core")
     rig.worker.tune(Tunables(ENFORCE, INTERVAL, 300.0, "test:///not/there"))

@@ -53,6 +53,13 @@ def test_the_real_one_takes_what_it_is_told_and_gives_it_back(real: RealBalancer
     wait_for("its scan", lambda: ask(real.balancer).bans == Bans())
 
 
+def test_a_folder_with_too_long_a_name_for_a_socket_is_said() -> None:
+    with pytest.raises(
+        BalancerTrouble, match=r"irqbalance 7 cannot be reached: AF_UNIX path too long; see \[isolation\]"
+    ):
+        Question(Balancer(7, (f"/{'x' * 120}/irqbalance7.sock",)))
+
+
 def test_the_real_one_lives_on_when_it_answers_late(real: RealBalancer) -> None:
     """Who hangs up before the answer ends it: SIGPIPE."""
     stop(real)

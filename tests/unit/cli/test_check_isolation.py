@@ -76,7 +76,7 @@ def check(scene: Scene, text: str = "", uri: str | None = None) -> dict[str, Fin
         (ENFORCE.format("0") + "minimum = 1\n", True, "enforce: housekeeping CPU 0 is usable; at least 1"),
     ],
 )
-def test_what_is_left_to_the_host_is_told(scene: Scene, text: str, is_ok: bool, told: str) -> None:
+def test_check_shows_the_usable_housekeeping_cpus(scene: Scene, text: str, is_ok: bool, told: str) -> None:
     scene.add_guest(VF0)
     finding = check(scene, text)["isolation"]
     assert (finding.is_ok, finding.text[: len(told)]) == (is_ok, told)
@@ -95,13 +95,13 @@ def test_cpus_that_the_kernel_isolates_are_no_housekeeping_cpus(scene: Scene) ->
     assert finding.text == "report: nothing is moved; housekeeping CPUs 0,4 are usable"
 
 
-def test_without_libvirt_the_rest_is_told(scene: Scene) -> None:
+def test_check_without_libvirt_shows_the_rest(scene: Scene) -> None:
     found = check(scene, ENFORCE.format("0-1"), uri="test:///none.xml")
     assert found["isolation"].is_ok
     assert "headroom" in found
 
 
-def test_without_a_host_the_next_step_is_told(scene: Scene) -> None:
+def test_check_without_a_host_names_the_next_step(scene: Scene) -> None:
     (scene.host.sys / "devices/system/cpu/online").unlink()
     finding = check(scene)["isolation"]
     assert not finding.is_ok

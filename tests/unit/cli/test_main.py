@@ -446,7 +446,7 @@ def test_explain_names_what_is_not_there(scene: Scene, run: Run, target: str, to
 @pytest.mark.parametrize(("option", "kind"), [("--guest", "guest"), ("--device", "PCI device")])
 def test_an_audit_cannot_be_narrowed_to_a_cpu(scene: Scene, run: Run, option: str, kind: str) -> None:
     scene.add_guest(VF0)
-    told = f"irqaffinity: CPU 2 is no {kind}: irqaffinity explain cpu 2 tells which guests use it\n"
+    told = f"irqaffinity: CPU 2 is no {kind}: irqaffinity explain cpu 2 shows which guests use it\n"
     assert run("audit", "--once", option, "cpu 2") == (1, "", told)
 
 
@@ -541,14 +541,14 @@ def test_check_names_each_rival_with_its_remedy(scene: Scene, run: Run) -> None:
 
 
 @pytest.mark.parametrize(("line", "is_told"), [("", True), ("irqbalance = false\n", False)])
-def test_an_irqbalance_that_is_told_is_in_order(scene: Scene, run: Run, line: str, is_told: bool) -> None:
+def test_an_irqbalance_that_the_agent_tells_is_no_rival(scene: Scene, run: Run, line: str, is_told: bool) -> None:
     file = scene.folder / "enforce.conf"
     file.write_text(f"[isolation]\nmode = enforce\nhousekeeping_cpus = 0-1\n{line}")
     scene.host.add_process(6, "irqbalance")
     _, out, _ = run("check", f"--config-file={file}")
-    word = "ok      irqbalance runs, and its own line says whether" if is_told else "FAILED  irqbalance runs: have it"
+    word = "ok      irqbalance runs; the line irqbalance says" if is_told else "FAILED  irqbalance runs: have it"
     assert f"rivals         {word}" in out
-    untold = "irqbalance     FAILED  it runs, and is told nothing: irqbalance is not looked for, for [host] proc is"
+    untold = "irqbalance     FAILED  it runs, and is told nothing: its socket is not looked for, because [host] proc is"
     assert (untold in out) == is_told
 
 

@@ -288,7 +288,7 @@ def test_this_machine_tells_the_same_in_both_places() -> None:
 
 
 @pytest.mark.parametrize("source", ["table"], indirect=True)
-def test_what_has_no_number_is_told_by_its_word_where_all_is_asked_for(counter: ArrivalCounter, counts: Counts) -> None:
+def test_rows_without_a_number_are_counted_by_their_word_on_request(counter: ArrivalCounter, counts: Counts) -> None:
     counts.timer[2] += 500
     counts.timer[4] += 3
     counts.write()

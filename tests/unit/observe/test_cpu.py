@@ -49,7 +49,7 @@ def test_the_counts_come_from_the_other_place_where_one_is_missing(scene: Scene,
     assert seen.ticks is None
 
 
-def test_without_any_counts_the_affinity_is_told(scene: Scene) -> None:
+def test_without_any_counts_the_affinity_is_shown(scene: Scene) -> None:
     scene.host.add_host_interrupt(9, "acpi", "0-1", "0")
     assert {each.interrupt.number: each.arrived for each in facts(scene, 0).interrupts} == {
         9: None,

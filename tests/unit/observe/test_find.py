@@ -162,7 +162,7 @@ def test_a_cpu_that_is_offline_is_there_and_no_name_of_a_guest_hides_it(host: Fa
 
 
 def test_a_cpu_is_no_guest_and_no_device(host: FakeHost) -> None:
-    told = "CPU 2 is no {}: irqaffinity explain cpu 2 tells which guests use it"
+    told = "CPU 2 is no {}: irqaffinity explain cpu 2 shows which guests use it"
     for find, kind in ((find_guest, "guest"), (find_device, "PCI device")):
         with pytest.raises(UnknownTarget) as error:
             find(host.root, two(host), "cpu 2")

@@ -66,6 +66,14 @@ def fake(rig: Rig) -> Iterator[FakeBalancer]:
     balancer.close()
 
 
+def take_back(rig: Rig, fake: FakeBalancer) -> None:
+    """Do what a new process does that tells nothing, until two scans have shown the end of it."""
+    balance = rig.begin()
+    for _ in range(2):
+        fake.scan()
+        balance.follow(None)
+
+
 def test_it_is_told_once_read_back_after_a_scan_and_then_left_alone(rig: Rig, fake: FakeBalancer) -> None:
     fake.cpus, fake.irqs = "00000001", [9]
     balance = rig.begin()
@@ -155,9 +163,10 @@ def test_at_the_end_it_is_given_back_without_a_question(rig: Rig, fake: FakeBala
     assert balance.give_back() == []
     wait_for("both", lambda: len(fake.asked) == 2)
     assert fake.asked == ["settings cpus NULL", "settings ban irqs 9"]
-    assert rig.told == {}
-    assert balance.give_back() == []
-    assert len(fake.asked) == 2
+    assert NAME in rig.told
+    fake.speak()
+    take_back(rig, fake)
+    assert (fake.cpus, fake.irqs, rig.told) == ("00000000", [9], {})
 
 
 def test_one_that_was_started_anew_is_told_again(rig: Rig, fake: FakeBalancer) -> None:
@@ -260,6 +269,24 @@ def test_without_its_folder_nothing_counts_as_ended(rig: Rig, fake: FakeBalancer
     assert len(balance.give_back()) == 1
     assert NAME in rig.told
     rig.folder.with_name("elsewhere").rename(rig.folder)
+
+
+def test_what_was_given_back_counts_as_no_ban_of_its_own_until_it_shows(rig: Rig, fake: FakeBalancer) -> None:
+    """An agent that is started anew twice between two scans: the CPUs are still banned, and not by irqbalance."""
+    balance = rig.begin()
+    balance.follow(WISH)
+    fake.scan()
+    assert balance.follow(WISH).told
+    for _ in range(2):
+        assert balance.give_back() == []
+        balance = rig.begin()
+        balance.follow(WISH)
+    assert rig.told[NAME].cpus_before is None
+    balance.give_back()
+    fake.scan()
+    assert (fake.cpus, fake.irqs) == ("00000000", [])
+    take_back(rig, fake)
+    assert rig.told == {}
 
 
 def test_no_pass_waits_while_one_that_hangs_is_given_back_what_it_had(rig: Rig) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What arrives between two full passes is counted once, for the intruders and for the metrics."""
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -139,6 +140,7 @@ def test_guests_interrupts_are_counted_where_they_are_asked_for(counted: Counted
 def test_without_counts_a_pass_is_as_it_was_and_one_line_says_why(
     counted: Counted, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     counted.counts.writes_table = counted.counts.writes_files = False
     assert counted.arrived(intruder(24, "2")) == [None]
     assert counted.arrived(intruder(24, "2")) == [None]

@@ -36,7 +36,7 @@ def test_an_end_takes_the_records_of_the_number_whatever_its_device_and_what_is_
     assert news.take(state, ()) == Changes({IrqId(VF, 40): None, IrqId(VF2, 40): None}, {IrqId(VF, 40): None})
 
 
-def test_an_end_takes_what_was_moved_of_the_host_too_and_never_the_default() -> None:
+def test_an_end_drops_the_records_of_the_host_but_not_that_of_the_default() -> None:
     hosts = make_record(owner=HOST, driver=None, action="acpi")
     state = State({NO_DEVICE: {9: hosts, DEFAULT.number: hosts}}, {IrqId(NO_DEVICE, 10): FIXED})
     news = News()

@@ -49,7 +49,7 @@ def test_what_comes_to_no_kept_cpu_is_no_intruder(smp: str | None, effective: st
     assert find_intruders(KEPT, [found(smp=smp, effective=effective)], {}, {}) == ()
 
 
-def test_intruders_stand_by_number_with_where_they_are_to_go() -> None:
+def test_intruders_are_sorted_by_number_and_have_their_target() -> None:
     intruders = find_intruders(KEPT, [found(41), found(40)], {}, {40: cpus("0-1")})
     assert [(intruder.number, intruder.target) for intruder in intruders] == [(40, cpus("0-1")), (41, None)]
 

@@ -74,7 +74,7 @@ def test_the_default_stands_first_and_interrupts_follow_by_number() -> None:
     assert made.trouble is None
 
 
-def test_intruders_say_where_they_are_to_go() -> None:
+def test_intruders_have_their_target() -> None:
     made = plan([found(41, "0-7", effective=cpus("5")), found(40, "4", writable=False), found(42, "0-3")])
     assert [(each.number, each.target, each.is_movable) for each in made.intruders] == [
         (40, None, False),
@@ -99,7 +99,7 @@ def test_without_enforce_all_goes_back_and_intruders_are_only_reported(mode: Iso
     assert made.trouble is None
 
 
-def test_what_goes_back_is_no_intruder_that_has_somewhere_to_go() -> None:
+def test_an_interrupt_that_goes_back_is_an_intruder_without_a_target() -> None:
     late = found(40, "0-3", effective=cpus("5"))
     report = plan([late], State({VF: {40: record(40, "0-7", "0-3")}}), policy=Isolation())
     assert [(each.number, each.target) for each in report.intruders] == [(40, None)]
@@ -172,7 +172,7 @@ def test_an_interrupt_of_unknown_origin_goes_back_to_the_default_from_before_it_
         assert [str(action.target) for action in made.actions if action.number == 40] == [target]
 
 
-def test_reset_gives_all_back_at_once_whoever_has_what_now() -> None:
+def test_reset_gives_all_back_whatever_guests_have_now() -> None:
     newborn, other = found(43, "0-3"), found(44, "0-2")
     made = give_back_all([*MOVED, newborn, other], TOPOLOGY, State(STATE), cpus("0-3"))
     assert [(each.number, str(each.target), each.is_release) for each in made.actions] == [

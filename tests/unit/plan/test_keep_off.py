@@ -130,7 +130,7 @@ def test_what_was_moved_follows_when_other_cpus_are_kept(
     assert to(step) == written
 
 
-def test_what_is_in_place_is_told_and_changes_nothing() -> None:
+def test_an_interrupt_in_its_place_is_reported_and_not_changed() -> None:
     known = record("0-15", "0-3,8-15", "0-3")
     step = plan_one(rules(), found("0-3,8-15"), known, {})
     assert step.record == known
@@ -240,7 +240,7 @@ def test_no_room_is_needed_where_it_stays_served_or_goes_back() -> None:
     assert to(plan_one(rules(full="0-15", kept=""), found("0", effective=cpus("0")), record("5", "0"), {})) == "5"
 
 
-def test_what_cannot_be_read_keeps_its_record_and_is_told() -> None:
+def test_what_cannot_be_read_keeps_its_record_and_is_reported() -> None:
     known = record("0-15", "0-3,8-15")
     for kept, is_release in (("4-8", False), ("", True)):
         step = plan_one(rules(kept=kept), found(None), known, {})

@@ -260,7 +260,7 @@ def test_what_serves_a_guest_whose_only_device_a_host_driver_has(
         (Policy(), {}, None, "2-3: the CPUs of vCPUs 0-1 on node 0", "vCPUs 0-3 on CPUs 2-3,10-11"),
     ],
 )
-def test_whose_cpus_serve_a_device_is_told(
+def test_explain_shows_whose_cpus_serve_a_device(
     scene: Scene, policy: Policy, mask: dict[str, str], server: str | None, target: str, service: str
 ) -> None:
     scene.policy = policy

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """All that is told of one CPU."""
 
+import errno
 import os
 from dataclasses import replace
 
 import pytest
 
 from irqaffinity.cli.explain_cpu import explain_cpu_of
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.passes.made import Pass
 from irqaffinity.plan.policy import Isolation, IsolationMode, Policy
@@ -22,7 +24,7 @@ ENFORCE = Policy(isolation=Isolation(IsolationMode.ENFORCE))
 
 def rules_of(scene: Scene, cpu: int, made: Pass | None = None) -> list[Rule]:
     made = scene.auditor.rehearse(logs=False) if made is None else made
-    return list(explain_cpu_of(cpu, made, scene.policy, scene.host.root))
+    return list(explain_cpu_of(cpu, made, scene.policy, scene.host.root, scene.store.peek().fixed))
 
 
 def told(scene: Scene, cpu: int, name: str) -> list[str]:
@@ -53,7 +55,7 @@ def counts(scene: Scene) -> Counts:
 
 
 @pytest.mark.usefixtures("counts")
-def test_a_kept_cpu_is_told_from_its_guest_to_its_vectors(scene: Scene) -> None:
+def test_a_kept_cpu_is_explained_from_its_guest_to_its_vectors(scene: Scene) -> None:
     remedy = (
         "with isolcpus=managed_irq,domain,2-3,10-11 on the kernel command line, a queue that has other CPUs too "
         "arrives on those; a queue that has isolated CPUs alone arrives only when one of these uses its device"
@@ -87,7 +89,7 @@ def test_a_cpu_of_the_host_has_no_intruders(scene: Scene) -> None:
     assert rules["vectors"] == "at most 198 of 202 are free"
 
 
-def test_other_threads_of_guests_that_may_run_there_are_told(scene: Scene) -> None:
+def test_other_threads_of_guests_that_may_run_there_are_shown(scene: Scene) -> None:
     scene.add_guest(VF0)
     pinned = "<emulatorpin cpuset='2,5'/><iothreadpin iothread='1' cpuset='2'/>"
     scene.add_guest(uuid=OTHER, pins=("4", "0-7", "1"), cputune=pinned)
@@ -132,7 +134,18 @@ def test_of_many_interrupts_the_first_are_listed_and_the_rest_counted(scene: Sce
 
 
 @pytest.mark.usefixtures("counts")
-def test_in_enforce_it_is_told_what_became_of_them(scene: Scene) -> None:
+def test_what_turned_out_to_be_fixed_cannot_be_moved(scene: Scene) -> None:
+    """Before Linux 6.18 the file of a managed interrupt looks as if it could be written."""
+    scene.policy = replace(ENFORCE, isolation=replace(ENFORCE.isolation, housekeeping_cpus=CpuSet.parse("0-1,8-9")))
+    scene.host.refuse(60, errno.EIO)
+    scene.audit()
+    intruders = [text for name, text in rules_of(scene, 2) if name == "intruders"]
+    assert [text for text in intruders if text.startswith("60,102 (eth0-rx-0, nvme0q3) of the host cannot be moved")]
+    assert not [text for text in intruders if "60" in text and "can be moved" in text]
+
+
+@pytest.mark.usefixtures("counts")
+def test_enforce_says_what_it_does_with_each_intruder(scene: Scene) -> None:
     scene.policy = ENFORCE
     made = scene.auditor.rehearse(logs=False)
     found = isolated("enforce", results=(moved(60, Verdict.NO_VECTOR), moved(61, Verdict.WOULD_SET)))
@@ -148,7 +161,7 @@ def test_in_enforce_it_is_told_what_became_of_them(scene: Scene) -> None:
     assert why.endswith(" can be moved: 1 housekeeping CPU is online")
 
 
-def test_what_the_kernel_was_told_and_rivals_are_told(scene: Scene) -> None:
+def test_boot_parameters_and_rivals_are_shown(scene: Scene) -> None:
     scene.add_guest(VF0)
     for name, cpus in (("isolated", "2-3"), ("nohz_full", "2")):
         scene.host.put(scene.host.sys / f"devices/system/cpu/{name}", cpus)
@@ -161,7 +174,7 @@ def test_what_the_kernel_was_told_and_rivals_are_told(scene: Scene) -> None:
     assert ", not in nohz_full=" in dict(rules_of(scene, 3))["cpu"]
 
 
-def test_the_kernels_own_count_of_vectors_is_told_where_there_is_one(scene: Scene) -> None:
+def test_the_kernels_own_count_of_vectors_is_shown_where_there_is_one(scene: Scene) -> None:
     head = " | CPU | avl | man | mac | act | vectors\n"
     scene.host.put(
         scene.host.sys / "kernel/debug/irq/domains/VECTOR", f"{head}     2    26     3     1  174  32-49,52-127\n"

@@ -79,14 +79,14 @@ def interrupt(smp: str = "0-15", *, writable: bool = True, action: str = "nvme0q
         (interrupt("3"), ENFORCE, None, f"leaves these CPUs: {HERE}"),
     ],
 )
-def test_the_first_reason_is_told(seen: HostInterrupt, policy: Isolation, trouble: str | None, told: str) -> None:
+def test_the_first_reason_is_shown(seen: HostInterrupt, policy: Isolation, trouble: str | None, told: str) -> None:
     ((name, text),) = explain_isolation(seen, KEPT, NAMES, policy, None, trouble)
     assert name == "isolation"
     assert text == told or (told.endswith("managed_irq,") and text.startswith(told))
 
 
 @pytest.mark.parametrize(("original", "told"), [("0-15", "0-15"), (None, "the default affinity")])
-def test_where_it_was_before_it_was_moved_is_told(original: str | None, told: str) -> None:
+def test_the_original_of_a_moved_interrupt_is_shown(original: str | None, told: str) -> None:
     before = None if original is None else CpuSet.parse(original)
     record = Record(HOST, None, before, CpuSet.parse("0-1"))
     rules = dict(explain_isolation(interrupt("0-1"), KEPT, NAMES, ENFORCE, record, None))
@@ -101,7 +101,7 @@ def test_of_many_guests_the_first_are_named_and_the_rest_counted() -> None:
     assert rules["isolation"].endswith(f", kept for {guests[0]}, vm1, vm2, vm3, vm4 and 3 more")
 
 
-def test_hardware_that_has_not_followed_yet_is_told() -> None:
+def test_hardware_that_has_not_followed_yet_is_named() -> None:
     late = interrupt("0-1")
     late = late._replace(interrupt=late.interrupt._replace(effective=CpuSet([3])))
     rules = dict(explain_isolation(late, KEPT, NAMES, ENFORCE, None, None))
@@ -120,7 +120,7 @@ def test_hardware_that_has_not_followed_yet_is_told() -> None:
         (REPORT, "0-1", "stays: none of its CPUs is kept for a guest"),
     ],
 )
-def test_why_a_moved_interrupt_goes_back_is_told(policy: Isolation, original: str, told: str) -> None:
+def test_the_reason_why_a_moved_interrupt_goes_back_is_shown(policy: Isolation, original: str, told: str) -> None:
     record = Record(HOST, None, CpuSet.parse(original), CpuSet.parse("0-1"))
     assert dict(explain_isolation(interrupt("0-1"), KEPT, NAMES, policy, record, None))["isolation"] == told
 

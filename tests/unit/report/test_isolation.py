@@ -100,7 +100,7 @@ def test_what_was_given_back_says_so(scene: Scene) -> None:
     assert [(row["current"], row["target"], row["reason"]) for row in found] == [("0-1", "0-15", "released")]
 
 
-def test_why_nothing_is_moved_is_told() -> None:
+def test_the_reason_why_nothing_is_moved_is_shown() -> None:
     found = describe_isolation(isolated("enforce", trouble="1 housekeeping CPU is online, 2 are the minimum"))
     assert found["isolation"]["message"] == "1 housekeeping CPU is online, 2 are the minimum"
 

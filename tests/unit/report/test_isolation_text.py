@@ -159,6 +159,19 @@ def test_what_was_moved_stands_with_the_default_affinity_first(outcome: Outcome)
     assert lines[-1].endswith("; of the host's own: 4 set, 1 no vector; dry run, nothing was written")
 
 
+def test_the_lines_of_a_host_with_hundreds_of_queues_stay_short(outcome: Outcome) -> None:
+    apart = range(200, 500, 3)
+    found = isolated(
+        "enforce",
+        intruders=tuple(intruder(number, "eth0", "2", NIC) for number in apart),
+        results=tuple(moved(number) for number in apart),
+        names=dict.fromkeys(apart, "eth0"),
+    )
+    short = [line for line in table(outcome, found) if line.lstrip().startswith("200,203,")]
+    assert len(short) == 2
+    assert all(" and 88 more" in line and len(line) < 140 for line in short)
+
+
 def test_interrupts_with_the_same_reason_share_a_line(outcome: Outcome) -> None:
     results = (
         moved(DEFAULT.number, Verdict.PENDING, message="is set"),

@@ -123,7 +123,7 @@ def test_many_changes_for_the_host_are_one_line(caplog: pytest.LogCaptureFixture
     assert line == f"{moved}{released}; irqaffinity history shows each change"
 
 
-def test_what_cannot_be_moved_of_the_host_is_told_as_the_hosts(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_names_the_host_for_what_cannot_be_moved(caplog: pytest.LogCaptureFixture) -> None:
     def failed(irq: IrqId) -> Result:
         action = Action(irq.number, irq.device, HOST, cpus("0-15"), None, cpus("0-1"))
         return Result(action, Verdict.DENIED, cpus("0-1"), cpus("0-15"), None, message="no")

@@ -78,3 +78,25 @@ def test_the_status_of_an_older_agent_is_shown_too(status: dict[str, Any]) -> No
     text = render_status(status, screen=Screen(80, True))
     assert f"instance-3 {GUEST}: " in text
     assert render_status(status, list(Only)).endswith("; showing 2 of 3 guests")
+
+
+@pytest.mark.parametrize(
+    ("told", "trouble", "rivals", "is_rival"),
+    [
+        (True, None, ["irqbalance"], False),
+        (True, None, ["irqbalance", "tuned"], True),
+        (False, None, ["irqbalance"], True),
+        (True, "it does not answer", ["irqbalance"], True),
+    ],
+)
+def test_an_irqbalance_that_leaves_all_alone_is_no_rival(
+    status: dict[str, Any], told: bool, trouble: str | None, rivals: list[str], is_rival: bool
+) -> None:
+    balancing = {"pid": 812, "told": told, "cpus": "2", "irqs": 1, "trouble": trouble}
+    lines = render_status(status | {"rivals": rivals, "advice": "stop it", "irqbalance": balancing}).splitlines()
+    assert any(line.startswith("rivals ") for line in lines) is is_rival
+    quiet = "irqbalance    812 leaves alone: CPU 2 and 1 interrupt of guests"
+    assert (quiet in lines) is (told and trouble is None)
+    assert any(
+        line.startswith("rivals ") for line in render_status(status | {"rivals": rivals, "advice": "x"}).split("\n")
+    )

@@ -338,7 +338,7 @@ def test_a_guest_without_a_mask_is_served_by_the_cpus_that_the_operator_says(
 @pytest.mark.parametrize(
     ("serve", "word"), [(Serve.EMULATOR, "no_emulatorpin"), (Serve.HOUSEKEEPING, "no_housekeeping")]
 )
-def test_where_nobody_is_to_serve_the_interrupts_keep_what_they_have(scene: Scene, serve: Serve, word: str) -> None:
+def test_where_no_cpu_can_serve_the_interrupts_keep_what_they_have(scene: Scene, serve: Serve, word: str) -> None:
     guest(VF0)(scene)
     scene.restart()
     scene.policy = Policy(serve=serve)

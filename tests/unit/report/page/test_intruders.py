@@ -89,7 +89,7 @@ def test_a_clean_host_says_so_and_one_that_nobody_looked_at_says_nothing() -> No
     ):
         found = parse(render_page(document))
         assert found.find("section", id="intruders") == []
-        assert found.find("i", title="does the host's work (housekeeping)") == []
+        assert found.find("i", title="housekeeping CPU: it does the host's work") == []
 
 
 def test_what_is_wrong_with_isolation_is_a_trouble() -> None:
@@ -120,7 +120,7 @@ def test_what_is_wrong_with_isolation_is_a_trouble() -> None:
     (short,) = troubles["few vectors"].items
     assert (short.anchor, short.detail) == ("cpu3", "CPU 3 of node 0 has 12 of 202 interrupt vectors free")
     assert troubles["intruders"].weight is Weight.NOTE
-    assert troubles["intruders"].sentence.endswith("; 1 of these can move")
+    assert troubles["intruders"].sentence.endswith("; 1 of these can be moved")
     section = page(headroom=changed["headroom"]).find("section", id="intruders")[0]
     assert section.find("p")[-1].text == "CPU 8 of node 1 has 120 of 202 interrupt vectors free."
 
