@@ -50,10 +50,8 @@ def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
     has_state = all(finding.is_ok for finding in found if finding.subject == "state")
     yield from check_isolation(session, has_state=has_state)
     try:
-        yield from check_balance(session)
-    except StateError:
-        pass  # the line on the state says why
-    except (HostUnreadable, OSError) as error:
+        yield from check_balance(session) if has_state else ()
+    except (HostUnreadable, StateError, OSError) as error:
         yield Finding("irqbalance", False, str(error))
     status = _read_status(session)
     if settings.notifications.enabled:

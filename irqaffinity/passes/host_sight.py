@@ -52,7 +52,7 @@ def _count_moved(state: State) -> int:
 
 def _after(intruder: Intruder, result: Result | None, kept: Kept) -> Intruder | None:
     """Return an intruder with what was done with it, None where it no longer is one."""
-    if result is None:
+    if result is None or result.action.is_release:
         return intruder
     comes_to = (result.smp if result.effective is None else result.effective) or CpuSet()
     if result.was_written and not comes_to & kept.cpus:

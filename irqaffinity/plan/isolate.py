@@ -73,7 +73,7 @@ def isolate(
         actions,
         Changes(_records_changed(steps, state, claimed, unread), _fixed_ended(interrupts, state, claimed, unread)),
         find_intruders(kept, seen, state.fixed, targets),
-        _describe_trouble(len(refuge), policy.minimum) if rules.kept and rules.is_held_up else None,
+        _find_trouble(rules, len(refuge), policy.minimum, default),
     )
 
 
@@ -84,6 +84,17 @@ def give_back_all(
     steps = _plan(Rules(topology, Room(CpuSet(), VectorUse()), is_reset=True), interrupts, default, state)
     changes = Changes(_records_changed(steps, state, (), _unread(interrupts)))
     return IsolationPlan(_actions(steps), changes, (), None)
+
+
+def _find_trouble(rules: Rules, usable: int, minimum: int, default: CpuSet | None) -> str | None:
+    if rules.kept and rules.is_held_up:
+        return _describe_trouble(usable, minimum)
+    if rules.kept and default is None:
+        return (
+            "/proc/irq/default_smp_affinity is no set of CPUs, so new interrupts of the host may arrive on the CPUs of "
+            "guests: see what the file says"
+        )
+    return None
 
 
 def _describe_trouble(count: int, minimum: int) -> str:

@@ -151,6 +151,17 @@ def test_a_switch_to_report_gives_all_back(scene: Scene) -> None:
         assert default(scene) == 0xFFFF
 
 
+def test_what_goes_back_in_report_mode_is_an_intruder_without_a_verdict(scene: Scene) -> None:
+    scene.add_guest()
+    scene.host.quiet.add(PINNED)
+    scene.audit()
+    scene.auditor.policy = Policy()
+    outcome = scene.rehearse()
+    assert moved(outcome) == dict.fromkeys((WIDE, BROAD, PINNED, FAR, TIMER), "would_set")
+    rows = [row for row in described(outcome)["intruders"] if row["movable"]]
+    assert [(row["irq"], row["target"], row["verdict"]) for row in rows] == [(PINNED, None, None)]
+
+
 def test_a_dry_run_says_what_would_be_moved(scene: Scene) -> None:
     scene.add_guest()
     outcome = scene.rehearse()

@@ -184,3 +184,11 @@ def test_reset_gives_all_back_whatever_guests_have_now() -> None:
     assert made.changes.records == {IrqId(VF, 43): record(43, "0-7", "0-3")}
     gone = give_back_all([], TOPOLOGY, State(STATE), cpus("0-7"))
     assert (gone.actions, set(gone.changes.records.values())) == ([], {None})
+
+
+def test_a_default_that_is_no_set_of_cpus_is_said_while_cpus_are_kept() -> None:
+    trouble = plan(default=None).trouble
+    assert trouble is not None
+    assert "/proc/irq/default_smp_affinity is no set of CPUs" in trouble
+    assert plan(default=None, kept=Kept()).trouble is None
+    assert plan(default=None, policy=Isolation()).trouble is None
