@@ -12,7 +12,7 @@ from typing import NamedTuple
 from irqaffinity.model.action import Result
 from irqaffinity.model.change import Change, Settled
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import GuestId
+from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.irq import DEFAULT, IrqId
 from irqaffinity.model.verdict import FAILED, Cause, Verdict
 
@@ -55,11 +55,13 @@ class Unsettled:
     def settle(self, name: str | None, time: datetime) -> Settled:
         """Return what was gathered, and begin anew; `name` is the guest's, if known, and `time` is now.
 
-        Changes are sorted by device, and the latest change of a device comes last.
+        Changes are sorted by device, and the latest change of a device comes last. The host's own interrupts are one
+        change only where all of them went the same way: each has an original of its own.
         """
         alike: dict[tuple[object, ...], list[_Row]] = {}
         for (irq, is_release, has_failed), row in self._found.items():
-            kind = irq.device, irq == DEFAULT, is_release, row.last.verdict if has_failed else None, row.cause
+            way = (irq == DEFAULT, row.first.action.current, row.last.asked) if self._owner == HOST else None
+            kind = irq.device, way, is_release, row.last.verdict if has_failed else None, row.cause
             rows = alike.pop(kind, [])
             rows.append(row)
             alike[kind] = rows

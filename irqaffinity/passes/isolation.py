@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of a pass that is about the host's own interrupts: it looks at them, and keeps them off the guests' CPUs."""
 
+import contextlib
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
@@ -12,13 +13,14 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.balance import Bans
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import HOST
-from irqaffinity.model.isolation import HostInterrupt, Isolated, Kept
+from irqaffinity.model.isolation import HostInterrupt, Intruder, Isolated, Kept
 from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.record import Changes, State
 from irqaffinity.observe.guests import Seen
 from irqaffinity.observe.host_interrupts import HostInterrupts
 from irqaffinity.observe.procfs import read_default_affinity
 from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.sysfs import action_name
 from irqaffinity.passes.finish import Finish
 from irqaffinity.passes.footprints import Footprints
 from irqaffinity.passes.host_sight import HostSight, find_foreign
@@ -29,6 +31,10 @@ from irqaffinity.plan.isolate import IsolationPlan, give_back_all, isolate
 from irqaffinity.plan.kept import find_housekeeping, find_kept
 from irqaffinity.plan.policy import IsolationMode, Policy
 from irqaffinity.state.store import Keeper
+
+
+_MOST_NAMES = 256
+"""The most names of guests' interrupts that are read in one pass: each is a file."""
 
 
 class Looked(NamedTuple):
@@ -172,7 +178,7 @@ class Isolation:
             claimed,
             self._old - self._stirred,
         )
-        foreign = tuple(find_foreign(footprints, kept))
+        foreign = tuple(self._named(find_foreign(footprints, kept)))
         shown = Isolated(
             policy.isolation.mode.value,
             kept,
@@ -183,6 +189,15 @@ class Isolation:
             trouble=plan.trouble,
         )
         return HostSight(plan, shown, {seen.interrupt.number: seen.interrupt.action or "" for seen in interrupts})
+
+    def _named(self, foreign: Iterator[Intruder]) -> Iterator[Intruder]:
+        """Give guests' intruders with the names of their handlers, which nobody else reads; many have none."""
+        for place, intruder in enumerate(foreign):
+            name = intruder.name
+            if not name and place < _MOST_NAMES:
+                with contextlib.suppress(OSError):
+                    name = action_name(self._root, intruder.number)
+            yield intruder._replace(name=name)
 
     def _forget_reborn(self, state: State, forget: Save) -> None:
         """Forget what is recorded of interrupts of the host that are others now, under the same numbers."""

@@ -63,6 +63,13 @@ def test_the_default_affinity_is_a_change_of_its_own() -> None:
     assert sorted(found) == [((DEFAULT.number,), "default_smp_affinity"), ((8, 9), "8-9")]
 
 
+def test_interrupts_of_the_host_that_went_different_ways_are_changes_of_their_own() -> None:
+    unsettled = Unsettled(HOST)
+    unsettled.add([done(40, "2", "0-1"), done(41, "0-15", "0-1"), done(42, "2", "0-1")], 5.0)
+    found = [(change.numbers, str(change.before), str(change.after)) for change in settle(unsettled)]
+    assert found == [((41,), "0-15", "0-1"), ((40, 42), "2", "0-1")]
+
+
 def test_vectors_that_each_get_a_cpu_of_their_own_are_one_change_to_all_of_these() -> None:
     unsettled = Unsettled(A)
     unsettled.add([done(number, "0-15" if number % 2 else "0-7", str(number - 40)) for number in range(40, 56)], 0.0)

@@ -92,6 +92,7 @@ def test_a_name_that_several_have_is_shown_on_one_printable_line(host: FakeHost)
                 "ip link shows those of the host"
             ),
         ),
+        ("cpu3", "'cpu3' is no CPU, and no active guest has this name: name a CPU as cpu 14"),
         (
             "",
             (
@@ -139,7 +140,10 @@ def test_a_device_of_two_guests_is_no_name_of_either(host: FakeHost) -> None:
     [
         ("16", "no active guest has irq 16; virsh list --uuid --name shows the guests"),
         ("81:00.1", f"no active guest has device {VF1}; virsh list --uuid --name shows the guests"),
-        ("me", "'me' is no interrupt, PCI address, netdev, MAC or uuid that is there, and no active guest has this"),
+        (
+            "me",
+            "'me' is no interrupt, PCI address, netdev, MAC or uuid that is there, and no active guest has this",
+        ),
     ],
 )
 def test_a_guest_that_is_not_there_is_told(host: FakeHost, text: str, told: str) -> None:

@@ -250,6 +250,7 @@ def test_a_guests_own_interrupt_is_an_intruder_on_another_guests_cpus_alone(scen
     scene.policy = Policy()
     scene.add_guest(VF0, pins=("2", "3"))
     scene.add_guest(VF1, uuid=OTHER, pins=("10", "11"))
+    scene.host.put(scene.host.sys / "kernel/irq/50/actions", "vfio-msix[0](there)")
     scene.host.refuse(50, errno.ENOSPC)
     scene.host.put(scene.host.proc / "irq/50/effective_affinity_list", "2")
     scene.host.refuse(51, errno.ENOSPC)
@@ -257,6 +258,7 @@ def test_a_guests_own_interrupt_is_an_intruder_on_another_guests_cpus_alone(scen
     outcome = scene.audit()
     rows = {row["irq"]: (row["cpus"], row["guests"], row["owner"]) for row in described(outcome)["intruders"]}
     assert rows[50] == ("2", [GUEST], OTHER)
+    assert [row["name"] for row in described(outcome)["intruders"] if row["irq"] == 50] == ["vfio-msix[0](there)"]
     assert 51 not in rows
     assert 40 not in rows
 

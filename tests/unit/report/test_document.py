@@ -89,7 +89,7 @@ def test_the_document_has_the_fields_of_the_contract(scene: Scene) -> None:
         "isolation": {
             "mode": "report",
             "kept": "2-3,10-11",
-            "housekeeping": "",
+            "housekeeping": None,
             "message": None,
             "default": None,
             "irqs": [],
