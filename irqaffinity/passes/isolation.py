@@ -32,7 +32,6 @@ from irqaffinity.plan.kept import find_housekeeping, find_kept
 from irqaffinity.plan.policy import IsolationMode, Policy
 from irqaffinity.state.store import Keeper
 
-
 _MOST_NAMES = 256
 """The most names of guests' interrupts that are read in one pass: each is a file."""
 
