@@ -19,7 +19,7 @@ FREE = "of 202 interrupt vectors free"
 HEADING = " | CPU | avl | man | mac | act | vectors\n"
 
 
-def check(scene: Scene, text: str = "", uri: str | None = None) -> dict[str, Finding]:
+def check(scene: Scene, text: str = "", uri: str | None = None, *, has_state: bool = True) -> dict[str, Finding]:
     """Check the host of a scene, with these lines of configuration; by default with its guests."""
     file = scene.folder / "irqaffinity.conf"
     file.write_text(text)
@@ -33,7 +33,7 @@ def check(scene: Scene, text: str = "", uri: str | None = None) -> dict[str, Fin
         state=str(scene.folder / "state"),
         debug=False,
     )
-    findings = list(check_isolation(Session.read(arguments)))
+    findings = list(check_isolation(Session.read(arguments), has_state=has_state))
     assert all(len(finding.text.splitlines()) == 1 for finding in findings)
     return {finding.subject: finding for finding in findings}
 
@@ -173,3 +173,13 @@ def test_where_the_kernel_does_not_count_the_program_does(
     other = os.uname_result((*uname[:4], machine))
     monkeypatch.setattr(os, "uname", lambda: other)
     assert check(scene)["headroom"] == Finding("headroom", True, told)
+
+
+def test_without_a_state_that_can_be_read_no_guest_counts(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.add_guest(VF0)
+    state = scene.folder / "state"
+    state.mkdir(mode=0o700)
+    (state / "state.db").mkdir()
+    found = check(scene, ENFORCE.format("2-3") + "minimum = 1\n", has_state=False)
+    assert found["isolation"].text == "enforce: housekeeping CPUs 2-3 are usable; at least 1 must be"
+    assert not caplog.messages, "the line on the state says what is wrong"
