@@ -82,7 +82,8 @@ class RealBalancer:
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it, if it runs."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGCONT)
+            if number != signal.SIGKILL:
+                self.process.send_signal(signal.SIGCONT)  # a stopped process takes no other signal
             self.process.send_signal(number)
             self.process.wait()
 
