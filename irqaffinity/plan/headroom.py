@@ -58,9 +58,9 @@ def free_of(use: VectorUse, cpu: int) -> int:
 
 def find_shortages(use: VectorUse, targets: Iterable[CpuSet]) -> tuple[Shortage, ...]:
     """Return those of the targets that are about to run out of vectors, each once, in their order."""
-    shortages = []
+    shortages, counted = [], CpuSet(use.capacity)
     for cpus in dict.fromkeys(targets):
-        known = CpuSet(use.capacity) & cpus
+        known = counted & cpus
         free, capacity = sum(free_of(use, cpu) for cpu in known), sum(use.capacity[cpu] for cpu in known)
         if known and free * SHORT < capacity:
             shortages.append(Shortage(cpus, free, capacity, use.is_exact))
