@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from irqaffinity.model.balance import Balancer
 from tests.functional.agent import wait_for
+from tests.lab.parts import debian_package
 
 CPUS = 16
 GUESTS, HOSTS = range(28, 32), range(24, 28)
@@ -54,7 +54,8 @@ class RealBalancer:
     def start(self) -> None:
         """Start it in a mount namespace of its own, and wait until it listens."""
         mounts = [f"mount --bind {self.folder}/{name} {place}" for name, place in _MOUNTS.items()]
-        script = " && ".join(["mount --make-rprivate /", *mounts, 'exec irqbalance --foreground -t 1 "$@"'])
+        program = debian_package("irqbalance") / "usr/sbin/irqbalance"  # installed, it would move this machine's own
+        script = " && ".join(["mount --make-rprivate /", *mounts, f'exec {program} --foreground -t 1 "$@"'])
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 ["unshare", "--mount", "sh", "-c", script, "sh", *self.argv],
@@ -140,11 +141,9 @@ class RealBalancer:
 
 @contextlib.contextmanager
 def running(folder: Path, *argv: str, **environment: str) -> Iterator[RealBalancer]:
-    """Run an irqbalance, and end it however the test ends; skip where it cannot run."""
+    """Run an irqbalance of Debian's, and end it however the test ends; skip where it cannot run."""
     if os.geteuid() != 0:
         pytest.skip("needs root: only it can give irqbalance a host of its own")
-    if shutil.which("irqbalance", path=f"{os.environ['PATH']}:/usr/sbin") is None:
-        pytest.skip("needs irqbalance (bindep.txt)")
     balancer = RealBalancer(folder)
     balancer.argv, balancer.environment = list(argv), environment
     try:
