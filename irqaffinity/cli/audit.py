@@ -16,11 +16,14 @@ from irqaffinity.cli.settings import warn_of
 from irqaffinity.model.layout import NodeLayout
 from irqaffinity.model.target import Narrowing
 from irqaffinity.observe.layout import read_layout
+from irqaffinity.observe.rivals import find_processes
+from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.passes.turns import collector_paused
 from irqaffinity.report.document import to_document
 from irqaffinity.report.outcome import EXIT_FAILED, Outcome
 from irqaffinity.report.summary import render_summary
 from irqaffinity.report.table import render_table
+from irqaffinity.state.folder import StateError
 
 LOG = logging.getLogger(__name__)
 
@@ -76,12 +79,18 @@ def _pass(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _balance(session: Session) -> None:
-    """Tell irqbalance what to leave alone, as an agent does, or give back what an earlier pass told it."""
-    tells = session.settings.policy.isolation.tells_irqbalance
-    if tells or session.balance.owes:
-        trouble = session.balance.follow(session.auditor.bans() if tells else None).trouble
-        if trouble is not None:
-            LOG.warning("irqbalance: %s", trouble)
+    """Tell irqbalance what to leave alone, as an agent does, or give back what an earlier pass told it.
+
+    Where it cannot be told, that is said only if one runs, as far as this /proc shows it.
+    """
+    tells, trouble = session.settings.policy.isolation.tells_irqbalance, None
+    try:
+        if tells or session.balance.owes:
+            trouble = session.balance.follow(session.auditor.bans() if tells else None).trouble
+    except (HostUnreadable, StateError, OSError) as error:
+        trouble = str(error)
+    if trouble is not None and (session.balance.why_none() is None or find_processes(session.root, "irqbalance")):
+        LOG.warning("irqbalance: %s", trouble)
 
 
 def _say(outcome: Outcome, nodes: Sequence[NodeLayout], arguments: argparse.Namespace) -> None:

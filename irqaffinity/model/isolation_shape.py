@@ -26,6 +26,7 @@ FIELDS: Any = {
         "mode": _TEXT,
         "kept": _TEXT,
         "housekeeping": _TEXT,
+        "moved?": int,
         "message": _TEXT,
         "default": (_MOVED, None),
         "irqs": [_MOVED | {"irq": int, "name": _TEXT, "device": _TEXT, "reason": _TEXT}],

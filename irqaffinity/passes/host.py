@@ -4,8 +4,10 @@
 from dataclasses import replace
 
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.isolation import Isolated
 from irqaffinity.model.record import State
 from irqaffinity.observe.guests import Seen
+from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.passes.account import Account
 from irqaffinity.passes.isolation import Isolation, Looked
 from irqaffinity.passes.made import Pass
@@ -51,6 +53,8 @@ class HostPart:
             looked = self.look(made.frame, made.guests, state, policy)
         except StateError as error:
             return replace(made, unsaved=made.unsaved or str(error))
+        except HostUnreadable as error:  # what was done for guests is reported in any case
+            return replace(made, isolated=Isolated(policy.isolation.mode.value, trouble=str(error)))
         drifts, unsaved = [*made.drifts, *looked.drifts], made.unsaved or looked.unsaved
         return replace(made, isolated=looked.isolated, drifts=drifts, unsaved=unsaved)
 

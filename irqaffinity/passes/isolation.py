@@ -3,6 +3,7 @@
 
 import contextlib
 from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from irqaffinity.apply.execute import Execution, Save, rehearse
@@ -64,6 +65,7 @@ class Isolation:
         self._kept = Kept()
         self._last: tuple[Kept, Policy] | None = None
         self._is_held_up = False
+        self._banned: tuple[AbstractSet[int], tuple[int, ...]] = frozenset(), ()
         self._stirred: set[int] = set()
         self._old: frozenset[int] = frozenset()
 
@@ -91,9 +93,11 @@ class Isolation:
         """
         if not self.has_looked:
             return None
-        footprints = self._footprints.take().values()
-        numbers = {interrupt.number for each in footprints for _, interrupt in each.interrupts}
-        return Bans(CpuSet() if self._is_held_up else self._kept.cpus, tuple(sorted(numbers)))
+        self._footprints.take()
+        numbers = self._footprints.numbers
+        if numbers is not self._banned[0]:
+            self._banned = numbers, tuple(sorted(numbers))
+        return Bans(CpuSet() if self._is_held_up else self._kept.cpus, self._banned[1])
 
     def is_due(self, frame: Frame, guests: Seen, policy: Policy) -> bool:
         """Tell whether a pass that is not a full one has to look at the host's interrupts: other CPUs are kept now."""

@@ -57,6 +57,7 @@ def _describe_work(mode: str | None, isolated: Isolated | None) -> dict[str, Any
         "mode": mode,
         "kept": str(isolated.kept.cpus) if is_on and isolated is not None else None,
         "housekeeping": (str(isolated.housekeeping) or None) if is_on and isolated is not None else None,
+        "moved": 0 if isolated is None else isolated.moved,
         "message": None if isolated is None else isolated.trouble,
         "default": None if default is None else _describe_default(default),
         "irqs": [describe_moved(result, names) for result in results if result.action.irq != DEFAULT],

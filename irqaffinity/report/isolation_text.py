@@ -147,7 +147,8 @@ def _work_lines(work: Mapping[str, Any], screen: Screen, each_irq: bool) -> Iter
     if work["message"] is not None:
         yield Line(printable(f"Isolation moves nothing: {work['message']}"), tone=Tone.ERROR)
     elif work["mode"] == "enforce":
-        text = f"Isolation: {_describe_cpus(work['kept'] or '', work['housekeeping'] or '')}"
+        away = f"; {counted(work['moved'], 'interrupt')} of the host kept away" if work.get("moved") else ""
+        text = f"Isolation: {_describe_cpus(work['kept'] or '', work['housekeeping'] or '')}{away}"
         yield Line(printable(text), tone=Tone.HEAD, painted=len("Isolation:"))
     elif work["irqs"] or work["default"] is not None:
         text = f"Isolation: [isolation] mode is {work['mode']}, so what was moved before goes back"

@@ -11,8 +11,11 @@ import pytest
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import parse_guest_id
+from irqaffinity.observe.host_interrupts import HostInterrupts
+from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.plan.policy import Isolation, IsolationMode, Policy, Scope
 from irqaffinity.report.outcome import Outcome
+from irqaffinity.report.table import render_table
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene, document
 
 NIC, NVME = "0000:01:00.0", "0000:02:00.0"
@@ -81,6 +84,8 @@ def test_a_second_pass_writes_nothing(scene: Scene) -> None:
     outcome = scene.audit()
     assert moved(outcome) == {}
     assert (scene.host.writes, scene.saves) == (writes, 0)
+    assert described(outcome)["isolation"]["moved"] == 5 + 4, "with those of devices that no guest has"
+    assert "; 9 interrupts of the host kept away" in render_table(outcome)
 
 
 def test_all_goes_back_when_the_guest_has_ended(scene: Scene) -> None:
@@ -477,3 +482,17 @@ def test_the_cpus_of_a_guest_that_was_never_readable_get_nothing_back(scene: Sce
     scene.list_domains = lambda: [domain for domain in domains if domain.uuid != OTHER]
     scene.audit()
     assert scene.host.smp(FAR) == HOSTS[FAR]
+
+
+def test_a_host_that_cannot_be_read_any_more_costs_no_report_of_the_guests(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> Any:
+        raise HostUnreadable("/proc/irq cannot be read")
+
+    scene.add_guest(VF0)
+    monkeypatch.setattr(HostInterrupts, "read", fail)
+    outcome = scene.audit()
+    assert {result.action.number for result in outcome.results} == {40, 41}
+    assert described(outcome)["isolation"]["message"] == "/proc/irq cannot be read"
+    assert outcome.exit_status() == 1

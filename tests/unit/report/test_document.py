@@ -90,6 +90,7 @@ def test_the_document_has_the_fields_of_the_contract(scene: Scene) -> None:
             "mode": "report",
             "kept": "2-3,10-11",
             "housekeeping": None,
+            "moved": 0,
             "message": None,
             "default": None,
             "irqs": [],

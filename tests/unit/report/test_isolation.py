@@ -12,7 +12,7 @@ from irqaffinity.report.isolation import describe_isolation
 from tests.fakes.isolated import NIC, NVME, intruder, isolated, moved
 from tests.fakes.scene import GUEST, OTHER, VF0, Scene, document
 
-OFF = {"mode": "off", "kept": None, "housekeeping": None, "message": None, "default": None, "irqs": []}
+OFF = {"mode": "off", "kept": None, "housekeeping": None, "moved": 0, "message": None, "default": None, "irqs": []}
 
 
 def test_the_intruders_of_which_most_arrived_come_first_and_the_unknown_ones_last() -> None:
