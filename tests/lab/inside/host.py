@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine as a compute node: SR-IOV functions, vfio, libvirt, and the program as it is installed on one."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -89,8 +90,14 @@ def make_functions(device: str) -> None:
 
 
 def set_online(cpu: int, is_online: bool) -> None:
-    """Take a CPU offline, or bring it back."""
-    write(f"/sys/devices/system/cpu/cpu{cpu}/online", str(int(is_online)))
+    """Take a CPU offline, or bring it back; try again where an emulated CPU is too slow for the kernel."""
+
+    def is_done() -> bool:
+        with contextlib.suppress(OSError):
+            write(f"/sys/devices/system/cpu/cpu{cpu}/online", str(int(is_online)))
+        return read(f"/sys/devices/system/cpu/cpu{cpu}/online").strip() == str(int(is_online))
+
+    wait_for(f"CPU {cpu} to be {'online' if is_online else 'offline'}", is_done)
 
 
 def give_to_host(nic: str) -> None:
