@@ -19,7 +19,7 @@ LOG = logging.getLogger(__name__)
 
 
 class BalanceTeller:
-    """Owns the thread, which is there only while irqbalance is told something, or has to be given something back.
+    """Owns the thread, which is there only while it has something to tell irqbalance, or to give back.
 
     It calls `show` with how far it is, None once nothing is told. Any thread may call everything but `run`.
     """
