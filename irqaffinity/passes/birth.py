@@ -177,7 +177,7 @@ class Nursery:
                 continue
             found = (read(self._root, number) for number in numbers)
             device = replace(device, interrupts=tuple(interrupt for interrupt in found if interrupt is not None))
-            heard = self._news.take_of(address, [interrupt.number for interrupt in device.interrupts], state)
+            heard = self._news.take_of(address, device.interrupts, state)
             placement = placement.then(place_newborn(device, life.uuid, target, state, heard, frame.topology))
         return placement
 

@@ -4,11 +4,12 @@
 import time
 from collections.abc import Callable, Collection, Iterable
 
-from irqaffinity.model.guest import GuestId
-from irqaffinity.model.irq import IrqId
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.proof import Proof
-from irqaffinity.model.record import Changes, RememberedSpecs, State
+from irqaffinity.model.record import Changes, Record, RememberedSpecs, State
 from irqaffinity.passes.strangers import Strangers
 from irqaffinity.plan.remember import MOST, remember
 
@@ -57,8 +58,11 @@ class News:
         """Forget all that is recorded of interrupts of these numbers: the next ones with them are others."""
         self._ended.update(numbers)
 
-    def take(self, state: State, known: Collection[GuestId]) -> Changes:
-        """Return what all this news changes in `state`; call `taken` once it is stored."""
+    def take(self, state: State, known: Collection[GuestId], smp_of: Callable[[int], CpuSet | None]) -> Changes:
+        """Return what all this news changes in `state`; call `taken` once it is stored.
+
+        `smp_of` reads the affinity of an interrupt, None where that is not known.
+        """
         if state is not self._state:
             self._newest, self._state = {**state.extra_specs, **self._newest}, state
         if len(self._newest) > 2 * MOST:
@@ -70,15 +74,19 @@ class News:
             IrqId(device, number): None
             for device, of_device in (state.records.items() if self._ended else ())
             for number in self._ended & of_device.keys()
+            if not _is_of_later_life(of_device[number], smp_of(number))
         }
         fixed = {irq: None for irq in (state.fixed if new_lives else ()) if irq.number in new_lives}
         return Changes(records, fixed, self._specs_changed(state, known) if self._specs else {}, self._proof)
 
-    def take_of(self, device: PciAddress, numbers: Iterable[int], state: State) -> Changes:
+    def take_of(self, device: PciAddress, interrupts: Iterable[Interrupt], state: State) -> Changes:
         """Do what `take` does for interrupts of one device; call `taken_of` once it is stored."""
-        stored, irqs = state.records.get(device, {}), [IrqId(device, number) for number in numbers]
+        stored = state.records.get(device, {})
+        smp = {IrqId(device, interrupt.number): interrupt.smp for interrupt in interrupts}
+        irqs = [*smp]
+        ended = [irq for irq in irqs if irq.number in self._ended and irq.number in stored]
         return Changes(
-            {irq: None for irq in irqs if irq.number in self._ended and irq.number in stored},
+            {irq: None for irq in ended if not _is_of_later_life(stored[irq.number], smp[irq])},
             {irq: None for irq in irqs if irq in state.fixed and irq.number in self._born | self._ended},
         )
 
@@ -103,3 +111,13 @@ class News:
         before, now = state.extra_specs, remember(state.extra_specs, self._specs, known)
         gone: dict[GuestId, RememberedSpecs | None] = dict.fromkeys(before.keys() - now.keys())
         return gone | {uuid: specs for uuid, specs in now.items() if before.get(uuid) is not specs}
+
+
+def _is_of_later_life(record: Record, smp: CpuSet | None) -> bool:
+    """Tell whether a record holds for an interrupt that was born after an end which was heard late.
+
+    QEMU frees all vectors of a device to enable one more, and the kernel gives it the same numbers. The program may
+    have moved the new interrupt by then: it has what was written last, and no guest's interrupt is born with that. One
+    of the host is (the narrowed default affinity), and its origin is found without a record (plan/newborn.py).
+    """
+    return record.owner != HOST and smp == record.written

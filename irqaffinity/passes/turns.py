@@ -5,8 +5,10 @@ import contextlib
 import gc
 from collections.abc import Collection, Iterator
 
+from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import State
+from irqaffinity.observe.procfs import read_newborn
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.surroundings import require_host
 from irqaffinity.passes.news import News
@@ -30,11 +32,15 @@ class Turns:
         """
         with self.alone() as state:
             require_host(self._root)
-            changes = self._news.take(state, guests)
+            changes = self._news.take(state, guests, self._smp_of)
             if changes:
                 self._keeper.save(changes)
             self._news.taken()
             yield state
+
+    def _smp_of(self, number: int) -> CpuSet | None:
+        interrupt = read_newborn(self._root, number)
+        return None if interrupt is None else interrupt.smp
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[State]:

@@ -107,7 +107,7 @@ class Agent(Machine):
         failed = isinstance(self.came_of, BaseException)
         self.midwife.check_together(numbers, None if failed else results or ())
         if results and not self.host.is_unsaved:
-            self.trace.taken()
+            self.trace.taken(result.action.number for result in results)
         self.host.faults.had_races = False
         if is_dead:
             self.host.faults = Faults()

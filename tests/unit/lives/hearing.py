@@ -39,7 +39,7 @@ class Hearing(Stage):
         self.ledger.end()
         self.midwife.check(number, newborn, self.excuse(self.host.faults))
         if newborn is not None and newborn.result is not None and not self.host.is_unsaved:
-            self.trace.taken()
+            self.trace.taken([number])
         self.host.faults.had_races = False
         if is_dead:
             self.host.faults = Faults()

@@ -115,7 +115,7 @@ class Ledger:
         """Let it inherit from those that had its place: nobody told that their lives had ended."""
         ghost, life.ghost = life.ghost, None
         while ghost is not None and UNSEEN_REBIRTH_IS_FORGIVEN:
-            life.inherited |= ghost.originals | {DEFAULT}  # the one before may have been found in its place
+            life.inherited |= ghost.originals
             life.refused, life.next_cpu = life.refused or ghost.refused, life.next_cpu or ghost.next_cpu
             self.history.setdefault(life, set()).update(ghost.history)
             ghost = ghost.earlier

@@ -6,11 +6,12 @@ import json
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from irqaffinity.grammar.device_spec import DeviceSpec, parse_device_spec
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.passes.made import Pass
@@ -24,7 +25,7 @@ from tests.unit.lives.ledger import Ledger, Violation
 from tests.unit.lives.libvirt import ScriptedLibvirt
 from tests.unit.lives.life import Faults, Killed, Life
 from tests.unit.lives.midwife import Midwife
-from tests.unit.lives.model import PLACED, RELEASE, Fate, Rules
+from tests.unit.lives.model import PLACED, RELEASE, Cpus, Fate, Rules
 from tests.unit.lives.trace import Trace
 
 Made = TypeVar("Made")
@@ -55,6 +56,7 @@ class Stage:
         self.libvirt = ScriptedLibvirt(self.host)
         self.ledger = Ledger(self.host, self.libvirt)
         self.trace = Trace(self.host, self.ledger)
+        self.trace.recorded = self._recorded
         self.judge = Judge(self.host, self.libvirt, self.ledger)
         self.midwife = Midwife(self.judge)
         self._state = StateFolder(str(folder / "state"))
@@ -75,7 +77,8 @@ class Stage:
 
     def start(self) -> None:
         policy = make_policy(self.judge.rules)
-        self.auditor = Auditor("cmp-12", self.host.root, self.libvirt, policy, self.keeper(), clock=lambda: self.now)
+        self._keeper: Any = self.keeper()
+        self.auditor = Auditor("cmp-12", self.host.root, self.libvirt, policy, self._keeper, clock=lambda: self.now)
         self.libvirt.answers.clear()
         self.trace.restart()
         self.midwife.forget()
@@ -194,6 +197,11 @@ class Stage:
         state = self.store().load()
         records = [(str(address), number) for address, found in state.records.items() for number in found]
         return records + [(str(irq.device), irq.number) for irq in state.fixed if self._is_forgotten(irq.number)]
+
+    def _recorded(self, life: Life) -> Cpus | None:
+        records = self._keeper._state.records or self._keeper.peek().records
+        record = records.get(PciAddress.parse(life.device), {}).get(life.number)
+        return None if record is None else frozenset(record.written)
 
     def _is_forgotten(self, number: int) -> bool:
         return number not in self.host.lives

@@ -109,6 +109,20 @@ GONE: list[Step] = [("stop", "a", "keep"), ("audit",)]
             id="born again and again while the kernel tells of it",
         ),
         pytest.param(
+            [
+                GUEST[0],
+                ("bear", 0, "31:0-7", ""),
+                ("audit",),
+                ("hear", "each"),
+                ("behind",),
+                ("bear", 0, "31:0-2 30:0-2", ""),
+                ("rebirth", 30, "0-2"),
+                ("caught_up",),
+                *GONE,
+            ],
+            id="born again before its first birth was heard",
+        ),
+        pytest.param(
             [*GUEST, ("hear", "each"), ("detach", "a", 0, "host"), ("quiet",)],
             id="born for the host, which its guest lost it to",
         ),

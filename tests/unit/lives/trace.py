@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tests.unit.lives.host import LivingHost
 from tests.unit.lives.ledger import DEFAULT, Ledger
 from tests.unit.lives.life import Life
+from tests.unit.lives.model import Cpus
 
 BORN, ENDED = "born", "ended"
 
@@ -34,6 +35,8 @@ class Trace:
         self.losing = 0
         self.on_event: Callable[[], None] = lambda: None
         """Called where each event is heard when it happens."""
+        self.recorded: Callable[[Life], Cpus | None] = lambda life: None
+        """Returns what the program has recorded to have written to an interrupt of this device and number."""
         self._host = host
         self._ledger = ledger
         self._pending: deque[Event] = deque()
@@ -87,22 +90,27 @@ class Trace:
         return event
 
     def begin(self, numbers: Iterable[int]) -> None:
-        """Note that a pass looks at interrupts: of some it may not have heard yet that they are new."""
-        lives = self._host.lives
-        for number in self._ends_pending().intersection(numbers):
-            if number in lives:
-                self._be_late(lives[number])
+        """Note that a pass looks at interrupts: of some it may not have heard yet that they are new.
 
-    def taken(self) -> None:
-        """Note that the program has stored what it heard so far: nothing of earlier lives is left."""
+        Of others it has heard that, and now drops what it has recorded of the lives before.
+        """
+        lives, numbers = self._host.lives, set(numbers)
+        for number in self._untaken & numbers & lives.keys():
+            self._meet(lives[number])
+        for number in self._ends_pending() & numbers & lives.keys():
+            self._be_late(lives[number])
+
+    def taken(self, numbers: Iterable[int] | None = None) -> None:
+        """Note that the program has stored what it heard so far, of these or all: nothing of earlier lives is left."""
         lives, pending = self._host.lives, self._ends_pending()
-        for number in self._untaken - pending:
+        stored = (self._untaken - pending).intersection(self._untaken if numbers is None else numbers)
+        for number in stored:
             self._ledger.bury(number)
             if number in lives:
                 lives[number].ghost = None
-                if lives[number].is_late:
+                if lives[number].is_late and not lives[number].is_kept:
                     lives[number].inherited = {DEFAULT}
-        self._untaken &= pending
+        self._untaken -= stored
 
     def restart(self) -> None:
         """Note that the program begins anew: what waited to be heard, or was heard and not stored, is lost."""
@@ -125,16 +133,26 @@ class Trace:
         return {event.life.number for event in self._pending if event.kind == ENDED}
 
     def _be_late(self, life: Life) -> None:
-        """Note that a pass saw a new life before the end of the one before it was heard, which drops its record."""
+        """Note that a pass saw a new life before the end of the one before it was heard."""
         life.is_late = True
-        life.inherited.add(DEFAULT)
         self._ledger.forgive(life)
 
     def _note_heard(self, ended: Life) -> None:
         self._untaken.add(ended.number)
         life = self._host.lives.get(ended.number)
         if life is not None and life is not ended and life.wrote is not None:
-            life.loose, life.is_late = True, True
+            life.is_late = True
+
+    def _meet(self, life: Life) -> None:
+        """Note that a pass drops the record of a number, or keeps it: an interrupt that has what was written stays.
+
+        It was moved before that end was heard, or was born with this very value: nothing tells the two apart.
+        """
+        life.is_kept = self.recorded(life) == life.smp
+        if life.is_kept:
+            self._ledger.forgive(life)
+        elif life.wrote is not None:
+            life.loose = True
             life.originals.add(life.smp)
             life.inherited.add(DEFAULT)
 

@@ -27,7 +27,7 @@ from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, Scop
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.store import Store
 from tests.fakes.scene import GUEST, IRQS0, OTHER, VF0, VF1, Scene, document, verdicts
-from tests.fakes.snapshots import guest_id
+from tests.fakes.snapshots import guest_id, make_record
 
 
 def affinities(scene: Scene) -> dict[int, str]:
@@ -252,14 +252,62 @@ def test_a_life_whose_end_was_told_leaves_nothing_to_the_next_one(
     assert (scene.host.smp(40), scene.host.smp(41)) == (original, "0-15")
 
 
-def test_a_number_that_ended_has_no_record_and_is_not_given_back(scene: Scene) -> None:
+@pytest.mark.parametrize(("is_told", "left"), [(True, "4-7"), (False, "0-15")])
+def test_a_number_that_ended_has_no_record_and_is_not_given_back(scene: Scene, is_told: bool, left: str) -> None:
+    """Not even where it has been born with what the program wrote once."""
     scene.add_guest(VF0)
     scene.audit()
-    rebear(scene, "2-3")
-    scene.auditor.note_ends([40])
+    record = make_record(owner=GuestId(GUEST), previous="4-7")
+    scene.save(Changes({IrqId(PciAddress.parse(VF0), 40): record}))
+    rebear(scene, "4-7")
+    if is_told:
+        scene.auditor.note_ends([40])
     scene.domains.clear()
     scene.audit()
-    assert (scene.host.smp(40), scene.host.smp(41)) == ("2-3", "0-15")
+    assert (scene.host.smp(40), scene.host.smp(41)) == (left, "0-15")
+
+
+AFTERWARDS: dict[str, Callable[[Auditor], object]] = {
+    "birth": lambda auditor: auditor.birth(42),
+    "look": lambda auditor: auditor.look(GuestId(GUEST)),
+    "audit": Auditor.audit,
+    "nothing": lambda _auditor: None,
+}
+
+
+@pytest.mark.parametrize("distribution", list(Distribution))
+@pytest.mark.parametrize("then", AFTERWARDS.values(), ids=AFTERWARDS.keys())
+def test_a_birth_that_is_handled_after_the_next_one_costs_no_original(
+    scene: Scene, then: Callable[[Auditor], object], distribution: Distribution
+) -> None:
+    """QEMU frees all vectors of a device to enable one more, and the kernel gives it the same numbers again."""
+    scene.policy = Policy(distribution=distribution)
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.host.add_vectors(VF0, [42], "4-7", effective="4")
+    scene.auditor.birth(42)
+    scene.auditor.look(GuestId(GUEST))
+    moved = scene.host.smp(42)
+    scene.auditor.note_ends([42])
+    then(scene.auditor)
+    scene.restart()
+    scene.audit()
+    assert scene.host.smp(42) == moved != "4-7"
+    scene.restart()
+    scene.auditor.reset()
+    assert scene.host.smp(42) == "4-7"
+
+
+def test_a_life_that_a_pass_saw_before_the_earlier_end_was_heard_is_given_back_what_that_one_had(scene: Scene) -> None:
+    scene.host.put(scene.host.proc / "irq/40/smp_affinity_list", "4-7")
+    scene.add_guest(VF0)
+    scene.audit()
+    rebear(scene, "4-7")
+    scene.audit()
+    scene.auditor.note_ends([40])
+    scene.audit()
+    scene.auditor.reset()
+    assert scene.host.smp(40) == "4-7"
 
 
 def test_a_mask_that_is_told_while_a_pass_stores_news_is_not_lost(

@@ -145,6 +145,17 @@ def test_one_whose_record_holds_still_is_stored_no_second_time(served: Scene) ->
     assert record_of(served) == make_record(original="4-7", owner=OWNER)
 
 
+def test_one_that_was_moved_before_its_earlier_end_was_heard_is_stored_no_second_time(served: Scene) -> None:
+    served.auditor.birth(BORN)
+    saves, written = served.saves, served.host.writes
+    served.auditor.note_ends([BORN])
+    served.auditor.birth(BORN)
+    assert (served.saves, served.host.writes) == (saves, written)
+    assert record_of(served) == make_record(original="4-7", owner=OWNER)
+    served.auditor.look(OWNER)
+    assert record_of(served) == make_record(original="4-7", owner=OWNER)
+
+
 def test_a_number_that_another_device_had_is_found_among_all_that_are_claimed(served: Scene) -> None:
     served.host.remove_interrupt(50)
     bear(served, 50)

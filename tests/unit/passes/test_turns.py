@@ -72,6 +72,17 @@ def test_news_are_in_the_state_before_the_pass_and_told_once(host: FakeHost) -> 
         assert set(state.records[VF]) == {40, 41}
 
 
+def test_the_record_of_one_that_was_moved_before_its_number_was_heard_to_end_stays(host: FakeHost) -> None:
+    store, news = FullStore(), News()
+    store.is_full = False
+    store.save(Changes({IRQ: make_record(), IrqId(VF, 41): make_record(), IrqId(VF, 42): make_record()}))
+    host.add_interrupt(40, "2-3")
+    host.add_interrupt(41, "0-15")
+    news.note_ends([40, 41, 42])
+    with Turns(host.root, store, news).begun(()) as state:
+        assert set(state.records[VF]) == {40}
+
+
 def test_without_news_nothing_is_stored(host: FakeHost) -> None:
     store = FullStore()
     with Turns(host.root, store, News()).begun(()):

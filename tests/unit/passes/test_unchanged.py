@@ -112,7 +112,6 @@ INPUTS: dict[str, Callable[[Scene], object]] = {
     "record of this process": lambda scene: scene.save(
         Changes({IrqId(PciAddress.parse(VF0), 41): make_record(owner=GuestId(GUEST), original="5")})
     ),
-    "end that was told": lambda scene: scene.auditor.note_ends([41]),
     "node whose CPUs go offline": put("sys/devices/system/cpu/online", "8-15"),
     "node that loses a CPU": put("sys/devices/system/node/node0/cpulist", "0-2,4-7"),
     "default affinity": put("proc/irq/default_smp_affinity", "ff"),
