@@ -30,7 +30,11 @@ interval = 3600
 
 @pytest.fixture(scope="module")
 def origins(_node: Node) -> Iterator[dict[str, str]]:
-    """Where every interrupt of the host was before; there it is again in the end, also what irqbalance has moved."""
+    """Where every interrupt of the host was before; there it is again in the end, also what irqbalance has moved.
+
+    Each begins where it was born: what had only one CPU of its own would go elsewhere when that CPU goes offline.
+    """
+    _node.call(isolation.put_where_born)
     before = _node.call(isolation.affinities)
     yield before
     _node.call(program.stop_agent)
@@ -60,6 +64,16 @@ def isolating(origins: dict[str, str], _ready: Node) -> Node:
     _ready.wait_placed(ALPHA | BETA)
     _ready.call(isolation.wait_kept, KEPT)
     return _ready
+
+
+@pytest.fixture
+def nic(isolating: Node) -> Iterator[str]:
+    """A NIC that the host uses itself, as long as the test runs."""
+    try:
+        isolating.call(host.give_to_host, NIC)
+        yield NIC
+    finally:
+        isolating.call(host.take_from_host)
 
 
 def test_queues_of_the_hosts_disks_are_shown_with_what_arrives(agent: Node) -> None:
@@ -144,11 +158,10 @@ def test_a_housekeeping_cpu_that_goes_offline_leaves_the_guests_alone(isolating:
     assert (after["drifts"], after["fights"]) == (counted["drifts"], counted["fights"])
 
 
-def test_what_was_moved_goes_back_as_the_guests_end(isolating: Node, origins: dict[str, str]) -> None:
+def test_what_was_moved_goes_back_as_the_guests_end(isolating: Node, origins: dict[str, str], nic: str) -> None:
     """Also what was born meanwhile: without the guests, its driver would have found the wide default."""
-    isolating.call(host.give_to_host, NIC)
     isolating.call(isolation.wait_kept, KEPT)
-    born = dict.fromkeys(isolating.call(interrupts.of_device, NIC), "4-7")
+    born = dict.fromkeys(isolating.call(interrupts.of_device, nic), "4-7")
     assert born
     originals = {name: origins[name] for name in isolating.call(isolation.movable).keys() & origins.keys()} | born
     isolating.call(guests.destroy, "beta")
@@ -156,7 +169,6 @@ def test_what_was_moved_goes_back_as_the_guests_end(isolating: Node, origins: di
     isolating.call(isolation.wait_kept, ALPHAS)
     isolating.call(guests.destroy, "alpha")
     isolating.call(isolation.wait_where, originals | {"default": origins["default"]})
-    isolating.call(host.take_from_host)
 
 
 def test_an_agent_that_is_killed_amid_its_writes_forgets_no_origin(isolating: Node, origins: dict[str, str]) -> None:

@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 
 from tests.lab import parts
-from tests.lab.inside import interrupts, program, rivals
+from tests.lab.inside import interrupts, isolation, program, rivals
 from tests.lab.node import ALPHA, BETA, VF0, Node
 
 
 @pytest.fixture
 def rivalled(agent: Node) -> Iterator[Node]:
-    """The agent at work on guests that have settled, and no rival left at the end."""
+    """The agent at work on guests that have settled; at the end no rival is left, nor what it moved of the host's."""
     agent.call(program.wait_settled)
+    before = agent.call(isolation.affinities)
     yield agent
     agent.call(rivals.end)
+    agent.call(isolation.put_back, before)
 
 
 def test_what_another_program_moves_is_put_back_and_told_once(rivalled: Node) -> None:

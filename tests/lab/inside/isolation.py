@@ -12,6 +12,7 @@ from tests.lab.inside.host import PFS
 from tests.lab.inside.processes import LIMIT, read, run, wait_for, write
 
 _DEFAULT = "/proc/irq/default_smp_affinity"
+_ONLINE = "/sys/devices/system/cpu/online"
 _UNMOVABLE = re.compile(r"timer|dmar\d+|nvme\d+q[1-9]\d*|")
 """Handlers of interrupts that the kernel or their controller keeps where they are, and of those without a handler."""
 
@@ -49,6 +50,14 @@ def put_back(before: Mapping[str, str]) -> None:
         if row[0] != before.get(number, row[0]):
             interrupts.move(number, before[number])
     write(_DEFAULT, before["default"])
+
+
+def put_where_born() -> None:
+    """Put every movable interrupt of the host where the kernel would at its birth: all CPUs, or those of its node."""
+    for number in movable():
+        node = read(f"/proc/irq/{number}/node")
+        cpus = read(_ONLINE if node == "-1" else f"/sys/devices/system/node/node{node}/cpulist")
+        interrupts.move(number, cpus)
 
 
 def default() -> str:
