@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of all tests."""
 
+import os
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -19,12 +22,21 @@ hypothesis.settings.load_profile("same")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A shell ignores SIGINT for what it starts in the background, and so would the programs that the tests start."""
 
+_MEMORY = "/dev/shm"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the random runs."""
     group = parser.getgroup("random runs (tests/unit/lives)")
     group.addoption("--random-steps", type=int, default=20_000, help="how many random steps are made; %(default)s")
     group.addoption("--random-seed", type=int, default=None, help="play the one episode that a failure named again")
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder in memory, where there is one: thousands of files come and go, and a busy disk would be waited for."""
+    with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as name:
+        yield Path(name)
 
 
 @pytest.fixture

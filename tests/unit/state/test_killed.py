@@ -4,6 +4,7 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import sys
@@ -62,7 +63,9 @@ def save_for_ever(path: Path, acknowledged: int) -> None:
                 made.tidy()
 
 
-def test_every_save_that_was_acknowledged_outlives_a_kill_at_any_moment(path: Path, monkeypatch) -> None:
+def test_every_save_that_was_acknowledged_outlives_a_kill_at_any_moment(memory: Path, monkeypatch) -> None:
+    path = memory / "state"
+    path.mkdir(mode=0o700)
     monkeypatch.setattr(log, "LARGE", 40_000)  # the thread that copies the log is killed too
     chance = random.Random(20261120)
     count = 0
@@ -116,9 +119,7 @@ def kill_at(line: int, work: Callable[[], object]) -> bool:
     return fork(traced)() == -signal.SIGKILL
 
 
-def kill_everywhere(
-    tmp_path: Path, begin: Callable[[Path], Store], work: Callable[[Store], object], after: State
-) -> int:
+def kill_everywhere(folder: Path, begin: Callable[[Path], Store], work: Callable[[Store], object], after: State) -> int:
     """Kill some work all along its lines, each time in a folder of its own; return how many lines there are.
 
     After each kill the folder has nothing of it, or all of it, and doing the work then gives `after`.
@@ -126,7 +127,7 @@ def kill_everywhere(
     line, was_killed = 0, True
     while was_killed:
         line += STRIDE
-        path = tmp_path / str(line)
+        path = folder / str(line)
         path.mkdir(mode=0o700)
         made = begin(path)
         before = store_in(path).peek()
@@ -136,22 +137,23 @@ def kill_everywhere(
         work(again)
         assert again.load() == store_in(path).load() == after
         assert not [name for name in os.listdir(path) if "corrupt" in name]
+        shutil.rmtree(path)
     return line
 
 
 @pytest.mark.parametrize("is_there", [False, True], ids=["the first save", "a save in a log that was left"])
-def test_a_save_that_is_killed_anywhere_is_made_or_not(tmp_path, is_there):
+def test_a_save_that_is_killed_anywhere_is_made_or_not(memory, is_there):
     def begin(path: Path) -> Store:
         if is_there:
             leave_log(store_in(path), changes(1))
         return store_in(path)
 
-    assert kill_everywhere(tmp_path, begin, lambda made: made.save(changes(2)), make_state(2)) > 100
+    assert kill_everywhere(memory, begin, lambda made: made.save(changes(2)), make_state(2)) > 100
 
 
-def test_a_takeover_that_is_killed_anywhere_is_made_once(tmp_path):
+def test_a_takeover_that_is_killed_anywhere_is_made_once(memory):
     def begin(path: Path) -> Store:
         put(path / "state.json", DATA)
         return store_in(path)
 
-    assert kill_everywhere(tmp_path, begin, Store.load, make_old_state(2)) > 100
+    assert kill_everywhere(memory, begin, Store.load, make_old_state(2)) > 100
