@@ -38,8 +38,7 @@ def tox_runs(tree: Path, *arguments: str, failing: str = "nothing") -> list[str]
 
 
 SUITE = [
-    "run-parallel -q --skip-missing-interpreters=true -e oldest,lint,docs",
-    "run -qq -e py3 -- tests/unit",
+    "run-parallel -q --skip-missing-interpreters=true -e oldest,unit,lint,docs",
     "run -qq -e py3 -- tests/functional",
     "run -qq -e lab",
     "run -qq -e packaging",
@@ -51,7 +50,7 @@ def test_without_a_word_the_whole_suite_runs(tree: Path) -> None:
 
 
 def test_quick_runs_what_needs_few_minutes(tree: Path) -> None:
-    assert tox_runs(tree, "quick") == ["run -q -e lint", *SUITE[1:3]]
+    assert tox_runs(tree, "quick") == ["run -q -e lint", "run -qq -e unit", SUITE[1]]
 
 
 def test_full_runs_the_whole_suite_with_more_steps_and_releases(
@@ -66,13 +65,13 @@ def test_full_runs_the_whole_suite_with_more_steps_and_releases(
     monkeypatch.setenv("PATH", f"{tree}/first:{os.environ['PATH']}")
     monkeypatch.setenv("PYENV_ROOT", str(tree / "pyenv"))
     assert tox_runs(tree, "full") == [
-        SUITE[0],
-        f"{SUITE[1]} --random-steps=200000 --hypothesis-profile=random",
-        SUITE[2],
+        "run-parallel -q --skip-missing-interpreters=true -e oldest,lint,docs",
+        "run -qq -e unit -- --random-steps=200000 --hypothesis-profile=random",
+        SUITE[1],
         f"run -qq -e py310,py313 --discover {tree / pythons['3.10']} {tree / pythons['3.13']} -- tests/unit",
         "run -q -e newest,caracal,epoxy,flamingo,gazpacho",
         "run -q --skip-missing-interpreters=true -e oldest,newest -- tests/functional",
-        *SUITE[3:],
+        *SUITE[2:],
     ]
     missing = re.findall(r"there is no Python (\S+) here", capfd.readouterr().out)
     assert missing == ["3.11", "3.12"]
@@ -91,7 +90,7 @@ def test_a_path_runs_that_part_alone(tree: Path, arguments: list[str], run: str)
 
 
 def test_the_first_part_that_fails_is_the_last(tree: Path) -> None:
-    assert tox_runs(tree, failing="unit") == SUITE[:2]
+    assert tox_runs(tree, failing="functional") == SUITE[:2]
 
 
 def test_quick_takes_no_path(tree: Path) -> None:
