@@ -13,7 +13,7 @@ from tests.lab.inside.processes import LIMIT, read, run, wait_for, write
 
 _DEFAULT = "/proc/irq/default_smp_affinity"
 _ONLINE = "/sys/devices/system/cpu/online"
-_UNMOVABLE = re.compile(r"timer|dmar\d+|nvme\d+q[1-9]\d*|")
+_UNMOVABLE = re.compile(r"timer|nvme\d+q[1-9]\d*|")
 """Handlers of interrupts that the kernel or their controller keeps where they are, and of those without a handler."""
 
 _OF_GUESTS = "vfio-"
