@@ -21,8 +21,8 @@ from irqaffinity.listen.link import CONNECTED, NOT_CONNECTED, NOT_NEEDED, Link
 from irqaffinity.model.times import PUBLISH
 from irqaffinity.observe.rivals import advise
 from irqaffinity.report.outcome import EXIT_DONE
-from irqaffinity.report.status_report import show_time
 from irqaffinity.report.summary import render_summary
+from irqaffinity.report.times import show_time
 from irqaffinity.state.tolerant import TolerantStore
 
 LOG = logging.getLogger(__name__)

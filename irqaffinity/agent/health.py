@@ -7,7 +7,7 @@ from collections.abc import Callable
 from irqaffinity.agent.worker import Worker
 from irqaffinity.daemon.threads import Threads
 from irqaffinity.model.times import FRESH
-from irqaffinity.report.status_report import show_time
+from irqaffinity.report.times import show_time
 
 
 class Health:

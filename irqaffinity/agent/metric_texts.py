@@ -107,6 +107,22 @@ HELP = {
         "1 while irqbalance leaves the CPUs and the interrupts of guests alone, as the agent told it, else 0. There is "
         "no value if the agent tells it nothing. Worry at 0 while irqbalance runs."
     ),
+    "holds": (
+        "Holds that are in force: during one, interrupts that were placed are not moved. Worry when one lasts for days "
+        "that nobody remembers: irqaffinity deferred says why it was made."
+    ),
+    "deferred": (
+        "Interrupts, the host's own as well, that would be moved but for a hold. Worry when these are many: until the "
+        "hold ends, they arrive on CPUs where they do not belong."
+    ),
+    "oldest_hold_timestamp_seconds": (
+        "When the oldest of the holds in force was made, in seconds since 1970. There is no value without a hold. "
+        "Worry when that is days ago, and nobody remembers why."
+    ),
+    "next_hold_end_timestamp_seconds": (
+        "When the first of the holds in force ends by itself, in seconds since 1970: then what waited for it is moved. "
+        "There is no value without a hold."
+    ),
     "rival": (
         "1 while this other program, which moves interrupts too, runs on this host, else 0. Worry at 1, unless the "
         "program is set up to leave those of guests alone."

@@ -77,6 +77,7 @@ class AgentCollector(Collector):
         yield from self._writes()
         yield from self._births()
         yield from self._isolation()
+        yield from self._holds()
         yield from self._surroundings()
         yield from self._messages()
 
@@ -135,6 +136,16 @@ class AgentCollector(Collector):
         free = [([NO_REASON if each.node is None else str(each.node)], each.free) for each in found.headroom]
         yield _gauge("vectors_free", ["node"], free)
         yield _gauge("irqbalance_told", rows=[] if balancer is None else [((), float(balancer.told))])
+
+    def _holds(self) -> Iterator[Metric]:
+        outcome, host = self._view.outcome, self._view.isolated
+        results = (*outcome.results, *(() if host is None else host.results))
+        yield _gauge("holds", value=len(outcome.holds))
+        yield _gauge("deferred", value=sum(result.verdict is Verdict.HELD for result in results))
+        holds = outcome.holds
+        oldest, next_end = (min((getattr(hold, name) for hold in holds), default=None) for name in ("since", "until"))
+        yield _gauge("oldest_hold_timestamp_seconds", rows=[((), oldest.timestamp())] if oldest else [])
+        yield _gauge("next_hold_end_timestamp_seconds", rows=[((), next_end.timestamp())] if next_end else [])
 
     def _surroundings(self) -> Iterator[Metric]:
         rivals = self._view.rivals

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from irqaffinity.model.hold_shape import HOLDS
 from irqaffinity.model.isolation_shape import FIELDS
 
 _TEXT = (str, None)
@@ -31,8 +32,10 @@ _DEVICE = {
 WHOLE: Any = (
     ALIVE
     | FIELDS
+    | HOLDS
     | {
         "version": str,
+        "updated?": str,
         "host": str,
         "started": str,
         "connections": {...: {"state": str, "peer": str, "since": str, "trouble": _TEXT}},
@@ -62,5 +65,5 @@ WHOLE: Any = (
 )
 """The fields that `irqaffinity status` shows.
 
-An older agent gives no name of a device's guest, no reason, and nothing of isolation.
+An older agent gives no name of a device's guest, no reason, and nothing of isolation and holds.
 """

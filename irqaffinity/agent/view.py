@@ -9,14 +9,17 @@ from typing import Any
 from irqaffinity.model.action import Result
 from irqaffinity.model.balance import Balancing
 from irqaffinity.model.guest import GuestId
+from irqaffinity.model.hold import Hold
 from irqaffinity.model.host import HostFacts
 from irqaffinity.model.isolation import Isolated
 from irqaffinity.passes.made import Pass
 from irqaffinity.report.balance import describe_balancing
 from irqaffinity.report.document import describe_facts
+from irqaffinity.report.holds import describe_holds
 from irqaffinity.report.isolation import describe_isolation
 from irqaffinity.report.outcome import Outcome, Part
-from irqaffinity.report.status_report import describe_placement, show_time
+from irqaffinity.report.status_report import describe_placement
+from irqaffinity.report.times import show_time
 
 
 class View:
@@ -31,6 +34,8 @@ class View:
         self.version = 0
         self.isolated: Isolated | None = None
         """What the last look at the host's own interrupts found, None before the first."""
+        self.holds: Sequence[Hold] = ()
+        """The holds that were in force at the last pass."""
         self.balancer: Balancing | None = None
         """How far irqbalance does what it was told, None where the agent tells it nothing."""
         self.on_full_pass: Callable[[Pass], None] = lambda _made: None
@@ -50,7 +55,8 @@ class View:
         with self._lock:
             self._pass_error, self._outcome = None, None
             self._latest = made.time, made.facts
-            is_other = self._take_host(made.isolated)
+            is_other = self._take_host(made.isolated) or made.holds != self.holds
+            self.holds = made.holds
             is_news = is_other or any(r.was_written for part in made.parts.values() for r in part.results)
             self.version += is_full or is_news
             if is_full:
@@ -96,7 +102,8 @@ class View:
         throttled = {result.action.irq: result for result in self._throttled()}
         with self._lock:
             if self._outcome is None:
-                self._outcome = Outcome.of(self._parts.values(), self._host, *self._latest, isolated=self.isolated)
+                parts = self._parts.values()
+                self._outcome = Outcome.of(parts, self._host, *self._latest, isolated=self.isolated, holds=self.holds)
             return self._outcome.with_results(throttled) if throttled else self._outcome
 
     @property
@@ -122,7 +129,15 @@ class View:
         isolation = describe_isolation(outcome.isolated)
         told = describe_balancing(self.balancer)
         placement = describe_placement(outcome)
-        return {"last_audit": audit, "host_facts": facts, "placement": placement, **isolation, "irqbalance": told}
+        holds = describe_holds(outcome.holds)
+        return {
+            "last_audit": audit,
+            "host_facts": facts,
+            "placement": placement,
+            **isolation,
+            "holds": holds,
+            "irqbalance": told,
+        }
 
     def _take_host(self, isolated: Isolated | None) -> bool:
         """Take what a pass found of the host's own interrupts, and tell whether it is another thing than before."""

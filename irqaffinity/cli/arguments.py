@@ -21,13 +21,19 @@ COMMANDS = (
     "top",
     "history",
     "report",
+    "hold",
+    "deferred",
+    "unhold",
     "mask",
     "reset",
     "check",
     "relay",
     "demo",
 )
-"""The commands, in the order of the help. The module of this name in `usage` declares each as its COMMAND."""
+"""The commands, in the order of the help. The module `module_of` of the name in `usage` declares each as its COMMAND.
+
+Some have a name of two words.
+"""
 
 _HIDDEN = ("targets",)
 """Commands that are declared in the same way, but that no help, guess or completion names."""
@@ -47,7 +53,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the arguments; leave the process on wrong usage. Common options may stand before and after the command."""
     given, rest = _common_options().parse_known_args(arguments)
     if rest[:1] == ["help"]:
-        rest = [*rest[1:2], "--help"]
+        rest = [*_join(rest[1:])[:1], "--help"]
+    rest = _join(rest)
     # It declares the arguments of this command alone: to declare all would take longer than all the rest.
     named = [name for name in (*COMMANDS, *_HIDDEN) if rest[:1] == [name]]
     parser = make_parser(named if named or rest == ["--version"] else COMMANDS)
@@ -87,8 +94,19 @@ def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
 
 def declared(name: str) -> Command:
     """Return the declaration of a command."""
-    command: Command = importlib.import_module(f"irqaffinity.cli.usage.{name}").COMMAND
+    command: Command = importlib.import_module(f"irqaffinity.cli.usage.{module_of(name)}").COMMAND
     return command
+
+
+def module_of(command: str) -> str:
+    """Return the name of the modules that declare a command and run it."""
+    return command.replace(" ", "_").replace("-", "_")
+
+
+def _join(words: list[str]) -> list[str]:
+    """Return the words with those of a command's name as one."""
+    name = " ".join(words[:2])
+    return [name, *words[2:]] if name in COMMANDS else words
 
 
 def _refuse_before_command(parser: Parser, rest: Sequence[str]) -> None:

@@ -71,14 +71,14 @@ def _pass(session: Session, arguments: argparse.Namespace) -> int:
         nodes = read_layout(session.root) if arguments.format in ("json", "yaml") else ()
         made = session.auditor.rehearse(scope) if arguments.dry_run else session.auditor.audit(scope)
         if not arguments.dry_run and scope == Narrowing():
-            _balance(session)
+            tell_irqbalance(session)
     if made.outcome.unsaved is not None:
         LOG.error("%s", made.outcome.unsaved)
     _say(made.outcome, nodes, arguments)
     return made.outcome.exit_status()
 
 
-def _balance(session: Session) -> None:
+def tell_irqbalance(session: Session) -> None:
     """Tell irqbalance what to leave alone, as an agent does, or give back what an earlier pass told it.
 
     Where it cannot be told, that is said only if one runs, as far as this /proc shows it.

@@ -19,10 +19,13 @@ from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
 from irqaffinity.model.finding import Finding
 from irqaffinity.model.text import counted
+from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.procfs import read_interrupt
 from irqaffinity.observe.rivals import ADVICE, look_for_rivals, shows_processes
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.topology import read_facts, read_topology
+from irqaffinity.plan.hold import in_force
+from irqaffinity.report.holds import describe_holds, tell_hold
 from irqaffinity.state.check import check_files
 from irqaffinity.state.folder import StateError
 
@@ -48,6 +51,7 @@ def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
     found = [_check(session, subject, check) for subject, check in _CHECKS.items()]
     yield from found
     has_state = all(finding.is_ok for finding in found if finding.subject == "state")
+    yield from _check_holds(session)
     yield from check_isolation(session, has_state=has_state)
     try:
         yield from check_balance(session) if has_state else ()
@@ -132,6 +136,12 @@ def _check_state(session: Session) -> _Answer:
     with folder.opened() as inside:
         can_write = os.access(".", os.W_OK, dir_fd=inside)
     return can_write, folder.path if can_write else f"{folder.path} cannot be written: mend its file system"
+
+
+def _check_holds(session: Session) -> Iterator[Finding]:
+    """Give a finding for each hold that keeps interrupts from being moved; that is nothing to mend."""
+    for hold in describe_holds(in_force(session.store.peek(logs=False).holds, *read_moment(session.root))):
+        yield Finding("hold", True, tell_hold(hold))
 
 
 def _check_rivals(session: Session) -> _Answer:

@@ -13,7 +13,7 @@ from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.isolation import HostInterrupt
 from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.target import Cpu, Target
-from irqaffinity.observe.find import find_target
+from irqaffinity.observe.find import Owned, find_target
 from irqaffinity.observe.meanings import holders
 from irqaffinity.observe.owners import Owner, find_owners
 from irqaffinity.observe.procfs import read_interrupt
@@ -41,6 +41,7 @@ from irqaffinity.report.explain import (
     explain_result,
     render_rules,
 )
+from irqaffinity.report.explain_hold import explain_holds
 from irqaffinity.report.explain_host import explain_isolation
 
 
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     with explained():
         made = session.auditor.rehearse(logs=False)
         target = find_target(session.root, session.auditor.guests, arguments.target)
-        rules = list(_explain(target, made, session))
+        rules = [*_explain(target, made, session), *_explain_holds(target, made, session)]
     say(render_rules(rules))
     return 0
 
@@ -84,6 +85,35 @@ def _explain_interrupt(number: int, made: Pass, session: Session) -> Iterator[Ru
         yield from explain_idle_interrupt(number, seen)
     if seen is not None and not any(address in made.frame.claimants for address in devices):
         yield from _explain_host_interrupt(seen, made, session)
+
+
+def _explain_holds(target: Target, made: Pass, session: Session) -> Iterator[Rule]:
+    """Give the holds that cover a target, and what waits for their end; none where nothing is held."""
+    if not made.holds or isinstance(target, Cpu):
+        return
+    pairs = set(_owned(target, made, session.root))
+    names = {str(uuid): guest.guest.name for uuid, guest in made.guests.items()}
+    held = [hold for hold in made.holds if any(hold.covers(guest, device) for guest, device in pairs)]
+    deferred = session.store.peek(logs=False).deferred
+    devices = {device for _, device in pairs}
+    waiting = {
+        irq: row
+        for irq, row in deferred.items()
+        if (irq.number == target if isinstance(target, int) else irq.device in devices)
+    }
+    yield from explain_holds(held, made.time, names, waiting)
+
+
+def _owned(target: Owned, made: Pass, root: HostRoot) -> Iterator[tuple[GuestId | None, PciAddress]]:
+    """Give the devices of a target, each with the guests that have it; a guest without one has none of them."""
+    if isinstance(target, str):
+        yield from ((target, address) for address in {NO_DEVICE, *(c.address for c in made.guests[target].claims)})
+        return
+    addresses = [target] if isinstance(target, PciAddress) else devices_of_interrupt(root, target) or [NO_DEVICE]
+    for address in addresses:
+        guests = holders(made.guests, address)
+        yield from ((uuid, address) for uuid in guests)
+        yield from () if guests else [(None, address)]
 
 
 def _results(number: int, made: Pass) -> list[Result]:

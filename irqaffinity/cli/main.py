@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from irqaffinity.cli import EXIT_FAILED, EXIT_INTERRUPTED
-from irqaffinity.cli.arguments import parse_arguments
+from irqaffinity.cli.arguments import module_of, parse_arguments
 from irqaffinity.cli.output import OutputLost, complain
 from irqaffinity.cli.usage.command import PROGRAM
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         if parsed.command in _WITH_LIBRARIES:
             _look_at_libraries(parsed.command)
-        command = importlib.import_module(f"irqaffinity.cli.{parsed.command}")
+        command = importlib.import_module(f"irqaffinity.cli.{module_of(parsed.command)}")
         status: int = command.run(parsed)
     except CommandError as error:
         _fail(stays, str(error))

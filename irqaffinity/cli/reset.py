@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 def run(arguments: argparse.Namespace) -> int:
     """Give back every interrupt that was moved, as the state says; return the exit status.
 
-    Refuse while an agent runs, which would move them again, unless with --force.
+    Refuse while an agent runs, which would move them again, and under a hold, unless with --force.
     """
     session = Session.open(arguments)
     with explained(), contextlib.ExitStack() as stack:
@@ -35,8 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
             if session.folder in troubles:
                 raise troubles[session.folder]
         was_moved = any(session.store.peek(logs=False).records.values())
-        made = session.auditor.reset()
-        owes, owed = session.balance.owes, session.balance.give_back()
+        made = session.auditor.reset(is_forced=arguments.force)
+        owes, owed = session.balance.owes, session.balance.give_back(is_forced=arguments.force)
     if made.outcome.unsaved is not None:
         LOG.error("%s", made.outcome.unsaved)
     for trouble in owed:

@@ -17,6 +17,7 @@ from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.passes.balance import Balance
+from irqaffinity.passes.holds import HoldInForce
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.history import StoredHistory
 from irqaffinity.state.store import Store
@@ -78,5 +79,5 @@ def explained() -> Iterator[None]:
     """Turn an error of a pass into a CommandError, the one line that the command ends with."""
     try:
         yield
-    except (LibvirtUnreachable, HostUnreadable, StateError, UnknownTarget, OSError) as error:
+    except (LibvirtUnreachable, HostUnreadable, StateError, UnknownTarget, HoldInForce, OSError) as error:
         raise CommandError(str(error)) from error

@@ -28,10 +28,18 @@ def parse_moment(text: str, now: datetime) -> datetime:
     except ValueError:
         pass
     try:
+        return parse_time(text)
+    except ValueError:
+        raise ValueError(
+            f"{text[:40]!r} is neither how long ago, such as 15m, 1h or 2d, nor a time such as 2026-11-20T12:00:00Z"
+        ) from None
+
+
+def parse_time(text: str) -> datetime:
+    """Return the moment of a time in ISO 8601, as `parse_moment` does; raise ValueError."""
+    try:
         # `fromisoformat` of Python 3.10 knows no Z, and its UTC has no other name
         moment = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", text))
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (ValueError, OverflowError):
-        raise ValueError(
-            f"{text[:40]!r} is neither how long ago, such as 15m, 1h or 2d, nor a time such as 2026-11-20T12:00:00Z"
-        ) from None
+        raise ValueError(f"{text[:40]!r} is no time such as 2026-11-20T12:00:00Z") from None

@@ -2,7 +2,7 @@
 """Why an interrupt was moved: one table for guests and one for the host, whose first line that applies decides."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from irqaffinity.guests.drift import Drift
@@ -10,7 +10,8 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.verdict import FAILED, Cause
+from irqaffinity.model.record import Record
+from irqaffinity.model.verdict import FAILED, Cause, Verdict
 from irqaffinity.plan.plan import Decision
 from irqaffinity.plan.policy import Policy
 
@@ -44,7 +45,7 @@ class Occasion:
     `now` are the grounds of the last pass and of this one, None for a guest that is new or gone. `places` is where the
     last pass left its interrupts, `failing` are those that could not be moved then, and `drifted` those that somebody
     has moved since. `has_new_policy` is for the host, which has no grounds: the configuration has changed since the
-    last pass.
+    last pass. `deferred` are interrupts that a hold kept from being moved until now.
     """
 
     of_pass: Cause | None = None
@@ -55,6 +56,7 @@ class Occasion:
     failing: Collection[IrqId] = ()
     drifted: Mapping[IrqId, Drift] = field(default_factory=dict)
     has_new_policy: bool = False
+    deferred: Collection[IrqId] = ()
 
     def differs(self, what: Callable[[Grounds], object]) -> bool:
         """Tell whether `what` gives another value for this pass than for the last; False where one has no grounds."""
@@ -95,6 +97,7 @@ TABLE: Table = (
     (Cause.ERROR, lambda result, _: result.verdict in FAILED),
     (None, lambda result, _: not result.was_written),
     (Cause.RESET, lambda _, at: at.of_pass is Cause.RESET),
+    (Cause.HOLD, lambda result, at: result.action.irq in at.deferred),
     (Cause.GONE, lambda result, at: result.action.is_release and at.is_gone),
     (Cause.START, lambda _, at: at.of_pass is Cause.START),
     (Cause.AUDIT, lambda _, at: at.of_pass is Cause.AUDIT),
@@ -117,6 +120,7 @@ HOST_TABLE: Table = (
     (Cause.ERROR, lambda result, _: result.verdict in FAILED),
     (None, lambda result, _: not result.was_written),
     (Cause.RESET, lambda _, at: at.of_pass is Cause.RESET),
+    (Cause.HOLD, lambda result, at: result.action.irq in at.deferred),
     (Cause.RECOVERED, lambda result, at: result.action.irq in at.failing),
     (None, _is_old_fight),
     (Cause.FIGHT, _is_fight),
@@ -140,3 +144,16 @@ def find_causes(results: Iterable[Result], at: Occasion, table: Table = TABLE) -
     for result in results:
         if (result.was_written or result.verdict in FAILED) and (cause := find_cause(result, at, table)) is not None:
             yield result, cause
+
+
+def find_deferred_cause(result: Result, at: Occasion, record: Record | None, table: Table = TABLE) -> Cause:
+    """Return why an interrupt, whose record this is, would have been moved, but for a hold.
+
+    One that has other CPUs than its record says, although it belongs on these, was moved by somebody else: that is
+    known even to a process that has just begun.
+    """
+    action = result.action
+    if record is not None and not action.is_release and record.written == action.target:
+        return Cause.DRIFT
+    asked = result._replace(verdict=Verdict.SET, was_written=True)
+    return find_cause(asked, replace(at, deferred=()), table) or Cause.FIGHT

@@ -17,7 +17,8 @@ class Action(NamedTuple):
     `owner` is the guest whose interrupt it is, or was when it is released, or HOST. `spares` are single CPUs to try in
     this order when the target has no free vector. `foregone` is the verdict where the kernel would surely refuse the
     write, so that none is tried; `message` says why where its sentence does not. `handler` is the name of the action
-    that an interrupt of the host had at the decision: under another name the number is another interrupt.
+    that an interrupt of the host had at the decision: under another name the number is another interrupt. `hold` is the
+    id of the hold that keeps it where it is, None where none does.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Action(NamedTuple):
     spares: tuple[CpuSet, ...] = ()
     message: str | None = None
     handler: str | None = None
+    hold: int | None = None
 
     @property
     def irq(self) -> IrqId:

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
+from irqaffinity.model.hold import Deferred, Hold
 from irqaffinity.model.irq import DEFAULT, IrqId
 from irqaffinity.model.isolation import Told
 from irqaffinity.model.pci import PciAddress
@@ -75,13 +76,15 @@ class Changes:
     extra_specs: Mapping[GuestId, RememberedSpecs | None] = field(default_factory=dict)
     proof: Proof | None = None
     told: Mapping[str, Told | None] = field(default_factory=dict)
+    holds: Mapping[int, Hold | None] = field(default_factory=dict)
+    deferred: Mapping[IrqId, Deferred | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.fixed or self.extra_specs or self.proof or self.told)
+        return len(self) > 0
 
     def __len__(self) -> int:
-        rows = len(self.records) + len(self.fixed) + len(self.extra_specs) + len(self.told)
-        return rows + (self.proof is not None)
+        records, others = len(self.records) + len(self.fixed), len(self.extra_specs) + len(self.told)
+        return records + others + len(self.holds) + len(self.deferred) + (self.proof is not None)
 
     def then(self, later: "Changes") -> "Changes":
         """Return what both change together, the later where they differ."""
@@ -91,6 +94,8 @@ class Changes:
             {**self.extra_specs, **later.extra_specs},
             later.proof or self.proof,
             {**self.told, **later.told},
+            {**self.holds, **later.holds},
+            {**self.deferred, **later.deferred},
         )
 
 
@@ -99,7 +104,8 @@ class State:
 
     `records` has those of guests and of the host. `fixed` has the interrupts that turned out not to be movable. `proof`
     tells for how long no guest has needed Nova's notifications, None where nothing is stored. `told` has what each
-    irqbalance was told, by the name of its socket.
+    irqbalance was told, by the name of its socket. `holds` has the holds by id, also those that are over until a pass
+    removes them, and `deferred` what waits for their end.
     """
 
     def __init__(
@@ -109,11 +115,15 @@ class State:
         extra_specs: Mapping[GuestId, RememberedSpecs] = MappingProxyType({}),
         proof: Proof | None = None,
         told: Mapping[str, Told] = MappingProxyType({}),
+        holds: Mapping[int, Hold] = MappingProxyType({}),
+        deferred: Mapping[IrqId, Deferred] = MappingProxyType({}),
     ) -> None:
         self._records: dict[PciAddress, dict[int, Record]] = {}
         self._fixed: dict[IrqId, Fixed] = dict(fixed)
         self._extra_specs: dict[GuestId, RememberedSpecs] = dict(extra_specs)
         self._told: dict[str, Told] = dict(told)
+        self._holds: dict[int, Hold] = dict(holds)
+        self._deferred: dict[IrqId, Deferred] = dict(deferred)
         self.proof = proof
         self._owned: dict[GuestId, Counter[PciAddress]] = {}
         self._marks: dict[PciAddress, object] = {}
@@ -143,6 +153,16 @@ class State:
     def told(self) -> Mapping[str, Told]:
         """What each irqbalance was told, by the name of its socket."""
         return self._told
+
+    @property
+    def holds(self) -> Mapping[int, Hold]:
+        """The holds by id."""
+        return self._holds
+
+    @property
+    def deferred(self) -> Mapping[IrqId, Deferred]:
+        """The interrupts that would have been moved but for a hold."""
+        return self._deferred
 
     @property
     def default(self) -> Record | None:
@@ -175,18 +195,23 @@ class State:
         _change(self._fixed, changes.fixed)
         _change(self._extra_specs, changes.extra_specs)
         _change(self._told, changes.told)
+        _change(self._holds, changes.holds)
+        _change(self._deferred, changes.deferred)
         self.proof = changes.proof or self.proof
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, State):
             return NotImplemented
-        mine = (self._records, self._fixed, self._extra_specs, self.proof, self._told)
-        return mine == (other._records, other._fixed, other._extra_specs, other.proof, other._told)
+        return self._all() == other._all()
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def __repr__(self) -> str:
-        return f"State({self._records!r}, {self._fixed!r}, {self._extra_specs!r}, {self.proof!r}, {self._told!r})"
+        return f"State({', '.join(map(repr, self._all()))})"
+
+    def _all(self) -> tuple[object, ...]:
+        tables = (self._records, self._fixed, self._extra_specs, self.proof, self._told)
+        return *tables, self._holds, self._deferred
 
     def _put(self, irq: IrqId, record: Record) -> None:
         self._records.setdefault(irq.device, {})[irq.number] = record

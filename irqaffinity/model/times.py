@@ -27,3 +27,6 @@ FAREWELL = 0.5
 
 PASS_WAIT = 5.0
 """How long a pass waits for the end of another process's pass."""
+
+ANSWER = 5.0
+"""How long a command that has changed the state waits until the agent's status shows it."""

@@ -40,6 +40,7 @@ class Verdict(Term):
         "throttled",
         "waits for its place with others: its guest makes new interrupts too fast to place each at once",
     )
+    HELD = "held", "would be moved, but a hold keeps it where it is"
     GONE = "gone", "vanished while it was looked at"
     NO_VECTOR = "no_vector", "the CPUs of the target have no free interrupt vector"
     OFFLINE = "offline", "the kernel knows no online CPU in the target"
@@ -148,6 +149,7 @@ class Cause(Term):
     FIGHT = "fight", "something else moves them away again and again"
     GONE = "gone", "the guest has ended"
     ISOLATION = "isolation", "the CPUs that are kept for guests have changed"
+    HOLD = "hold", "a hold has ended, and what it had deferred is done"
     RESET = "reset", "a person gave everything back (irqaffinity reset)"
     ERROR = "error", "they could not be moved: the verdict says why"
     RECOVERED = "recovered", "they could not be moved before, and now it works"

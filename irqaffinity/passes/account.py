@@ -2,21 +2,39 @@
 """Reports what passes did: what is wrong to the log at once, settled changes to the log and the history."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
+from typing import NamedTuple
 
-from irqaffinity.guests.cause import HOST_TABLE, Grounds, Occasion, find_causes
+from irqaffinity.guests.cause import HOST_TABLE, TABLE, Grounds, Occasion, Table, find_causes, find_deferred_cause
 from irqaffinity.guests.drift import Drift
 from irqaffinity.guests.life import Life, Lives
+from irqaffinity.model.action import Result
 from irqaffinity.model.change import Change
 from irqaffinity.model.guest import HOST, GuestId, UnreadableGuest
+from irqaffinity.model.record import State
 from irqaffinity.model.verdict import FAILED, Cause
+from irqaffinity.passes.deferring import Held
 from irqaffinity.passes.isolation import Looked
 from irqaffinity.passes.made import Pass
 from irqaffinity.plan.policy import Policy
-from irqaffinity.report.log import find_troubles, log_each, log_host_troubles, log_settled, log_troubles
+from irqaffinity.report.log import (
+    find_troubles,
+    log_each,
+    log_held_drifts,
+    log_host_troubles,
+    log_settled,
+    log_troubles,
+)
 from irqaffinity.report.outcome import Part
 from irqaffinity.state.history import History
+
+
+class Taken(NamedTuple):
+    """Which interrupts had drifted until a pass, and were put back; which a hold kept where they are, and why."""
+
+    drifts: list[Drift]
+    held: Held
 
 
 class Account:
@@ -41,24 +59,25 @@ class Account:
         if self._gathers:
             self._of_pass = None
 
-    def take(self, made: Pass, policy: Policy, *, is_look: bool = False, is_reset: bool = False) -> list[Drift]:
-        """Take what a pass did, and return which interrupts had drifted until then."""
-        now, drifts = self._clock(), list[Drift]()
+    def take(self, made: Pass, state: State, policy: Policy, *, is_look: bool = False, is_reset: bool = False) -> Taken:
+        """Take what a pass did; `state` is as it was left."""
+        now, taken = self._clock(), Taken([], [])
         of_pass = Cause.RESET if is_reset else self._of_pass
         for uuid, part in made.parts.items():
             if uuid in made.draft.unchanged:
                 continue
             life = self._lives.of(uuid)
             self._tell(life, part, now, is_look=is_look)
-            drifts += self._take_part(life, part, made, policy, of_pass, now)
+            drifts, held = self._take_part(life, part, made, state, policy, of_pass, now)
+            taken = Taken([*taken.drifts, *drifts], [*taken.held, *held])
         if not self._gathers:
             self._log_settled(everything=True)
-        return drifts
+        return taken
 
     def take_host(
-        self, looked: Looked, policy: Policy, *, is_quiet: bool = True, is_reset: bool = False
-    ) -> list[Drift]:
-        """Take what was done with the host's own interrupts, and return which of them had drifted until then.
+        self, looked: Looked, state: State, policy: Policy, *, is_quiet: bool = True, is_reset: bool = False
+    ) -> Taken:
+        """Take what was done with the host's own interrupts; `state` is as that left it.
 
         One that was born again meanwhile has not drifted, and none has where the host was not quiet.
         """
@@ -68,18 +87,20 @@ class Account:
         self._host_troubles = log_host_troubles(troubles, self._host_troubles)
         has_new_policy, self._policy = self._policy not in (None, policy), policy
         if not looked.results and HOST not in self._lives:
-            return []
+            return Taken([], [])
         now, life, of_pass = self._clock(), self._lives.of(HOST), Cause.RESET if is_reset else None
         self._tell(life, Part(None, (), looked.results), now, is_look=False)
         life.drifts.forget(looked.stirred)
         drifts = life.drifts.saw(looked.results, now, is_quiet=is_quiet)
         drifted = {drift.irq: drift for drift in drifts}
-        occasion = Occasion(of_pass, failing=life.failing, drifted=drifted, has_new_policy=has_new_policy)
+        occasion = Occasion(
+            of_pass, failing=life.failing, drifted=drifted, has_new_policy=has_new_policy, deferred=state.deferred
+        )
         life.unsettled.add(find_causes(looked.results, occasion, HOST_TABLE), now)
         life.failing = frozenset(result.action.irq for result in looked.results if result.verdict in FAILED)
         if not self._gathers:
             self._log_settled(everything=True)
-        return drifts
+        return self._sort(life, drifts, looked.results, occasion, state, HOST_TABLE)
 
     def rehearsed(self, made: Pass) -> None:
         """Log what is wrong, and in detail what a pass would do; nothing was done."""
@@ -116,8 +137,8 @@ class Account:
             log_each(part)
 
     def _take_part(
-        self, life: Life, part: Part, made: Pass, policy: Policy, of_pass: Cause | None, now: float
-    ) -> list[Drift]:
+        self, life: Life, part: Part, made: Pass, state: State, policy: Policy, of_pass: Cause | None, now: float
+    ) -> Taken:
         """Find the causes of what was done for one guest, and keep what finds the next causes."""
         grounds, places = _grounds(life.uuid, made, policy), life.drifts.places
         drifts = life.drifts.saw(part.results, now, is_quiet=life.watch is None)
@@ -129,12 +150,32 @@ class Account:
             places,
             life.failing,
             {drift.irq: drift for drift in drifts},
+            deferred=state.deferred,
         )
         life.unsettled.add(find_causes(part.results, occasion), now)
         life.failing = frozenset(result.action.irq for result in part.results if result.verdict in FAILED)
         life.name = part.guest.name if part.guest is not None else life.name
         life.grounds = grounds or life.grounds
-        return drifts
+        return self._sort(life, drifts, part.results, occasion, state)
+
+    def _sort(
+        self,
+        life: Life,
+        drifts: list[Drift],
+        results: Sequence[Result],
+        occasion: Occasion,
+        state: State,
+        table: Table = TABLE,
+    ) -> Taken:
+        """Return the drifts that were put back apart from what is held; tell those that are held, once."""
+        held = list(_find_held(results, occasion, state, table))
+        if not held:
+            return Taken(drifts, held)
+        kept = {result.action.irq: result for result, _ in held}
+        drifted = [kept[drift.irq] for drift in drifts if drift.irq in kept]
+        if drifted:
+            life.lines.spend(self._clock(), log_held_drifts(life.uuid, drifted))
+        return Taken([drift for drift in drifts if drift.irq not in kept], held)
 
 
 def _grounds(uuid: GuestId, made: Pass, policy: Policy) -> Grounds | None:
@@ -142,3 +183,14 @@ def _grounds(uuid: GuestId, made: Pass, policy: Policy) -> Grounds | None:
     decision, seen = made.draft.decisions.get(uuid), made.guests.get(uuid)
     is_known = seen is not None and not isinstance(seen.guest, UnreadableGuest)
     return Grounds(policy, decision) if decision is not None and is_known else None
+
+
+def _find_held(
+    results: Sequence[Result], occasion: Occasion, state: State, table: Table
+) -> Iterator[tuple[Result, Cause]]:
+    """Give each interrupt that a hold kept where it is, and why it would have been moved."""
+    for result in results:
+        action = result.action
+        if action.hold is not None:
+            record = state.records.get(action.device, {}).get(action.number)
+            yield result, find_deferred_cause(result, occasion, record, table)

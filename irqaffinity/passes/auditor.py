@@ -10,18 +10,22 @@ from irqaffinity.guests.life import Lives
 from irqaffinity.model.action import Result
 from irqaffinity.model.balance import Bans
 from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.hold import Moment
 from irqaffinity.model.host import MsiSource
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.proof import Proof
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.target import Narrowing
 from irqaffinity.observe.guests import Seen, read_guests
+from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.account import Account
 from irqaffinity.passes.birth import Newborn, Nursery
 from irqaffinity.passes.counting import Counting
+from irqaffinity.passes.deferring import Deferring
 from irqaffinity.passes.draft import Drafter
 from irqaffinity.passes.finish import Finish
+from irqaffinity.passes.holds import Holds
 from irqaffinity.passes.host import HostPart
 from irqaffinity.passes.isolation import Isolation, Looked
 from irqaffinity.passes.made import Pass
@@ -53,8 +57,9 @@ class Auditor:
         *,
         gathers: bool = False,
         history: History | None = None,
+        read: Callable[[HostRoot], Moment] = read_moment,
     ) -> None:
-        """`host` is the name in reports; `clock` returns seconds.
+        """`host` is the name in reports; `clock` returns seconds, `read` returns what the clocks that end holds say.
 
         Where the auditor `gathers`, as an agent's does, `settle` reports to log and `history` what was done once it has
         settled; else each pass does that at its end.
@@ -69,16 +74,16 @@ class Auditor:
         self._clock = clock
         self._history = NoHistory() if history is None else history
         self._account = Account(self.lives, self._history, self.lock, clock, gathers=gathers)
-        self._sight, self._news = Sight(root), News(clock)
+        self._sight, self._news, self._holds = Sight(root), News(clock), Holds(root, read)
         self._turns = Turns(root, keeper, self._news)
         self._finish = Finish(keeper, AffinityWriter(root), self.lives)
         self._isolation = Isolation(root, keeper, self._finish, self.lives)
-        self._host_part = HostPart(self._isolation, self._account)
-        self._making = Making(
-            host, self._sight, Drafter(root, self.lives), self._finish, self._host_part, self._account, self.lives
-        )
+        deferring = Deferring(keeper)
+        self._host_part = HostPart(self._isolation, self._account, deferring)
+        parts = self._finish, self._host_part, self._account, self.lives, self._holds, deferring
+        self._making = Making(host, self._sight, Drafter(root, self.lives), *parts)
         self._nursery = Nursery(
-            root, self._sight, self._news, self._turns, self._finish, keeper, self.lives, domains, clock
+            root, self._sight, self._news, self._turns, self._holds, self._finish, keeper, self.lives, domains, clock
         )
 
     @property
@@ -116,6 +121,7 @@ class Auditor:
                 )
                 self._keeper.tidy()
                 if scope == Scope():
+                    self._holds.forget_ended(state, self._keeper.save)
                     self.lives.end_those_without({HOST, *self.guests, *state.owners})
                     self._account.first_pass_is_over()
         self._account.store()
@@ -189,15 +195,20 @@ class Auditor:
                 return None
             with self._turns.begun(self.guests) as state:
                 frame = self._sight.frame(self.policy, state)
-                looked = self._host_part.look(frame, self.guests, state, self.policy)
+                looked = self._host_part.look(frame, self.guests, state, self.policy, self._holds.current(state))
         self._account.store()
         return looked
 
-    def reset(self) -> Pass:
-        """Give back every interrupt that the state says was moved, without asking libvirt; raise StateError."""
+    def reset(self, *, is_forced: bool = False) -> Pass:
+        """Give back every interrupt that the state says was moved, without asking libvirt.
+
+        Raises StateError, and HoldInForce under any hold unless it is forced.
+        """
         with self.lock:
             self._sight.look_around_again()
             with self._turns.begun(self.guests) as state:
+                if not is_forced:
+                    self._holds.require_none(state)
                 made = self._making.reset(state, self.policy)
         self._account.store()
         return made

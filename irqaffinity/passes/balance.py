@@ -11,11 +11,14 @@ from typing import NamedTuple
 from irqaffinity.apply.irqbalance import BalancerGone, BalancerTrouble, tell
 from irqaffinity.model.balance import Balancer, Balancing, Bans, Setup
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.hold import Moment
 from irqaffinity.model.isolation import Told
 from irqaffinity.model.record import Changes, State
 from irqaffinity.observe.balancers import can_miss, find_balancers, find_folder, find_others
+from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.topology import read_online
+from irqaffinity.passes.holds import Holds
 from irqaffinity.passes.talk import Known, Talk
 from irqaffinity.plan.balance import ROOMS, Order, confirm, decide, find_own, give_back, note
 from irqaffinity.state.store import Keeper
@@ -54,13 +57,15 @@ class Balance:
         patience: float = 0.25,
         clock: Callable[[], float] = time.monotonic,
         times: Times = Times(),
+        read: Callable[[HostRoot], Moment] = read_moment,
     ) -> None:
-        """`lock` is held with the state, which belongs to the passes too."""
+        """`lock` is held with the state, which belongs to the passes too; `read` returns the clocks that end holds."""
         self.due = -inf
         self.folder = folder
         self._root = root
         self._keeper = keeper
         self._lock = lock
+        self._holds = Holds(root, read)
         self._patience = patience
         self._clock = clock
         self._times = times
@@ -107,14 +112,15 @@ class Balance:
         """Return why none can be found, None where it can."""
         return _no_folder(self._root) if find_folder(self._root, self.folder) is None else None
 
-    def give_back(self) -> list[str]:
+    def give_back(self, *, is_forced: bool = False) -> list[str]:
         """Give back at once, without asking, all that the state says was told; return what is in the way.
 
-        The state goes on to know it until `follow` finds that it is gone: before the next scan it is not, and would be
-        taken for the irqbalance's own. Raises StateError, HostUnreadable and OSError.
+        A hold on the host leaves it, unless this is forced. The state goes on to know it until `follow` finds that it
+        is gone: before the next scan it would be taken for the irqbalance's own. Raises StateError, HostUnreadable and
+        OSError.
         """
         with self._turn() as state:
-            told = dict(state.told)
+            told = {} if self._holds.cover_host(state) and not is_forced else dict(state.told)
         folder = find_folder(self._root, self.folder) if told else None
         if folder is None or can_miss(self._root, folder):
             return [_no_folder(self._root)] if told else []
@@ -170,6 +176,8 @@ class Balance:
         name, wished = talk.balancer.name, wish or Bans()
         with self._turn() as state:
             told = state.told.get(name)
+            if self._holds.cover_host(state):
+                return talk.show(wish, setup.bans)
             if told is None and wish is None:
                 return Balancing(talk.balancer.pid)
             own = find_own(told, setup.bans) if talk.sent is None else talk.own

@@ -18,6 +18,7 @@ from irqaffinity.observe.surroundings import require_host
 from irqaffinity.observe.sysfs import driver_of, irq_numbers
 from irqaffinity.passes.cradle import Cradle
 from irqaffinity.passes.finish import Finish
+from irqaffinity.passes.holds import Holds
 from irqaffinity.passes.newborn import Placement, await_interrupt, birthplace_of, is_confirmed, place_newborn
 from irqaffinity.passes.news import News
 from irqaffinity.passes.sight import Domains, Sight
@@ -59,6 +60,7 @@ class Nursery:
         sight: Sight,
         news: News,
         turns: Turns,
+        holds: Holds,
         finish: Finish,
         keeper: Keeper,
         lives: Lives,
@@ -69,6 +71,7 @@ class Nursery:
         self._sight = sight
         self._news = news
         self._turns = turns
+        self._holds = holds
         self._finish = finish
         self._keeper = keeper
         self._lives = lives
@@ -169,7 +172,7 @@ class Nursery:
         read: Read,
     ) -> Placement:
         """Return what to do with the interrupts that are there and have a place."""
-        placement = Placement([], Changes())
+        placement, holds = Placement([], Changes()), self._holds.current(state)
         for address, numbers in born.items():
             device = devices[address]
             target = birthplace_of(frame, life, self._sight.guests[life.uuid], device, state, policy)
@@ -178,7 +181,7 @@ class Nursery:
             found = (read(self._root, number) for number in numbers)
             device = replace(device, interrupts=tuple(interrupt for interrupt in found if interrupt is not None))
             heard = self._news.take_of(address, device.interrupts, state)
-            placement = placement.then(place_newborn(device, life.uuid, target, state, heard, frame.topology))
+            placement = placement.then(place_newborn(device, life.uuid, target, state, heard, frame.topology, holds))
         return placement
 
     def _carry_out(self, placement: Placement, life: Life, state: State) -> tuple[Result, ...]:
@@ -189,6 +192,7 @@ class Nursery:
         done = self._finish.execute(placement.actions, life.uuid, state)
         self._finish.learn([done])
         for result in done.results:
-            life.drifts.left(result.action.irq, result.asked)
+            if result.action.hold is None:
+                life.drifts.left(result.action.irq, result.asked)
         life.tell_births(done.results, self._clock())
         return done.results

@@ -2,13 +2,14 @@
 """The first half of a pass: reads guests' devices and decides; nothing is written yet."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import is_
 
 from irqaffinity.guests.life import Life, Lives
 from irqaffinity.model.action import Action
 from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.hold import Hold
 from irqaffinity.model.host import Device, SeenGuest
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import State
@@ -17,12 +18,14 @@ from irqaffinity.observe.reading import Reading, read_again, read_anew
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import Details
 from irqaffinity.plan.frame import Frame
+from irqaffinity.plan.hold import hold_work
 from irqaffinity.plan.plan import Decision, Work, combine, decide, reset
 from irqaffinity.plan.policy import Distribution, Policy, Scope
 from irqaffinity.plan.targets import DevicePlan
 
 _ORIGIN = 4
-"""So many first items of a basis are what the decision was made from; the rest are readings, and marks of records."""
+"""So many first items of a basis are what the decision was made from; the rest are holds, readings, and marks of
+records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,11 @@ class Drafter:
         self._root = root
         self._lives = lives
 
-    def draft(self, frame: Frame, guests: Seen, state: State, policy: Policy, scope: Scope) -> Draft:
-        """Read and decide what `scope` covers; raise HostUnreadable."""
-        return _Drafting(_Reader(self._root, state, policy), self._lives, frame, guests, scope).make()
+    def draft(
+        self, frame: Frame, guests: Seen, state: State, policy: Policy, scope: Scope, holds: Sequence[Hold] = ()
+    ) -> Draft:
+        """Read and decide what `scope` covers, under the holds in force; raise HostUnreadable."""
+        return _Drafting(_Reader(self._root, state, policy), self._lives, frame, guests, scope, holds).make()
 
     def draft_reset(self, frame: Frame, state: State, policy: Policy) -> Draft:
         """Read the devices of which interrupts were moved for guests, and plan to give all these back."""
@@ -93,13 +98,16 @@ class _Reader:
 class _Drafting:
     """One draft while it is made."""
 
-    def __init__(self, reader: _Reader, lives: Lives, frame: Frame, guests: Seen, scope: Scope) -> None:
+    def __init__(
+        self, reader: _Reader, lives: Lives, frame: Frame, guests: Seen, scope: Scope, holds: Sequence[Hold]
+    ) -> None:
         self._reader = reader
         self._state, self._policy = reader.state, reader.policy
         self._lives = lives
         self._frame = frame
         self._guests = guests
         self._scope = scope
+        self._holds = holds
         self._decisions: dict[GuestId, Decision] = {}
         self._devices: dict[PciAddress, Device] = {}
         self._unchanged: set[GuestId] = set()
@@ -116,7 +124,7 @@ class _Drafting:
         for uuid in self._other_claimants():
             self._decide(uuid)
         work = combine(self._frame, self._decisions, self._devices, self._state, self._scope, self._unchanged)
-        unchanged = frozenset(self._unchanged)
+        work, unchanged = hold_work(work, self._holds, self._devices, self._state), frozenset(self._unchanged)
         return Draft(self._decisions, self._devices, work, covered, unchanged, self._bases, self._origins)
 
     def _draft_guest(self, life: Life, seen: SeenGuest) -> None:
@@ -124,7 +132,7 @@ class _Drafting:
         self._read_devices(life, addresses)
         life.seen, readings = seen, list(life.readings.values())
         specs = self._state.extra_specs.get(life.uuid)
-        basis = (self._frame, seen, self._policy, specs, *readings, *self._state.marks(addresses))
+        basis = (self._frame, seen, self._policy, specs, self._holds, *readings, *self._state.marks(addresses))
         if life.decision is not None and _is_same(basis, life.basis) and self._scope.device is None:
             self._decisions[life.uuid] = life.decision
             self._unchanged.add(life.uuid)

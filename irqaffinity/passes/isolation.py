@@ -2,7 +2,7 @@
 """The part of a pass that is about the host's own interrupts: it looks at them, and keeps them off the guests' CPUs."""
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.balance import Bans
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import HOST
+from irqaffinity.model.hold import Hold
 from irqaffinity.model.isolation import HostInterrupt, Intruder, Isolated, Kept
 from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.record import Changes, State
@@ -28,6 +29,7 @@ from irqaffinity.passes.host_sight import HostSight, find_foreign
 from irqaffinity.passes.vectors import count_use
 from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.headroom import find_headroom, find_shortages
+from irqaffinity.plan.hold import hold_isolation
 from irqaffinity.plan.isolate import IsolationPlan, give_back_all, isolate
 from irqaffinity.plan.kept import find_housekeeping, find_kept
 from irqaffinity.plan.policy import IsolationMode, Policy
@@ -110,8 +112,8 @@ class Isolation:
         self._reader.forget(numbers)
         self._stirred.update(numbers)
 
-    def look(self, frame: Frame, guests: Seen, state: State, policy: Policy) -> Looked:
-        """Look at the host's interrupts and do what the policy says; raise HostUnreadable and StateError.
+    def look(self, frame: Frame, guests: Seen, state: State, policy: Policy, holds: Sequence[Hold]) -> Looked:
+        """Look at the host's interrupts and do what the policy and the holds say; raise HostUnreadable and StateError.
 
         After StateError nothing was written.
         """
@@ -119,7 +121,7 @@ class Isolation:
         if self._has_nothing_to_do(policy, state):
             self._last = kept, policy
             return Looked(Isolated(policy.isolation.mode.value))
-        sight = self._see(frame, kept, state, policy, self._keeper.save)
+        sight = self._see(frame, kept, state, policy, holds, self._keeper.save)
         self._is_held_up = sight.plan.trouble is not None
         done, unsaved = self._carry_out(sight.plan, state)
         self._old = frozenset(sight.names.keys() - _recorded(state))
@@ -146,12 +148,14 @@ class Isolation:
         done = self._finish.execute(plan.actions, HOST, state)
         return done, self._finish.learn([done])
 
-    def rehearse(self, frame: Frame, guests: Seen, state: State, policy: Policy, *, writes: bool = True) -> Looked:
+    def rehearse(
+        self, frame: Frame, guests: Seen, state: State, policy: Policy, holds: Sequence[Hold], *, writes: bool = True
+    ) -> Looked:
         """Return what `look` would do; where it `writes` nothing anyhow, only what it would find."""
         kept = self.kept(frame, guests, policy)
         if self._has_nothing_to_do(policy, state):
             return Looked(Isolated(policy.isolation.mode.value))
-        sight = self._see(frame, kept, state, policy, state.apply)
+        sight = self._see(frame, kept, state, policy, holds, state.apply)
         done = rehearse(sight.plan.actions if writes else (), DryRunWriter())
         return Looked(sight.report(done.results, state), done.results)
 
@@ -159,7 +163,9 @@ class Isolation:
     def _has_nothing_to_do(policy: Policy, state: State) -> bool:
         return policy.isolation.mode is IsolationMode.OFF and HOST not in state.owners
 
-    def _see(self, frame: Frame, kept: Kept, state: State, policy: Policy, forget: Save) -> HostSight:
+    def _see(
+        self, frame: Frame, kept: Kept, state: State, policy: Policy, holds: Sequence[Hold], forget: Save
+    ) -> HostSight:
         footprints = self._footprints.take()
         found = self._reader.read(self._footprints.numbers, frame.claimants)
         self._forget_reborn(state, forget)
@@ -181,6 +187,7 @@ class Isolation:
             claimed,
             self._old - self._stirred,
         )
+        plan = hold_isolation(plan, holds, state) if holds else plan
         foreign = tuple(self._named(find_foreign(footprints, kept)))
         shown = Isolated(
             policy.isolation.mode.value,
@@ -209,6 +216,7 @@ class Isolation:
         changes = Changes(
             {irq: None for irq, record in records.items() if record is not None and record.owner == HOST},
             {irq: None for irq in self._reader.reborn if irq in state.fixed},
+            deferred={irq: None for irq in self._reader.reborn if irq in state.deferred},
         )
         if changes:
             forget(changes)

@@ -11,6 +11,7 @@ from irqaffinity.guests.drift import Drift
 from irqaffinity.model.arrivals import Interval
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
+from irqaffinity.model.hold import Hold
 from irqaffinity.model.host import HostFacts
 from irqaffinity.model.isolation import Isolated
 from irqaffinity.observe.guests import Seen
@@ -36,7 +37,7 @@ class Pass:
 
     `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so. `drifts` are the
     interrupts that somebody had moved since the pass before. `isolated` is None where the pass did not look at the
-    host's own interrupts, `counted` where it counted no arrivals.
+    host's own interrupts, `counted` where it counted no arrivals. `holds` are those in force, by id.
     """
 
     host: str
@@ -51,6 +52,7 @@ class Pass:
     drifts: Sequence[Drift] = ()
     isolated: Isolated | None = None
     counted: Counted | None = None
+    holds: Sequence[Hold] = ()
 
     @functools.cached_property
     def outcome(self) -> Outcome:
@@ -64,4 +66,5 @@ class Pass:
             dry_run=self.dry_run,
             unsaved=self.unsaved,
             isolated=self.isolated,
+            holds=self.holds,
         )

@@ -2,12 +2,14 @@
 """Decides where new interrupts belong, and what that changes in the state."""
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from irqaffinity.guests.life import Life
 from irqaffinity.model.action import Action
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
+from irqaffinity.model.hold import Hold
 from irqaffinity.model.host import Device, SeenGuest, Topology
 from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.pci import PciAddress
@@ -15,6 +17,7 @@ from irqaffinity.model.record import Changes, State
 from irqaffinity.observe.procfs import read_newborn
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.plan.frame import Frame
+from irqaffinity.plan.hold import hold_device
 from irqaffinity.plan.place import Births, place_device
 from irqaffinity.plan.plan import decide
 from irqaffinity.plan.policy import Policy
@@ -66,14 +69,25 @@ class Placement(NamedTuple):
 
 
 def place_newborn(
-    device: Device, owner: GuestId, target: CpuSet, state: State, heard: Changes, topology: Topology
+    device: Device,
+    owner: GuestId,
+    target: CpuSet,
+    state: State,
+    heard: Changes,
+    topology: Topology,
+    holds: Sequence[Hold] = (),
 ) -> Placement:
-    """Place the interrupts that `device` has here; `heard` are the kernel's news of them since they were recorded."""
+    """Place the interrupts that `device` has here; `heard` are the kernel's news of them since they were recorded.
+
+    The `holds` in force keep where they are those that are not new.
+    """
     stored = state.records.get(device.address, {})
     mine = [IrqId(device.address, interrupt.number) for interrupt in device.interrupts]
     known = {irq.number: stored[irq.number] for irq in mine if irq.number in stored and irq not in heard.records}
     fixed = {irq: state.fixed[irq] for irq in mine if irq in state.fixed and irq not in heard.fixed}
     handled = place_device(device, owner, target, {}, known, fixed, Births(state.default, topology))
+    if holds:
+        handled = hold_device(handled, device, known, fixed, holds)
     changed = {number: record for number, record in handled.records.items() if record != known.get(number)}
     changes = Changes({IrqId(device.address, number): record for number, record in changed.items()})
     return Placement(handled.actions, heard.then(changes) if heard else changes)

@@ -77,7 +77,9 @@ class News:
             if not _is_of_later_life(of_device[number], smp_of(number))
         }
         fixed = {irq: None for irq in (state.fixed if new_lives else ()) if irq.number in new_lives}
-        return Changes(records, fixed, self._specs_changed(state, known) if self._specs else {}, self._proof)
+        deferred = {irq: None for irq in (state.deferred if self._ended else ()) if irq.number in self._ended}
+        told = self._specs_changed(state, known) if self._specs else {}
+        return Changes(records, fixed, told, self._proof, deferred=deferred)
 
     def take_of(self, device: PciAddress, interrupts: Iterable[Interrupt], state: State) -> Changes:
         """Do what `take` does for interrupts of one device; call `taken_of` once it is stored."""
@@ -88,6 +90,7 @@ class News:
         return Changes(
             {irq: None for irq in ended if not _is_of_later_life(stored[irq.number], smp[irq])},
             {irq: None for irq in irqs if irq in state.fixed and irq.number in self._born | self._ended},
+            deferred={irq: None for irq in irqs if irq in state.deferred and irq.number in self._ended},
         )
 
     def taken_of(self, numbers: Iterable[int]) -> None:

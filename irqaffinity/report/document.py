@@ -15,10 +15,12 @@ from irqaffinity.model.text import merge_numbers
 from irqaffinity.model.verdict import Term
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
+from irqaffinity.report.holds import describe_holds
 from irqaffinity.report.isolation import describe_isolation
 from irqaffinity.report.outcome import Outcome, by_device
 from irqaffinity.report.select import select
 from irqaffinity.report.table import unite
+from irqaffinity.report.times import show_time
 
 SCHEMA = 1
 
@@ -39,7 +41,7 @@ def to_document(outcome: Outcome, only: Collection[Only] = (), nodes: Sequence[N
     return {
         "schema": SCHEMA,
         "host": outcome.host,
-        "time": outcome.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "time": show_time(outcome.time),
         "dry_run": outcome.dry_run,
         "state_unsaved": outcome.unsaved,
         "host_facts": describe_facts(outcome.facts),
@@ -52,6 +54,7 @@ def to_document(outcome: Outcome, only: Collection[Only] = (), nodes: Sequence[N
         ],
         "irqs": [describe_irq(result) for result in shown.results],
         **describe_isolation(shown.isolated),
+        "holds": describe_holds(outcome.holds),
     }
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from irqaffinity.model.text import clean, counted
 from irqaffinity.report.rows import render_plain
 from irqaffinity.report.screen import ANY_SCREEN, Screen
-from irqaffinity.report.status_report import show_time
+from irqaffinity.report.times import show_time
 
 COLUMNS = ("time", "name", "device", "irqs", "from", "to", "cause", "verdict")
 """The columns of the table, with a guest's uuid only where its name is not known: a line has to fit the screen."""

@@ -83,6 +83,19 @@ def log_settled(settled: Settled, most: float, rivals: Sequence[str] = ()) -> in
     return len(told) + bool(settled.waited)
 
 
+def log_held_drifts(owner: GuestId, results: Iterable[Result]) -> int:
+    """Warn of interrupts that somebody else has moved and that a hold keeps there; return how many lines."""
+    alike: dict[PciAddress, list[Result]] = defaultdict(list)
+    for result in results:
+        alike[result.action.device].append(result)
+    for device, found in alike.items():
+        numbers = [result.action.number for result in found]
+        which = DEFAULT_NAME if numbers == [DEFAULT.number] else _name_numbers(numbers, device)
+        message = found[0].message or ""
+        LOG.warning("%s: somebody moved %s to %s: held: %s", _name_owner(owner), which, found[0].smp, message)
+    return len(alike)
+
+
 def _name_owner(owner: str | None) -> str:
     """Return what a line begins with: the host, or a guest by its uuid."""
     return "host" if owner == HOST else f"guest {owner}"
@@ -106,8 +119,12 @@ def _describe(change: Change, rivals: Sequence[str]) -> str:
 
 def _describe_numbers(change: Change) -> str:
     """Return how many and which interrupts of which device, if they have one."""
-    of_device = "" if change.device == NO_DEVICE else f" of {change.device}"
-    return f"{counted(len(change.numbers), 'interrupt')} ({clean(change.which)}){of_device}"
+    return _name_numbers(change.numbers, change.device)
+
+
+def _name_numbers(numbers: Sequence[int], device: PciAddress) -> str:
+    of_device = "" if device == NO_DEVICE else f" of {device}"
+    return f"{counted(len(numbers), 'interrupt')} ({clean(merge_numbers(numbers))}){of_device}"
 
 
 def _name_rivals(changes: Iterable[Change], rivals: Sequence[str]) -> str:

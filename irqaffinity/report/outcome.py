@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from irqaffinity.model.action import Result
+from irqaffinity.model.hold import Hold
 from irqaffinity.model.host import HostFacts
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.isolation import Isolated
@@ -25,6 +26,7 @@ _COUNTED = {
     Verdict.WOULD_SET: (Verdict.WOULD_SET,),
     Verdict.PENDING: (Verdict.PENDING, Verdict.UNREAD, Verdict.THROTTLED),
     Verdict.MANAGED: (Verdict.MANAGED, Verdict.IMMOVABLE),
+    Verdict.HELD: (Verdict.HELD,),
     Verdict.GONE: (Verdict.GONE,),
 }
 """The verdicts that each count of the summary stands for; those that failed are counted apart."""
@@ -51,7 +53,8 @@ class Part:
 class Outcome:
     """One pass: `time` is its start in UTC; `unsaved` is why the state could not be stored after the writes, if so.
 
-    `isolated` is what was found and done with the host's own interrupts, None where nobody looked at them.
+    `isolated` is what was found and done with the host's own interrupts, None where nobody looked at them. `holds` are
+    those in force, by id.
     """
 
     host: str
@@ -63,6 +66,7 @@ class Outcome:
     results: Sequence[Result]
     unsaved: str | None = None
     isolated: Isolated | None = None
+    holds: Sequence[Hold] = ()
 
     @classmethod
     def of(
@@ -75,6 +79,7 @@ class Outcome:
         dry_run: bool = False,
         unsaved: str | None = None,
         isolated: Isolated | None = None,
+        holds: Sequence[Hold] = (),
     ) -> "Outcome":
         """Return the parts as a whole: guests by uuid, devices by address, interrupts by number.
 
@@ -92,6 +97,7 @@ class Outcome:
             sorted((result for part in known for result in part.results), key=lambda result: result.action.number),
             unsaved,
             isolated,
+            holds,
         )
 
     def with_results(self, others: Mapping[IrqId, Result]) -> "Outcome":

@@ -22,6 +22,7 @@ GRAVEST = (
     Verdict.OFFLINE,
     Verdict.UNREAD,
     Verdict.WOULD_SET,
+    Verdict.HELD,
     Verdict.THROTTLED,
     Verdict.PENDING,
     Verdict.IMMOVABLE,

@@ -39,7 +39,12 @@ ANY_SCREEN = Screen()
 
 _TONES = {
     verdict: tone
-    for word, tone in ((Only.ERROR, Tone.ERROR), (Only.PENDING, Tone.PENDING), (Only.CHANGED, Tone.CHANGED))
+    for word, tone in (
+        (Only.ERROR, Tone.ERROR),
+        (Only.PENDING, Tone.PENDING),
+        (Only.HELD, Tone.PENDING),
+        (Only.CHANGED, Tone.CHANGED),
+    )
     for verdict in verdicts_of([word])
 }
 

@@ -16,6 +16,7 @@ _VERDICTS = {
     Only.ERROR: FAILED,
     Only.CHANGED: frozenset({Verdict.SET, Verdict.WOULD_SET}),
     Only.PENDING: frozenset({Verdict.PENDING, Verdict.UNREAD, Verdict.THROTTLED}),
+    Only.HELD: frozenset({Verdict.HELD}),
 }
 
 REMOTE = frozenset({DeviceReason.REMOTE_NODE, DeviceReason.NODE_STRICT})

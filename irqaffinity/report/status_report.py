@@ -3,7 +3,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -18,8 +17,6 @@ from irqaffinity.report.table import describe_guest, describe_target, unite
 
 MOST_TROUBLES = 100
 """The most interrupts that are listed with their trouble; the summary counts all of them."""
-
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def describe_placement(outcome: Outcome) -> dict[str, Any]:
@@ -57,11 +54,6 @@ def describe_placement(outcome: Outcome) -> dict[str, Any]:
         ],
         "troubles": [describe_irq(result) for result in islice(filter(_is_trouble, outcome.results), MOST_TROUBLES)],
     }
-
-
-def show_time(time: datetime) -> str:
-    """Return a time in UTC, whole seconds."""
-    return time.strftime(TIME)
 
 
 def _is_trouble(result: Result) -> bool:

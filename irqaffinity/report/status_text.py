@@ -9,6 +9,7 @@ from irqaffinity.model.only import Only
 from irqaffinity.model.text import counted, printable
 from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.report.balance import tell_balancing
+from irqaffinity.report.holds import hold_lines
 from irqaffinity.report.isolation_text import isolation_lines
 from irqaffinity.report.layout import Line, show_line
 from irqaffinity.report.order import natural_key
@@ -57,10 +58,12 @@ def _lines(status: Mapping[str, Any], only: Collection[Only], screen: Screen) ->
     yield _about("counters", _describe_counters(status["counters"]))
     if status["settling"]:
         yield _about("settling", f"{counted(len(status['settling']), 'guest')}: {', '.join(status['settling'])}")
+    names = {guest["uuid"]: guest.get("name") or "" for guest in status["placement"]["guests"]}
+    for text in hold_lines(status.get("holds", ()), status.get("updated", ""), names):
+        yield _about("hold", text, Tone.PENDING)
     yield Line("")
     shown = select_status(status, only)
     yield from _placement_lines(shown["placement"])
-    names = {guest["uuid"]: guest.get("name") or "" for guest in status["placement"]["guests"]}
     yield from isolation_lines(shown, names, screen)
     yield _summary_line(status["placement"], shown["placement"], only)
 

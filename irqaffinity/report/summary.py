@@ -17,7 +17,13 @@ from irqaffinity.report.select import select
 
 _MOST_NAMES = 3
 _NOUNS = {"guests": "guest", "devices": "device", "irqs": "interrupt"}
-_TONES = {"set": Tone.CHANGED, "would_set": Tone.CHANGED, "pending": Tone.PENDING, "failed": Tone.ERROR}
+_TONES = {
+    "set": Tone.CHANGED,
+    "would_set": Tone.CHANGED,
+    "pending": Tone.PENDING,
+    "held": Tone.PENDING,
+    "failed": Tone.ERROR,
+}
 
 
 def render_summary(outcome: Outcome, only: Collection[Only] = (), screen: Screen = ANY_SCREEN) -> str:

@@ -15,6 +15,7 @@ from irqaffinity.model.verdict import DeviceReason, IrqReason, Status, Verdict
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.policy import Serve
 from irqaffinity.plan.targets import DevicePlan
+from irqaffinity.report.holds import describe_holds, hold_lines
 from irqaffinity.report.isolation import describe_isolation
 from irqaffinity.report.isolation_text import isolation_lines
 from irqaffinity.report.layout import Line, Row, arrange, show_line
@@ -23,6 +24,7 @@ from irqaffinity.report.outcome import Outcome, by_device
 from irqaffinity.report.screen import ANY_SCREEN, Screen, Tone, tone_of
 from irqaffinity.report.select import REMOTE, select
 from irqaffinity.report.summary import failing_guests, render_summary
+from irqaffinity.report.times import show_time
 
 _PLAIN = frozenset({Verdict.OK, Verdict.SET, Verdict.WOULD_SET})
 _YET_TO_COME = frozenset({None, DeviceReason.NO_IRQS})
@@ -48,7 +50,9 @@ def render_table(
     isolation = list(isolation_lines(describe_isolation(shown.isolated), names, screen, each_irq=each_irq))
     below = [text for line in isolation for text in show_line(line, screen)]
     above = list(arrange(_blocks(outcome, shown, each_irq), screen)) if shown.guests or shown.devices else []
-    return "\n\n".join("\n".join(part) for part in (above, below, [summary]) if part)
+    held = hold_lines(describe_holds(outcome.holds), show_time(outcome.time), names)
+    last = [text for line in held for text in show_line(Line(line, tone=Tone.PENDING), screen)]
+    return "\n\n".join("\n".join(part) for part in (above, below, [*last, summary]) if part)
 
 
 def _blocks(outcome: Outcome, shown: Outcome, each_irq: bool) -> list[Line | Row]:

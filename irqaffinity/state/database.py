@@ -23,7 +23,7 @@ from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import Stamp, StateError, StateFolder, stamp_of
 from irqaffinity.state.format import NewerState
 from irqaffinity.state.frames import find_damage
-from irqaffinity.state.rows import read_boot, read_proof, read_specs, read_state
+from irqaffinity.state.rows import read_boot, read_holds, read_proof, read_specs, read_state
 from irqaffinity.state.schema import MIGRATIONS, Migration, check_version, check_whole, is_mistake, migrate
 
 LOG = logging.getLogger(__name__)
@@ -37,8 +37,11 @@ _text = partial(str, encoding="utf-8", errors="surrogateescape")  # the getters 
 _BUSY = 1.0
 """Seconds that SQLite waits for other programs; processes of this one wait for pass.lock."""
 
+_NORMAL = "synchronous = NORMAL"
+"""Commits are not synced: a crash of the host voids the records anyhow."""
+
 _PRAGMAS = (
-    "synchronous = NORMAL",  # commits are not synced: a crash of the host voids the records anyhow
+    _NORMAL,
     "wal_autocheckpoint = 0",  # a checkpoint syncs, so `tidy` and `save` say when
     "journal_size_limit = 0",  # the log is cut when it begins anew, so that its size tells what is in it
     "cell_size_check = ON",
@@ -112,6 +115,17 @@ def migrate_in_place(connection: sqlite3.Connection, migrations: Sequence[Migrat
 
 
 @contextlib.contextmanager
+def durable(connection: sqlite3.Connection) -> Iterator[None]:
+    """Have each commit on the disk when it returns."""
+    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        yield
+    finally:
+        if not connection.in_transaction:  # one that cannot be rolled back ends with the connection
+            connection.execute(f"PRAGMA {_NORMAL}")
+
+
+@contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
     """Commit all that the caller does meanwhile, or nothing of it."""
     connection.execute(f"BEGIN {kind}")
@@ -142,8 +156,8 @@ def find_log_damage(folder: StateFolder, inside: int) -> str | None:
 def read_all(connection: sqlite3.Connection, boot_id: str, damage: str | None = None) -> tuple[bool, State]:
     """Return whether the interrupts stored are those of this boot, and the state; raise BadState.
 
-    Only the extra specs and the proof outlive a boot: interrupt numbers of another boot mean nothing now. `damage` is
-    what is wrong with the log. Within one boot it means that something is lost. After a crash of the host it is to be
+    Extra specs, the proof and holds outlive a boot: interrupt numbers of another one mean nothing now. `damage` is what
+    is wrong with the log. Within one boot it means that something is lost. After a crash of the host it is to be
     expected, and what SQLite finds counts.
     """
     with transaction(connection, "DEFERRED"):
@@ -156,7 +170,8 @@ def read_all(connection: sqlite3.Connection, boot_id: str, damage: str | None = 
             LOG.warning("the state is of another boot, and %s: what was remembered last may be lost", damage)
         elif stored is not None:
             LOG.info("the state is of another boot: its interrupts are forgotten")
-        return False, State(extra_specs=read_specs(connection), proof=read_proof(connection))
+        specs, proof, holds = read_specs(connection), read_proof(connection), read_holds(connection)
+        return False, State(extra_specs=specs, proof=proof, holds=holds)
 
 
 class Database:

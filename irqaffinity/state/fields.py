@@ -6,6 +6,8 @@ A value that a getter refuses is damage. Any other error over a state is a bug o
 
 import functools
 from collections.abc import Mapping
+from datetime import datetime, timezone
+from math import isfinite
 from types import MappingProxyType
 
 from irqaffinity.model.cpuset import CpuSet
@@ -22,6 +24,9 @@ _parse_guest = functools.lru_cache(maxsize=4096)(parse_guest_id)
 """Every interrupt of a host names one of a few devices and guests."""
 
 _KEYS = ("device", "irq", "uuid", "socket")
+
+TIME = "%Y-%m-%d %H:%M:%S"
+"""Times of the state are in UTC, whole seconds."""
 
 
 class BadState(Exception):
@@ -117,13 +122,39 @@ class Row:
         except ValueError:
             raise self.wrong(field, "is not a uuid") from None
 
+    def guest_or_none(self, field: str) -> GuestId | None:
+        """Return the uuid of a guest, or None."""
+        return None if self.value(field) is None else self.guest(field)
+
+    def count(self, field: str) -> int:
+        """Return a whole number from 1 on."""
+        value = self.value(field)
+        if type(value) is not int or value < 1:
+            raise self.wrong(field, "is not a number from 1 on")
+        return value
+
+    def seconds(self, field: str) -> float:
+        """Return seconds of a clock."""
+        value = self.value(field)
+        if type(value) is not float or not isfinite(value):
+            raise self.wrong(field, "is not a number of seconds")
+        return value
+
+    def time(self, field: str) -> datetime:
+        """Return a time in UTC."""
+        try:
+            return datetime.strptime(self._text(field), TIME).replace(tzinfo=timezone.utc)
+        except ValueError:
+            raise self.wrong(field, "is not a time such as 2026-11-20 12:00:00") from None
+
     def wrong(self, field: str, why: str) -> BadState:
         """Return the error for a field, which names its row and its value."""
         return BadState(f"{self.where()}: {field} {_show(self._values[field])} {why}")
 
     def where(self) -> str:
         """Return the name of the row, with its key."""
-        key = [_show(self._values[field]) for field in _KEYS if field in self._values]
+        keys = ("id",) if "id" in self._values else _KEYS
+        key = [_show(self._values[field]) for field in keys if field in self._values]
         return f"{self._name} of {' '.join(key)}" if key else self._name
 
     def _text(self, field: str) -> str:

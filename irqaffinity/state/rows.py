@@ -7,7 +7,8 @@ their order here.
 
 `host_records` and `host_managed` are those of the host: a program from before them can read all the others. There `-`
 is the device of an interrupt without one, and -1 the number of the default affinity. `told` has lists of numbers with
-commas. An interrupt that changes hands changes its table, in one transaction.
+commas. An interrupt that changes hands changes its table, in one transaction. In `deferred`, which has interrupts of
+both kinds, no guest stands for the host. Holds outlive a boot, like specs and proofs.
 """
 
 import sqlite3
@@ -15,16 +16,25 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.hold import Hold
 from irqaffinity.model.irq import IrqId
-from irqaffinity.model.isolation import Told
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.proof import Proof
 from irqaffinity.model.record import Changes, Record, RememberedSpecs, State
-from irqaffinity.state.fields import BadState, Row
+from irqaffinity.state.cells import cells_of_deferred, cells_of_hold, cells_of_record, cells_of_told
+from irqaffinity.state.fields import TIME, BadState, Row
 from irqaffinity.state.sums import end_sum, start_sum, sum_of
-from irqaffinity.state.values import fixed_in, host_fixed_in, host_record_in, record_in, specs_in, told_in
+from irqaffinity.state.values import (
+    deferred_in,
+    fixed_in,
+    hold_in,
+    host_fixed_in,
+    host_record_in,
+    record_in,
+    specs_in,
+    told_in,
+)
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "boot": ("boot_id",),
@@ -45,6 +55,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "host_managed": ("device", "irq", "action", "verdict"),
     "told": ("socket", "cpus_before", "irqs_before", "cpus", "irqs"),
+    "holds": ("id", "since", "until", "reason", "boot_id", "ends_at", "guest", "device", "everything"),
+    "deferred": ("device", "irq", "guest", "origin", "target", "since", "times", "cause", "hold"),
 }
 """The columns that this program reads and writes, beside `sum`; a table may have more."""
 
@@ -61,11 +73,13 @@ _PUT = {
 _RECORDS, _FIXED_TABLES = ("records", "host_records"), ("managed", "host_managed")
 """The table of guests' interrupts, and that of the host's."""
 
-_DROP_IRQ = {table: f"DELETE FROM {table} WHERE device = ? AND irq = ?" for table in (*_RECORDS, *_FIXED_TABLES)}
+_DROP_IRQ = {
+    table: f"DELETE FROM {table} WHERE device = ? AND irq = ?" for table in (*_RECORDS, *_FIXED_TABLES, "deferred")
+}
 _DROP_SPECS = "DELETE FROM specs WHERE uuid = ?"
 _DROP_TOLD = "DELETE FROM told WHERE socket = ?"
+_DROP_HOLD = "DELETE FROM holds WHERE id = ?"
 _PROOF = "extra specs"
-_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def read_boot(connection: sqlite3.Connection) -> str | None:
@@ -83,11 +97,16 @@ def read_proof(connection: sqlite3.Connection) -> Proof | None:
     for row in _rows(connection, "proofs"):
         if row.text("what") == _PROOF:
             try:
-                since, seen = (datetime.strptime(row.text(name) + "+0000", _TIME + "%z") for name in ("since", "seen"))
+                since, seen = (datetime.strptime(row.text(name) + "+0000", TIME + "%z") for name in ("since", "seen"))
             except ValueError:
                 return None
             return Proof(since, seen) if since <= seen else None
     return None
+
+
+def read_holds(connection: sqlite3.Connection) -> dict[int, Hold]:
+    """Return the holds by id, also those that are over; raise BadState."""
+    return dict(map(hold_in, _rows(connection, "holds")))
 
 
 def read_state(connection: sqlite3.Connection) -> State:
@@ -98,7 +117,9 @@ def read_state(connection: sqlite3.Connection) -> State:
     for irq, record in map(host_record_in, _rows(connection, "host_records")):
         records.setdefault(irq.device, {}).setdefault(irq.number, record)
     told = dict(map(told_in, _rows(connection, "told")))
-    return State(records, fixed, read_specs(connection), read_proof(connection), told)
+    deferred = dict(map(deferred_in, _rows(connection, "deferred")))
+    specs, proof = read_specs(connection), read_proof(connection)
+    return State(records, fixed, specs, proof, told, read_holds(connection), deferred)
 
 
 def _read_records(connection: sqlite3.Connection) -> dict[PciAddress, dict[int, Record]]:
@@ -120,10 +141,10 @@ def put(connection: sqlite3.Connection, changes: Changes) -> None:
         if record is None:
             _drop_irq(connection, _RECORDS, irq)
         elif record.owner == HOST:
-            row = str(irq.device), irq.number, record.driver, record.action, *_cells_of(record)
+            row = str(irq.device), irq.number, record.driver, record.action, *cells_of_record(record)
             _put_irq(connection, _RECORDS[::-1], irq, row)
         else:
-            row = str(irq.device), record.owner, record.driver, *_cells_of(record), irq.number
+            row = str(irq.device), record.owner, record.driver, *cells_of_record(record), irq.number
             _put_irq(connection, _RECORDS, irq, row)
     for irq, fixed in changes.fixed.items():
         if fixed is None:
@@ -137,9 +158,26 @@ def put(connection: sqlite3.Connection, changes: Changes) -> None:
         else:
             _put(connection, "specs", (uuid, specs.mask, specs.timestamp, specs.publisher, specs.arrived))
     if changes.proof is not None:
-        _put(connection, "proofs", (_PROOF, f"{changes.proof.since:{_TIME}}", f"{changes.proof.seen:{_TIME}}"))
+        _put(connection, "proofs", (_PROOF, f"{changes.proof.since:{TIME}}", f"{changes.proof.seen:{TIME}}"))
     for socket, told in changes.told.items():
-        _put_told(connection, socket, told)
+        if told is None:
+            connection.execute(_DROP_TOLD, (socket,))
+        else:
+            _put(connection, "told", cells_of_told(socket, told))
+    _put_holds(connection, changes)
+
+
+def _put_holds(connection: sqlite3.Connection, changes: Changes) -> None:
+    for number, hold in changes.holds.items():
+        if hold is None:
+            connection.execute(_DROP_HOLD, (number,))
+        else:
+            _put(connection, "holds", cells_of_hold(hold))
+    for irq, deferred in changes.deferred.items():
+        if deferred is None:
+            _drop_irq(connection, ("deferred",), irq)
+        else:
+            _put(connection, "deferred", cells_of_deferred(irq, deferred))
 
 
 def clear(connection: sqlite3.Connection, boot_id: str) -> None:
@@ -157,6 +195,8 @@ def whole(state: State) -> Changes:
         state.extra_specs,
         state.proof,
         state.told,
+        state.holds,
+        state.deferred,
     )
 
 
@@ -173,28 +213,6 @@ def _put_irq(connection: sqlite3.Connection, tables: tuple[str, ...], irq: IrqId
 def _drop_irq(connection: sqlite3.Connection, tables: tuple[str, ...], irq: IrqId) -> None:
     for table in tables:
         connection.execute(_DROP_IRQ[table], (str(irq.device), irq.number))
-
-
-def _put_told(connection: sqlite3.Connection, socket: str, told: Told | None) -> None:
-    if told is None:
-        connection.execute(_DROP_TOLD, (socket,))
-        return
-    irqs_before, irqs = (",".join(map(str, numbers)) for numbers in (told.irqs_before, told.irqs))
-    _put(connection, "told", (socket, _text(told.cpus_before), irqs_before, str(told.cpus), irqs))
-
-
-def _cells_of(record: Record) -> tuple[object, ...]:
-    return (
-        _text(record.original),
-        str(record.written),
-        _text(record.previous),
-        _text(record.spread_over),
-        int(record.next_cpu),
-    )
-
-
-def _text(cpus: CpuSet | None) -> str | None:
-    return None if cpus is None else str(cpus)
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> Iterator[Row]:

@@ -64,6 +64,18 @@ MIGRATIONS: Sequence[Migration] = (
             irqs TEXT NOT NULL, sum INTEGER
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE holds (
+            id INTEGER NOT NULL PRIMARY KEY, since TEXT NOT NULL, until TEXT NOT NULL, reason TEXT NOT NULL,
+            boot_id TEXT NOT NULL, ends_at REAL NOT NULL, guest TEXT, device TEXT, everything INTEGER NOT NULL,
+            sum INTEGER
+        ) WITHOUT ROWID""",
+        """CREATE TABLE deferred (
+            device TEXT NOT NULL, irq INTEGER NOT NULL, guest TEXT, origin TEXT, target TEXT NOT NULL,
+            since TEXT NOT NULL, times INTEGER NOT NULL, cause TEXT NOT NULL, hold INTEGER NOT NULL, sum INTEGER,
+            PRIMARY KEY (device, irq)
+        ) WITHOUT ROWID""",
+    ),
 )
 """In their order; a migration that was released is never changed again. They may call `row_sum` (sums.py)."""
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from irqaffinity.model.record import Changes, State
 from irqaffinity.model.times import PASS_WAIT
-from irqaffinity.state.database import DATABASE, Database, find_log_damage, judged, read_all, transaction
+from irqaffinity.state.database import DATABASE, Database, durable, find_log_damage, judged, read_all, transaction
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.lock import PASS_LOCK, Lock
@@ -43,7 +43,7 @@ class Store:
     """The state of one boot in one folder. Call `load` and `save` only within `exclusive`.
 
     From the moment that `save` returns, the kernel has the data: it survives this process, but not a crash of the host,
-    after which the records are void anyhow.
+    after which the records are void anyhow. Holds are to outlive one: a change of theirs is on the disk then.
     """
 
     def __init__(self, folder: StateFolder, boot_id: str) -> None:
@@ -80,7 +80,7 @@ class Store:
                 if database.data_version() != self._version:
                     self._read(database)
         except BadState as error:
-            self._set_aside(error)
+            self._lose(error)
         return self._state
 
     def peek(self, *, logs: bool = True) -> State:
@@ -147,7 +147,7 @@ class Store:
                 if is_there or old is not None:
                     self._read(self._open(), damage)
         except BadState as error:
-            self._set_aside(error)
+            self._lose(error)
         except BaseException:
             self._close()
             raise
@@ -169,7 +169,8 @@ class Store:
             if database is None or not database.is_current():
                 database = self._replace()
             try:
-                with transaction(database.connection):
+                synced = durable(database.connection) if changes.holds else contextlib.nullcontext()
+                with synced, transaction(database.connection):
                     if not self._is_ours:
                         clear(database.connection, self._boot_id)
                         put(database.connection, whole(self._state))
@@ -203,11 +204,17 @@ class Store:
             raise
         return database
 
-    def _set_aside(self, error: BadState) -> None:
+    def _lose(self, error: BadState) -> None:
+        """Begin a new state in the place of a damaged one, with the holds that are known."""
+        holds = self._state.holds
+        self._set_aside(error, "" if holds else "; a hold that it had is no longer in force")
+        self._state = State(holds=holds)
+
+    def _set_aside(self, error: BadState, note: str = "") -> None:
         """Take damaged files out of the way; only then close them, so that SQLite leaves each as it is."""
         try:
             with self._folder.opened() as inside:
-                put_aside(self._folder, inside, DATABASE, str(error))
+                put_aside(self._folder, inside, DATABASE, f"{error}{note}")
         finally:
             self._close()
         self._state = State()

@@ -57,7 +57,8 @@ class TolerantStore:
             self._note(error)
             return self._state
         if self._owed and stored is not self._state:
-            self._owed = _fit(self._owed, stored) if self._is_blind else whole(self._state).then(self._owed)
+            owed = _fit(self._owed, stored) if self._is_blind else whole(self._state).then(self._owed)
+            self._owed = replace(owed, holds={})  # people make and lift them, and what is stored counts
         self._state, self._is_loaded, self._is_blind = stored, True, False
         self._store_owed()
         return stored
@@ -93,7 +94,8 @@ class TolerantStore:
     def _note(self, error: StateError) -> None:
         self._is_troubled = True
         if self.unsaved is None:
-            LOG.error("the state is kept in memory alone, and is lost if this process ends: %s", error)
+            unknown = "; whether there is a hold is not known" if self._is_blind else ""
+            LOG.error("the state is kept in memory alone, and is lost if this process ends%s: %s", unknown, error)
         self.unsaved = str(error)
 
 

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes records, immovable interrupts and the like of the rows of the state."""
+"""Makes records, immovable interrupts, holds and the like of the rows of the state."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 
 from irqaffinity.model.guest import HOST
+from irqaffinity.model.hold import Deferred, Hold
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.isolation import Told
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Fixed, Record, RememberedSpecs
-from irqaffinity.model.verdict import Verdict
+from irqaffinity.model.verdict import Cause, Verdict
 from irqaffinity.state.fields import Row
 
 _FIXED = {verdict.value: verdict for verdict in (Verdict.MANAGED, Verdict.IMMOVABLE)}
+_CAUSES = {cause.value: cause for cause in Cause}
 
 
 def records_in(rows: Iterator[Row]) -> dict[PciAddress, dict[int, Record]]:
@@ -79,3 +81,37 @@ def specs_in(row: Row) -> RememberedSpecs:
     return RememberedSpecs(
         row.text_or_none("mask"), row.text("timestamp"), row.text_or_none("publisher"), row.text_or_none("arrived")
     )
+
+
+def hold_in(row: Row) -> tuple[int, Hold]:
+    """Return the id in a row of `holds`, with the hold; raise BadState."""
+    number = row.count("id")
+    hold = Hold(
+        number,
+        since=row.time("since"),
+        until=row.time("until"),
+        reason=row.text("reason"),
+        boot_id=row.text("boot_id"),
+        ends_at=row.seconds("ends_at"),
+        guest=row.guest_or_none("guest"),
+        device=None if row.value("device") is None else row.device("device"),
+        everything=row.flag("everything"),
+    )
+    return number, hold
+
+
+def deferred_in(row: Row) -> tuple[IrqId, Deferred]:
+    """Return the interrupt in a row of `deferred`, with what was put off; raise BadState."""
+    cause = _CAUSES.get(row.text("cause"))
+    if cause is None:
+        raise row.wrong("cause", f"is none of {', '.join(_CAUSES)}")
+    deferred = Deferred(
+        row.guest_or_none("guest") or HOST,
+        origin=row.cpus_or_none("origin"),
+        target=row.cpus("target"),
+        since=row.time("since"),
+        times=row.count("times"),
+        cause=cause,
+        hold=row.count("hold"),
+    )
+    return row.host_irq(), deferred

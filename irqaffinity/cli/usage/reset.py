@@ -7,7 +7,7 @@ from irqaffinity.cli.usage.command import Command, Example
 
 
 def _declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--force", action="store_true", help="also while an agent runs")
+    parser.add_argument("--force", action="store_true", help="also while an agent runs, and under a hold")
 
 
 COMMAND = Command(
@@ -15,12 +15,13 @@ COMMAND = Command(
     about="Gives each moved interrupt back to the CPUs that it had before, also those of guests that still "
     "run: for whoever removes the program from a host. Stop the agent first.",
     examples=(
-        Example("reset", "give everything back; refuses while an agent runs"),
+        Example("reset", "give everything back; refuses while an agent runs or a hold is in force"),
         Example("reset --force", "also while an agent runs, which will move them again"),
     ),
     statuses={
         0: "everything was given back, or nothing had been moved",
-        1: "an agent runs, an interrupt could not be given back, or the state cannot be read or stored",
+        1: "an agent runs or a hold is in force, an interrupt could not be given back, or the state cannot be read or "
+        "stored",
     },
     declare=_declare,
 )

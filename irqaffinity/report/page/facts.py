@@ -151,6 +151,7 @@ class HostPicture:
 
     `pass_error` is why the last pass could not be made. `only` are the words that the document was narrowed to, and
     `missing` names what it does not have. `isolation` is None where nobody looked at the host's own interrupts.
+    `holds` are lines on those in force.
     """
 
     name: str
@@ -169,6 +170,7 @@ class HostPicture:
     arrivals: Arrivals | None
     missing: Sequence[str]
     isolation: IsolationFacts | None = None
+    holds: Sequence[str] = ()
 
     @functools.cached_property
     def guest_of(self) -> Mapping[str | None, GuestFacts]:

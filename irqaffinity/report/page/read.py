@@ -11,6 +11,7 @@ from irqaffinity.model.layout import NodeLayout
 from irqaffinity.model.shape import check_shape
 from irqaffinity.model.text import clean
 from irqaffinity.report.document import SCHEMA
+from irqaffinity.report.holds import hold_lines
 from irqaffinity.report.page.facts import (
     Arrivals,
     CpuArrivals,
@@ -60,7 +61,12 @@ def read_document(document: Mapping[str, Any]) -> HostPicture:
         arrivals=None if arrivals is None else _arrivals(arrivals),
         missing=tuple(_missing(document)),
         isolation=read_isolation(document),
+        holds=tuple(map(clean, hold_lines(document.get("holds", ()), document["time"], _names(document)))),
     )
+
+
+def _names(document: Mapping[str, Any]) -> Mapping[str, str]:
+    return {guest["uuid"]: guest["name"] for guest in document["guests"]}
 
 
 def _missing(document: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from irqaffinity.model.text import counted
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.report.page.facts import HostPicture
 from irqaffinity.report.page.host import HUES, draw_host
 from irqaffinity.report.page.intruders import draw_intruders
@@ -88,6 +89,7 @@ def _head(host: HostPicture, troubles: Sequence[Trouble]) -> Iterator[Markup]:
     yield element("h1", host.name, " ", element("small", "interrupts of its guests"))
     yield element("p", f"{host.time} · {kind} · new interrupts are {source}", class_="sub")
     yield element("p", *_state(troubles), class_="state")
+    yield from (element("p", held, class_="limit") for held in host.holds)
     verdicts = Counter(irq.verdict for irq in host.irqs)
     totals = [(len(host.guests), "guest"), (len(host.devices), "device"), (len(host.irqs), "interrupt")]
     figures = [element("li", element("b", count), f" {counted(count, noun).split()[1]}") for count, noun in totals]
@@ -147,8 +149,10 @@ _STRIP = "A strip has all CPUs from left to right; the device's own node is shad
 
 def _wrong(host: HostPicture, grave: Sequence[Trouble]) -> Iterator[Markup]:
     if not grave:
+        held = sum(irq.verdict == Verdict.HELD.value for irq in host.irqs)
         where = " and every one that arrived came there" if host.arrivals is not None else ""
-        said = f"Nothing. Every interrupt of the guests is set to where it belongs{where}."
+        others = f" but for {counted(held, 'interrupt')} that a hold keeps where it is" if held else ""
+        said = f"Nothing. Every interrupt of the guests is set to where it belongs{where}{others}."
         yield element("p", element("span", _FINE, class_="sign", aria_hidden="true"), said, class_="fine")
         return
     yield element("ul", *map(_trouble, grave), class_="troubles")

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from irqaffinity.model.hold_shape import HOLDS
 from irqaffinity.model.isolation_shape import FIELDS
 
 _TEXT = (str, None)
@@ -66,19 +67,23 @@ _ARRIVALS = {
     ],
 }
 
-DOCUMENT: Any = FIELDS | {
-    "schema": int,
-    "host": str,
-    "time": str,
-    "dry_run": bool,
-    "host_facts": {"posted_interrupts": bool, "msi_source": str},
-    "state_unsaved?": _TEXT,
-    "rivals?": [str],
-    "only?": [str],
-    "pass_error?": _TEXT,
-    "nodes?": [_NODE],
-    "guests": [_GUEST],
-    "devices": [_DEVICE],
-    "irqs": [_IRQ],
-    "arrivals?": (_ARRIVALS, None),
-}
+DOCUMENT: Any = (
+    FIELDS
+    | HOLDS
+    | {
+        "schema": int,
+        "host": str,
+        "time": str,
+        "dry_run": bool,
+        "host_facts": {"posted_interrupts": bool, "msi_source": str},
+        "state_unsaved?": _TEXT,
+        "rivals?": [str],
+        "only?": [str],
+        "pass_error?": _TEXT,
+        "nodes?": [_NODE],
+        "guests": [_GUEST],
+        "devices": [_DEVICE],
+        "irqs": [_IRQ],
+        "arrivals?": (_ARRIVALS, None),
+    }
+)

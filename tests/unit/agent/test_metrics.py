@@ -5,7 +5,7 @@ import itertools
 import re
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,7 +28,9 @@ from irqaffinity.model.isolation import Headroom, Intruder, Isolated, Kept
 from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.verdict import FAILED, DeviceReason, IrqReason, Status, Verdict
+from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.rivals import ADVICE
+from irqaffinity.passes.holds import add_hold
 from irqaffinity.report.outcome import Outcome, Part
 from tests.fakes.domains import nova_metadata
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
@@ -352,3 +354,24 @@ def test_a_scrape_of_a_large_host_puts_its_interrupts_together_once(
     assert found[2].value("interrupts", verdict="set") == 2048
     assert len(found[2].text) < 64 << 10
     assert isinstance(part, Part)
+
+
+def test_holds_and_what_waits_for_them_are_counted(scene: Scene) -> None:
+    rig = Rig()
+    scene.add_guest(VF0)
+    rig.view.saw(scene.auditor.audit(), 0.1, is_full=True)
+    assert (rig.value("holds"), rig.value("deferred")) == (0, 0)
+    assert rig.value("oldest_hold_timestamp_seconds") is rig.value("next_hold_end_timestamp_seconds") is None
+    moment, since = read_moment(scene.host.root), datetime(2026, 11, 20, tzinfo=timezone.utc)
+    for days, guest in ((10_000, None), (9_000, GuestId(GUEST))):
+        until = since + timedelta(days=days)
+        add_hold(scene.store, moment._replace(now=since + timedelta(days=days == 9_000)), until, "x", guest=guest)
+    scene.host.put(scene.host.proc / "irq/40/smp_affinity_list", "7")
+    rig.view.saw(scene.auditor.audit(), 0.1, is_full=True)
+    assert (rig.value("holds"), rig.value("deferred")) == (2, 1)
+    assert rig.value("interrupts", verdict="held") == 1
+    assert rig.value("oldest_hold_timestamp_seconds") == since.timestamp()
+    assert rig.value("next_hold_end_timestamp_seconds") == (since + timedelta(days=9_000)).timestamp()
+    action = Action(24, NO_DEVICE, HOST, CpuSet([2]), None, CpuSet([0]))
+    rig.view.saw_host(Isolated("enforce", results=(Result(action, Verdict.HELD, CpuSet([0]), CpuSet([2]), None),)))
+    assert rig.value("deferred") == 2

@@ -9,6 +9,8 @@ import pytest
 from irqaffinity.agent.view import View
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import MsiSource
+from irqaffinity.observe.moment import read_moment
+from irqaffinity.passes.holds import add_hold, lift_holds
 from irqaffinity.passes.made import Pass
 from irqaffinity.plan.policy import Scope
 from irqaffinity.report.outcome import Part
@@ -165,3 +167,21 @@ def test_why_a_pass_could_not_be_made_is_shown_until_one_is(viewed: Viewed) -> N
 def test_a_narrowed_pass_shows_the_guest_of_its_scope(viewed: Viewed) -> None:
     viewed.view.saw(viewed.scene.auditor.audit(Scope(guest=GuestId(OTHER))), 0.1, is_full=False)
     assert viewed.guests == [OTHER]
+
+
+def test_the_holds_of_the_last_pass_are_shown_and_their_coming_and_going_is_news(viewed: Viewed) -> None:
+    viewed.audit()
+    assert viewed.view.describe()["holds"] == []
+    moment = read_moment(viewed.scene.host.root)
+    until = datetime(2098, 1, 1, tzinfo=timezone.utc)
+    hold = add_hold(viewed.scene.store, moment, until, "change", guest=GuestId(GUEST))
+    version = viewed.view.version
+    viewed.look(GUEST)
+    assert viewed.view.version == version + 1
+    (row,) = viewed.view.describe()["holds"]
+    assert (row["id"], row["guest"], row["until"]) == (hold.id, GUEST, "2098-01-01T00:00:00Z")
+    viewed.look(GUEST)
+    assert viewed.view.version == version + 1
+    lift_holds(viewed.scene.store, moment, lambda _hold: True)
+    viewed.look(GUEST)
+    assert (viewed.view.version, viewed.view.describe()["holds"]) == (version + 2, [])

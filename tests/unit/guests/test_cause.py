@@ -5,17 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from irqaffinity.guests.cause import HOST_TABLE, Grounds, Occasion, find_cause, find_causes
+from irqaffinity.guests.cause import HOST_TABLE, Grounds, Occasion, find_cause, find_causes, find_deferred_cause
 from irqaffinity.guests.drift import Drift
 from irqaffinity.model.action import Action, Result
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.record import Record
 from irqaffinity.model.verdict import Cause, DeviceReason, Status, Verdict
 from irqaffinity.plan.guests import GuestPlan, MaskSource
 from irqaffinity.plan.plan import Decision
 from irqaffinity.plan.policy import Policy, WithoutMask
 from irqaffinity.plan.targets import DevicePlan
-from tests.fakes.snapshots import VF, VF2, cpus, guest_id
+from tests.fakes.snapshots import VF, VF2, cpus, guest_id, make_record
 
 A = guest_id(1)
 IRQ = IrqId(VF, 40)
@@ -94,6 +95,11 @@ CASES: dict[str, tuple[Result, Occasion, Cause | None]] = {
     "pins are dedicated now": (SET, replace(SAME, before=grounds(pins=None), places={}), Cause.PINS),
     "another target by the same pins": (SET, replace(SAME, places={IRQ: cpus("2")}), Cause.PINS),
     "given back late": (FREED, SAME, Cause.PINS),
+    "a hold has ended": (SET, replace(SAME, drifted=drift(), deferred={IRQ}), Cause.HOLD),
+    "a hold has ended, by the command line": (SET, replace(SAME, of_pass=Cause.AUDIT, deferred={IRQ}), Cause.HOLD),
+    "a hold has ended after its guest": (FREED, replace(GONE, of_pass=Cause.START, deferred={IRQ}), Cause.HOLD),
+    "a hold of another one has ended": (SET, replace(SAME, deferred={IrqId(VF, 41)}), Cause.BIRTH),
+    "reset, after a hold": (FREED, replace(SAME, of_pass=Cause.RESET, deferred={IRQ}), Cause.RESET),
 }
 
 
@@ -115,6 +121,7 @@ HOST_CASES: dict[str, tuple[Result, Occasion, Cause | None]] = {
     "fought over": (SET, Occasion(drifted=drift(is_fight=True)), Cause.FIGHT),
     "fought over still": (SET, Occasion(drifted=drift(is_fight=True, is_news=False)), None),
     "configuration": (FREED, Occasion(has_new_policy=True), Cause.CONFIG),
+    "a hold has ended": (SET, Occasion(has_new_policy=True, deferred={IRQ}), Cause.HOLD),
 }
 
 
@@ -125,3 +132,30 @@ def test_the_host_has_a_table_of_its_own(result: Result, occasion: Occasion, cau
 
 def test_every_cause_is_found_in_some_case() -> None:
     assert {cause for _, _, cause in (*CASES.values(), *HOST_CASES.values())} == {*Cause, None}
+
+
+HELD = SET._replace(verdict=Verdict.HELD, was_written=False, smp=cpus("0-15"))
+HELD_FREED = HELD._replace(action=FREED.action)
+THERE, ELSEWHERE = make_record(written="2-3"), make_record(written="4-5")
+"""Records of one that somebody else has moved, and of one that belongs elsewhere now."""
+
+DEFERRED_CASES: dict[str, tuple[Result, Occasion, Record | None, Cause]] = {
+    "drifted": (HELD, replace(SAME, drifted=drift()), THERE, Cause.DRIFT),
+    "drifted before the first pass": (HELD, Occasion(Cause.START, now=grounds()), THERE, Cause.DRIFT),
+    "drifted while a guest settles": (HELD, SAME, THERE, Cause.DRIFT),
+    "fought over still": (HELD, replace(SAME, drifted=drift(is_fight=True, is_news=False)), ELSEWHERE, Cause.FIGHT),
+    "mask": (HELD, OTHER_MASK, ELSEWHERE, Cause.MASK),
+    "pins": (HELD, OTHER_PINS, ELSEWHERE, Cause.PINS),
+    "pins, which the state knows already": (HELD, replace(OTHER_PINS, deferred={IRQ}), ELSEWHERE, Cause.PINS),
+    "guest has ended": (HELD_FREED, GONE, THERE, Cause.GONE),
+    "device detached": (HELD_FREED, DETACHED, THERE, Cause.DEVICE),
+    "born under a hold on everything": (HELD, NEW_GUEST, None, Cause.BIRTH),
+}
+
+
+@pytest.mark.parametrize(("result", "occasion", "record", "cause"), DEFERRED_CASES.values(), ids=DEFERRED_CASES)
+def test_what_is_held_has_the_cause_of_what_would_have_been_done(
+    result: Result, occasion: Occasion, record: Record | None, cause: Cause
+) -> None:
+    assert find_cause(result, occasion) is None
+    assert find_deferred_cause(result, occasion, record) is cause

@@ -6,7 +6,7 @@ import pytest
 from irqaffinity.model.verdict import FAILED, DeviceReason, GuestReason, IrqReason, LeftOutReason, Status, Verdict
 
 WORDS = {
-    Verdict: "ok set would_set pending managed immovable unread throttled gone no_vector offline denied",
+    Verdict: "ok set would_set pending managed immovable unread throttled held gone no_vector offline denied",
     Status: "placed xml_invalid shared_cpus mask_invalid mask_out_of_range mask_empty mask_not_dedicated no_mask "
     "not_heard no_devices",
     GuestReason: "cpus_overlap dedicated_mask_invalid realtime_vcpus",

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import parse_guest_id
-from irqaffinity.model.record import Changes
+from irqaffinity.model.record import Changes, Records
 from irqaffinity.observe.domain import Domain
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import HostDriver, Isolation, IsolationMode, Policy
@@ -71,7 +71,11 @@ class Machine(RuleBasedStateMachine):
             self.bear(address, own)
 
     def new_agent(self) -> Auditor:
-        store = Store(StateFolder(str(self.folder / "state")), "boot-1")
+        store = self.dying(Store(StateFolder(str(self.folder / "state")), "boot-1"))
+        return Auditor("cmp-1", self.host.root, self, self.policy(), store)
+
+    def dying(self, store: Store) -> Store:
+        """Return a store with which the agent may die."""
         save = store.save
 
         def save_or_die(changes: Changes) -> None:
@@ -80,7 +84,7 @@ class Machine(RuleBasedStateMachine):
             self.live_through("saved")
 
         store.save = save_or_die  # type: ignore[method-assign]
-        return Auditor("cmp-1", self.host.root, self, self.policy(), store)
+        return store
 
     def policy(self) -> Policy:
         return Policy(host_driver=HostDriver.VCPU, isolation=Isolation(self.mode, HOUSEKEEPING))
@@ -223,6 +227,10 @@ class Machine(RuleBasedStateMachine):
         writes, changes = self.host.writes, self.auditor.audit().draft.work.changes
         assert (self.host.writes, bool(changes)) == (writes, False)
 
+    def records(self) -> Records:
+        """Return the records as another process sees them."""
+        return Store(StateFolder(str(self.folder / "state")), "boot-1").load().records
+
     def require_originals(self) -> None:
         hosts = {number: str(line.own) for number, line in self.lines.items() if line.own is not None}
         assert {number: self.host.smp(number) for number in hosts} == hosts
@@ -236,7 +244,7 @@ class Machine(RuleBasedStateMachine):
             for _ in range(2):
                 assert self.work(lambda auditor: auditor.audit())
             self.require_originals()
-            assert not Store(StateFolder(str(self.folder / "state")), "boot-1").load().records
+            assert not self.records()
         finally:
             shutil.rmtree(self.folder)
 

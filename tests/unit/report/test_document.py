@@ -47,6 +47,7 @@ def test_the_document_has_the_fields_of_the_contract(scene: Scene) -> None:
             "would_set": 2,
             "pending": 0,
             "managed": 0,
+            "held": 0,
             "gone": 0,
             "failed": 0,
             "skipped": 0,
@@ -95,6 +96,7 @@ def test_the_document_has_the_fields_of_the_contract(scene: Scene) -> None:
             "default": None,
             "irqs": [],
         },
+        "holds": [],
     }
 
 

@@ -61,7 +61,7 @@ def test_an_intruder_has_the_fields_of_the_contract(scene: Scene) -> None:
         (36, NVME, None, False, "managed"),
         (40, VF0, GUEST, True, None),
     ]
-    assert list(found)[-4:] == ["irqs", "intruders", "isolation", "headroom"]
+    assert list(found)[-5:] == ["irqs", "intruders", "isolation", "headroom", "holds"]
 
 
 def test_what_was_moved_stands_beside_the_cpus_that_are_kept(scene: Scene) -> None:

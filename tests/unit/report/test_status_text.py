@@ -100,3 +100,16 @@ def test_an_irqbalance_that_leaves_all_alone_is_no_rival(
     assert any(
         line.startswith("rivals ") for line in render_status(status | {"rivals": rivals, "advice": "x"}).split("\n")
     )
+
+
+def test_each_hold_has_a_line_without_the_day_where_it_ends_today(status: dict[str, Any]) -> None:
+    hold = {"id": 3, "guest": None, "device": None, "since": "", "until": "2026-11-20T14:00:00Z", "everything": False}
+    hold["reason"] = "change \x1b[31m4711"
+    others = [hold | {"id": 4, "guest": GUEST, "until": "2026-11-21T14:00:00Z"}, hold | {"id": 5, "device": VF1}]
+    others[1]["everything"] = True
+    text = render_status(status | {"updated": "2026-11-20T12:00:00Z", "holds": [hold, *others]})
+    assert [line for line in text.splitlines() if line.startswith("hold ")] == [
+        "hold          held until 14:00 UTC: change \\x1b[31m4711 (hold 3)",
+        f"hold          guest instance-3 {GUEST} is held until 2026-11-21 14:00 UTC: change \\x1b[31m4711 (hold 4)",
+        f"hold          device {VF1} is held, new interrupts too, until 14:00 UTC: change \\x1b[31m4711 (hold 5)",
+    ]

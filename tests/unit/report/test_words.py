@@ -4,6 +4,7 @@
 import errno
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.record import RememberedSpecs, State
 from irqaffinity.model.verdict import Cause, DeviceReason, GuestReason, IrqReason, LeftOutReason, Status, Term, Verdict
+from irqaffinity.observe.moment import read_moment
+from irqaffinity.passes.holds import add_hold
 from irqaffinity.plan.guests import MaskSource
 from irqaffinity.plan.policy import Distribution, HostDriver, Isolation, Numa, Policy, Serve, WithoutMask
 from irqaffinity.report.outcome import Outcome
@@ -181,6 +184,15 @@ def idle_device(node: int | None) -> Make:
     return make
 
 
+def held(scene: Scene) -> Outcome:
+    scene.add_guest(VF0)
+    scene.audit()
+    moment = read_moment(scene.host.root)
+    add_hold(scene.store, moment, moment.now + timedelta(hours=1), "change")
+    scene.host.put(scene.host.proc / "irq/40/smp_affinity_list", "7")
+    return scene.audit()
+
+
 def without_node(scene: Scene) -> Outcome:
     scene.host.put(scene.host.device_folder(VF0) / "numa_node", "-1")
     scene.add_guest(VF0)
@@ -215,6 +227,7 @@ REACHED: dict[Term, Make] = {
     Verdict.IMMOVABLE: refused(errno.EINVAL),
     Verdict.UNREAD: unread,
     Verdict.THROTTLED: throttled,
+    Verdict.HELD: held,
     Verdict.GONE: vanishing,
     Verdict.NO_VECTOR: refused(errno.ENOSPC),
     Verdict.OFFLINE: gone_offline,

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import HOST, parse_guest_id
+from irqaffinity.model.hold import Deferred, Hold
 from irqaffinity.model.irq import DEFAULT, IrqId
 from irqaffinity.model.isolation import Told
 from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.proof import Proof
 from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
 from irqaffinity.model.text import clean
-from irqaffinity.model.verdict import Verdict
+from irqaffinity.model.verdict import Cause, Verdict
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.rows import COLUMNS
 from irqaffinity.state.schema import MIGRATIONS
@@ -43,12 +44,16 @@ DEFAULT_RECORD = Record(HOST, None, CpuSet.parse("0-31"), CpuSet.parse("0-1"))
 TIMER = IrqId(NO_DEVICE, 8)
 SOCKET = "/run/irqbalance/irqbalance812.sock"
 TOLD = Told(CpuSet.parse("0"), (36,), CpuSet.parse("0,21,23"), (36, 100))
+HOLD = Hold(3, NOON, NOON + timedelta(hours=2), "firmware", BOOT, 7200.25, guest=GUEST)
+DEVICE_HOLD = Hold(4, NOON, NOON + timedelta(hours=1), "a; b", OTHER_BOOT, 60.0, device=NIC, everything=True)
+DEFERRED = Deferred(GUEST, CpuSet.parse("0-7"), CpuSet.parse("21,23"), NOON, 3, Cause.DRIFT, 3)
+HOST_DEFERRED = Deferred(HOST, None, CpuSet.parse("0-1"), NOON, 1, Cause.ISOLATION, 4)
 ONE = Changes({IrqId(NIC, 500): RECORD})
 SUMS = (
     *MIGRATIONS[1][4:],
     *(
         f"UPDATE {table} SET sum = row_sum('{table}', {', '.join(COLUMNS[table])})"
-        for table in ("host_records", "host_managed", "told", "proofs")
+        for table in ("host_records", "host_managed", "told", "holds", "deferred", "proofs")
     ),
 )
 """What makes the checksums of all rows anew."""
@@ -92,6 +97,31 @@ EXTRA_SPECS = st.builds(RememberedSpecs, st.none() | LINES, LINES, st.none() | L
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(
     lambda time: time.replace(microsecond=0, tzinfo=timezone.utc)
 )
+HOLDS = st.integers(1, 2**40).flatmap(
+    lambda number: st.builds(
+        Hold,
+        id=st.just(number),
+        since=TIMES,
+        until=TIMES,
+        reason=LINES,
+        boot_id=LINES,
+        ends_at=st.floats(0, 1e9),
+        guest=st.none() | GUESTS,
+        device=st.none() | DEVICES,
+        everything=st.booleans(),
+    )
+)
+ALL_HOLDS = st.lists(HOLDS, max_size=3).map(lambda holds: {hold.id: hold for hold in holds})
+DEFERREDS = st.builds(
+    Deferred,
+    guest=st.just(HOST) | GUESTS,
+    origin=st.none() | CPUS,
+    target=CPUS,
+    since=TIMES,
+    times=st.integers(1, 2**40),
+    cause=st.sampled_from(Cause),
+    hold=st.integers(1, 2**40),
+)
 PROOFS = st.tuples(TIMES, TIMES).map(sorted).map(lambda times: Proof(*times))
 CHANGES = st.builds(
     Changes,
@@ -102,6 +132,8 @@ CHANGES = st.builds(
     extra_specs=st.dictionaries(GUESTS, EXTRA_SPECS, max_size=3),
     proof=st.none() | PROOFS,
     told=st.dictionaries(LINES, TOLDS, max_size=2),
+    holds=ALL_HOLDS,
+    deferred=st.dictionaries(IRQS | HOST_IRQS, DEFERREDS, max_size=3),
 )
 
 
@@ -127,7 +159,8 @@ def changes(irqs: int = 1, first: int = 100) -> Changes:
         IrqId(DISK, 36): Fixed("nvme0q1", Verdict.MANAGED),
         IrqId(DISK, 37): Fixed("nvme0q2", Verdict.MANAGED, is_hosts=True),
     }
-    return Changes(guests | host, fixed, {GUEST: SPECS}, PROOF, {SOCKET: TOLD})
+    holds, deferred = {3: HOLD, 4: DEVICE_HOLD}, {IrqId(NIC, first): DEFERRED, DEFAULT: HOST_DEFERRED}
+    return Changes(guests | host, fixed, {GUEST: SPECS}, PROOF, {SOCKET: TOLD}, holds, deferred)
 
 
 def make_old_state(irqs: int) -> State:

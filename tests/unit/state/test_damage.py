@@ -61,6 +61,9 @@ LOST = {
 }
 
 
+NO_HOLD = "; a hold that it had is no longer in force"
+
+
 def set_aside_in(path: Path) -> list[Path]:
     """Return the databases that were set aside."""
     return [entry for entry in path.iterdir() if ASIDE.fullmatch(entry.name)]
@@ -106,7 +109,7 @@ def test_a_database_of_another_form_is_set_aside(path, caplog, statement, said):
     edit(path, statement)
     assert store_in(path).load() == State()
     (found,) = set_aside_in(path)
-    assert warnings(caplog) == [f"{path}/state.db was set aside as {found.name}: {said}"]
+    assert warnings(caplog) == [f"{path}/state.db was set aside as {found.name}: {said}{NO_HOLD}"]
 
 
 def test_a_database_cut_short_anywhere_never_gives_half_a_state(path):
@@ -207,12 +210,15 @@ def test_damage_that_a_save_meets_costs_nothing_that_is_in_memory(path, caplog):
     assert "state.db was set aside as state.db.corrupt-" in caplog.text
 
 
-def test_damage_of_another_process_is_found_by_the_next_load(path):
+def test_damage_of_another_process_is_found_by_the_next_load_and_costs_no_known_hold(path, caplog):
     made = store_in(path)
     made.save(changes())
     edit(path, "UPDATE specs SET uuid = 'x'")
-    assert made.load() == State()
+    assert made.load() == State(holds=make_state().holds)
     assert len(set_aside_in(path)) == 1
+    assert NO_HOLD not in caplog.text
+    made.save(changes(1, 200))
+    assert store_in(path).load().holds == make_state().holds
 
 
 def test_a_file_system_that_damages_what_is_made_is_a_state_error(path, monkeypatch):

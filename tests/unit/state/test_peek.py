@@ -89,9 +89,11 @@ def test_what_is_begun_while_the_state_is_read_without_a_log_is_read_again(path,
     assert store_in(path).peek() == made.load()
 
 
-def test_of_another_boot_it_has_the_extra_specs_alone(path):
+def test_of_another_boot_it_has_specs_proof_and_holds_alone(path):
     save_and_end(path, changes())
-    assert store_in(path, OTHER_BOOT).peek() == State(extra_specs=make_state().extra_specs, proof=PROOF)
+    assert store_in(path, OTHER_BOOT).peek() == State(
+        extra_specs=make_state().extra_specs, proof=PROOF, holds=make_state().holds
+    )
 
 
 def test_a_state_json_is_read_where_there_is_no_database_and_left(path):
@@ -173,7 +175,7 @@ def test_a_database_of_another_form_counts_as_empty_and_stays(path, caplog):
     assert said(caplog) == [f"the state is taken as empty: {path}/state.db: table specs is missing"]
 
 
-NEW = {"proofs", "host_records", "host_managed", "told"}
+NEW = {"proofs", "host_records", "host_managed", "told", "holds", "deferred"}
 """Tables that the first version did not have."""
 
 

@@ -196,9 +196,18 @@ def test_an_interrupt_that_changes_hands_has_one_row(connection, first, then):
         ("UPDATE host_managed SET verdict = 'ok'", "verdict ok is none of managed, immovable"),
         ("UPDATE told SET irqs = '36,,100'", f"told of {SOCKET}: irqs '' is not an interrupt number"),
         ("UPDATE told SET cpus = 'all'", "cpus all is not a list of CPUs"),
+        ("UPDATE holds SET id = 0 WHERE id = 3", "holds of 0: id 0 is not a number from 1 on"),
+        ("UPDATE holds SET until = 'noon'", "until noon is not a time such as 2026-11-20 12:00:00"),
+        ("UPDATE holds SET ends_at = 9e999", "ends_at inf is not a number of seconds"),
+        ("UPDATE holds SET guest = 'web-1'", "guest web-1 is not a uuid"),
+        ("UPDATE holds SET device = 'ens1f0'", "device ens1f0 is not a PCI address"),
+        ("UPDATE holds SET everything = 2", "everything 2 is neither true nor false"),
+        ("UPDATE deferred SET times = 0", "deferred of .*: times 0 is not a number from 1 on"),
+        ("UPDATE deferred SET cause = 'mood'", "cause mood is none of start, "),
+        ("UPDATE deferred SET target = 'all'", "target all is not a list of CPUs"),
     ],
 )
-def test_a_row_of_the_host_that_makes_no_sense_is_named(connection, statement, said):
+def test_a_row_that_makes_no_sense_is_named(connection, statement, said):
     migrate(connection)
     put(connection, changes())
     connection.execute(statement)

@@ -21,11 +21,14 @@ from irqaffinity.state.lock import PASS_LOCK, LockTaken, hold
 from irqaffinity.state.memory import MemoryStore
 from tests.unit.state.sample import (
     DEFAULT_RECORD,
+    DEFERRED,
+    DEFERREDS,
     DISK,
     EXTRA_SPECS,
     FILES,
     FIXED,
     GUEST,
+    HOLD,
     HOST_FIXED,
     HOST_RECORDS,
     NIC,
@@ -57,6 +60,8 @@ FEW_CHANGES = st.builds(
     st.dictionaries(FEW_IRQS, st.none() | FIXED | HOST_FIXED, max_size=2),
     st.dictionaries(st.just(GUEST), st.none() | EXTRA_SPECS),
     told=st.dictionaries(st.sampled_from([SOCKET, "@irqbalance1.sock"]), st.none() | TOLDS, max_size=2),
+    holds=st.dictionaries(st.just(3), st.sampled_from([None, HOLD, replace(HOLD, reason="another")])),
+    deferred=st.dictionaries(FEW_IRQS | HOSTS_IRQS, st.none() | DEFERREDS, max_size=2),
 )
 
 
@@ -69,8 +74,10 @@ def test_what_is_saved_is_there_at_once_and_after_a_restart(path):
     assert store_in(path).load() == store_in(path).peek() == make_state(3)
     gone = dict.fromkeys([IrqId(NIC, 101), IrqId(DISK, 35), TIMER])
     fixed = dict.fromkeys([IrqId(DISK, 36), IrqId(DISK, 37)])
-    made.save(Changes(gone, fixed, {GUEST: None}, told={SOCKET: None}))
-    left = State({NIC: {100: RECORD, 102: RECORD}, DEFAULT.device: {DEFAULT.number: DEFAULT_RECORD}}, proof=PROOF)
+    ended = {4: None}, dict.fromkeys([IrqId(NIC, 100), DEFAULT])
+    made.save(Changes(gone, fixed, {GUEST: None}, None, {SOCKET: None}, *ended))
+    records = {NIC: {100: RECORD, 102: RECORD}, DEFAULT.device: {DEFAULT.number: DEFAULT_RECORD}}
+    left = State(records, proof=PROOF, holds={3: HOLD})
     assert (before, store_in(path).load(), store_in(path).peek()) == (left, left, left)
 
 
@@ -219,19 +226,46 @@ def test_files_that_vanish_between_load_and_save_are_made_again_with_all_of_the_
     assert store_in(path).load() == found
 
 
-def test_of_another_boot_the_extra_specs_hold_and_the_rest_goes_with_the_first_save(path, caplog):
+def test_of_another_boot_specs_proof_and_holds_stay_and_the_rest_goes_with_the_first_save(path, caplog):
     save_and_end(path, changes(2))
     caplog.set_level(logging.INFO)
     before = (path / "state.db").read_bytes()
     made = store_in(path, OTHER_BOOT)
-    assert made.load() == made.load() == State(extra_specs=make_state().extra_specs, proof=PROOF)
+    lasting = State(extra_specs=make_state().extra_specs, proof=PROOF, holds=make_state().holds)
+    assert made.load() == made.load() == lasting
     assert caplog.messages == ["the state is of another boot: its interrupts are forgotten"]
     assert (path / "state.db").read_bytes() == before
     assert store_in(path).load() == make_state(2)
     made.save(ONE)
-    expected = State({NIC: {500: RECORD}}, {}, make_state().extra_specs, PROOF)
+    expected = State({NIC: {500: RECORD}}, {}, make_state().extra_specs, PROOF, {}, make_state().holds)
     assert made.load() == store_in(path, OTHER_BOOT).load() == expected
-    assert store_in(path).load() == State(extra_specs=make_state().extra_specs, proof=PROOF)
+    assert store_in(path).load() == lasting
+
+
+@pytest.mark.parametrize(
+    ("change", "is_synced"),
+    [
+        (Changes(holds={5: HOLD}), True),
+        (Changes(holds={3: None}), True),
+        (ONE, False),
+        (Changes(deferred={DEFAULT: DEFERRED}), False),
+    ],
+)
+def test_holds_alone_are_on_the_disk_when_they_are_saved(path, change, is_synced):
+    made = store_in(path)
+    made.save(changes())
+    said: list[str] = []
+    made._database.connection.set_trace_callback(said.append)
+    made.save(change)
+    made.save(ONE)
+    at_commit, synced = [], 0
+    for statement in said:
+        if statement.startswith("PRAGMA synchronous"):
+            synced = statement.endswith("FULL")
+        elif statement == "COMMIT":
+            at_commit.append(synced)
+    assert at_commit == [is_synced, False]
+    assert made._database.connection.execute("PRAGMA synchronous").fetchone() == (1,)
 
 
 def test_a_save_that_fails_changes_neither_file_nor_state_and_the_next_one_works(path):
@@ -294,7 +328,7 @@ def test_a_newer_schema_is_left_as_it_is(path):
     made = store_in(path)
     for use in (made.load, lambda: made.save(ONE), made.load, lambda: store_in(path).save(ONE)):
         with pytest.raises(
-            StateError, match=r"state\.db: its schema is 9, and this program knows 4; install the newer"
+            StateError, match=r"state\.db: its schema is 9, and this program knows 5; install the newer"
         ):
             use()
     assert made.peek() == State()

@@ -253,3 +253,30 @@ def test_what_was_saved_is_copied_once_in_a_thread(path) -> None:
     assert str(NIC).encode() in (path / "state.db").read_bytes()
     one_pass(store)
     assert all(thread.name != "state-log" for thread in threading.enumerate())
+
+
+def test_a_hold_that_a_person_lifted_does_not_come_back_with_what_could_not_be_stored(path, caplog) -> None:
+    store = TolerantStore(store_in(path))
+    one_pass(store, changes())
+    with no_file_above(4096):
+        one_pass(store, ONE)
+    lifted = store_in(path)
+    with lifted.exclusive():
+        lifted.load()
+        lifted.save(Changes(holds={3: None}))
+    found = one_pass(store, TWO)
+    assert sorted(found.holds) == sorted(store_in(path).load().holds) == [4]
+    assert numbers(found) == [1, 2, 100]
+    assert "whether there is a hold is not known" not in caplog.text
+
+
+def test_an_agent_that_never_read_the_state_says_that_it_knows_no_hold_and_finds_it_later(path, caplog) -> None:
+    kept = store_in(path)
+    kept.save(changes())
+    del kept
+    path.chmod(0o777)
+    store = TolerantStore(store_in(path))
+    assert one_pass(store, ONE).holds == {}
+    assert "whether there is a hold is not known" in caplog.text
+    path.chmod(0o700)
+    assert one_pass(store).holds == store_in(path).load().holds == make_state().holds

@@ -124,5 +124,5 @@ def test_each_word_has_a_weight_and_its_sentence(kind: type[Term]) -> None:
 
 
 def test_a_word_of_a_newer_program_is_to_be_looked_at() -> None:
-    found = troubles(irqs=[make_irq(40, verdict="held")])["held"]
+    found = troubles(irqs=[make_irq(40, verdict="asleep")])["asleep"]
     assert (found.weight, found.sentence) == (Weight.WARNING, "")

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Holds from one pass to the next: those in force, and how they come and go in the state."""
+
+import contextlib
+from collections.abc import Callable
+from datetime import datetime
+
+from irqaffinity.model.guest import HOST, GuestId
+from irqaffinity.model.hold import Hold, Moment
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
+from irqaffinity.model.record import Changes, State
+from irqaffinity.observe.moment import read_moment
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.plan.hold import find_hold, forget_ended, in_force, make_hold, name_hold
+from irqaffinity.state.folder import StateError
+from irqaffinity.state.store import Keeper
+
+
+class HoldInForce(Exception):
+    """Holds forbid what was asked for; str() names them and the next step."""
+
+
+class Holds:
+    """The holds in force; the same tuple for as long as they are the same. The caller makes no other pass meanwhile."""
+
+    def __init__(self, root: HostRoot, read: Callable[[HostRoot], Moment] = read_moment) -> None:
+        """`read` returns what the clocks say; it is asked only where there is a hold."""
+        self._root = root
+        self._read = read
+        self._current: tuple[Hold, ...] = ()
+
+    def current(self, state: State) -> tuple[Hold, ...]:
+        """Return the holds in force, by id."""
+        found = in_force(state.holds, *self._read(self._root)) if state.holds else ()
+        if found != self._current:
+            self._current = found
+        return self._current
+
+    def cover_host(self, state: State) -> bool:
+        """Tell whether the whole host is held."""
+        return find_hold(self.current(state), HOST, NO_DEVICE) is not None
+
+    def forget_ended(self, state: State, save: Callable[[Changes], None]) -> None:
+        """Have the state forget the holds that are over; where that cannot be stored, a later call does it."""
+        if state.holds and (changes := forget_ended(state.holds, self.current(state))):
+            with contextlib.suppress(StateError):
+                save(Changes(holds=changes))
+
+    def require_none(self, state: State) -> None:
+        """Raise HoldInForce where there is one."""
+        current = self.current(state)
+        if current:
+            names = ", ".join(map(name_hold, current))
+            raise HoldInForce(f"{names}: lift it first with irqaffinity unhold, or use --force")
+
+
+def add_hold(
+    keeper: Keeper,
+    moment: Moment,
+    until: datetime,
+    reason: str,
+    *,
+    guest: GuestId | None = None,
+    device: PciAddress | None = None,
+    everything: bool = False,
+) -> Hold:
+    """Store a new hold, and return it; raise StateError.
+
+    It waits for the end of a pass that runs, and every later pass finds the hold.
+    """
+    with keeper.exclusive():
+        number = max(keeper.load().holds, default=0) + 1
+        hold = make_hold(number, moment, until, reason, guest=guest, device=device, everything=everything)
+        keeper.save(Changes(holds={number: hold}))
+    return hold
+
+
+def lift_holds(keeper: Keeper, moment: Moment, is_meant: Callable[[Hold], bool]) -> tuple[Hold, ...]:
+    """End the holds in force that are meant, and return them, by id; raise StateError."""
+    with keeper.exclusive():
+        holds = keeper.load().holds
+        current = in_force(holds, *moment)
+        lifted = tuple(hold for hold in current if is_meant(hold))
+        kept = [hold for hold in current if hold not in lifted]
+        if lifted:
+            keeper.save(Changes(holds=forget_ended(holds, kept)))
+    return lifted
