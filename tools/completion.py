@@ -7,10 +7,12 @@ For a TARGET it asks the program itself, which knows the guests and devices from
 import argparse
 import re
 import sys
+from typing import Any
 
 import shtab
 
-from irqaffinity.cli.arguments import make_parser
+from irqaffinity.cli.arguments import COMMANDS, declared, make_parser
+from irqaffinity.cli.parser import Parser
 
 PATHS = {
     **dict.fromkeys(("F", "FILE", "AUDIT.json"), shtab.FILE),
@@ -18,7 +20,10 @@ PATHS = {
 }
 """What the shell offers for a value, by the value's name in the help."""
 
-TARGETS = {"guest": "_irqaffinity_guest", "device": "_irqaffinity_device"}
+NAMED = ("TARGET", "PF")
+"""The names of the values that the program itself completes."""
+
+TARGETS = {"guest": "_irqaffinity_guest", "device": "_irqaffinity_device", "pf": "_irqaffinity_pf"}
 """The function of zsh that completes a TARGET, by the name of the argument; any other takes anything."""
 
 # Bash must not run the name of a guest as a command: it takes the lines as they are, and the program has quoted them.
@@ -45,22 +50,25 @@ _irqaffinity_of() {
 }
 _irqaffinity_guest() { _irqaffinity_of guest }
 _irqaffinity_device() { _irqaffinity_of device }
+_irqaffinity_pf() { _irqaffinity_of pf }
 _irqaffinity_target() { if [[ ${words[CURRENT-1]} = cpu ]]; then _irqaffinity_of cpu; else _irqaffinity_of target; fi }
 """
 
 
 def main(shell: str) -> None:
     """Print the completion for a shell."""
-    parser, patterns = make_parser(), []
-    for name, command in parser.commands().items():
+    parser, patterns = make_parser([name for name in COMMANDS if " " not in name]), []
+    further = make_parser([name for name in COMMANDS if " " in name])
+    for name, command in {**parser.commands(), **further.commands()}.items():
         for action in command._actions:
-            if action.metavar == "TARGET":
+            if action.metavar in NAMED:
                 patterns += (f'*" {option}"[\\ =]*' for option in action.option_strings or [name])
-    for action in actions(parser):
+    for action in (*actions(parser), *actions(further)):
         if action.metavar in PATHS:
             action.complete = PATHS[action.metavar]
-        elif action.metavar == "TARGET":
+        elif action.metavar in NAMED:
             action.complete = {"zsh": TARGETS.get(action.dest, "_irqaffinity_target")}
+    nest(parser, further)
     made = shtab.complete(parser, shell, preamble={"zsh": ZSH})
     if shell == "zsh":  # shtab completes only the first word of an argument that takes several
         made = made.replace('"(*):', '"*:')
@@ -68,6 +76,18 @@ def main(shell: str) -> None:
     if shell == "bash":
         function = re.findall(r"(?m)^complete .*-F (\S+) irqaffinity$", made)[0]
         print(BASH.replace("PATTERNS", " | ".join(dict.fromkeys(patterns))).replace("FUNCTION", function))
+
+
+def nest(parser: Parser, further: Parser) -> None:
+    """Put the commands of two words below the command that their first word is."""
+    places: dict[str, Any] = {}
+    for name, command in further.commands().items():
+        first, _, second = name.partition(" ")
+        if first not in places:
+            above = parser.commands()[first]
+            above.description = declared(first).summary  # shtab shows it in the list of commands
+            places[first] = above.add_subparsers(dest="further", metavar="COMMAND")
+        places[first].add_parser(second, parents=[command], add_help=False, help=declared(name).summary)
 
 
 def actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:

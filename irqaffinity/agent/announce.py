@@ -4,7 +4,7 @@
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import Any
@@ -41,13 +41,16 @@ class Announcer:
         store: TolerantStore,
         links: Mapping[str, Link],
         last_reload: LastReload,
+        may_start: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Take the parts; READY waits until `may_start` says that what comes after the agent may start."""
         self._worker = worker
         self._counters = counters
         self._view = view
         self._store = store
         self._links = links
         self._last_reload = last_reload
+        self._may_start = may_start
         self._started = datetime.now(timezone.utc)
         self._version = version("irqaffinity")
         self._is_ready = False
@@ -63,7 +66,7 @@ class Announcer:
         """
         if not self._is_first_told and self._worker.started.is_set():
             self._tell_first_pass()
-        if not self._is_ready and self._worker.started.is_set():
+        if not self._is_ready and self._worker.started.is_set() and self._may_start():
             self._is_ready = True
             notify("READY=1")
         shown = (

@@ -69,8 +69,9 @@ class Counters:
     `notifications` by (event, outcome). `clocks` are those of publishers. `drifts` counts interrupts that were put
     back, `fights` those of them that another program moves again and again. `arrivals` of guests' interrupts by place
     (TARGET, OUTSIDE), counted once a full pass while metrics are on. `intruders` are arrivals on CPUs of guests of
-    interrupts that are not the guest's own, by `is_movable`. `pass_seconds` by kind, without births
-    and looks. The host's own interrupts count in `writes`, `failures`, `drifts` and `fights` as guests' do.
+    interrupts that are not the guest's own, by `is_movable`. `sriov` are settings of physical and virtual functions
+    that the kernel was asked for, by what became of them. `pass_seconds` by kind, without births and looks.
+    The host's own interrupts count in `writes`, `failures`, `drifts` and `fights` as guests' do.
     Whoever changes a counter that not only the worker changes holds `lock`.
     """
 
@@ -82,6 +83,7 @@ class Counters:
     arrivals: Counter[str] = field(default_factory=lambda: Counter({TARGET: 0, OUTSIDE: 0}))
     intruders: Counter[bool] = field(default_factory=lambda: Counter({True: 0, False: 0}))
     clocks: Clocks = field(default_factory=Clocks)
+    sriov: Counter[str] = field(default_factory=Counter)
     drifts: int = 0
     fights: int = 0
     throttled: int = 0
@@ -111,6 +113,11 @@ class Counters:
         with self.lock:
             for intruder in isolated.intruders:
                 self.intruders[is_movable(intruder, isolated)] += intruder.arrived or 0
+
+    def count_functions(self, writes: Mapping[str, int]) -> None:
+        """Count settings of physical and virtual functions that were written, by what became of them."""
+        with self.lock:
+            self.sriov.update(writes)
 
     def count_throttled(self) -> None:
         """Count a new interrupt that waits for its place because its guest has made too many at once."""

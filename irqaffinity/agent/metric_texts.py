@@ -107,6 +107,15 @@ HELP = {
         "1 while irqbalance leaves the CPUs and the interrupts of guests alone, as the agent told it, else 0. There is "
         "no value if the agent tells it nothing. Worry at 0 while irqbalance runs."
     ),
+    "sriov_drifts": (
+        "Settings of virtual functions that are not what [sriov] pf declares, and stay so because the function is in "
+        "use, or nobody can tell whether it is; 0 with [sriov] apply = off. Neutron sets functions in use, so this is "
+        "no reason to worry by itself."
+    ),
+    "sriov_writes": (
+        "Settings and numbers of virtual functions that the agent wrote: set; unsupported, the driver refused or "
+        "ignored it; failed, the kernel did. Worry when failed rises: irqaffinity status says why."
+    ),
     "holds": (
         "Holds that are in force: during one, interrupts that were placed are not moved. Worry when one lasts for days "
         "that nobody remembers: irqaffinity deferred says why it was made."

@@ -27,6 +27,7 @@ from irqaffinity.daemon.collector import Rows, counter, gauge
 from irqaffinity.listen.events import EVENTS, OTHER, asks_for_a_look
 from irqaffinity.listen.link import Link
 from irqaffinity.listen.payload import Outcome
+from irqaffinity.model.declared import Made
 from irqaffinity.model.host import MsiSource
 from irqaffinity.model.isolation import Isolated
 from irqaffinity.model.verdict import FAILED, DeviceReason, Status, Term, Verdict
@@ -40,6 +41,7 @@ NO_REASON = "none"
 _PASSES = [(kind, result) for kind in (FULL, GUEST, BIRTH) for result in (DONE, AWAY, BROKEN)]
 _VERDICTS = [verdict for verdict in Verdict if verdict is not Verdict.WOULD_SET]
 _MODES = tuple(IsolationMode)
+_WRITTEN = (Made.SET, Made.UNSUPPORTED, Made.FAILED)
 _MOVABLE = {True: "true", False: "false"}
 _MESSAGES = [
     (event, outcome.value)
@@ -77,6 +79,7 @@ class AgentCollector(Collector):
         yield from self._writes()
         yield from self._births()
         yield from self._isolation()
+        yield from self._functions()
         yield from self._holds()
         yield from self._surroundings()
         yield from self._messages()
@@ -136,6 +139,11 @@ class AgentCollector(Collector):
         free = [([NO_REASON if each.node is None else str(each.node)], each.free) for each in found.headroom]
         yield _gauge("vectors_free", ["node"], free)
         yield _gauge("irqbalance_told", rows=[] if balancer is None else [((), float(balancer.told))])
+
+    def _functions(self) -> Iterator[Metric]:
+        standing, writes = self._view.standing, self._counters.sriov
+        yield _gauge("sriov_drifts", value=0.0 if standing is None else float(standing.drifts))
+        yield _counter("sriov_writes", ["result"], [([made.value], writes[made.value]) for made in _WRITTEN])
 
     def _holds(self) -> Iterator[Metric]:
         outcome, host = self._view.outcome, self._view.isolated

@@ -15,6 +15,7 @@ from irqaffinity.agent.announce import Announcer
 from irqaffinity.agent.balancing import BalanceTeller
 from irqaffinity.agent.births import Births
 from irqaffinity.agent.counters import Counters
+from irqaffinity.agent.functions import Functions
 from irqaffinity.agent.health import Health
 from irqaffinity.agent.listening import Configuration, Listening
 from irqaffinity.agent.need import Need
@@ -105,10 +106,17 @@ class Service:
             on_sight=self._look,
         )
         self._links["libvirt"] = self._worker.libvirt.link
+        self._functions = Functions(self._threads, self._view, self._counters)
         self._health = Health(self._threads, self._worker, lambda: self._configuration.settings.audit_interval)
         self._uevents = UeventListener(self._queue)
         self._announcer = Announcer(
-            self._worker, self._counters, self._view, self._store, self._links, self._last_reload
+            self._worker,
+            self._counters,
+            self._view,
+            self._store,
+            self._links,
+            self._last_reload,
+            may_start=self._functions.is_settled,
         )
 
     def run(self) -> int:
@@ -120,6 +128,7 @@ class Service:
         if settings.metrics.enabled:
             self._serve_metrics(settings)
             self._count_arrivals()
+        self._functions.follow(settings, is_start=True)
         self._threads.start("libvirt-events", self._events.run)
         worker = self._threads.start("worker", self._worker.run)
         self._teller.follow(settings.policy.isolation, owes=self._owes)
@@ -142,6 +151,7 @@ class Service:
                 works=not self._health.why_not_ready(),
             )
         notify("STOPPING=1", "STATUS=ending")
+        self._functions.end()
         self._listening.stop()
         self._vectors.stop()
         self._worker.stop()
@@ -184,6 +194,7 @@ class Service:
     def _serve_metrics(self, settings: Settings) -> None:
         from irqaffinity.agent import host_page  # noqa: PLC0415  off by default
         from irqaffinity.agent.metrics import AgentCollector  # noqa: PLC0415
+        from irqaffinity.agent.pools import PoolCollector  # noqa: PLC0415
         from irqaffinity.daemon.collector import ProgramCollector  # noqa: PLC0415
         from irqaffinity.daemon.metrics import metrics_page, serve_metrics  # noqa: PLC0415
         from irqaffinity.daemon.web import METRICS  # noqa: PLC0415
@@ -199,8 +210,13 @@ class Service:
         optional = {"vectors"} if settings.vectors_source == "auto" else ()
         program = ProgramCollector(self._last_reload, lambda: dict(self._links), optional)
         root = HostRoot(settings.proc, settings.sys)
+        pools = PoolCollector(
+            root,
+            lambda: self._auditor.policy.device_specs,
+            lambda: None if self._view.last_audit is None else self._auditor.guests,
+        )
         drawn = host_page.host_page(self._view, root, lambda: self._store.unsaved)
-        pages = {METRICS: metrics_page(agent, program), host_page.PATH: drawn}
+        pages = {METRICS: metrics_page(agent, pools, program), host_page.PATH: drawn}
         checks = {"/healthz": self._health.why_dead, "/readyz": self._health.why_not_ready}
         serve_metrics(settings.metrics.bind, settings.metrics.port, pages, checks, self._links, self._threads)
 
@@ -222,6 +238,7 @@ class Service:
         self._history.bounds = new.settings.history
         self._worker.tune(_tunables(new.settings))
         self._teller.follow(new.settings.policy.isolation)
+        self._functions.follow(self._configuration.settings)
         if (new.broker, new.settings.notifications) != (old.broker, old.settings.notifications):
             self._listening.follow(self._configuration)
         self._last_reload.succeeded()

@@ -60,6 +60,11 @@ WHOLE: Any = (
             "devices": [_DEVICE],
             "troubles": [{"device": str, "irq": int, "verdict": str, "message": _TEXT}],
         },
+        "sriov?": {
+            "apply": str,
+            "drifts": [{"pf": _TEXT, "netdev": _TEXT, "vfs": _TEXT, "setting": str, "verdict": str, "message": _TEXT}],
+            "message": _TEXT,
+        },
         "irqbalance?": ({"pid": (int, None), "told": bool, "cpus": str, "irqs": int, "trouble": _TEXT}, None),
     }
 )

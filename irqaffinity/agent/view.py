@@ -8,6 +8,7 @@ from typing import Any
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.balance import Balancing
+from irqaffinity.model.declared import Standing
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.hold import Hold
 from irqaffinity.model.host import HostFacts
@@ -38,6 +39,8 @@ class View:
         """The holds that were in force at the last pass."""
         self.balancer: Balancing | None = None
         """How far irqbalance does what it was told, None where the agent tells it nothing."""
+        self.standing: Standing | None = None
+        """How far virtual functions are what is declared, None where the agent does not see to it."""
         self.on_full_pass: Callable[[Pass], None] = lambda _made: None
         self._host = host
         self._throttled = throttled
@@ -84,6 +87,12 @@ class View:
             self.version += balancer != self.balancer
             self.balancer = balancer
 
+    def saw_functions(self, standing: Standing | None) -> None:
+        """Take how far virtual functions are what is declared."""
+        with self._lock:
+            self.version += standing != self.standing
+            self.standing = standing
+
     def audit_failed(self, error: str) -> None:
         """Note why a full pass could not be made."""
         with self._lock:
@@ -129,15 +138,10 @@ class View:
         isolation = describe_isolation(outcome.isolated)
         told = describe_balancing(self.balancer)
         placement = describe_placement(outcome)
-        holds = describe_holds(outcome.holds)
-        return {
-            "last_audit": audit,
-            "host_facts": facts,
-            "placement": placement,
-            **isolation,
-            "holds": holds,
-            "irqbalance": told,
-        }
+        sriov = {} if self.standing is None else {"sriov": self.standing.describe()}
+        holds = {"holds": describe_holds(outcome.holds)}
+        described = {"last_audit": audit, "host_facts": facts, "placement": placement, **isolation, **holds}
+        return {**described, "irqbalance": told, **sriov}
 
     def _take_host(self, isolated: Isolated | None) -> bool:
         """Take what a pass found of the host's own interrupts, and tell whether it is another thing than before."""

@@ -21,6 +21,10 @@ COMMANDS = (
     "top",
     "history",
     "report",
+    "sriov",
+    "sriov pools",
+    "sriov device-spec",
+    "sriov apply",
     "hold",
     "deferred",
     "unhold",
@@ -53,8 +57,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the arguments; leave the process on wrong usage. Common options may stand before and after the command."""
     given, rest = _common_options().parse_known_args(arguments)
     if rest[:1] == ["help"]:
-        rest = [*_join(rest[1:])[:1], "--help"]
-    rest = _join(rest)
+        rest = join_name(rest[1:])
+        rest = rest if rest[1:] and further_commands(rest[0]) else [*rest[:1], "--help"]
+    rest = join_name(rest)
     # It declares the arguments of this command alone: to declare all would take longer than all the rest.
     named = [name for name in (*COMMANDS, *_HIDDEN) if rest[:1] == [name]]
     parser = make_parser(named if named or rest == ["--version"] else COMMANDS)
@@ -88,7 +93,9 @@ def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
     for name in names:
         command = declared(name)
         words = {"help": command.summary, "description": command.about, "epilog": command.epilog()}
-        command.declare(commands.add_parser(name, parents=[common], usage=command.usage, **words))
+        made = commands.add_parser(name, parents=[common], usage=command.usage, **words)
+        made.further = further_commands(name)
+        command.declare(made)
     return parser
 
 
@@ -103,10 +110,15 @@ def module_of(command: str) -> str:
     return command.replace(" ", "_").replace("-", "_")
 
 
-def _join(words: list[str]) -> list[str]:
-    """Return the words with those of a command's name as one."""
+def join_name(words: list[str]) -> list[str]:
+    """Return the words with those of a command's name, which they begin with, as one."""
     name = " ".join(words[:2])
     return [name, *words[2:]] if name in COMMANDS else words
+
+
+def further_commands(command: str) -> list[str]:
+    """Return the second words of the commands whose first word is `command`."""
+    return [name.removeprefix(f"{command} ") for name in COMMANDS if name.startswith(f"{command} ")]
 
 
 def _refuse_before_command(parser: Parser, rest: Sequence[str]) -> None:
@@ -116,7 +128,8 @@ def _refuse_before_command(parser: Parser, rest: Sequence[str]) -> None:
     unknown = parser.find_unknown(itertools.takewhile(lambda argument: argument.startswith("-"), rest))
     if unknown is None:
         return
-    named = next((name for name in COMMANDS if name in rest), None)
+    place = next((place for place, word in enumerate(rest) if word in COMMANDS), None)
+    named = None if place is None else join_name(list(rest[place:]))[0]
     known = parser.options() if named is None else parser.commands()[named].options()
     if unknown in known:
         parser.error(f"write {unknown} after the command: {PROGRAM} {named} {unknown}")

@@ -10,6 +10,8 @@ from irqaffinity.agent.status_file import NoStatus, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.cli.check_balance import check_balance
 from irqaffinity.cli.check_isolation import check_isolation
+from irqaffinity.cli.check_profiles import check_profiles
+from irqaffinity.cli.check_sriov import check_sriov
 from irqaffinity.cli.health import look_at_health, tell
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.session import Session
@@ -53,6 +55,7 @@ def _check_all(arguments: argparse.Namespace) -> Iterator[Finding]:
     has_state = all(finding.is_ok for finding in found if finding.subject == "state")
     yield from _check_holds(session)
     yield from check_isolation(session, has_state=has_state)
+    yield from check_sriov(session)
     try:
         yield from check_balance(session) if has_state else ()
     except (HostUnreadable, StateError, OSError) as error:
@@ -79,6 +82,7 @@ def _check_configuration(settings: Settings) -> Iterator[Finding]:
         yield Finding("configuration", False, f"{name} is no option: mend or remove it")
     for note in settings.notes:
         yield Finding("configuration", True, note)
+    yield from check_profiles(settings.policy)
     if not settings.unknown:
         files = ", ".join(settings.files) or "no file was found, so every option has its default"
         taken = [f"{path} (the broker, host and [pci] alone)" for path in settings.nova_files]

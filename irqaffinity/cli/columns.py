@@ -21,6 +21,7 @@ DEVICES = (
 IRQS = ("irq", "device", "guest", "current", "target", "effective", "verdict", "reason", "message")
 PLACED_DEVICES = ("address", "guest", "name", "numa_node", "irqs", "cpus", "verdicts", "reason", "why")
 LINES = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verdict")
+POOLS = ("physical_network", "vendor", "product", "numa_node", "dev_type", "tags", "total", "used", "free")
 HOLDS = ("id", "scope", "guest", "device", "since", "until", "reason", "everything")
 DEFERRED = ("irq", "device", "guest", "from", "to", "since", "times", "cause", "hold")
 LIFTED = ("irq", "device", "guest", "from", "to", "cause", "hold", "verdict")
@@ -39,7 +40,48 @@ ARRIVED_INTRUDERS = (
     "arrived",
     "movable",
 )
+FUNCTIONS = (
+    "pf",
+    "pf_netdev",
+    "index",
+    "address",
+    "driver",
+    "netdev",
+    "mac",
+    "vlan",
+    "qos",
+    "min_tx_rate",
+    "max_tx_rate",
+    "spoofchk",
+    "link_state",
+    "trust",
+    "used",
+    "kind",
+    "guest",
+    "name",
+    "pid",
+    "process",
+    "message",
+    "irqs",
+    "cpus",
+    "numa_node",
+    "vendor",
+    "product",
+    "tags",
+    "reason",
+)
+STEPS = ("pf", "netdev", "vf", "setting", "from", "to", "verdict", "message")
 SPARE = (
+    "vendor",
+    "product",
+    "pf_netdev",
+    "min_tx_rate",
+    "max_tx_rate",
+    "qos",
+    "spoofchk",
+    "link_state",
+    "trust",
+    "pid",
     "guest",
     "guests",
     "owner",

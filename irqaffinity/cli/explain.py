@@ -64,6 +64,10 @@ def _explain(target: Target, made: Pass, session: Session) -> Iterator[Rule]:
         yield from explain_cpu_of(target.number, made, policy, root, session.store.peek().fixed)
     elif isinstance(target, PciAddress):
         yield from _explain_device(target, made, policy, root)
+        if not holders(made.guests, target):
+            from irqaffinity.cli.explain_use import explain_use_of  # noqa: PLC0415  few targets need it
+
+            yield from explain_use_of(target, session)
     else:
         yield from _explain_guest(target, made, policy)
         for address in sorted({claim.address for claim in made.guests[target].claims}):

@@ -142,8 +142,7 @@ def render_report(
     from irqaffinity.report import rows as report  # noqa: PLC0415  a probe parses arguments, but prints no report
 
     columns = arguments.columns or arguments.lists.chosen(arguments)[1]
-    orders = [_order(text) for text in arguments.sort or ()]
-    rows = report.sort_rows(_find(document, key), orders)
+    rows = sort_as_asked(arguments, _find(document, key))
     form = arguments.format
     if form in ("json", "yaml"):
         shown = report.pick(rows, columns) if arguments.columns else _replace(document, key, rows)
@@ -152,8 +151,16 @@ def render_report(
         return report.render_csv(rows, columns)
     if form == "value":
         return report.render_values(rows, columns) if rows else None
-    spare = () if arguments.columns else [name for name in SPARE if name not in dict(orders)]
+    orders = {_order(text)[0] for text in arguments.sort or ()}
+    spare = () if arguments.columns else [name for name in SPARE if name not in orders]
     return report.render_plain(rows, columns, look_at_screen(arguments), spare)
+
+
+def sort_as_asked(arguments: argparse.Namespace, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the rows in the order of --sort."""
+    from irqaffinity.report.rows import sort_rows  # noqa: PLC0415
+
+    return sort_rows(rows, [_order(text) for text in arguments.sort or ()])
 
 
 def _order(text: str) -> tuple[str, bool]:

@@ -10,8 +10,8 @@ from irqaffinity.model.guest import GuestId, parse_guest_id
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.target import UnknownTarget
 from irqaffinity.observe.find import find_device, find_guest
-from irqaffinity.observe.guests import Seen, read_guests
-from irqaffinity.observe.meanings import parsed
+from irqaffinity.observe.guests import Seen, read_definitions, read_guests
+from irqaffinity.observe.meanings import parsed, read_target
 
 LOG = logging.getLogger(__name__)
 
@@ -27,8 +27,9 @@ class Named(NamedTuple):
 def find_named(session: Session, guest: str | None, device: str | None) -> Named:
     """Return what a person named; without a name, libvirt is not asked.
 
-    A guest that is stopped, or that only the state knows, is found by its uuid. While libvirt is away, a guest is found
-    by its uuid, and a device as far as the host alone shows it. Raises UnknownTarget and OSError.
+    A guest that is stopped is found like an active one, where no active one is meant; one that only the state knows is
+    found by its uuid. While libvirt is away, a guest is found by its uuid, and a device as far as the host alone shows
+    it. Raises UnknownTarget and OSError.
     """
     if guest is None and device is None:
         return Named()
@@ -36,6 +37,8 @@ def find_named(session: Session, guest: str | None, device: str | None) -> Named
     guests: Seen = {}
     try:
         guests = read_guests(session.root, session.hypervisor.active_domains())
+        if guest is not None and not read_target(session.root, guests, guest):
+            guests = _read_stopped(session, guests)
     except LibvirtUnreachable as error:
         why = error
     try:
@@ -47,6 +50,11 @@ def find_named(session: Session, guest: str | None, device: str | None) -> Named
     if why is not None:
         LOG.warning("whether there is a guest %s was not asked: %s", found, why)
     return Named(found, name=guests[found].guest.name if found in guests else None)
+
+
+def _read_stopped(session: Session, active: Seen) -> Seen:
+    definitions = read_definitions(session.root, session.hypervisor.defined_domains())
+    return {seen.guest.uuid: seen for seen in definitions if seen.guest.uuid not in active}
 
 
 def _known(session: Session, text: str, *, is_asked: bool) -> set[GuestId]:

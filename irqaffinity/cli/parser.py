@@ -5,7 +5,7 @@ import argparse
 import itertools
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from irqaffinity.cli.guess import guess, kind_of_choices, refuse
@@ -103,7 +103,14 @@ class Parser(argparse.ArgumentParser):
 
 
 class CommandParser(Parser):
-    """The parser of one command, which knows all its arguments."""
+    """The parser of one command, which knows all its arguments.
+
+    `further` are the words that make another command of it (`sriov pools`), and `word_option` is the option that a
+    user means who writes another word there.
+    """
+
+    further: Sequence[str] = ()
+    word_option: str | None = None
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Return the arguments; refuse an unknown option first, for it may be a misspelling of one that is missing."""
@@ -112,10 +119,22 @@ class CommandParser(Parser):
             self.error(_refuse_option(unknown, self.options()))
         parsed, rest = super().parse_known_args(args, namespace)
         if rest:
-            extra = next((argument for argument in rest if argument != "--"), "--")
-            meant = f"; did you mean --{extra}?" if f"--{extra}" in self.options() else ""
-            self.error(f"'{clean(extra)}' is one argument too many{meant}")
+            self._refuse_word(next((argument for argument in rest if argument != "--"), "--"))
         return parsed, []
+
+    def _refuse_word(self, word: str) -> NoReturn:
+        shown = clean(word[:40])
+        if f"--{word}" in self.options():
+            self.error(f"'{clean(word)}' is one argument too many; did you mean --{word}?")
+        if not self.further:
+            self.error(f"'{clean(word)}' is one argument too many")
+        if word in self.further:
+            self.error(f"write {word} first, its options after it: {self.prog} {word}")
+        listed = f"({', '.join(f'{self.prog} {name}' for name in self.further)})"
+        meant = guess(word, self.further)
+        if not meant and self.word_option is not None:
+            meant = f"; did you mean {self.word_option} {shown}?"
+        self.error(f"'{shown}' is not a command of {self.prog}{meant} {listed}")
 
     def find_action(self, before: Iterable[str], value: str) -> tuple[argparse.Action, int] | None:
         """Return the argument to which the word `value` after the words `before` belongs; None where there is none.

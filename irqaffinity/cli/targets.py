@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`irqaffinity targets`: lists what a TARGET may be, for the completion of a shell; it imports as little as it can.
 
-It prints nothing where no agent runs, where its status cannot be read, or where the word to complete is no TARGET.
+It prints nothing where no agent runs, where its status cannot be read, or where the word to complete is no TARGET. The
+devices that can have virtual functions (PF) it takes from sysfs, without an agent.
 """
 
 import argparse
@@ -10,14 +11,14 @@ from typing import Any
 
 from irqaffinity.agent.status_file import NoStatus, read_status
 from irqaffinity.agent.status_shape import WHOLE
-from irqaffinity.cli.arguments import COMMANDS, make_parser
+from irqaffinity.cli.arguments import COMMANDS, join_name, make_parser
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.shell_word import read_line
 from irqaffinity.conf.status_path import path_without_library
 from irqaffinity.model.text import printable
 
-_KINDS = {"guest": "guest", "device": "device"}
+_KINDS = {"guest": "guest", "device": "device", "pf": "pf"}
 """The kind of target that an argument takes, by the name of the argument; all others take any kind."""
 
 _MOST_NUMBERS = 65_536
@@ -43,6 +44,7 @@ def _complete(arguments: argparse.Namespace) -> Iterator[str]:
         return
     kind, start = asked
     begun = word.value[start:]
+    arguments.sys = _value_of("--sys", values) or arguments.sys
     for name in _targets(arguments, kind, is_begun=bool(begun)):
         if name.startswith(begun):
             quoted = word.replacement(word.value[:start] + name)
@@ -50,18 +52,26 @@ def _complete(arguments: argparse.Namespace) -> Iterator[str]:
                 yield quoted
 
 
+def _value_of(option: str, words: list[str]) -> str | None:
+    """Return the value that an option of all commands has in a line, None where it has none."""
+    places = [place for place, word in enumerate(words[:-1]) if word == option]
+    joined = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+    return words[places[-1] + 1] if places else joined[-1] if joined else None
+
+
 def _asked(before: list[str], value: str) -> tuple[str, int] | None:
     """Return the kind of target to complete, and where it begins in the last word; None where there is none."""
-    command = next((argument for argument in before if argument in COMMANDS), None)
-    if command is None:
+    place = next((place for place, argument in enumerate(before) if argument in COMMANDS), None)
+    if place is None:
         return None
-    parser, words = make_parser([command]).commands()[command], before[before.index(command) + 1 :]
+    command, *words = join_name(before[place:])
+    parser = make_parser([command]).commands()[command]
     if words[-1:] == ["cpu"]:
-        place = parser.find_action(words[:-1], "cpu")
-        if place is not None and place[0].dest == "target":
+        named = parser.find_action(words[:-1], "cpu")
+        if named is not None and named[0].dest == "target":
             return "cpu", 0
     found = parser.find_action(words, value)
-    if found is None or found[0].metavar != "TARGET":
+    if found is None or found[0].metavar not in ("TARGET", "PF"):
         return None
     return _KINDS.get(found[0].dest, "target"), found[1]
 
@@ -71,6 +81,9 @@ def _targets(arguments: argparse.Namespace, kind: str, *, is_begun: bool) -> Ite
 
     It leaves out a name that begins like an option: such a name must stand after = or --.
     """
+    if kind == "pf":
+        yield from _physical_functions(arguments.sys, is_begun=is_begun)
+        return
     try:
         status = read_status(_path(arguments), WHOLE)
     except (CommandError, NoStatus):
@@ -83,6 +96,19 @@ def _targets(arguments: argparse.Namespace, kind: str, *, is_begun: bool) -> Ite
         *(_numbers(status.get("isolation", {}).get("kept") or "") if kind == "cpu" else ()),
     )
     yield from dict.fromkeys(printable(name) for name in found if not name.startswith("-"))
+
+
+def _physical_functions(sys: str | None, *, is_begun: bool) -> Iterator[str]:
+    """Give the netdevs of the devices that can have virtual functions; addresses for those without, or a begun word."""
+    from irqaffinity.observe.root import HostRoot  # noqa: PLC0415  few complete these
+    from irqaffinity.observe.sriov import name_physical_functions  # noqa: PLC0415
+
+    root = HostRoot() if sys is None else HostRoot(sys=sys)
+    for address, netdev in name_physical_functions(root):
+        if netdev is not None:
+            yield netdev
+        if netdev is None or is_begun:
+            yield str(address)
 
 
 def _of_guests(guests: Iterable[Mapping[str, Any]], *, is_begun: bool) -> Iterator[str]:

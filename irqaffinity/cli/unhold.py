@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     session = Session.open(arguments)
     with explained():
         moment = read_moment(session.root)
-        state = session.store.peek()
+        state = session.store.peek(logs=False)  # where it cannot be read, lift_holds says so
         holds, waiting = in_force(state.holds, *moment), dict(state.deferred)
         lifted = lift_holds(session.store, moment, _choose(session, arguments, holds))
     if not lifted:

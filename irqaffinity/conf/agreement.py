@@ -4,7 +4,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from irqaffinity.conf import isolation, placement
+from irqaffinity.conf import isolation, placement, sriov
 from irqaffinity.conf.opened import Opened, place_of
 from irqaffinity.conf.places import ConfigError
 from irqaffinity.model.text import printable
@@ -16,13 +16,14 @@ Place = tuple[str, str]
 _MODE = (isolation.GROUP, "mode")
 _HOUSEKEEPING = (isolation.GROUP, "housekeeping_cpus")
 _DEDICATED = (placement.GROUP, "dedicated_cpus")
-_OPTIONS = {(group.GROUP, option.dest): option for group in (isolation, placement) for option in group.OPTS}
+_PF = (sriov.GROUP, "pf")
+_OPTIONS = {(group.GROUP, option.dest): option for group in (isolation, placement, sriov) for option in group.OPTS}
 
 
 def refuse_conflicts(opened: Opened, values: Mapping[Place, Any], given: Collection[Place]) -> None:
     """Raise ConfigError where the CPUs for the host's work are not known although they are needed, or are guests' too.
 
-    `given` are the options of the command line.
+    So it does where a physical function is declared twice. `given` are the options of the command line.
     """
     housekeeping, dedicated = values[_HOUSEKEEPING], values[_DEDICATED]
     if housekeeping is None and dedicated is None and values[_MODE] == IsolationMode.ENFORCE.value:
@@ -35,6 +36,9 @@ def refuse_conflicts(opened: Opened, values: Mapping[Place, Any], given: Collect
             f"{_where(opened, _HOUSEKEEPING, given)}: it has CPUs that {_where(opened, _DEDICATED, given)} has too: "
             "take them out of one of the two"
         )
+    names = [(pf.netdev, pf.address) for pf in values[_PF] or ()]
+    if len(set(names)) != len(names):
+        raise _refusal(f"{_where(opened, _PF, given)}: two values are about the same physical function: make them one")
 
 
 def _refusal(message: str) -> ConfigError:

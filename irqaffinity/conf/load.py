@@ -15,7 +15,8 @@ from irqaffinity.conf.opened import Opened, open_conf, read_value
 from irqaffinity.conf.options import list_opts
 from irqaffinity.conf.places import ConfigError
 from irqaffinity.model.change import Bounds
-from irqaffinity.plan.policy import Distribution, HostDriver, Isolation, IsolationMode, Numa, Policy, Serve, WithoutMask
+from irqaffinity.model.declared import ApplyMode, Sriov
+from irqaffinity.plan.policy import Distribution, Isolation, IsolationMode, Numa, Policy, Serve, WithoutMask
 
 __all__ = ["ConfigError", "Metrics", "Notifications", "Overrides", "Settings", "load"]
 
@@ -73,6 +74,7 @@ class Settings:
     notifications: Notifications
     metrics: Metrics
     policy: Policy
+    sriov: Sriov = Sriov()
     files: tuple[str, ...] = ()
     nova_files: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -134,10 +136,11 @@ def _settings(opened: Opened, values: Mapping[tuple[str, str], Any]) -> Settings
             numa=Numa(values["placement", "numa"]),
             distribution=Distribution(values["placement", "distribution"]),
             without_mask=WithoutMask(values["placement", "without_mask"]),
-            host_driver=HostDriver(values["placement", "host_driver"]),
+            host_driver=values["placement", "host_driver"],
             serve=Serve(values["placement", "serve"]),
             dedicated_cpus=values["placement", "dedicated_cpus"],
             flavor_masks=values["placement", "flavor_masks"],
+            profiles=tuple(values["placement", "profile"] or ()),
             device_specs=tuple(chain.from_iterable(values["pci", "device_spec"] or ())),
             isolation=Isolation(
                 mode=IsolationMode(values["isolation", "mode"]),
@@ -148,6 +151,7 @@ def _settings(opened: Opened, values: Mapping[tuple[str, str], Any]) -> Settings
                 irqbalance_sockets=values["isolation", "irqbalance_sockets"],
             ),
         ),
+        sriov=Sriov(ApplyMode(values["sriov", "apply"]), tuple(values["sriov", "pf"] or ())),
         files=tuple(opened.own),
         nova_files=tuple(opened.nova),
         unknown=(*unknown_names(opened.own), *slips_of_nova(opened.nova)),

@@ -5,8 +5,9 @@ from enum import Enum
 
 from oslo_config import cfg, types
 
+from irqaffinity.conf.manners import KindsOfDriver, PlacementProfile
 from irqaffinity.conf.types import CpuList, Mask
-from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Serve, WithoutMask
+from irqaffinity.plan.policy import Distribution, Numa, Serve, WithoutMask
 
 GROUP = "placement"
 
@@ -52,16 +53,15 @@ OPTS = [
         },
         "What to do for a guest without hw:pci_irq_affinity_mask.",
     ),
-    _choice(
+    cfg.Opt(
         "host_driver",
-        HostDriver.SKIP,
-        {
-            HostDriver.SKIP: "they stay where they are",
-            HostDriver.EMULATOR: "they go to the CPUs of the guest's emulator threads",
-            HostDriver.VCPU: "they go to the CPUs of its vCPUs, as for passed-through devices",
-        },
-        "Where the interrupts of macvtap and vdpa devices go. A driver of the host serves these, and its whole receive "
-        "path runs where the interrupt arrives.",
+        type=KindsOfDriver(),
+        default="skip",
+        help="Where the interrupts of macvtap and vdpa devices go: skip, they stay where they are; emulator, they go "
+        "to the CPUs of the guest's emulator threads; vcpu, they go to the CPUs of its vCPUs, as for passed-through "
+        "devices. One of these words is for both kinds; pairs such as macvtap:emulator,vdpa:vcpu name each, and a kind "
+        "that they do not name is skip. A driver of the host serves these devices, and its whole receive path runs "
+        "where the interrupt arrives.",
     ),
     _choice(
         "serve",
@@ -73,6 +73,15 @@ OPTS = [
         },
         "Which CPUs serve the interrupts of the passed-through devices of a guest without hw:pci_irq_affinity_mask; a "
         "mask always chooses among its dedicated vCPUs.",
+    ),
+    cfg.MultiOpt(
+        "profile",
+        item_type=PlacementProfile(),
+        help="What differs for the devices whose [pci] device_spec has certain tags: a JSON object with at least one "
+        "tag and one or more of distribution, numa and serve. All tags of a profile must be tags of the device. What "
+        "it does not name is as the options of this group say. The option can stand more than once; the first value "
+        "that fits a device counts.",
+        sample_default='{"physical_network": "sriov-a", "distribution": "spread", "numa": "strict"}',
     ),
     cfg.Opt(
         "dedicated_cpus",

@@ -12,9 +12,11 @@ from typing import Any
 from oslo_config import types
 
 from irqaffinity.conf.mistakes import ValueRefused
+from irqaffinity.grammar.declared_pf import DeclaredPfError, parse_declared_pf
 from irqaffinity.grammar.device_spec import DeviceSpec, DeviceSpecError, parse_device_spec
 from irqaffinity.grammar.mask import MaskError, check_mask
 from irqaffinity.model.cpuset import LIMIT, CpuSet
+from irqaffinity.model.declared import DeclaredPf
 
 _DAY = 86400
 
@@ -180,11 +182,26 @@ class Mask(types.String):
         return text
 
 
-class DeviceSpecs(types.ConfigType):
-    """One value of device_spec: a JSON object, or a list of them."""
+class _Json(types.ConfigType):
+    """One value of an option in JSON."""
 
     def __init__(self) -> None:
         super().__init__(type_name="JSON value")
+
+    def __repr__(self) -> str:
+        return type(self).__name__
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self)
+
+    __hash__ = object.__hash__
+
+    def _formatter(self, value: Any) -> str:
+        return str(value)
+
+
+class DeviceSpecs(_Json):
+    """One value of device_spec: a JSON object, or a list of them."""
 
     def __call__(self, value: Any) -> tuple[DeviceSpec, ...]:
         """Return the specs; raise ValueRefused."""
@@ -193,13 +210,13 @@ class DeviceSpecs(types.ConfigType):
         except DeviceSpecError as error:
             raise ValueRefused(str(error)) from None
 
-    def __repr__(self) -> str:
-        return "DeviceSpecs"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DeviceSpecs)
+class DeclaredPfs(_Json):
+    """One value of [sriov] pf: a JSON object."""
 
-    __hash__ = object.__hash__
-
-    def _formatter(self, value: Any) -> str:
-        return str(value)
+    def __call__(self, value: Any) -> DeclaredPf:
+        """Return what it declares; raise ValueRefused."""
+        try:
+            return parse_declared_pf(str(value))
+        except DeclaredPfError as error:
+            raise ValueRefused(str(error)) from None

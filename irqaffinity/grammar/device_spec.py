@@ -113,8 +113,12 @@ def _parse_object(value: object) -> DeviceSpec:
     for name in _BOOLEANS:
         _check_boolean(name, tags.get(name))
     pattern = None if address is None else _parse_address(address)
-    kept = {clean(name): _kept(item) for name, item in tags.items()}
-    return DeviceSpec(vendor=vendor, product=product, netdev=netdev, address=pattern, tags=kept)
+    return DeviceSpec(vendor=vendor, product=product, netdev=netdev, address=pattern, tags=keep_tags(tags))
+
+
+def keep_tags(tags: Mapping[str, Any]) -> Tags:
+    """Return tags as they can be shown; raise DeviceSpecError where they are too deep."""
+    return {clean(name): _kept(item) for name, item in tags.items()}
 
 
 def _text(name: str, value: object) -> str:

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks libvirt for the active domains and their XML; every call has a deadline."""
+"""Asks libvirt for its domains and their XML; every call has a deadline."""
 
 import contextlib
 import functools
+import itertools
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
 import libvirt
 
 from irqaffinity.hypervisor.calls import CallThread
+from irqaffinity.hypervisor.domains import ACTIVE, DEFINED, SAVED, Handles, Look, list_domains, look_up, read_active
 from irqaffinity.model.text import clean
 from irqaffinity.model.times import CALL
 from irqaffinity.observe.domain import Domain
@@ -79,24 +81,33 @@ class Hypervisor:
         A domain that ends between the listing and its XML is left out (VIR_ERR_NO_DOMAIN). One whose XML libvirt
         refuses or does not give in time is returned with the error: it is there, but nothing more is known of it.
         """
-        return self._read_each(self._list_active())
+        return self._read_each(ACTIVE, self._list(ACTIVE))
 
-    def _read_each(self, handles: Mapping[str, tuple[str, Any]]) -> Iterator[Domain]:
+    def defined_domains(self) -> Iterator[Domain]:
+        """Do what `active_domains` does for what a start of each defined domain would make of it, active ones included.
+
+        One that was saved (virsh managedsave) comes twice: as it is defined, and as the saved one goes on. Of a domain
+        that is not defined, or was saved to a file of its owner's choice, libvirt knows nothing while it is not active.
+        """
+        listed = [(look, self._list(look)) for look in (DEFINED, SAVED)]
+        return itertools.chain.from_iterable(self._read_each(look, handles) for look, handles in listed)
+
+    def _read_each(self, look: Look, handles: Handles) -> Iterator[Domain]:
         for uuid in tuple(handles):
             if uuid not in handles:
                 continue  # it has ended since
             name, handle = handles[uuid]
-            domain = self._read(uuid, name, functools.partial(_read_xml, handle))
+            domain = self._read(uuid, name, functools.partial(look.read, handle))
             if domain is not None:
                 yield domain
             if self._connection is None:
-                again = self._list_again()
+                again = self._list_again(look)
                 handles = handles if again is None else again
 
     def domain(self, uuid: str) -> Domain | None:
         """Return one domain as `active_domains` does, None when there is none; raise LibvirtUnreachable."""
-        handle = self._on_connection(functools.partial(_look_up, uuid))
-        return None if handle is None else self._read(uuid, handle.name(), functools.partial(_read_xml, handle))
+        handle = self._on_connection(functools.partial(look_up, uuid))
+        return None if handle is None else self._read(uuid, handle.name(), functools.partial(read_active, handle))
 
     def version(self) -> str:
         """Return the version of the libvirt that answers, such as `9.0.0`; raise LibvirtUnreachable."""
@@ -130,19 +141,13 @@ class Hypervisor:
             return Domain(uuid, name, error=self._redacted(str(error)))
         return None if xml is None else Domain(uuid, name, xml=xml)
 
-    def _list_active(self) -> dict[str, tuple[str, Any]]:
-        domains = self._on_connection(
-            lambda connection: [
-                (domain.UUIDString(), domain.name(), domain)
-                for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)
-            ]
-        )
-        return {uuid: (name, domain) for uuid, name, domain in domains}
+    def _list(self, look: Look) -> Handles:
+        return self._on_connection(functools.partial(list_domains, look.flag))
 
-    def _list_again(self) -> dict[str, tuple[str, Any]] | None:
+    def _list_again(self, look: Look) -> Handles | None:
         """Return the domains' handles of a new connection, None when libvirt cannot be reached again."""
         try:
-            return self._list_active()
+            return self._list(look)
         except LibvirtUnreachable:
             return None
 
@@ -206,22 +211,3 @@ def _dispose(connection: Any, listener: Listener, late_result: Any) -> None:
 def _close(connection: Any, listener: Listener) -> None:
     listener.detach(connection)
     connection.close()
-
-
-def _look_up(uuid: str, connection: Any) -> Any:
-    try:
-        return connection.lookupByUUIDString(uuid)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-            return None
-        raise
-
-
-def _read_xml(domain: Any) -> str | None:
-    try:
-        xml: str = domain.XMLDesc(0)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-            return None
-        raise
-    return xml

@@ -25,6 +25,9 @@ LAST_PASS = 4.0
 FAREWELL = 0.5
 """How long the agent waits at its end for the kernel to remove the trace instance, and for irqbalance."""
 
+FUNCTIONS_WAIT = 60.0
+"""How long READY waits for the first run of `[sriov] apply`, which may hang in the kernel."""
+
 PASS_WAIT = 5.0
 """How long a pass waits for the end of another process's pass."""
 

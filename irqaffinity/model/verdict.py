@@ -150,6 +150,7 @@ class Cause(Term):
     GONE = "gone", "the guest has ended"
     ISOLATION = "isolation", "the CPUs that are kept for guests have changed"
     HOLD = "hold", "a hold has ended, and what it had deferred is done"
+    SRIOV = "sriov", "the virtual functions of a device have changed"
     RESET = "reset", "a person gave everything back (irqaffinity reset)"
     ERROR = "error", "they could not be moved: the verdict says why"
     RECOVERED = "recovered", "they could not be moved before, and now it works"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a Guest from the XML of an active libvirt domain. Pure: it reads the text alone.
+"""Makes a Guest from the XML of a libvirt domain. Pure: it reads the text alone.
 
 The form of the XML is libvirt's (docs/formatdomain.rst) as Nova fills it in (nova/virt/libvirt/config.py). A guest is
 unreadable only where its identity, its vCPUs or their pins are; any other element that is not understood is left out
@@ -35,7 +35,7 @@ _INSTANCE = "metadata/{*}instance"
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """An active domain: its XML, or why libvirt did not give it."""
+    """A domain: its XML, or why libvirt did not give it."""
 
     uuid: str
     name: str
@@ -49,22 +49,34 @@ class DomainError(ValueError):
 
 def parse_domain(xml: str) -> Guest | None:
     """Return the guest that `xml` describes, or None when the domain is no longer active; raise DomainError."""
+    return _parse_kept(xml) if len(xml) <= _KEPT else _parse(xml)
+
+
+def parse_definition(xml: str) -> Guest:
+    """Return the guest that a domain becomes when it is started as `xml` defines it; raise DomainError."""
+    return _make_guest(_parse_root(xml))
+
+
+def _parse(xml: str) -> Guest | None:
+    root = _parse_root(xml)
+    return None if root.get("id") is None else _make_guest(root)
+
+
+def _parse_root(xml: str) -> Element:
     if len(xml) > LARGEST:
         raise DomainError(f"it has {len(xml)} characters, and more than {LARGEST} are not read")
     if any(mark in xml for mark in _DTD):
         raise DomainError("it has a document type, which libvirt never writes")
-    return _parse_kept(xml) if len(xml) <= _KEPT else _parse(xml)
-
-
-def _parse(xml: str) -> Guest | None:
     try:
         root = ElementTree.fromstring(xml)
     except (ElementTree.ParseError, ValueError) as error:
         raise DomainError(clean(f"it is not well-formed XML: {error}")) from error
     if root.tag != "domain":
         raise DomainError(f"its root element is <{clean(root.tag)}>, not <domain>")
-    if root.get("id") is None:
-        return None
+    return root
+
+
+def _make_guest(root: Element) -> Guest:
     try:
         return _read_guest(root)
     except ValueError as error:

@@ -126,7 +126,8 @@ def _describe_absence(root: HostRoot, text: str) -> str:
     if name is not None:
         return f"the netdev {clean(name)} stands on no PCI device; ls -l {root.sys}/class/net shows what it stands on"
     if mac is not None:
-        return f"no interface of an active guest and no netdev has the MAC {mac}; ip link shows those of the host"
+        missing = f"no interface of an active guest, netdev or virtual function has the MAC {mac}"
+        return f"{missing}; ip link shows those of the host"
     if text.lower().startswith("cpu"):
         return f"{shown} is no CPU, and no active guest has this name: name a CPU as cpu 14"
     kinds = "no interrupt, PCI address, netdev, MAC or uuid that is there"

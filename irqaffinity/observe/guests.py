@@ -10,7 +10,7 @@ from irqaffinity.model.host import DeviceClaim, SeenGuest
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import LeftOutReason
-from irqaffinity.observe.domain import Domain, DomainError, parse_domain
+from irqaffinity.observe.domain import Domain, DomainError, parse_definition, parse_domain
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import device_of_mdev, device_of_netdev, device_of_vdpa, driver_of
 
@@ -33,6 +33,11 @@ def read_guest(root: HostRoot, domain: Domain | None, before: SeenGuest | None) 
     return None if domain is None else _look_at(root, domain, before)
 
 
+def read_definitions(root: HostRoot, domains: Iterable[Domain]) -> tuple[SeenGuest, ...]:
+    """Return what each domain would be if it were started as it is defined now."""
+    return tuple(_look_at_definition(root, domain) for domain in domains)
+
+
 def doubt(seen: SeenGuest, device: PciAddress) -> SeenGuest:
     """Return a guest with its claim of a device in doubt: the kernel reported a change since libvirt was asked."""
     if not any(claim.address == device and not claim.is_doubted for claim in seen.claims):
@@ -50,6 +55,15 @@ def _look_at(root: HostRoot, domain: Domain, before: SeenGuest | None) -> SeenGu
             return _unreadable(domain, str(error), before)
         return None if guest is None else _resolve(root, guest, before)
     return _unreadable(domain, domain.error or "libvirt gave no XML", before)
+
+
+def _look_at_definition(root: HostRoot, domain: Domain) -> SeenGuest:
+    if domain.xml is None:
+        return _unreadable(domain, domain.error or "libvirt gave no XML", None)
+    try:
+        return _resolve(root, parse_definition(domain.xml), None)
+    except DomainError as error:
+        return _unreadable(domain, str(error), None)
 
 
 def _unreadable(domain: Domain, error: str, before: SeenGuest | None) -> SeenGuest:

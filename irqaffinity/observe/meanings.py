@@ -25,17 +25,24 @@ T = TypeVar("T")
 _IRQ = re.compile(r"irq ([0-9]{1,9})")
 _CPU = re.compile(r"cpu ([0-9]{1,5})")
 _SHORT_ADDRESS = re.compile(r"[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", re.IGNORECASE)
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5}", re.IGNORECASE)
+_MAC = re.compile(
+    r"[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5}|(?:-[0-9a-f]{2}){5})|[0-9a-f]{4}(?:\.[0-9a-f]{4}){2}", re.IGNORECASE
+)
+_NO_MAC = "00:00:00:00:00:00"
+"""What virtual functions have that nobody gave a MAC."""
 
 
 def read_target(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId] = ()) -> list[Target]:
     """Return each thing that `text` names, once.
 
     A uuid of a guest (one of `guests` or of those that are `gone`), a full address, `irq N` and `cpu N` name one thing
-    for sure: whoever may choose a guest's name cannot make them ambiguous. Raises OSError.
+    for sure: whoever may choose a guest's name cannot make them ambiguous. Netlink is asked only for a MAC that nothing
+    else has. Raises OSError.
     """
     sure = _read_surely(root, guests, text, gone)
-    return list(dict.fromkeys(_read(root, guests, text) if sure is None else [sure]))
+    found = list(dict.fromkeys(_read(root, guests, text) if sure is None else [sure]))
+    mac = None if found else parsed(parse_mac, text)
+    return found if mac is None else list(functions_with_mac(root, mac))
 
 
 def parsed(parse: Callable[[str], T], text: str) -> T | None:
@@ -55,10 +62,13 @@ def parse_cpu(text: str) -> Cpu:
 
 
 def parse_mac(text: str) -> str:
-    """Return a hardware address as sysfs and libvirt write it, in lower case with colons; raise ValueError."""
+    """Return a hardware address as sysfs and libvirt write it, in lower case with colons; raise ValueError.
+
+    It may be written with hyphens too, or as `fa16.3e11.2233`.
+    """
     if not _MAC.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not a MAC")
-    return text.lower().replace("-", ":")
+    return bytes.fromhex(re.sub("[-:.]", "", text)).hex(":")
 
 
 def is_there(root: HostRoot, guests: Seen, address: PciAddress) -> bool:
@@ -84,6 +94,27 @@ def netdevs_with_mac(root: HostRoot, mac: str) -> Iterator[str]:
                 yield name
         except OSError:
             continue  # such as a file beside the interfaces (bonding_masters)
+
+
+def functions_with_mac(root: HostRoot, mac: str) -> Iterator[PciAddress]:
+    """Give the virtual functions that have a MAC, as their physical function's driver tells over netlink.
+
+    That is the port's in Neutron, whoever has the function. There is none where netlink is not this host's.
+    """
+    from irqaffinity.observe.netlink import open_netlink  # noqa: PLC0415  other targets do without it
+
+    netlink = open_netlink(root) if mac != _NO_MAC else None
+    try:
+        links = {} if netlink is None else netlink.links()
+    except OSError:
+        return
+    for name, link in sorted(links.items()):
+        for index, settings in link.vfs.items():
+            if settings.mac == mac:
+                target = root.read_link(f"{root.sys}/class/net/{name}/device/virtfn{index}") or ""
+                address = parsed(PciAddress.parse, target.rpartition("/")[2])
+                if address is not None:
+                    yield address
 
 
 def _read_surely(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId]) -> Target | None:

@@ -45,7 +45,8 @@ def read_device(
 
 def driver_of(root: HostRoot, address: PciAddress) -> str | None:
     """Return the name of the driver that a PCI function is bound to, None without one; raise OSError."""
-    return _linked_name(root, f"{device_folder(root, address)}/driver")
+    name = _linked_name(root, f"{device_folder(root, address)}/driver")
+    return None if name is None else clean(name)
 
 
 def numa_node_of(root: HostRoot, address: PciAddress) -> int | None:
@@ -148,7 +149,7 @@ def physical_function(root: HostRoot, address: PciAddress) -> PciAddress | None:
 
 def device_of_netdev(root: HostRoot, name: str) -> PciAddress | None:
     """Return the PCI device that a network interface stands on, None when it stands on none."""
-    return _device_above(root, f"{root.sys}/class/net/{name}")
+    return device_above(root, f"{root.sys}/class/net/{name}")
 
 
 def device_of_vdpa(root: HostRoot, vhost: str) -> PciAddress | None:
@@ -156,13 +157,13 @@ def device_of_vdpa(root: HostRoot, vhost: str) -> PciAddress | None:
     folder = f"{root.sys}/bus/vdpa/devices"
     for name in root.list_if_there(folder):
         if root.exists(f"{folder}/{name}/{vhost}"):
-            return _device_above(root, f"{folder}/{name}")
+            return device_above(root, f"{folder}/{name}")
     return None
 
 
 def device_of_mdev(root: HostRoot, uuid: str) -> PciAddress | None:
     """Return the parent of a mediated device, None when it is not a PCI device."""
-    return _device_above(root, f"{root.sys}/bus/mdev/devices/{uuid}")
+    return device_above(root, f"{root.sys}/bus/mdev/devices/{uuid}")
 
 
 def owner_of_interrupt(root: HostRoot, number: int) -> PciAddress | None:
@@ -229,7 +230,7 @@ def _linked_name(root: HostRoot, path: str) -> str | None:
     return None if target is None else os.path.basename(target)
 
 
-def _device_above(root: HostRoot, path: str) -> PciAddress | None:
+def device_above(root: HostRoot, path: str) -> PciAddress | None:
     """Return the nearest PCI function above a device, None when it stands on none; other buses may lie between.
 
     Its link in a bus or class folder names all its ancestors: `../../devices/pci0000:40/0000:41:00.1/virtio0/net/eth0`

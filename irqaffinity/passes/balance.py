@@ -177,7 +177,8 @@ class Balance:
         with self._turn() as state:
             told = state.told.get(name)
             if self._holds.cover_host(state):
-                return talk.show(wish, setup.bans)
+                has_all = wished.cpus <= setup.bans.cpus and set(wished.irqs) <= set(setup.bans.irqs)
+                return talk.show(wish, setup.bans, is_told=has_all)
             if told is None and wish is None:
                 return Balancing(talk.balancer.pid)
             own = find_own(told, setup.bans) if talk.sent is None else talk.own

@@ -19,12 +19,12 @@ from irqaffinity.observe.sysfs import driver_of, irq_numbers
 from irqaffinity.passes.cradle import Cradle
 from irqaffinity.passes.finish import Finish
 from irqaffinity.passes.holds import Holds
-from irqaffinity.passes.newborn import Placement, await_interrupt, birthplace_of, is_confirmed, place_newborn
+from irqaffinity.passes.newborn import Placement, await_interrupt, is_confirmed, place_newborn, plan_of
 from irqaffinity.passes.news import News
 from irqaffinity.passes.sight import Domains, Sight
 from irqaffinity.passes.turns import Turns
 from irqaffinity.plan.frame import Frame
-from irqaffinity.plan.policy import Distribution, Policy
+from irqaffinity.plan.policy import Policy
 from irqaffinity.state.store import Keeper
 
 Read = Callable[[HostRoot, int], Interrupt | None]
@@ -144,7 +144,7 @@ class Nursery:
         self, born: Mapping[PciAddress, Iterable[int]], uuid: GuestId, policy: Policy, read: Read
     ) -> tuple[Result, ...] | None:
         """Place interrupts of devices that were read before; return None where that is not enough to decide."""
-        if policy.distribution is Distribution.SPREAD or uuid not in self._sight.guests:
+        if uuid not in self._sight.guests:
             return None
         require_host(self._root)
         drivers = {address: driver_of(self._root, address) for address in born}
@@ -159,7 +159,7 @@ class Nursery:
         devices = {address: replace(life.readings[address].device, driver=drivers[address]) for address in born}
         with self._turns.alone() as state:
             found = self._decide(born, devices, life, frame, state, policy, read)
-            return self._carry_out(found, life, state)
+            return None if found is None else self._carry_out(found, life, state)
 
     def _decide(
         self,
@@ -170,12 +170,19 @@ class Nursery:
         state: State,
         policy: Policy,
         read: Read,
-    ) -> Placement:
-        """Return what to do with the interrupts that are there and have a place."""
+    ) -> Placement | None:
+        """Return what to do with the interrupts that are there and have a place.
+
+        None is for devices whose interrupts share their target: all of a device have to be read for that.
+        """
         placement, holds = Placement([], Changes()), self._holds.current(state)
+        seen = self._sight.guests[life.uuid]
+        plans = {at: plan_of(frame, life, seen, device, state, policy) for at, device in devices.items()}
+        if any(plan is not None and plan.is_spread for plan in plans.values()):
+            return None
         for address, numbers in born.items():
-            device = devices[address]
-            target = birthplace_of(frame, life, self._sight.guests[life.uuid], device, state, policy)
+            device, plan = devices[address], plans[address]
+            target = None if plan is None else plan.birthplace
             if target is None:
                 continue
             found = (read(self._root, number) for number in numbers)

@@ -66,7 +66,8 @@ class Deferring:
         }
         changes.update((irq, row) for irq, row in rows.items() if row != state.deferred.get(irq))
         try:
-            self._keeper.save(Changes(deferred=changes))
+            if changes:
+                self._keeper.save(Changes(deferred=changes))
         except StateError as error:
             return str(error)
         return None

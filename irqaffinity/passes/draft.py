@@ -20,7 +20,7 @@ from irqaffinity.observe.sysfs import Details
 from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.hold import hold_work
 from irqaffinity.plan.plan import Decision, Work, combine, decide, reset
-from irqaffinity.plan.policy import Distribution, Policy, Scope
+from irqaffinity.plan.policy import Policy, Scope
 from irqaffinity.plan.targets import DevicePlan
 
 _ORIGIN = 4
@@ -80,7 +80,7 @@ class _Reader:
         self.state = state
         self.policy = policy
         self._root = root
-        self._details = Details(identity=bool(policy.device_specs), vectors=policy.distribution is Distribution.SPREAD)
+        self._details = Details(identity=bool(policy.device_specs), vectors=policy.may_spread)
         self._named: dict[PciAddress, set[int]] = defaultdict(set)
         for irq in state.fixed:
             self._named[irq.device].add(irq.number)  # by its name it is known whether it still cannot be moved

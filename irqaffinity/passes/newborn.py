@@ -21,25 +21,26 @@ from irqaffinity.plan.hold import hold_device
 from irqaffinity.plan.place import Births, place_device
 from irqaffinity.plan.plan import decide
 from irqaffinity.plan.policy import Policy
+from irqaffinity.plan.targets import DevicePlan
 
 _ALERT, _PATIENCE = 0.0005, 0.005
 """Seconds for which an interrupt's affinity file is tried without a pause, and in all."""
 
 
-def birthplace_of(
+def plan_of(
     frame: Frame, life: Life, seen: SeenGuest, device: Device, state: State, policy: Policy
-) -> CpuSet | None:
-    """Return where a new interrupt of a guest's device belongs, None where it has no place.
+) -> DevicePlan | None:
+    """Return the plan for a guest's device that has a new interrupt: its birthplace is where that belongs.
 
-    The decision of the last pass holds while its inputs are the same; else this decides anew. A guest that cannot be
-    read has no place, and neither has a device that libvirt no longer names for it.
+    The decision of the last pass holds while its inputs are the same; else this decides anew. There is none for a guest
+    that cannot be read, and for a device that libvirt no longer names for it.
     """
     decision = life.decision_from(frame, seen, policy, state.extra_specs.get(life.uuid))
     for plan in () if decision is None else decision.devices:
         if plan.address == device.address and plan.driver == device.driver:
-            return plan.birthplace
+            return plan
     plans = decide(frame, seen, {device.address: device}, state, policy).devices
-    return plans[0].birthplace if plans else None
+    return plans[0] if plans else None
 
 
 def await_interrupt(root: HostRoot, number: int) -> Interrupt | None:

@@ -13,7 +13,7 @@ from irqaffinity.observe.guests import Seen, doubt, read_guest
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.surroundings import Surroundings, read_surroundings, require_host
 from irqaffinity.plan.frame import Frame, find_wide_default, make_frame
-from irqaffinity.plan.policy import Distribution, IsolationMode, Numa, Policy, Serve
+from irqaffinity.plan.policy import IsolationMode, Numa, Policy, Serve
 
 
 class Domains(Protocol):
@@ -103,11 +103,13 @@ class Sight:
 
 def _look_around(root: HostRoot, policy: Policy) -> Surroundings:
     """Read of the host what the policy needs; raise HostUnreadable."""
+    manners = policy.manners()
+    is_off = policy.isolation.mode is IsolationMode.OFF
     return read_surroundings(
         root,
-        with_sockets=policy.numa is Numa.SOCKET,
-        with_cores=policy.distribution is Distribution.SPREAD,
-        with_isolated=policy.isolation.mode is not IsolationMode.OFF or policy.serve is Serve.HOUSEKEEPING,
+        with_sockets=any(manner.numa is Numa.SOCKET for manner in manners),
+        with_cores=policy.may_spread,
+        with_isolated=not is_off or any(manner.serve is Serve.HOUSEKEEPING for manner in manners),
     )
 
 

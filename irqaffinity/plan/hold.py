@@ -111,26 +111,32 @@ def hold_device(
     records, actions = dict(handled.records), []
     living = {number: record for number, record in before.items() if record.driver == device.driver}
     for action in handled.actions:
-        known = living.get(action.number)
+        known, is_in_place = living.get(action.number), action.current == action.target
         hold = _find(holds, action, known)
-        if hold is None or not _would_move(action):
+        if hold is None or not _would_move(action) or (is_in_place and not action.is_release):
             actions.append(action)
             continue
-        if action.current != action.target:
+        if not is_in_place:
             actions.append(_held(action, hold))
-        elif not action.is_release:
-            actions.append(action)
-            continue
         if known is None:
             records.pop(action.number, None)
         else:
             records[action.number] = known
-    for interrupt in device.interrupts:
-        record = living.get(interrupt.number)
-        is_movable = interrupt.writable and IrqId(device.address, interrupt.number) not in fixed
-        if record is not None and is_movable and find_hold(holds, record.owner, device.address) is not None:
-            records.setdefault(interrupt.number, record)
-    return Handled(records, actions)
+    return Handled({**_remembered(device, living, fixed, holds), **records}, actions)
+
+
+def _remembered(
+    device: Device, living: Mapping[int, Record], fixed: Container[IrqId], holds: Sequence[Hold]
+) -> Mapping[int, Record]:
+    """Return the records that no plan may forget while a hold is in force: it would count as never placed then."""
+    return {
+        interrupt.number: record
+        for interrupt in device.interrupts
+        if (record := living.get(interrupt.number)) is not None
+        and interrupt.writable
+        and IrqId(device.address, interrupt.number) not in fixed
+        and find_hold(holds, record.owner, device.address) is not None
+    }
 
 
 def hold_isolation(plan: IsolationPlan, holds: Sequence[Hold], state: State) -> IsolationPlan:

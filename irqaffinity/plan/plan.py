@@ -12,11 +12,11 @@ from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes, Fixed, Record, State
 from irqaffinity.plan.dedicated import find_dedicated
-from irqaffinity.plan.distribute import share_out
+from irqaffinity.plan.distribute import Share, share_out
 from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.guests import GuestPlan, plan_guest, plan_unreadable
 from irqaffinity.plan.place import Births, Handled, place_device
-from irqaffinity.plan.policy import Distribution, Policy, Scope
+from irqaffinity.plan.policy import Policy, Scope
 from irqaffinity.plan.release import Holding, release_device, reset_device
 from irqaffinity.plan.targets import DevicePlan, plan_device
 
@@ -75,7 +75,7 @@ def decide(frame: Frame, seen: SeenGuest, devices: Devices, state: State, policy
         for claim in sorted(seen.claims, key=lambda claim: claim.address)
         if claim.address in devices
     )
-    return Decision(guest, plans, dict(_place(frame, seen.guest.uuid, plans, devices, state, policy)))
+    return Decision(guest, plans, dict(_place(frame, seen.guest.uuid, plans, devices, state)))
 
 
 def claimants_of(frame: Frame, address: PciAddress, state: State) -> frozenset[GuestId]:
@@ -88,18 +88,21 @@ def claimants_of(frame: Frame, address: PciAddress, state: State) -> frozenset[G
 
 
 def _place(
-    frame: Frame, owner: GuestId, plans: Iterable[DevicePlan], devices: Devices, state: State, policy: Policy
+    frame: Frame, owner: GuestId, plans: Iterable[DevicePlan], devices: Devices, state: State
 ) -> Iterable[tuple[PciAddress, Handled]]:
-    """Give the interrupts of each device that has a target. A device's rank counts those with the same target."""
+    """Give the interrupts of each device that has a target. The devices that are spread over the same
+    target have ranks.
+    """
     ranks: Counter[object] = Counter()
     births = Births(state.default, frame.topology)
     for plan in plans:
         if plan.target is None:
             continue
         device, records = devices[plan.address], state.records.get(plan.address, {})
-        is_spread = policy.distribution is Distribution.SPREAD
-        shares = share_out(device.interrupts, plan.order, ranks[plan.target], records) if is_spread else {}
-        ranks[plan.target] += 1
+        shares: dict[int, Share] = {}
+        if plan.is_spread:
+            shares = share_out(device.interrupts, plan.order, ranks[plan.target], records)
+            ranks[plan.target] += 1
         yield plan.address, place_device(device, owner, plan.target, shares, records, state.fixed, births)
 
 

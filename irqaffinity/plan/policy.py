@@ -2,12 +2,13 @@
 """What the operator decides, as plain values."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from irqaffinity.grammar.device_spec import DeviceSpec
+from irqaffinity.grammar.device_spec import DeviceSpec, Tags
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import GuestId
+from irqaffinity.model.guest import ClaimKind, GuestId
 from irqaffinity.model.pci import PciAddress
 
 
@@ -42,12 +43,66 @@ class HostDriver(enum.Enum):
     VCPU = "vcpu"
 
 
+class HostDrivers(NamedTuple):
+    """What serves such a device, by how the domain names it."""
+
+    macvtap: HostDriver = HostDriver.SKIP
+    vdpa: HostDriver = HostDriver.SKIP
+
+    @classmethod
+    def both(cls, word: HostDriver) -> "HostDrivers":
+        """Return the same for both kinds."""
+        return cls(word, word)
+
+    def of(self, kind: ClaimKind) -> HostDriver:
+        """Return what serves a device of one of the two kinds."""
+        return self.vdpa if kind is ClaimKind.VDPA else self.macvtap
+
+
 class Serve(enum.Enum):
     """Which CPUs serve the interrupts of passed-through devices of a guest without a mask."""
 
     VCPUS = "vcpus"
     EMULATOR = "emulator"
     HOUSEKEEPING = "housekeeping"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What differs for the devices whose device_spec has all these tags; None is as `[placement]` says."""
+
+    tags: Tags
+    distribution: Distribution | None = None
+    numa: Numa | None = None
+    serve: Serve | None = None
+
+    def matches(self, tags: Tags) -> bool:
+        """Tell whether all of its tags are among `tags`, with the same values."""
+        return all(name in tags and _plain(tags[name]) == _plain(value) for name, value in self.tags.items())
+
+
+def _plain(value: Any) -> object:
+    """Return what a tag is compared by: Nova takes true, "true" and "True" for the same."""
+    text = str(value).lower() if isinstance(value, bool | str) else ""
+    return text if text in ("true", "false") else value
+
+
+class Manner(NamedTuple):
+    """How the interrupts of a device are placed. `profile` is the one that its tags have chosen, None without one."""
+
+    distribution: Distribution = Distribution.MASK
+    numa: Numa = Numa.PREFERRED
+    serve: Serve = Serve.VCPUS
+    profile: Profile | None = None
+
+    def with_profile(self, profile: Profile) -> "Manner":
+        """Return what this becomes with a profile."""
+        return Manner(
+            profile.distribution or self.distribution,
+            profile.numa or self.numa,
+            profile.serve or self.serve,
+            profile,
+        )
 
 
 class IsolationMode(enum.Enum):
@@ -82,18 +137,34 @@ class Isolation:
 class Policy:
     """The options of `[placement]`, `[pci]` and `[isolation]`.
 
-    `flavor_masks` are masks by flavor name; None and () mean no limit.
+    `flavor_masks` are masks by flavor name; None and () mean no limit. Of `profiles` the first that matches counts.
     """
 
     numa: Numa = Numa.PREFERRED
     distribution: Distribution = Distribution.MASK
     without_mask: WithoutMask = WithoutMask.ALL
-    host_driver: HostDriver = HostDriver.SKIP
+    host_driver: HostDrivers = field(default_factory=HostDrivers)
     serve: Serve = Serve.VCPUS
     dedicated_cpus: CpuSet | None = None
     flavor_masks: Mapping[str, str] = field(default_factory=dict)
     device_specs: tuple[DeviceSpec, ...] = ()
     isolation: Isolation = Isolation()
+    profiles: tuple[Profile, ...] = ()
+
+    def manner_for(self, tags: Tags) -> Manner:
+        """Return how a device with these tags is placed."""
+        usual = Manner(self.distribution, self.numa, self.serve)
+        return next((usual.with_profile(profile) for profile in self.profiles if profile.matches(tags)), usual)
+
+    def manners(self) -> Iterable[Manner]:
+        """Return all manners that a device may be placed in."""
+        usual = Manner(self.distribution, self.numa, self.serve)
+        return usual, *map(usual.with_profile, self.profiles)
+
+    @property
+    def may_spread(self) -> bool:
+        """Whether there may be a device of which each interrupt gets a CPU of its own."""
+        return any(manner.distribution is Distribution.SPREAD for manner in self.manners())
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,15 @@ from irqaffinity.plan.distribute import order_by_core
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.kept import find_housekeeping
 from irqaffinity.plan.near import Cpus, Near, choose_near
-from irqaffinity.plan.policy import Distribution, HostDriver, Policy, Serve
+from irqaffinity.plan.policy import Distribution, HostDriver, Manner, Numa, Policy, Serve
 
 
 @dataclass(frozen=True, slots=True)
 class DevicePlan:
     """What was decided for a device of a guest; `guest` is None for a device that only gives interrupts back.
 
-    `serve` says whose CPUs are meant for it. `target` is None when nothing is to be placed. `order` is the same CPUs in
+    `manner` is what the options say for its tags; `serve` says whose CPUs are meant for it, by these and by its guest's
+    mask. `target` is None when nothing is to be placed. `order` is the same CPUs in
     the order of the vCPUs they serve, or in that in which they are given out one by one; `vcpus` are these vCPUs (None
     where the target is not made of them). `is_unconfirmed` says that the device has another driver than when libvirt
     was asked: none of its interrupts is written or given back until libvirt is asked again. `birthplace` is where
@@ -36,6 +37,7 @@ class DevicePlan:
     numa_node: int | None
     driver: str | None
     kind: ClaimKind | None = None
+    manner: Manner = field(default_factory=Manner)
     serve: Serve = Serve.VCPUS
     target: CpuSet | None = None
     order: tuple[int, ...] = ()
@@ -45,6 +47,11 @@ class DevicePlan:
     message: str | None = None
     is_unconfirmed: bool = False
     birthplace: CpuSet | None = None
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether each of its interrupts gets one CPU of the target."""
+        return self.manner.distribution is Distribution.SPREAD
 
 
 class _Choice(NamedTuple):
@@ -75,15 +82,17 @@ def plan_device(
     A device that cannot be read is not refused by device_spec: nobody knows whether a spec includes it.
     """
     spec = first_match(policy.device_specs, device)
-    serve = _find_server(claim, guest_plan, policy)
+    tags = spec.tags if spec is not None else {}
+    manner = policy.manner_for(tags)
+    serve = _find_server(claim, guest_plan, manner, policy)
     if policy.device_specs and spec is None and device.trouble is None:
         choice = _refused(DeviceReason.NOT_IN_DEVICE_SPEC)
     else:
         choice = _why_untouchable(claim, device, guest, claimants, policy) or _choose(
-            claim, device, guest, guest_plan, topology, policy, serve
+            claim, device, guest, guest_plan, topology, policy, manner.numa, serve
         )
     order = tuple(choice.cpus.values()) if choice.cpus is not None else ()
-    if policy.distribution is Distribution.SPREAD:
+    if manner.distribution is Distribution.SPREAD:
         order = order_by_core(order, topology)
     return DevicePlan(
         address=claim.address,
@@ -91,11 +100,12 @@ def plan_device(
         numa_node=device.numa_node,
         driver=device.driver,
         kind=claim.kind,
+        manner=manner,
         serve=serve,
         target=CpuSet(order) if choice.cpus is not None else None,
         order=order,
         vcpus=choice.vcpus,
-        tags=spec.tags if spec is not None else {},
+        tags=tags,
         reason=choice.reason,
         message=choice.message,
         is_unconfirmed=choice.is_unconfirmed,
@@ -110,6 +120,7 @@ def _choose(
     guest_plan: GuestPlan,
     topology: Topology,
     policy: Policy,
+    numa: Numa,
     serve: Serve,
 ) -> _Choice:
     """Return the CPUs of a device that may be touched."""
@@ -121,18 +132,18 @@ def _choose(
     if device.shares_line and not device.interrupts:
         return _refused(DeviceReason.SHARED_INTX)
     candidates, lacking = _find_candidates(serve, guest, guest_plan.chosen, topology, policy)
-    near = choose_near(candidates, device.numa_node, topology, policy.numa) if candidates else _nobody(lacking)
+    near = choose_near(candidates, device.numa_node, topology, numa) if candidates else _nobody(lacking)
     if not device.interrupts:
         return _refused(DeviceReason.NO_IRQS)._replace(later=near.cpus)
     vcpus = None if near.cpus is None or serve is not Serve.VCPUS else CpuSet(near.cpus)
     return _Choice(near.cpus, near.reason, near.message, vcpus)
 
 
-def _find_server(claim: DeviceClaim, guest_plan: GuestPlan, policy: Policy) -> Serve:
+def _find_server(claim: DeviceClaim, guest_plan: GuestPlan, manner: Manner, policy: Policy) -> Serve:
     """Return whose CPUs are meant for a device: an explicit mask always chooses among the vCPUs."""
     if claim.kind.is_host_driver:
-        return Serve.EMULATOR if policy.host_driver is HostDriver.EMULATOR else Serve.VCPUS
-    return policy.serve if guest_plan.mask is None else Serve.VCPUS
+        return Serve.EMULATOR if policy.host_driver.of(claim.kind) is HostDriver.EMULATOR else Serve.VCPUS
+    return manner.serve if guest_plan.mask is None else Serve.VCPUS
 
 
 def _find_candidates(
@@ -179,9 +190,10 @@ def _why_untouchable(
     if claim.kind.is_host_driver:
         if device.parent is None:
             return _refused(DeviceReason.SHARED_PARENT)
-        if policy.host_driver is HostDriver.SKIP:
+        server = policy.host_driver.of(claim.kind)
+        if server is HostDriver.SKIP:
             return _refused(DeviceReason.HOST_DRIVER)
-        if policy.host_driver is HostDriver.EMULATOR and not guest.emulator:
+        if server is HostDriver.EMULATOR and not guest.emulator:
             return _refused(DeviceReason.HOST_DRIVER, ": the domain has no emulatorpin")
     return None
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.model.guest import HOST, Guest, GuestId
+from irqaffinity.model.guest import HOST, ClaimKind, Guest, GuestId
 from irqaffinity.model.host import Device, Topology
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
@@ -16,7 +16,7 @@ from irqaffinity.model.text import clean, merge_numbers, name_cpus
 from irqaffinity.model.verdict import Status
 from irqaffinity.plan.guests import GuestPlan, MaskSource
 from irqaffinity.plan.kept import find_housekeeping
-from irqaffinity.plan.policy import Distribution, Policy, Serve
+from irqaffinity.plan.policy import HostDriver, Policy, Profile, Serve
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.table import (
     describe_left_out,
@@ -117,17 +117,16 @@ def explain_device(
         yield "device_spec", f"{len(policy.device_specs)} configured; the first that matches counts{clean(tags)}"
     else:
         yield "device_spec", "none is configured: every device of a guest is meant"
+    if policy.profiles:
+        yield "profile", _explain_profile(plan.manner.profile, policy)
     yield from _explain_place(device, topology)
     yield from _explain_server(plan, seen, topology, policy)
     yield "target", f"{plan.target or 'none'}: {describe_target(plan)}"
     if plan.is_unconfirmed:
         yield "unconfirmed", "no interrupt of it is moved or given back until libvirt is asked again and still names it"
     if plan.target is not None:
-        spread = policy.distribution is Distribution.SPREAD
-        yield (
-            "distribution",
-            f"{policy.distribution.value}: {'one CPU' if spread else 'all of them'} for each interrupt",
-        )
+        spread, distribution = plan.is_spread, plan.manner.distribution
+        yield "distribution", f"{distribution.value}: {'one CPU' if spread else 'all of them'} for each interrupt"
         threads = _share(plan.target, seen) if seen is not None else ""
         if threads:
             yield "shared with", threads
@@ -135,18 +134,34 @@ def explain_device(
 
 def _explain_server(plan: DevicePlan, seen: Guest | None, topology: Topology, policy: Policy) -> Iterator[Rule]:
     """Yield whose CPUs are meant for a device, where an option names others than those of the vCPUs."""
-    is_hosts = plan.kind is not None and plan.kind.is_host_driver
-    option = "host_driver" if is_hosts else "serve"
+    manner = plan.manner
+    said = "the profile's serve" if manner.profile is not None and manner.profile.serve else "[placement] serve"
+    option = "serve"
+    if plan.kind is not None and plan.kind.is_host_driver:
+        word, option = policy.host_driver.of(plan.kind), "host_driver"
+        said = f"[placement] host_driver, for {'vdpa' if plan.kind is ClaimKind.VDPA else 'macvtap'},"
+        if word is not HostDriver.EMULATOR:
+            yield option, f"{said} is {word.value}"
     if plan.serve is Serve.EMULATOR:
         pinned = seen.emulator if seen is not None else None
         found = f"the guest's emulatorpin is {pinned}" if pinned else "the guest has no emulatorpin"
-        yield option, f"[placement] {option} is {plan.serve.value}: {found}"
+        yield option, f"{said} is emulator: {found}"
     elif plan.serve is Serve.HOUSEKEEPING:
         housekeeping = find_housekeeping(topology, policy)
         found = name_cpus("CPU", housekeeping) if housekeeping else "none is named and online"
-        yield option, f"[placement] serve is housekeeping: {found}"
-    elif policy.serve is not Serve.VCPUS and not is_hosts:
-        yield option, f"[placement] serve is {policy.serve.value}; the guest's mask goes before it, so vCPUs serve"
+        yield option, f"{said} is housekeeping: {found}"
+    elif manner.serve is not Serve.VCPUS and option == "serve":
+        yield option, f"{said} is {manner.serve.value}; the guest's mask goes before it, so vCPUs serve"
+
+
+def _explain_profile(profile: Profile | None, policy: Policy) -> str:
+    """Return which profile applies to a device, and what it says."""
+    if profile is None:
+        return f"{len(policy.profiles)} configured; none has the tags of the device, so [placement] decides"
+    said = {"distribution": profile.distribution, "numa": profile.numa, "serve": profile.serve}
+    told = ", ".join(f"{name} {value.value}" for name, value in said.items() if value is not None)
+    tags = clean(json.dumps(dict(profile.tags), ensure_ascii=False))
+    return f"number {policy.profiles.index(profile) + 1} of {len(policy.profiles)}, for tags {tags}: {told}"
 
 
 def _share(target: CpuSet, seen: Guest) -> str:

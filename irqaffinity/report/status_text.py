@@ -9,6 +9,7 @@ from irqaffinity.model.only import Only
 from irqaffinity.model.text import counted, printable
 from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.report.balance import tell_balancing
+from irqaffinity.report.declared import tell_standing
 from irqaffinity.report.holds import hold_lines
 from irqaffinity.report.isolation_text import isolation_lines
 from irqaffinity.report.layout import Line, show_line
@@ -50,6 +51,9 @@ def _lines(status: Mapping[str, Any], only: Collection[Only], screen: Screen) ->
         yield _about("rivals", told, Tone.PENDING)
     if balancing is not None:
         yield _about("irqbalance", tell_balancing(balancing), Tone.PENDING if balancing["trouble"] else None)
+    if status.get("sriov") is not None:
+        is_done = status["sriov"]["message"] is None and not status["sriov"]["drifts"]
+        yield _about("sriov", tell_standing(status["sriov"]), None if is_done else Tone.PENDING)
     for clock in status.get("clocks_ahead", ()):
         text = f"{clock['publisher']} is {clock['seconds']} s ahead of this host, at {clock['seen']}"
         yield _about("clock", text, Tone.PENDING)

@@ -10,10 +10,11 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from irqaffinity.model.change import Bounds, Change
+from irqaffinity.model.change import Bounds
 from irqaffinity.model.verdict import Cause
 from irqaffinity.state.database import Database, judged, migrate_in_place, transaction
 from irqaffinity.state.fields import BadState
@@ -74,10 +75,21 @@ _FORGET_OLD = "DELETE FROM lines WHERE id IN (SELECT id FROM lines WHERE time < 
 _FORGET_FIRST = "DELETE FROM lines WHERE id < ?"
 
 
+class Entry(Protocol):
+    """What becomes a line: a change of interrupts, or of a setting of a virtual function."""
+
+    @property
+    def time(self) -> datetime:
+        """When it was made, in UTC."""
+
+    def fields(self) -> Mapping[str, str | None]:
+        """Return all but the time under the names of the JSON, in the order of the columns."""
+
+
 class History(Protocol):
     """Where changes go once they have settled."""
 
-    def append(self, changes: Sequence[Change]) -> None:
+    def append(self, changes: Sequence[Entry]) -> None:
         """Keep the changes; a trouble with files or the disk raises nothing."""
 
     def tidy(self) -> None:
@@ -87,7 +99,7 @@ class History(Protocol):
 class NoHistory:
     """Keeps nothing."""
 
-    def append(self, changes: Sequence[Change]) -> None:
+    def append(self, changes: Sequence[Entry]) -> None:
         """Forget the changes."""
 
     def tidy(self) -> None:
@@ -115,7 +127,7 @@ class StoredHistory:
         self._log = LogCopier(folder)
         self._trouble: str | None = None
 
-    def append(self, changes: Sequence[Change]) -> None:
+    def append(self, changes: Sequence[Entry]) -> None:
         """Store the changes, and what could not be stored before."""
         if self.bounds.lines:
             self._owed.extend(map(_row, changes))
@@ -214,7 +226,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     check_columns(connection, {"lines": ("id", *COLUMNS)})
 
 
-def _row(change: Change) -> _Row:
+def _row(change: Entry) -> _Row:
     """Return a change in the form of a row, which is small however many interrupts it has."""
     fields = change.fields()
     shown = {name: fields[name] or NONE for name in ("guest", "device")}

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 from irqaffinity.demo import domains as demo
 from irqaffinity.demo.domains import NOVA_1_1, hostdev, make_libvirt
 
-__all__ = ["NOVA_1_1", "domain", "hostdev", "make_libvirt", "nova_metadata"]
+__all__ = ["NOVA_1_1", "domain", "hostdev", "make_libvirt", "nova_metadata", "shut_off"]
 
 
 def nova_metadata(
@@ -45,3 +45,9 @@ def domain(
 ) -> str:
     """Return a domain of the demo, perhaps without devices or metadata; `cputune` are further elements of that name."""
     return demo.domain(name, uuid, pins, devices, metadata).replace("</cputune>", f"{cputune}</cputune>")
+
+
+def shut_off(xml: str) -> str:
+    """Return a domain that libvirt's test driver defines and does not start (VIR_DOMAIN_SHUTOFF)."""
+    state = "<test:runstate xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>5</test:runstate>"
+    return xml.replace("</domain>", f"{state}</domain>")

@@ -146,3 +146,10 @@ class FakeHost(HostTree):
     def readlink(self, path: str) -> str:
         self.called("readlink", path)
         return os.readlink(path)
+
+
+def overhear(host: FakeHost) -> list[tuple[str, str]]:
+    """Return the system calls from now on, each with its path."""
+    calls: list[tuple[str, str]] = []
+    host.called = lambda call, path: calls.append((call, path))  # type: ignore[method-assign]
+    return calls

@@ -95,3 +95,72 @@ class HostTree(demo.HostTree):
         folder = self.device_folder(address) / uuid
         folder.mkdir(parents=True)
         self.link(self.sys / "bus/mdev/devices" / uuid, folder)
+
+    def add_physical_function(
+        self,
+        address: str,
+        node: int | None,
+        driver: str | None = "ice",
+        *,
+        netdev: str | None = None,
+        total: int = 64,
+        product: str = "0x1592",
+        vf_product: str | None = None,
+        speed: int | None = 25000,
+    ) -> Path:
+        """Add a PCI function that can have `total` virtual ones, and return its folder; `speed` None is a link down.
+
+        A kernel before 4.14 does not tell the product of the virtual ones there (None).
+        """
+        folder = self.add_device(address, node, driver, product=product)
+        self.put(folder / "sriov_totalvfs", str(total))
+        self.put(folder / "sriov_numvfs", "0")
+        self.put(folder / "sriov_drivers_autoprobe", "1")
+        if vf_product is not None:
+            self.put(folder / "sriov_vf_device", vf_product)
+        if netdev is not None:
+            self.add_netdev(netdev, address)
+            self.put(folder / "net" / netdev / "operstate", "down" if speed is None else "up")
+            self.put(folder / "net" / netdev / "speed", "-1" if speed is None else str(speed))
+        return folder
+
+    def add_virtual_function(
+        self,
+        parent: str,
+        index: int,
+        address: str,
+        driver: str | None = "iavf",
+        *,
+        netdev: str | None = None,
+        product: str = "0x1889",
+    ) -> Path:
+        """Add the virtual function `index` of a physical one, on its node, and return its folder."""
+        above = self.device_folder(parent)
+        node = above / "numa_node"
+        folder = self.add_device(
+            address, int(node.read_text()) if node.exists() else None, driver, product=product, parent=parent
+        )
+        self.link(above / f"virtfn{index}", folder)
+        self.put(above / "sriov_numvfs", str(int((above / "sriov_numvfs").read_text()) + 1))
+        if netdev is not None:
+            self.add_netdev(netdev, address)
+        return folder
+
+
+def sriov_host(host: HostTree) -> None:
+    """Add a NIC with four virtual functions, a port without a link that has none, and an NVMe controller with two.
+
+    Of the NIC's functions 0 and 1 are bound to vfio, the first with interrupts 70 and 71; the others have a netdev.
+    """
+    host.add_physical_function("0000:41:00.0", 0, netdev="ens1f0", total=8, vf_product="1889")
+    host.add_physical_function("0000:41:00.1", 0, netdev="ens1f1", speed=None)
+    for index in range(4):
+        is_vfio = index < 2
+        netdev = None if is_vfio else f"ens1f0v{index}"
+        address = f"0000:41:02.{index}"
+        driver = "vfio-pci" if is_vfio else "iavf"
+        host.add_virtual_function("0000:41:00.0", index, address, driver, netdev=netdev)
+    host.add_vectors("0000:41:02.0", (70, 71), "4-5", "4")
+    host.add_physical_function("0000:81:00.0", 1, "nvme", total=32, product="0xa824")
+    host.add_virtual_function("0000:81:00.0", 0, "0000:81:00.1", "nvme", product="0xa824")
+    host.add_virtual_function("0000:81:00.0", 1, "0000:81:00.2", None, product="0xa824")

@@ -238,3 +238,21 @@ def check_loss_of_libvirt(stage: Stage, watcher: Watcher) -> None:
     status, nothing, answer = watcher.ask("/readyz", "HEAD")
     assert (status, nothing, int(answer.headers["Content-Length"])) == (503, "", len(reason))
     assert watcher.ask("/healthz")[:2] == (200, "ok\n")
+
+
+def test_pools_are_counted_and_profiles_follow_a_reload(stage: Stage) -> None:
+    watcher = Watcher(stage.agent)
+    stage.agent.set("pci", device_spec=f'{{"address": "{VF0}", "physical_network": "sriov-a"}}')
+    stage.agent.start()
+    stage.agent.wait_connected("metrics")
+    stage.create(VF0)
+    stage.agent.wait_placed(irq40="2-3", irq41="2-3")
+    labels = {"vendor": "8086", "product": "10ed", "numa_node": "0", "dev_type": "type-PCI"}
+    found = watcher.scrape()
+    assert found.value("sriov_pool_functions", physical_network="sriov-a", state="total", **labels) == 1
+    stage.agent.set("placement", profile='{"physical_network": "sriov-a", "distribution": "spread"}')
+    stage.agent.write_configuration()
+    stage.agent.signal(signal.SIGHUP)
+    stage.agent.wait_placed(irq40="2", irq41="3")
+    stage.agent.wait_logged("the configuration was read again: changed: [placement] profile")
+    assert stage.agent.stop() == 0

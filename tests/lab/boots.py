@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three machines of a run, each as a context; those that take long are booted ahead while other tests run."""
+"""The four machines of a run, each as a context; those that take long are booted ahead while other tests run."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -7,9 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 
 from tests.lab import parts
-from tests.lab.inside import guests, host
+from tests.lab.inside import guests, host, sriov
 from tests.lab.machine import booted
-from tests.lab.node import NIC0, VF0, Node
+from tests.lab.node import NIC0, VF0, VF2, Node
 
 _DEBIAN_COMMAND_LINE = (
     "console=ttyS0 quiet mitigations=off init_on_alloc=0 apparmor=0 audit=0 nowatchdog nokaslr cryptomgr.notests"
@@ -54,6 +54,28 @@ def odd() -> Iterator[Node]:
         node = Node(machine)
         node.start_alpha()
         node.start_agent()
+        yield node
+
+
+@contextlib.contextmanager
+def with_sriov() -> Iterator[Node]:
+    """Give a compute node with an igb NIC that has seven virtual functions, with users of each kind, and no agent.
+
+    They are the guest `runs`, the host, the process `l2fwd` and the guest `stopped`, which is only defined. Of those
+    that are free, one has the host's driver, one vfio's, and one none.
+    """
+    with booted(sriov_nics=[0]) as machine:
+        machine.call(host.prepare)
+        node = Node(machine)
+        node.call(sriov.raise_port)
+        node.call(sriov.make_functions, len(sriov.VFS))
+        kernel = str(parts.small_guest())
+        node.call(guests.start, "runs", kernel, [1, 5], [sriov.RUNS, VF2])
+        node.call(guests.define, "stopped", kernel, [2], [sriov.STOPPED])
+        for device, driver in sriov.DRIVERS.items():
+            node.call(sriov.give_to, driver, device)
+        node.call(sriov.raise_function, sriov.HOSTS, "192.0.2.1/24")
+        node.call(sriov.hold, sriov.HELD, "l2fwd")
         yield node
 
 

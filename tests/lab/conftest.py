@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three machines, each booted once at most: `node` for most tests, `debian` and `odd` for what they are named."""
+"""Four machines, each booted once at most: `node` for most tests, the others for what they are named."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.lab import boots
 from tests.lab.inside import guests, program
 from tests.lab.node import ALPHA, BETA, CONFIGURATION, Node
 
-_BOOTED_AHEAD = {"debian": boots.with_debian, "odd": boots.odd}
+_BOOTED_AHEAD = {"debian": boots.with_debian, "odd": boots.odd, "igb": boots.with_sriov}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,6 +37,14 @@ def debian(_ahead: boots.Ahead) -> Iterator[Node]:
 def odd(_ahead: boots.Ahead) -> Iterator[Node]:
     """A compute node with the agent and guest alpha, and an unusual kernel command line."""
     with _ahead.take("odd") as node:
+        yield node
+        print(node.call(program.log))
+
+
+@pytest.fixture(scope="module")
+def igb(_ahead: boots.Ahead) -> Iterator[Node]:
+    """A compute node with an igb NIC, and users of its virtual functions."""
+    with _ahead.take("igb") as node:
         yield node
         print(node.call(program.log))
 

@@ -4,19 +4,17 @@
 import contextlib
 import json
 import logging
-import os
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.artefacts import TREE
-from tests.lab import parts
+from tests.lab import emulator, parts
 from tests.lab.progress import Progress, processor_time
 
 LOG = logging.getLogger(__name__)
@@ -32,21 +30,11 @@ _LOOK = 1.0
 
 _BOOTS = 3
 _PROMPT = b"(qemu) "
-_NVME = (
-    "max_ioqpairs=18,msix_qsize=13,sriov_max_vfs=4,sriov_vq_flexible=16,sriov_vi_flexible=8,"
-    "sriov_max_vi_per_vf=2,sriov_max_vq_per_vf=4"
-)
-_COMMAND_LINE = "console=ttyS0 intel_iommu=on iommu=pt panic=-1 quiet"
-_WITHOUT_WEIGHT = "mitigations=off init_on_alloc=0 apparmor=0 audit=0 nowatchdog"
-"""What costs an emulated processor much, and shows nothing here."""
-
-_WITHOUT_HASTE = "no_timer_check rcupdate.rcu_cpu_stall_suppress=1"
-"""Without it a kernel panics whose processor stands still for ten ticks of its timer, as it does on a busy machine."""
-
 _START = """\
 set -e
-mkdir -p /opt/irqaffinity /etc/systemd/system /lib/modules /sys/fs/cgroup
+mkdir -p /opt/irqaffinity /opt/tree /etc/systemd/system /lib/modules /sys/fs/cgroup
 mount --bind {prefix} /opt/irqaffinity
+mount --bind {tree} /opt/tree
 ln -sfn {modules} /lib/modules/{release}
 for unit in /lib/systemd/system/sysinit.target.wants/* /lib/systemd/system/sockets.target.wants/*; do
     ln -sf /dev/null /etc/systemd/system/${{unit##*/}}
@@ -60,7 +48,7 @@ cat >/etc/systemd/system/runner.service <<END
 [Unit]
 DefaultDependencies=no
 [Service]
-Environment=PYTHONPATH={tree} LC_ALL=C.UTF-8
+Environment=PYTHONPATH=/opt/tree LC_ALL=C.UTF-8
 ExecStart={python} -m tests.lab.inside.runner
 StandardOutput=tty
 StandardError=tty
@@ -176,13 +164,15 @@ class Machine:
 
 
 @contextlib.contextmanager
-def booted(append: str = "") -> Iterator[Machine]:
+def booted(append: str = "", sriov_nics: Sequence[int] = ()) -> Iterator[Machine]:
     """Boot a machine with more on its kernel's command line, and end it with everything that was its own.
+
+    It has a NIC with SR-IOV on each of the nodes `sriov_nics`.
 
     It is booted again where it died before the runner's first line: emulated machines now and then do.
     """
     for left in reversed(range(_BOOTS)):
-        with _boot(append) as machine:
+        with _boot(append, sriov_nics) as machine:
             try:
                 machine.wait_until_ready()
             except MachineDied as error:
@@ -195,7 +185,7 @@ def booted(append: str = "") -> Iterator[Machine]:
 
 
 @contextlib.contextmanager
-def _boot(append: str) -> Iterator[Machine]:
+def _boot(append: str, sriov_nics: Sequence[int]) -> Iterator[Machine]:
     kernel = parts.kernel()
     with tempfile.TemporaryDirectory(prefix="lab-") as name:
         folder = Path(name)
@@ -213,7 +203,8 @@ def _boot(append: str) -> Iterator[Machine]:
             listener.bind(str(folder / "runner"))
             listener.listen()
             with open(folder / "qemu.log", "wb") as log:
-                process = subprocess.Popen(_command(kernel, folder, append), stdout=log, stderr=log)
+                command = emulator.command(kernel, folder, append, sriov_nics)
+                process = subprocess.Popen(command, stdout=log, stderr=log)
             try:
                 with _accept(listener, process, folder) as channel:
                     yield Machine(folder, process, channel)
@@ -230,44 +221,3 @@ def _accept(listener: socket.socket, process: subprocess.Popen[bytes], folder: P
             return listener.accept()[0]
     log = (folder / "qemu.log").read_text(errors="replace")
     raise MachineDied(f"QEMU ended with {process.returncode} before it began; printed last:\n{log[-2000:]}")
-
-
-def _command(kernel: parts.Kernel, folder: Path, append: str) -> list[str | os.PathLike[str]]:
-    command: list[str | os.PathLike[str]] = [shutil.which("qemu-system-x86_64") or "qemu-system-x86_64"]
-    command += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-    command += ["-machine", "q35", "-accel", "tcg,thread=single", "-cpu", "qemu64"]
-    command += ["-m", "6G", "-smp", "8,sockets=2,cores=4,threads=1"]
-    for node, cpus in enumerate(("0-3", "4-7")):
-        command += ["-object", f"memory-backend-ram,id=memory{node},size=3G"]
-        command += ["-numa", f"node,nodeid={node},cpus={cpus},memdev=memory{node}"]
-    command += ["-numa", "dist,src=0,dst=1,val=20", "-device", "intel-iommu,intremap=on,caching-mode=on"]
-    command += ["-kernel", kernel.image, "-initrd", parts.host_initramfs(kernel)]
-    command += [
-        "-append",
-        f"{_COMMAND_LINE} {_WITHOUT_WEIGHT} {_WITHOUT_HASTE} {append}",
-        "-serial",
-        f"file:{folder}/serial.log",
-    ]
-    for tag, path, options in (("root", "/", ",readonly=on"), ("lab", folder / "share", "")):
-        command += ["-fsdev", f"local,id={tag},path={path},security_model=none,multidevs=remap{options}"]
-        command += ["-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
-    command += ["-chardev", f"socket,id=runner,path={folder}/runner", "-device", "virtio-serial-pci"]
-    command += ["-device", "virtserialport,chardev=runner,name=runner"]
-    command += ["-monitor", f"unix:{folder}/monitor,server=on,wait=off"]
-    command += ["-netdev", "user,id=lan", "-device", "virtio-net-pci,netdev=lan"]
-    for node in (0, 1):
-        command += ["-device", f"pxb-pcie,id=bridge{node},bus=pcie.0,bus_nr={64 * (node + 1)},numa_node={node}"]
-        for slot, kind in ((1, "nvme"), (2, "nic")):
-            port = (
-                f"pcie-root-port,id={kind}port{node},bus=bridge{node},chassis={2 * slot + node},slot={2 * slot + node}"
-            )
-            command += ["-device", port]
-        command += ["-device", f"nvme-subsys,id=subsystem{node}"]
-        command += [
-            "-device",
-            f"nvme,id=nvme{node},bus=nvmeport{node},serial=nvme{node},subsys=subsystem{node},{_NVME}",
-        ]
-        command += ["-drive", f"if=none,id=disk{node},file.driver=null-co,file.size=16M,file.read-zeroes=on,format=raw"]
-        command += ["-device", f"nvme-ns,bus=nvme{node},drive=disk{node},shared=off"]
-        command += ["-netdev", f"user,id=nic{node}", "-device", f"e1000e,netdev=nic{node},bus=nicport{node}"]
-    return command

@@ -11,14 +11,24 @@ from pathlib import Path
 from tests.artefacts import artefact
 from tests.lab import initramfs
 from tests.lab.initramfs import closure, make_initramfs
+from tests.packaging.debian_root import debian_sources
 
 _HERE = Path(__file__).parent
 _DEBIAN = Path("/etc/debian_version")
 _TO_THE_ROOT = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
-_LATER = ("virtio_console", "virtio_net", "vfio-pci", "nvme", "e1000e")
+_LATER = ("virtio_console", "virtio_net", "vfio-pci", "nvme", "e1000e", "igb", "igbvf")
 _OF_A_GUEST = ("nvme", "e1000e")
 _FREESTANDING = ("-m32", "-O1", "-nostdlib", "-ffreestanding", "-fno-pic", "-fno-pie", "-no-pie", "-mno-sse")
 _UNGUARDED = ("-fno-stack-protector", "-fcf-protection=none")
+_EXTRACT = (
+    "mmdebstrap",
+    "--quiet",
+    "--variant=extract",
+    "--dpkgopt=force-unsafe-io",
+    "--include=qemu-system-x86,seabios",
+    "--skip=output/dev",
+    '--aptopt=APT::Sandbox::User "root"',
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,18 @@ def host_initramfs(kernel: Kernel) -> Path:
 def guest_initramfs(kernel: Kernel) -> Path:
     """Return the initrd of a guest that has Debian's kernel."""
     return _initramfs("guest", kernel, _HERE / "boot/guest-init", _OF_A_GUEST)
+
+
+def newer_emulator() -> list[str | os.PathLike[str]]:
+    """Return how Debian 13's QEMU is run on this machine, with its own C library; it emulates NICs with SR-IOV."""
+    sources = debian_sources("trixie")
+
+    def make(folder: Path) -> None:
+        subprocess.run([*_EXTRACT, "trixie", folder / "root", "-"], input=sources, check=True, text=True)
+
+    usr = artefact("lab-emulator", [*_EXTRACT, sources], make) / "root/usr"
+    loader = [usr / "lib64/ld-linux-x86-64.so.2", "--library-path", usr / "lib/x86_64-linux-gnu"]
+    return [*loader, usr / "bin/qemu-system-x86_64", "-L", usr / "share/qemu", "-L", usr / "share/seabios"]
 
 
 def small_guest() -> Path:

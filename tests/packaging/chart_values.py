@@ -109,7 +109,13 @@ OPENSTACK_HELM = {
             "DEFAULT": {"debug": True},
             "oslo_messaging_notifications": {"topics": ["notifications", "audit"]},
             "oslo_messaging_rabbit": {"heartbeat_timeout_threshold": 10000000},
-            "placement": {"numa": "strict", "dedicated_cpus": "2-15", "flavor_masks": {"nfv.large": "1-4,^3,6"}},
+            "placement": {
+                "numa": "strict",
+                "dedicated_cpus": "2-15",
+                "flavor_masks": {"nfv.large": "1-4,^3,6"},
+                "host_driver": "macvtap:emulator,vdpa:vcpu",
+                "profile": [{"physical_network": "physnet1", "distribution": "spread"}],
+            },
             "pci": {
                 "device_spec": {
                     "type": "multistring",
@@ -183,6 +189,21 @@ ISOLATION = {
     },
 }
 
+SRIOV = {
+    "host": {"sriov": {"apply": True}},
+    "conf": {
+        "irqaffinity": {
+            "sriov": {
+                "apply": "watch",
+                "pf": [
+                    {"devname": "ens1f0", "numvfs": 8, "vf": {"spoofchk": True}, "vfs": {"3": {"trust": True}}},
+                    '{"address": "0000:81:00.0", "numvfs": 4}',
+                ],
+            }
+        }
+    },
+}
+
 RELAY_AND_METRICS = METRICS | {
     "manifests": METRICS["manifests"] | {"deployment_relay": True},
     "endpoints": {"oslo_messaging": {"existing_relay_secret": {"name": "of-relays", "key": "url"}}},
@@ -211,6 +232,7 @@ MATRIX = {
     "overrides": OVERRIDES,
     "relay": RELAY,
     "isolation": ISOLATION,
+    "sriov": SRIOV,
     "relay and metrics": RELAY_AND_METRICS,
     "shared by openstack-helm": shared_values.OPENSTACK_HELM,
     "shared by StarlingX": shared_values.STARLINGX,

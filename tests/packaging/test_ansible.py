@@ -133,6 +133,7 @@ def test_a_package_is_installed_and_configured(node: Sandbox, tmp_path: Path) ->
         irqaffinity_config=CONFIG,
         irqaffinity_nova_config="/etc/nova/nova.conf",
         irqaffinity_relay=True,
+        irqaffinity_sriov=True,
     )
     assert node.run("/usr/bin/irqaffinity", "--version").stdout == f"irqaffinity {PROJECT['version']}\n"
     assert node.run("systemctl", "is-enabled", "irqaffinity").stdout == "enabled\n"
@@ -144,6 +145,8 @@ def test_a_package_is_installed_and_configured(node: Sandbox, tmp_path: Path) ->
     assert [line.split()[1] for line in checked if line.startswith("configuration")] == ["ok"]
     added = node.path(f"{UNITS}/irqaffinity.service.d/nova-config.conf").read_text()
     assert "\nExecStart=/usr/bin/irqaffinity --nova-config /etc/nova/nova.conf agent\n" in added
+    added = node.path(f"{UNITS}/irqaffinity.service.d/sriov.conf").read_text()
+    assert added == (TREE / "systemd/irqaffinity.service.d/sriov.conf").read_text()
 
 
 def test_a_virtual_environment_takes_the_place_of_a_package(node: Sandbox, tmp_path: Path) -> None:
@@ -163,7 +166,8 @@ def test_a_virtual_environment_takes_the_place_of_a_package(node: Sandbox, tmp_p
         assert text == shipped.replace("/usr/bin/irqaffinity", "/opt/irqaffinity/bin/irqaffinity")
     assert node.run("systemctl", "is-enabled", "irqaffinity").stdout == "enabled\n"
     assert node.run("systemctl", "is-enabled", "irqaffinity-relay").stdout == "disabled\n", "it is no longer wanted"
-    assert not node.path(f"{UNITS}/irqaffinity.service.d/nova-config.conf").exists()
+    for name in ("nova-config", "sriov"):
+        assert not node.path(f"{UNITS}/irqaffinity.service.d/{name}.conf").exists()
 
 
 def test_a_container_takes_the_place_of_both(node: Sandbox, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from tests.packaging.chart_values import (
     RELAY,
     RELAY_AND_METRICS,
     RESET,
+    SRIOV,
     TLS,
 )
 from tests.probe import command
@@ -67,6 +68,9 @@ def test_the_agent_runs_on_compute_nodes_alone(chart: Chart) -> None:
     assert chart.render(OPENSTACK_HELM).spec["nodeSelector"] == {"sriov": "enabled"}
 
 
+_TO_SET_FUNCTIONS = {"add": ["NET_ADMIN", "SYS_PTRACE"]}
+
+
 @values
 def test_no_pod_has_more_rights_than_user_0(chart: Chart, values: dict[str, Any]) -> None:
     """The relay has fewer: it is no root, and sees nothing of the host."""
@@ -82,7 +86,7 @@ def test_no_pod_has_more_rights_than_user_0(chart: Chart, values: dict[str, Any]
                 "privileged": False,
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
+                "capabilities": {"drop": ["ALL"]} | (_TO_SET_FUNCTIONS if values is SRIOV else {}),
             }
 
 
@@ -322,6 +326,7 @@ def test_before_it_goes_the_chart_gives_every_interrupt_back(chart: Chart) -> No
         (NOVA_CONFIG, ("exec $pod -- irqaffinity --nova-config /etc/nova/nova.conf check",)),
         (OVERRIDES, ("for each in $(kubectl -n openstack get daemonset -l ", "No broker is set")),
         (RELAY, ("rollout status deployment/irqaffinity-relay",)),
+        (SRIOV, ("No pod can be ordered before nova-compute", "No broker is set")),
         (RESET, ("rollout status daemonset/irqaffinity", "helm -n openstack uninstall irqaffinity")),
     ],
 )
@@ -329,7 +334,8 @@ def test_the_notes_tell_how_to_see_that_it_works(tmp_path: Path, given: dict[str
     """helm shows notes when it has reached a cluster; as a manifest of a copy they are shown without."""
     text = render_notes(tmp_path, given)
     assert [each for each in told if each not in text] == []
-    assert ("No broker is set" in text) == (given in ({}, METRICS, OVERRIDES))
+    assert ("No broker is set" in text) == (given in ({}, METRICS, OVERRIDES, SRIOV))
+    assert ("nova-compute, which" in text) == (given is SRIOV)
 
 
 def render_notes(folder: Path, given: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ import pytest
 from irqaffinity.conf.broker import load_broker
 from irqaffinity.conf.load import ConfigError, Settings, load
 from irqaffinity.listen.broker import Broker
-from irqaffinity.plan.policy import Numa
+from irqaffinity.plan.policy import Distribution, HostDriver, HostDrivers, Numa, Profile
 from tests.packaging.chart import Chart
 from tests.packaging.chart_values import BROKER, EXTRAS, MATRIX, METRICS, NOTHING, OPENSTACK_HELM, PASSWORD, TLS
 
@@ -65,6 +65,8 @@ def test_values_become_settings(chart: Chart, tmp_path: Path) -> None:
     assert settings.policy.numa is Numa.STRICT
     assert str(settings.policy.dedicated_cpus) == "2-15"
     assert settings.policy.flavor_masks == {"nfv.large": "1-4,^3,6"}
+    assert settings.policy.host_driver == HostDrivers(HostDriver.EMULATOR, HostDriver.VCPU)
+    assert settings.policy.profiles == (Profile({"physical_network": "physnet1"}, Distribution.SPREAD),)
     assert settings.notifications.versioned_topics == ("one", "two")
     assert [spec.product for spec in settings.policy.device_specs] == ["10ed", None]
     assert Read(chart.render(METRICS).configuration, tmp_path).settings.metrics.port == 9999

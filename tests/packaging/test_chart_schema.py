@@ -63,6 +63,8 @@ def nest(path: str, value: Any) -> dict[str, Any]:
         ("conf.irqaffinity.audit.interval", 0, "conf.irqaffinity.audit.interval: Must be greater than or equal to 1"),
         ("conf.irqaffinity.metrics.port", "http", "conf.irqaffinity.metrics.port: Invalid type"),
         ("conf.irqaffinity.pci.device_spec", 5, "conf.irqaffinity.pci.device_spec"),
+        ("conf.irqaffinity.placement.host_driver", "macvtap:near", "host_driver: Does not match pattern"),
+        ("conf.irqaffinity.placement.profile", 5, "conf.irqaffinity.placement.profile"),
         ("endpoints.oslo_messaging.path", "nova", "endpoints.oslo_messaging.path: Does not match pattern"),
         ("endpoints.oslo_messaging.host_fqdn_override.default", ["a:b"], "host_fqdn_override.default"),
         ("pod.lifecycle.upgrades.daemonsets.irqaffinity.max_unavailable", 0, "irqaffinity.max_unavailable"),

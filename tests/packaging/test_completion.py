@@ -14,6 +14,8 @@ import pytest
 
 from irqaffinity.agent.status_file import publish
 from tests.artefacts import TREE
+from tests.fakes.host import FakeHost
+from tests.fakes.tree import sriov_host
 from tests.unit.cli.test_output import published
 from tests.unit.cli.test_watch import Reader
 
@@ -108,9 +110,16 @@ def test_targets_are_completed_as_the_agent_has_them(typed: Callable[[str], list
     assert typed("irqaffinity audit --device 0000:42\t") == ["audit", "--device", "0000:42:00.1"]
     assert typed("irqaffinity explain 22\t") == ["explain", "22345678-0000-4000-8000-000000000000"]
     assert typed("irqaffinity --debug explain we\t") == ["--debug", "explain", "web"]
+    assert typed("irqaffinity sriov --used-by da\t --free") == ["sriov", "--used-by", "database", "--free"]
     (tmp_path / "status.json").unlink()
     assert typed("irqaffinity audit --guest w\t") == ["audit", "--guest", "w"]
     assert typed("irqaffinity audi\t --onc\t") == ["audit", "--once"]
+
+
+def test_a_command_of_two_words_is_completed(typed: Callable[[str], list[str]]) -> None:
+    assert typed("irqaffinity srio\t po\t --sys\t /s") == ["sriov", "pools", "--sys", "/s"]
+    assert typed("irqaffinity --debug sriov d\t --deb\t") == ["--debug", "sriov", "device-spec", "--debug"]
+    assert typed("irqaffinity sriov --fr\t --pf x") == ["sriov", "--free", "--pf", "x"]
 
 
 def test_after_cpu_the_cpus_that_are_kept_for_guests_are_completed(
@@ -134,6 +143,16 @@ def test_a_name_is_completed_to_itself_and_carried_out_by_nobody(
         show_guests(tmp_path / "status.json", name)
         found.append(typed("irqaffinity audit --guest \t")[2])
     assert (found, mark.exists()) == (names, False)
+
+
+@pytest.mark.parametrize("typed", ["bash"], indirect=True)
+def test_bash_completes_devices_that_can_have_virtual_functions(
+    typed: Callable[[str], list[str]], host: FakeHost
+) -> None:
+    sriov_host(host)
+    line = ["--sys", str(host.sys), "sriov", "--pf", "ens1f1", "--free"]
+    assert typed(f"irqaffinity --sys {host.sys} sriov --pf ens1f1\t --fr\t") == line
+    assert typed(f"irqaffinity --sys {host.sys} sriov --pf 0000:8\t --fr\t")[4] == "0000:81:00.0"
 
 
 @pytest.mark.parametrize("typed", ["bash"], indirect=True)

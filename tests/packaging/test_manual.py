@@ -124,7 +124,10 @@ def complete(completion: Path, *words: str) -> list[str]:
 def test_tab_completes_commands_options_values_and_paths(completion: Path, tmp_path: Path) -> None:
     (tmp_path / "folder.d").mkdir()
     (tmp_path / "file.conf").touch()
-    assert complete(completion, "irqaffinity", "") == list(commands())
+    assert complete(completion, "irqaffinity", "") == [name for name in commands() if " " not in name]
+    assert complete(completion, "irqaffinity", "sriov", "") == ["pools", "device-spec", "apply"]
+    assert complete(completion, "irqaffinity", "--proc", "/p", "sriov", "--fr") == ["--free"]
+    assert complete(completion, "irqaffinity", "sriov", "pools", "--st") == ["--state"]
     assert complete(completion, "irqaffinity", "au") == ["audit"]
     assert complete(completion, "irqaffinity", "audit", "--d") == ["--debug", "--dry-run", "--device"]
     assert complete(completion, "irqaffinity", "--proc", "/p", "check", "--he") == ["--help", "--health"]

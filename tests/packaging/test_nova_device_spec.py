@@ -8,6 +8,7 @@ import json
 import random
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 from irqaffinity.grammar.device_spec import DeviceSpecError, parse_device_spec
 from irqaffinity.model.host import Device
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.sriov import Function, PhysicalFunction
+from irqaffinity.sriov.spec_lines import lines_by_device, lines_by_function
 from tests.artefacts import TREE
 from tests.packaging.openstack_services import environment
 
@@ -258,3 +261,27 @@ def test_what_is_made_at_random_is_taken_as_nova_takes_it() -> None:
 def test_what_differs_on_purpose_does(text: str, theirs: object, ours: object) -> None:
     assert ask_nova([text])["answers"] == [theirs]
     assert answer(text) == ours
+
+
+def sriov_of(whole: Device, product: str | None = None) -> PhysicalFunction:
+    """Return one of DEVICES with its virtual functions, which may have the product `product`."""
+    parts = [found for found in DEVICES if found.parent == whole.address]
+    vfs = tuple(
+        Function(index, found.address, vendor=found.vendor, product=product or found.product)
+        for index, found in enumerate(parts)
+    )
+    return PhysicalFunction(whole.address, vendor=whole.vendor, product=whole.product, vfs=vfs)
+
+
+def test_the_lines_that_the_program_writes_name_the_virtual_functions_of_one_device() -> None:
+    devices = [sriov_of(whole, product) for whole in (PF, PF1) for product in (None, PF.product)]
+    made = [
+        (physical, [line.partition(" = ")[2] for line in write(physical, {"physical_network": "a"}) if line[0] != "#"])
+        for physical in devices
+        for write in (lines_by_function, lines_by_device)
+    ]
+    answers = iter(ask_nova([text for _, texts in made for text in texts])["answers"])
+    for physical, texts in made:
+        pairs = [pair for _ in texts for pair in zip(DEVICES, next(answers), strict=True)]
+        named = Counter(found.address for found, place in pairs if place is not None)
+        assert named == dict.fromkeys((function.address for function in physical.vfs), 1)

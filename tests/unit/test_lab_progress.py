@@ -172,7 +172,7 @@ def test_what_fails_to_boot_is_told_and_leaves_no_process_and_no_socket(
     """A socket that is left would be a ResourceWarning, which is an error in these tests."""
     (tmp_path / "release").write_text("6.1")
     monkeypatch.setattr(machine.parts, "kernel", lambda: machine.parts.Kernel(tmp_path))
-    monkeypatch.setattr(machine, "_command", lambda kernel, folder, append: qemu(folder))
+    monkeypatch.setattr(machine.emulator, "command", lambda kernel, folder, append, sriov_nics: qemu(folder))
     monkeypatch.setattr(machine, "BOOT_LIMIT", 0.001)
     monkeypatch.setattr(machine, "_LOOK", 0.01)
     with pytest.raises(MachineDied, match=f"(?s){told}"), machine.booted():

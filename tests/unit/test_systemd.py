@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The unit files, as systemd itself judges them."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from irqaffinity.state.one_agent import RUN
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNIT = FOLDER / "irqaffinity.service"
 RELAY = FOLDER / "irqaffinity-relay.service"
+SRIOV = FOLDER / "irqaffinity.service.d/sriov.conf"
 
 
 @pytest.mark.parametrize("source", [UNIT, RELAY], ids=lambda path: path.stem)
@@ -64,3 +66,43 @@ def test_enforced_isolation_needs_nothing_that_the_agent_has_not() -> None:
     assert options["ReadWritePaths"].split() == ["/proc/irq", "-/sys/kernel/tracing/instances"]
     assert "AF_UNIX" in options["RestrictAddressFamilies"].split()
     assert {"PrivateNetwork", "PrivateUsers", "InaccessiblePaths", "TemporaryFileSystem"}.isdisjoint(options)
+
+
+def merge_options(*files: Path) -> dict[str, str]:
+    """Return the options of a unit with its drop-ins, lists as systemd joins them."""
+    found: dict[str, str] = {}
+    for file in files:
+        for line in file.read_text().splitlines():
+            if re.match(r"\w+=", line):
+                name, value = line.split("=", 1)
+                is_list = name in ("CapabilityBoundingSet", "ReadWritePaths")
+                found[name] = f"{found.get(name, '')} {value}".strip() if is_list else value
+    return found
+
+
+def test_the_drop_in_for_sriov_is_well_formed_and_gives_no_more_than_is_needed(tmp_path: Path) -> None:
+    unit, folder = tmp_path / UNIT.name, tmp_path / f"{UNIT.name}.d"
+    unit.write_text(UNIT.read_text().replace("/usr/bin/irqaffinity", "/bin/true"))
+    folder.mkdir()
+    (folder / SRIOV.name).write_text(SRIOV.read_text())
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    plain, more = merge_options(UNIT), merge_options(UNIT, SRIOV)
+    assert {name for name in more if more[name] != plain.get(name)} == {
+        "Before",
+        "CapabilityBoundingSet",
+        "ReadWritePaths",
+    }
+    assert set(more["CapabilityBoundingSet"].split()) == {"CAP_NET_ADMIN", "CAP_SYS_PTRACE"}
+    assert set(more["ReadWritePaths"].split()) - set(plain["ReadWritePaths"].split()) == {"/sys/devices"}
+    assert "nova-compute.service" in more["Before"].split()
+    assert "AF_NETLINK" in more["RestrictAddressFamilies"].split()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take capabilities from a process")
+def test_root_has_just_the_capabilities_of_the_drop_in() -> None:
+    """As systemd starts the agent: with these in the bounding set, and no new privileges."""
+    names = merge_options(UNIT, SRIOV)["CapabilityBoundingSet"].lower().replace("cap_", "+").split()
+    program = ["setpriv", "--no-new-privs", "--bounding-set", f"-all,{','.join(names)}"]
+    told = subprocess.run([*program, "grep", "CapEff", "/proc/self/status"], capture_output=True, text=True, check=True)
+    assert int(told.stdout.split()[1], 16) == 1 << 12 | 1 << 19

@@ -7,7 +7,9 @@ from irqaffinity.cli.usage.command import Command, Example
 
 
 def _declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kind", choices=("guest", "device", "target", "cpu"), default="target", help="what to list")
+    parser.add_argument(
+        "--kind", choices=("guest", "device", "target", "cpu", "pf"), default="target", help="what to list"
+    )
     parser.add_argument("--begun", action="store_true", help="list uuids and interrupts too: the user has begun a word")
     parser.add_argument("--line", metavar="TEXT", help="the text in bash up to the cursor: complete its last word")
     parser.add_argument("--breaks", metavar="CHARACTERS", default="", help="COMP_WORDBREAKS of bash")

@@ -56,19 +56,14 @@ def start(
     """
     os.makedirs(_SERIAL, exist_ok=True)
     boot = f"<initrd>{initrd}</initrd><cmdline>{command_line}</cmdline>" if initrd else ""
-    xml = _DOMAIN.format(
-        name=name,
-        uuid=uuid_of(name),
-        metadata=_metadata(mask) if has_extra_specs else nova_metadata("nfv"),
-        memory=memory,
-        vcpus=len(pins),
-        pins="".join(f"<vcpupin vcpu='{vcpu}' cpuset='{cpu}'/>" for vcpu, cpu in enumerate(pins)),
-        kernel=kernel,
-        boot=boot,
-        devices="".join(map(hostdev, devices)),
-        serial=f"{_SERIAL}/{name}",
-    )
-    _connection().createXML(xml)
+    metadata = _metadata(mask) if has_extra_specs else nova_metadata("nfv")
+    _connection().createXML(_describe(name, kernel, pins, devices, metadata, memory, boot))
+    return uuid_of(name)
+
+
+def define(name: str, kernel: str, pins: Sequence[int], devices: Sequence[str]) -> str:
+    """Define a guest that is not started, and return its uuid."""
+    _connection().defineXML(_describe(name, kernel, pins, devices, _metadata(None)))
     return uuid_of(name)
 
 
@@ -185,6 +180,23 @@ def _wait_until_said(name: str, line: socket.socket, text: str, limit: float) ->
 def forget_connection() -> None:
     """Use a fresh connection from now on: the libvirtd of the last one is gone."""
     _connection.cache_clear()
+
+
+def _describe(
+    name: str, kernel: str, pins: Sequence[int], devices: Sequence[str], metadata: str, memory: int = 64, boot: str = ""
+) -> str:
+    return _DOMAIN.format(
+        name=name,
+        uuid=uuid_of(name),
+        metadata=metadata,
+        memory=memory,
+        vcpus=len(pins),
+        pins="".join(f"<vcpupin vcpu='{vcpu}' cpuset='{cpu}'/>" for vcpu, cpu in enumerate(pins)),
+        kernel=kernel,
+        boot=boot,
+        devices="".join(map(hostdev, devices)),
+        serial=f"{_SERIAL}/{name}",
+    )
 
 
 def _metadata(mask: str | None) -> str:

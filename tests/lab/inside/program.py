@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +19,7 @@ from tests.lab.inside.processes import LIMIT, run, wait_for
 
 STATE = Path("/var/lib/irqaffinity")
 STATUS = Path("/run/irqaffinity/status.json")
+NOBODY = 65534
 _CONFIGURATION = Path("/etc/irqaffinity/irqaffinity.conf")
 _LOG = Path("/run/irqaffinity.log")
 
@@ -34,16 +35,19 @@ def command(*arguments: str) -> dict[str, Any]:
 
     It is run in a child of this process: to start Python anew takes ten seconds here.
     """
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        child = os.fork()
-        if not child:
-            os.dup2(out.fileno(), 1)
-            os.dup2(err.fileno(), 2)
-            os._exit(_main(arguments))
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        out.seek(0)
-        err.seek(0)
-        return {"status": status, "out": out.read(), "err": err.read()}
+    return _in_child(lambda: main(list(arguments)))
+
+
+def command_of_nobody(*arguments: str) -> dict[str, Any]:
+    """Run a command of the program as a user who may nothing."""
+
+    def work() -> int:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        return main(list(arguments))
+
+    return _in_child(work)
 
 
 def opened_to_write(*arguments: str) -> list[str]:
@@ -52,7 +56,7 @@ def opened_to_write(*arguments: str) -> list[str]:
         child = os.fork()
         if not child:
             sys.addaudithook(lambda event, details: _note(found, event, details))
-            os._exit(_main(arguments))
+            os._exit(status_of(lambda: main(list(arguments))))
         os.waitpid(child, 0)
         found.seek(0)
         return found.read().splitlines()
@@ -218,9 +222,24 @@ def _note(found: TextIO, event: str, details: tuple[Any, ...]) -> None:
         found.flush()
 
 
-def _main(arguments: tuple[str, ...]) -> int:
+def _in_child(work: Callable[[], int]) -> dict[str, Any]:
+    """Do something in a child of this process, and return its exit status and what it printed."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        child = os.fork()
+        if not child:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            os._exit(status_of(work))
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        out.seek(0)
+        err.seek(0)
+        return {"status": status, "out": out.read(), "err": err.read()}
+
+
+def status_of(work: Callable[[], int]) -> int:
+    """Return the status with which a child shall end that does this."""
     try:
-        return main(list(arguments))
+        return work()
     except SystemExit as end:
         return int(end.code or 0)
     except BaseException:  # noqa: BLE001  whatever it is, it ends the child, as it would end the program

@@ -50,7 +50,16 @@ class Rig:
 
     def make(self) -> None:
         """Make an announcer that knows nothing yet."""
-        self.announcer = Announcer(self.worker, self.counters, self.view, self.store, self.links, self.last_reload)
+        self.may_start = True
+        self.announcer = Announcer(
+            self.worker,
+            self.counters,
+            self.view,
+            self.store,
+            self.links,
+            self.last_reload,
+            lambda: self.may_start,
+        )
 
     def configured(self, folder: Path, lines: str) -> Settings:
         file = folder / "irqaffinity.conf"
@@ -101,6 +110,14 @@ def test_systemd_hears_once_that_the_worker_has_started(rig: Rig) -> None:
     assert rig.tell() == ["READY=1"]
     rig.now += 10.0
     assert rig.tell() == [LINE, "WATCHDOG=1"]
+
+
+def test_ready_waits_for_what_others_need_at_their_start(rig: Rig) -> None:
+    rig.may_start = False
+    rig.worker.started.set()
+    assert rig.tell() == [LINE, "WATCHDOG=1"]
+    rig.may_start = True
+    assert rig.tell() == ["READY=1"]
 
 
 def test_an_irqbalance_that_leaves_guests_alone_is_no_rival(rig: Rig) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.cli import usage
-from irqaffinity.cli.arguments import COMMANDS, parse_arguments
+from irqaffinity.cli.arguments import COMMANDS, module_of, parse_arguments
 
 
 def test_common_options_stand_before_or_after_the_command() -> None:
@@ -21,6 +21,14 @@ def test_common_options_stand_before_or_after_the_command() -> None:
     assert (nova.nova_config, before.nova_config) == (["a", "b"], None)
     both = parse_arguments(["--config-file", "a", "--sys=/s", "check", "--config-file", "b", "--state", "/d"])
     assert (both.config_file, both.sys, both.state, both.proc) == (["a", "b"], "/s", "/d", None)
+
+
+def test_a_command_of_two_words_stands_with_options_of_all_commands_before_between_and_after() -> None:
+    for words in (["--sys", "/s", "sriov", "pools"], ["sriov", "--sys", "/s", "pools"], ["sriov", "pools", "--sys=/s"]):
+        parsed = parse_arguments(words)
+        assert (parsed.command, parsed.sys) == ("sriov pools", "/s")
+    assert parse_arguments(["sriov", "--sys", "pools"]).command == "sriov"
+    assert parse_arguments(["explain", "sriov"]).target == "sriov"
 
 
 @pytest.mark.parametrize("text", ["", "me", "1234567890123", "../../etc", "-1", "a b", "\x1b[31m", "\udcff", "cpu 3"])
@@ -79,6 +87,21 @@ def test_a_target_that_looks_like_an_option_stands_behind_a_sign() -> None:
         (["explain", "a", "\x1b[31m"], "irqaffinity explain: '\\x1b[31m' is one argument too many; see"),
         (["explain", "cpu", "1", "2"], "irqaffinity explain: '2' is one argument too many; see"),
         (["explain", "40", "cpu"], "irqaffinity explain: 'cpu' is one argument too many; see"),
+        (
+            ["sriov", "ens1f0"],
+            "sriov; did you mean --pf ens1f0? (irqaffinity sriov pools, irqaffinity sriov device-spec, ",
+        ),
+        (
+            ["sriov", "pool"],
+            "irqaffinity sriov: 'pool' is not a command of irqaffinity sriov; did you mean pools? (irq",
+        ),
+        (["help", "sriov", "pool"], "'pool' is not a command of irqaffinity sriov; did you mean pools? (irqaffinity "),
+        (["sriov", "free"], "irqaffinity sriov: 'free' is one argument too many; did you mean --free?; see"),
+        (["sriov", "--free", "apply"], "sriov: write apply first, its options after it: irqaffinity sriov apply; see"),
+        (["sriov", "\x1b[31m"], "irqaffinity sriov: '\\x1b[31m' is not a command of irqaffinity sriov; did you mean "),
+        (["sriov", "pools", "apply"], "irqaffinity sriov pools: 'apply' is one argument too many; see"),
+        (["--free", "sriov"], "irqaffinity: write --free after the command: irqaffinity sriov --free; see"),
+        (["pools"], "irqaffinity: 'pools' is not a command; did you mean sriov pools? (agent, "),
         (["mask", "1", "--vcpu", "4"], "irqaffinity mask: there is no option --vcpu; did you mean --vcpus?; see"),
         (
             ["mask", "-1-4", "--vcpus", "4"],
@@ -113,7 +136,7 @@ def helped(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"]])
 def test_the_help_lists_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     told = helped(arguments, capsys)
-    assert re.findall(r"(?m)^    (\w+)", told) == list(COMMANDS)
+    assert re.findall(r"(?m)^    (\w+(?: \w\S*)?)", told) == list(COMMANDS)
     assert "irqaffinity COMMAND --help" in told
 
 
@@ -122,7 +145,7 @@ def test_the_help_of_a_command_has_a_sentence_an_example_and_the_exit_statuses(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    told = helped([command, "--help"], capsys)
+    told = helped([*command.split(), "--help"], capsys)
     assert all(len(line) <= 100 for line in told.splitlines())
     _, about, *_, examples, statuses = told.strip().split("\n\n")
     assert re.fullmatch(r"[A-Z].{30,}\.", about, re.DOTALL)
@@ -135,7 +158,7 @@ def test_the_help_of_a_command_has_a_sentence_an_example_and_the_exit_statuses(
     assert statuses.startswith("exit status:\n")
     numbers = re.findall(r"(?m)^  (\d+) +\S", statuses)
     assert numbers[:2] + numbers[-2:] == ["0", "1", "64", "130"]
-    assert helped(["help", command], capsys) == told
+    assert helped(["help", *command.split()], capsys) == told
 
 
 def test_the_usage_of_a_command_has_its_own_options_alone(capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +169,7 @@ def test_the_usage_of_a_command_has_its_own_options_alone(capsys: pytest.Capture
 
 def test_every_module_of_usage_is_a_command_or_serves_them() -> None:
     folder = Path(usage.__path__[0])
-    assert {path.stem for path in folder.glob("*.py")} == {*COMMANDS, "__init__", "command", "targets"}
+    assert {path.stem for path in folder.glob("*.py")} == {*map(module_of, COMMANDS), "__init__", "command", "targets"}
 
 
 def test_to_read_the_arguments_of_a_command_takes_no_more_than_its_own() -> None:

@@ -101,6 +101,7 @@ def test_a_table_that_is_only_ordered_fits_the_terminal(told: Told, monkeypatch:
     assert set(columns.SPARE) <= {
         *(*columns.DEVICES, *columns.IRQS, *columns.PLACED_DEVICES, *columns.LINES),
         *(*columns.ARRIVED_DEVICES, *columns.ARRIVED_GUESTS, *columns.ARRIVED_CPUS, *columns.ARRIVED_INTRUDERS),
+        *columns.FUNCTIONS,
     }
 
 

@@ -23,7 +23,7 @@ from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.report.times import TIME
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store
-from tests.fakes.domains import make_libvirt
+from tests.fakes.domains import make_libvirt, shut_off
 from tests.fakes.scene import GUEST, OTHER, SCHEMA, VF0, VF1, Scene
 
 Run = Callable[..., tuple[int, str, str]]
@@ -144,6 +144,17 @@ def test_a_guest_that_is_stopped_is_found_by_its_uuid_while_somebody_knows_it(
     put(store, Changes(extra_specs={GuestId(OTHER): RememberedSpecs("0", "2026-11-20 12:00:00")}))
     assert run("hold", "--guest", OTHER.upper(), "--reason", "x")[0] == 0
     assert [row["guest"] for row in holds(run)] == [OTHER]
+
+
+def test_a_guest_that_is_stopped_is_found_by_its_name(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER)
+    scene.domains[1] = shut_off(scene.domains[1])
+    status, out, _ = run("hold", "--guest", "instance-1", "--reason", "x")
+    assert (status, out.startswith(f"hold 1: guest instance-1 {OTHER}, until ")) == (0, True)
+    assert run("hold", "--guest", VF1, "--reason", "x")[0] == 1, "it has no device"
+    assert run("unhold", "--guest", "instance-1")[0] == 0
+    assert holds(run) == []
 
 
 def test_without_libvirt_a_uuid_and_an_address_work_and_the_host_needs_none(
@@ -384,3 +395,5 @@ def test_the_state_of_a_newer_program_is_told_from_a_damaged_one(scene: Scene, r
     with sqlite3.connect(scene.folder / "state/state.db") as database:
         database.execute("PRAGMA user_version = 99")
     assert "its schema is 99" in run("deferred")[2]
+    status, _, err = run("unhold")
+    assert (status, err.count("its schema is 99")) == (1, 1)

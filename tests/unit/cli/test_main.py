@@ -431,7 +431,10 @@ def test_explain_of_an_unreadable_guest_and_its_device(scene: Scene, run: Run, m
         ("0000:ff:00.0", "there is no PCI device 0000:ff:00.0"),
         (GUEST.replace("1", "3"), "no active guest has the uuid 33333333"),
         ("cpu 16", "there is no CPU 16: this host has CPUs 0-15"),
-        ("52:54:00:00:00:01", "no interface of an active guest and no netdev has the MAC 52:54:00:00:00:01"),
+        (
+            "52:54:00:00:00:01",
+            "no interface of an active guest, netdev or virtual function has the MAC 52:54:00:00:00:01",
+        ),
         ("00:01.0", "'00:01.0' is no interrupt, PCI address"),
     ],
 )
@@ -637,6 +640,24 @@ def test_debug_tells_each_interrupt_of_a_dry_run(scene: Scene, options: Callable
     assert f"guest {GUEST}: {VF0} irq 40: had 0-15, belongs on 2-3, has 0-15, effective None: would_set" in done.stderr
 
 
+def test_check_names_profiles_that_apply_to_nothing(scene: Scene, run: Run) -> None:
+    scene.host.put(scene.host.proc / "1/comm", "systemd")
+    file = scene.folder / "own.conf"
+    profiles = [f'profile = {{"physical_network": "{name}", "numa": "strict"}}' for name in ("a", "b", "a")]
+    file.write_text("\n".join(["[placement]", *profiles, ""]))
+    status, out, _ = run("check", f"--config-file={file}")
+    assert (status, out.count("applies to nothing: no [pci] device_spec is configured, so no device has tags")) == (
+        1,
+        3,
+    )
+    with file.open("a") as more:
+        more.write('[pci]\ndevice_spec = {"physical_network": "a"}\n')
+    status, out, _ = run("check", f"--config-file={file}")
+    assert "number 2 of 3, applies to nothing: no [pci] device_spec has its tags: mend or remove it" in out
+    assert "number 3 of 3, applies to nothing: an earlier profile applies to all devices that it is for: mend" in out
+    assert (status, out.count("applies to nothing")) == (1, 2)
+
+
 def test_check_stops_at_a_configuration_that_cannot_be_read(scene: Scene, run: Run) -> None:
     bad = scene.folder / "bad.conf"
     bad.write_text("[audit]\ninterval = x\n")
@@ -738,7 +759,11 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback(scene: Scene, options: 
         ("mask 0 --vcpus 1", {"libvirt", "oslo_config", "pyroute2", "oslo_messaging", "json"}),
         ("audit --help", {"libvirt", "oslo_config"}),
         ("--version", {"libvirt", "irqaffinity.cli.usage.audit", "irqaffinity.cli.form"}),
-        ("audit --once --libvirt-uri=none:///", {"irqaffinity.daemon.log", "irqaffinity.report.rows", "curses"}),
+        ("sriov --libvirt-uri=none:///", {"pyroute2", "irqaffinity.daemon.log", "asyncio"}),
+        (
+            "audit --once --libvirt-uri=none:///",
+            {"pyroute2", "irqaffinity.sriov", "irqaffinity.daemon.log", "irqaffinity.report.rows", "curses"},
+        ),
     ],
 )
 def test_a_command_imports_only_what_it_needs(command: str, absent: set[str]) -> None:

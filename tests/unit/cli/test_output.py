@@ -36,6 +36,8 @@ COMMANDS = {
     "status": "status",
     "status -f json": "status -f json",
     "explain": f"explain {GUEST}",
+    "sriov": "sriov",
+    "sriov -f json": "sriov -f json",
     "dry run": "audit --once --dry-run",
 }
 

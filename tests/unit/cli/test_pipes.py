@@ -11,7 +11,7 @@ import pytest
 from tests.patience import HANG
 
 PROGRAM = Path(sys.executable).with_name("irqaffinity")
-COMMANDS = ["audit", "audit --once", "agent", "check", "check --health", "status", "explain 1", "reset"]
+COMMANDS = ["audit", "audit --once", "agent", "check", "check --health", "status", "explain 1", "sriov", "reset"]
 
 
 @pytest.fixture(params=["file", "member", "nova", "usual", "usual member"])

@@ -13,7 +13,9 @@ import pytest
 from irqaffinity.agent.status_file import publish
 from irqaffinity.cli.main import main
 from irqaffinity.report.status_report import describe_placement
+from tests.fakes.host import FakeHost
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
+from tests.fakes.tree import sriov_host
 from tests.unit.cli.test_output import published
 from tests.unit.cli.test_shell_word import BREAKS
 
@@ -53,6 +55,22 @@ def ask(file: Path, capsys: pytest.CaptureFixture[str]) -> Ask:
         return out.splitlines()
 
     return call
+
+
+def test_devices_that_can_have_virtual_functions_are_listed_without_an_agent(ask: Ask, tmp_path: Path) -> None:
+    host = FakeHost(tmp_path / "host")
+    sriov_host(host)
+    host.add_device("0000:03:00.0", 0, "nvme")
+    (tmp_path / "status.json").unlink()
+    assert ask("--kind=pf", f"--sys={host.sys}") == ["ens1f0", "ens1f1", "0000:81:00.0"]
+    assert ask("--kind=pf", "--begun", f"--sys={host.sys}")[:2] == ["ens1f0", "0000:41:00.0"]
+    assert ask("--kind=pf", f"--sys={tmp_path / 'none'}") == []
+    for line, told in (
+        (f"--sys {host.sys} sriov --pf en", ["ens1f0", "ens1f1"]),
+        (f"sriov --sys {host.sys} --pf ens1f1", ["ens1f1"]),
+        (f"sriov apply --sys={host.sys} --pf 0000:8", ["81:00.0"]),  # bash replaces what is behind its last break
+    ):
+        assert ask(f"--line=irqaffinity {line}", f"--breaks={BREAKS}") == told
 
 
 def test_names_are_listed_and_the_rest_once_something_is_typed(ask: Ask) -> None:

@@ -24,6 +24,16 @@ from irqaffinity.conf.load import load
         ("", "[DEFAULT]\nuse_json = true\ndebug = true\n", ["[DEFAULT] debug", "[DEFAULT] use_json"]),
         ("", "[DEFAULT]\nmy_ip = 1.2.3.4\n[neutron]\nx = y\n", []),
         ("", '[pci]\ndevice_spec = {"address": "*:*:*.1"}\n', ["[pci] device_spec"]),
+        (
+            "[placement]\nhost_driver = vcpu\n",
+            '[placement]\nhost_driver = vdpa:vcpu,macvtap:vcpu\nprofile = {"a": 1, "numa": "strict"}\n',
+            ["[placement] profile"],
+        ),
+        (
+            '[placement]\nhost_driver = vcpu\nprofile = {"a": 1, "numa": "strict"}\n',
+            '[placement]\nhost_driver = vdpa:vcpu\nprofile = {"a": 1, "numa": "socket"}\n',
+            ["[placement] host_driver", "[placement] profile"],
+        ),
     ],
 )
 def test_names_of_what_changed(before: str, after: str, names: list[str], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from irqaffinity.conf.load import ConfigError, load
 from irqaffinity.model.cpuset import CpuSet
-from irqaffinity.plan.policy import Distribution, HostDriver, Numa, WithoutMask
+from irqaffinity.plan.policy import Distribution, HostDriver, HostDrivers, Numa, WithoutMask
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ interval = 5
     assert found.audit_interval == 5
     policy = found.policy
     assert (policy.numa, policy.distribution) == (Numa.STRICT, Distribution.SPREAD)
-    assert (policy.without_mask, policy.host_driver) == (WithoutMask.SKIP, HostDriver.VCPU)
+    assert (policy.without_mask, policy.host_driver) == (WithoutMask.SKIP, HostDrivers.both(HostDriver.VCPU))
     assert policy.dedicated_cpus == CpuSet.parse("2-15,34")
     assert policy.flavor_masks == {"nfv.large": "1-4,^3,6", "nfv.small": "1"}
     assert [spec.vendor for spec in policy.device_specs] == ["8086", None, None]

@@ -31,7 +31,7 @@ def test_the_sample_is_what_the_generator_makes_today(tmp_path: Path) -> None:
 
 def test_the_validator_accepts_the_sample_with_every_option_set(tmp_path: Path) -> None:
     path = uncommented(tmp_path)
-    assert len(re.findall(r"(?m)^\w+ = ", path.read_text())) == 60
+    assert len(re.findall(r"(?m)^\w+ = ", path.read_text())) == 63
     command = [TOOLS / "oslo-config-validator", *NAMESPACES, "--input-file", path]
     subprocess.run(command, check=True, capture_output=True)
 

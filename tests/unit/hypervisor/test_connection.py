@@ -11,9 +11,10 @@ import libvirt
 import pytest
 
 from irqaffinity.hypervisor.connection import Deaf, Hypervisor, LibvirtUnreachable
+from irqaffinity.hypervisor.domains import ACTIVE, Handles, Look
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.domain import parse_domain
-from tests.fakes.domains import domain, hostdev, make_libvirt
+from tests.fakes.domains import domain, hostdev, make_libvirt, shut_off
 from tests.fakes.snapshots import guest_id
 
 AT_ONCE = 0.01
@@ -47,9 +48,9 @@ class OtherHandles(Hypervisor):
     stuck: Any = None
     listings = 0
 
-    def _list_active(self) -> dict[str, tuple[str, Any]]:
+    def _list(self, look: Look) -> Handles:
         self.listings += 1
-        listed = sorted(super()._list_active().items())
+        listed = sorted(super()._list(look).items())
         return {uuid: (name, self.handles.get(uuid, handle)) for uuid, (name, handle) in listed}
 
     def _ask(self, call: Callable[[], Any]) -> Any:
@@ -69,8 +70,7 @@ def test_active_domains_come_with_their_xml(uri: str) -> None:
 
 
 def test_inactive_domains_are_left_out(tmp_path: Path) -> None:
-    shut_off = "<test:runstate xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>5</test:runstate></domain>"
-    off = domain("off", guest_id(2), ["3"]).replace("</domain>", shut_off)
+    off = shut_off(domain("off", guest_id(2), ["3"]))
     uri = make_libvirt(tmp_path, [domain("one", guest_id(1), ["2"]), off])
     assert {domain.name() for domain in libvirt.openReadOnly(uri).listAllDomains()} == {"one", "off"}
     assert [domain.name for domain in list(Hypervisor(uri).active_domains())] == ["one"]
@@ -202,7 +202,7 @@ def test_a_domain_that_ended_while_another_hung_is_gone_and_the_rest_is_read(
     hypervisor = OtherHandles(make_libvirt(tmp_path / "first", guests))
     hypervisor.stuck = SimpleNamespace(XMLDesc=lambda _flags: never.wait())
     hypervisor.handles = dict.fromkeys([guest_id(1), guest_id(2)], hypervisor.stuck)
-    assert hypervisor._list_active().keys() == {guest_id(number) for number in range(1, 5)}
+    assert hypervisor._list(ACTIVE).keys() == {guest_id(number) for number in range(1, 5)}
     hypervisor._uri = make_libvirt(tmp_path / "second", [guests[0], *guests[2:]])
     domains = {domain.uuid: domain.xml is not None for domain in hypervisor.active_domains()}
     assert domains == {guest_id(1): False, guest_id(3): True, guest_id(4): True}

@@ -12,7 +12,7 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Claim, ClaimKind, Guest
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.verdict import LeftOutReason
-from irqaffinity.observe.domain import LARGEST, DomainError, parse_domain, parse_libvirt_cpus
+from irqaffinity.observe.domain import LARGEST, DomainError, parse_definition, parse_domain, parse_libvirt_cpus
 from tests.fakes.domains import NOVA_1_1, domain, hostdev, nova_metadata
 
 UUID = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
@@ -542,3 +542,18 @@ def test_a_damaged_xml_is_a_guest_with_clean_texts_or_is_refused_in_one_line(sta
         shown = [] if guest is None else [guest.name, guest.flavor, *(guest.extra_specs or {}).values()]
         assert guest is None or set(guest.pins) <= set(range(guest.vcpus))
     assert all(text is None or (text.isprintable() and len(text) <= 300) for text in shown)
+
+
+def test_a_definition_has_no_id_and_is_read_like_an_active_domain() -> None:
+    xml = make()
+    defined = xml.replace(" id='1'", "")
+    assert parse_domain(defined) is None
+    assert parse_definition(defined) == parse_definition(xml) == parse_domain(xml)
+
+
+@pytest.mark.parametrize(
+    "xml", ["", "<domain", "<network/>", "<domain/>", "<!DOCTYPE d><domain/>", "<" * (LARGEST + 1)]
+)
+def test_a_definition_that_cannot_be_understood_is_refused(xml: str) -> None:
+    with pytest.raises(DomainError):
+        parse_definition(xml)

@@ -3,16 +3,20 @@
 
 import errno
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.sriov import VfSettings
 from irqaffinity.model.target import Target
 from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.find import find_device, find_guest
 from irqaffinity.observe.guests import Seen, read_guests
 from irqaffinity.observe.meanings import parse_mac, read_target
+from irqaffinity.observe.netlink import Link
 from tests.fakes.domains import domain, hostdev
 from tests.fakes.host import FakeHost
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
@@ -73,6 +77,7 @@ def host(tmp_path: Path) -> FakeHost:
         ("ens1f0", [PciAddress.parse(PF)]),
         ("3c:ec:ef:00:00:01", [PciAddress.parse(PF)]),
         ("3C-EC-EF-00-00-01", [PciAddress.parse(PF)]),
+        ("3cec.EF00.0001", [PciAddress.parse(PF)]),
         (MAC.upper(), [ADDRESS0]),
         ("instance-0", [UUID]),
         ("web", [UUID]),
@@ -245,7 +250,74 @@ def test_a_guest_that_is_gone_is_meant_by_its_uuid_where_it_is_asked_for(host: F
     assert read_target(host.root, {}, GUEST) == []
 
 
-@pytest.mark.parametrize("text", ["", "52:54:00:aa:bb:cg", "52:54:00:aa:bb:cc:dd", "525400aabbcc"])
+@pytest.mark.parametrize(
+    "text", ["", "52:54:00:aa:bb:cg", "52:54:00:aa:bb:cc:dd", "525400aabbcc", "5254.00aa:bbcc", "5254.00aa"]
+)
 def test_what_is_no_mac(text: str) -> None:
     with pytest.raises(ValueError, match="is not a MAC"):
         parse_mac(text)
+
+
+class Switch:
+    """Netlink that tells what MACs the virtual functions of ens1f0 have; it counts how often it is asked."""
+
+    def __init__(self, macs: Mapping[int, str | None], trouble: OSError | None = None) -> None:
+        self.macs, self.trouble, self.asked = macs, trouble, 0
+
+    def links(self) -> Mapping[str, Link]:
+        self.asked += 1
+        if self.trouble is not None:
+            raise self.trouble
+        vfs = {index: VfSettings(mac=mac) for index, mac in self.macs.items()}
+        return {"lo": Link(), "ens1f0": Link(vfs=vfs), "br0": Link(vfs={0: VfSettings(mac=PORT)})}
+
+
+PORT = "fa:16:3e:00:00:01"
+NONE = "00:00:00:00:00:00"
+
+
+def switch(host: FakeHost, monkeypatch: pytest.MonkeyPatch, macs: Mapping[int, str | None], **given: OSError) -> Switch:
+    """Have netlink, of which a host in a folder has none, tell of two virtual functions of the host."""
+    made = Switch(macs, **given)
+    monkeypatch.setattr("irqaffinity.observe.netlink.open_netlink", lambda root: made if root == host.root else None)
+    for index, address in enumerate((VF0, VF1)):
+        host.link(host.device_folder(PF) / f"virtfn{index}", host.device_folder(address))
+    return made
+
+
+@pytest.mark.parametrize("text", [PORT, PORT.upper(), PORT.replace(":", "-"), "FA16.3e00.0001"])
+def test_the_mac_of_a_port_leads_to_its_virtual_function_and_guest(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """The guest has the function as a hostdev, so that its domain names no MAC."""
+    asked = switch(host, monkeypatch, {0: PORT, 1: "fa:16:3e:00:00:02"})
+    guests = seen(host, guest(VF0))
+    assert read_target(host.root, guests, text) == [ADDRESS0]
+    assert find_guest(host.root, guests, text) == UUID
+    assert find_device(host.root, {}, text) == ADDRESS0
+    assert asked.asked == 3
+
+
+def test_netlink_is_asked_only_for_a_mac_that_nothing_else_has(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = switch(host, monkeypatch, {0: "3c:ec:ef:00:00:01", 1: MAC})
+    guests = seen(host, guest(interface("bridge")))
+    for text in ("40", VF0, "ens1f0", "instance-0", "none", "0000:99:00.0", "3c:ec:ef:00:00:01", MAC, NONE):
+        read_target(host.root, guests, text)
+    assert asked.asked == 0
+    assert read_target(host.root, {}, MAC) == [ADDRESS1]
+
+
+def test_what_netlink_does_not_tell_means_nothing(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = switch(host, monkeypatch, {0: None, 1: NONE, 7: PORT})
+    assert read_target(host.root, {}, NONE) == []
+    assert asked.asked == 0
+    assert read_target(host.root, {}, PORT) == [], "neither the eighth function nor those of br0 are there"
+    switch_off = Switch({0: PORT}, TimeoutError("it does not answer"))
+    monkeypatch.setattr("irqaffinity.observe.netlink.open_netlink", lambda _root: switch_off)
+    assert read_target(host.root, {}, PORT) == []
+    monkeypatch.setattr("irqaffinity.observe.netlink.open_netlink", lambda _root: None)
+    assert read_target(host.root, {}, PORT) == []
+
+
+def test_a_host_in_a_folder_is_not_asked_over_netlink(host: FakeHost) -> None:
+    assert read_target(host.root, {}, PORT) == []

@@ -23,7 +23,7 @@ from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.passes.made import Pass
-from irqaffinity.plan.policy import Distribution, HostDriver, Numa, Policy, Scope
+from irqaffinity.plan.policy import Distribution, HostDriver, HostDrivers, Numa, Policy, Scope
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.store import Store
 from tests.fakes.scene import GUEST, IRQS0, OTHER, VF0, VF1, Scene, document, verdicts
@@ -36,7 +36,7 @@ def affinities(scene: Scene) -> dict[int, str]:
 
 def place_by_name(scene: Scene) -> None:
     """Start a guest that names its device by the network interface on it, and place that one's interrupts."""
-    scene.policy = Policy(host_driver=HostDriver.VCPU)
+    scene.policy = Policy(host_driver=HostDrivers.both(HostDriver.VCPU))
     scene.host.add_device("0000:41:00.0", 0)
     scene.host.link(scene.host.device_folder(VF0) / "physfn", scene.host.device_folder("0000:41:00.0"))
     scene.host.add_netdev("vf0", VF0)

@@ -5,15 +5,19 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from irqaffinity.model.balance import Balancing, Bans
 from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.isolation import Told
 from irqaffinity.model.record import Changes
+from irqaffinity.observe.moment import read_moment
 from irqaffinity.passes.balance import Balance, Times
+from irqaffinity.passes.holds import add_hold, lift_holds
 from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.memory import MemoryStore
 from irqaffinity.state.store import Keeper, Store
@@ -372,3 +376,36 @@ def test_the_real_one_leaves_guests_alone_is_told_again_after_a_start_and_given_
 
         wait_for("what it had", is_back)
         assert rig.told[real.balancer.name].irqs == (24,)
+
+
+def test_under_a_hold_on_the_host_it_keeps_what_it_was_told(rig: Rig, fake: FakeBalancer) -> None:
+    rig.begin().follow(WISH)
+    fake.scan()
+    rig.begin().follow(WISH)
+    said, told = list(fake.told), rig.told
+    now = read_moment(rig.host.root)
+    until = now.now + timedelta(hours=1)
+    add_hold(rig.keeper, now, until, "why", guest=parse_guest_id("11111111-1111-1111-1111-111111111111"))
+    made = add_hold(rig.keeper, now, until, "why")
+    for _ in range(2):
+        balance = rig.begin()
+        assert balance.follow(WISH) == Balancing(PID, True, WISH.cpus, 2)
+        assert balance.follow(Bans(CpuSet([3]), (30, 40))) == Balancing(PID, False, CpuSet([3]), 1)
+        assert not balance.follow(None).told
+        assert balance.give_back() == []
+        fake.scan()
+    assert (fake.told, rig.told, balance.owes) == (said, told, True)
+    lift_holds(rig.keeper, now, lambda hold: hold.id == made.id)
+    rig.begin().follow(Bans(CpuSet([3]), (30, 40)))
+    assert fake.told[len(said) :] == ["settings cpus 3", "settings ban irqs 30 40"]
+
+
+def test_a_reset_that_is_forced_takes_back_what_a_hold_keeps(rig: Rig, fake: FakeBalancer) -> None:
+    rig.begin().follow(WISH)
+    fake.scan()
+    rig.begin().follow(WISH)
+    now = read_moment(rig.host.root)
+    add_hold(rig.keeper, now, now.now + timedelta(hours=1), "why")
+    said = len(fake.told)
+    assert rig.begin().give_back(is_forced=True) == []
+    wait_for("the bans are taken back", lambda: fake.told[said:] == ["settings cpus NULL", "settings ban irqs NONE"])

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.guests.life import Life
 from irqaffinity.guests.watch import Patience
 from irqaffinity.model.cpuset import CpuSet
@@ -20,14 +21,14 @@ from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, St
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.observe.domain import Domain
 from irqaffinity.passes.birth import Newborn
-from irqaffinity.passes.newborn import await_interrupt, birthplace_of
+from irqaffinity.passes.newborn import await_interrupt, plan_of
 from irqaffinity.plan.frame import make_frame
 from irqaffinity.plan.plan import decide
-from irqaffinity.plan.policy import Distribution, Isolation, Policy, Scope, Serve
+from irqaffinity.plan.policy import Distribution, Isolation, Policy, Profile, Scope, Serve
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.state.folder import StateError
 from tests.fakes.domains import nova_metadata
-from tests.fakes.host import FakeHost
+from tests.fakes.host import FakeHost, overhear
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene
 from tests.fakes.snapshots import VF, VF2, cpus, make_device, make_guest, make_record, make_snapshot
 
@@ -48,13 +49,6 @@ def served(scene: Scene) -> Scene:
 def bear(scene: Scene, number: int = BORN, device: str = VF0, smp: str = "4-7") -> None:
     """Have a device show an interrupt that no pass has seen."""
     scene.host.add_vectors(device, [number], smp, effective="4")
-
-
-def overhear(host: FakeHost) -> list[tuple[str, str]]:
-    """Return the system calls from now on, each with its path."""
-    calls: list[tuple[str, str]] = []
-    host.called = lambda call, path: calls.append((call, path))  # type: ignore[method-assign]
-    return calls
 
 
 def count_questions(scene: Scene) -> list[int]:
@@ -292,6 +286,25 @@ def test_with_spread_it_is_left_to_a_look(scene: Scene) -> None:
     assert scene.host.smp(BORN) in ("2", "3")
 
 
+SPREAD_ALONE = Policy(
+    device_specs=parse_device_spec(f'[{{"address": "{VF0}", "physical_network": "a"}}, {{}}]'),
+    profiles=(Profile({"physical_network": "a"}, distribution=Distribution.SPREAD),),
+)
+
+
+@pytest.mark.parametrize("has_decision", [True, False])
+def test_only_devices_whose_profile_spreads_are_left_to_a_look(scene: Scene, has_decision: bool) -> None:
+    scene.policy = SPREAD_ALONE if has_decision else Policy(device_specs=SPREAD_ALONE.device_specs)
+    scene.add_guest(VF0, VF1)
+    scene.audit()
+    scene.auditor.policy = SPREAD_ALONE
+    bear(scene)
+    assert_left_alone(scene, scene.auditor.birth(BORN), GUEST)
+    scene.host.add_vectors(VF1, [77], "0-15")
+    scene.auditor.birth(77)
+    assert scene.host.smp(77) == "10-11"
+
+
 def test_a_device_that_was_never_read_is_left_to_a_look(scene: Scene) -> None:
     scene.add_guest(VF0)
     scene.add_guest(VF1, uuid=OTHER, pins=("4", "12"))
@@ -402,7 +415,8 @@ class Decided:
 
     def target(self) -> str:
         state = State(extra_specs={self.guest.uuid: self.specs})
-        return str(birthplace_of(self.frame, self.life, self.seen, self.device, state, self.policy))
+        plan = plan_of(self.frame, self.life, self.seen, self.device, state, self.policy)
+        return str(None if plan is None else plan.birthplace)
 
 
 def test_what_a_pass_decided_holds() -> None:

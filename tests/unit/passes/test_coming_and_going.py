@@ -18,7 +18,7 @@ from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.record import Changes, Records
 from irqaffinity.observe.domain import Domain
 from irqaffinity.passes.auditor import Auditor
-from irqaffinity.plan.policy import HostDriver, Isolation, IsolationMode, Policy
+from irqaffinity.plan.policy import HostDriver, HostDrivers, Isolation, IsolationMode, Policy
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store
 from tests.fakes.domains import domain, hostdev, nova_metadata
@@ -87,7 +87,7 @@ class Machine(RuleBasedStateMachine):
         return store
 
     def policy(self) -> Policy:
-        return Policy(host_driver=HostDriver.VCPU, isolation=Isolation(self.mode, HOUSEKEEPING))
+        return Policy(host_driver=HostDrivers.both(HostDriver.VCPU), isolation=Isolation(self.mode, HOUSEKEEPING))
 
     def live_through(self, moment: str) -> None:
         if self.death is not None and self.death[0] == moment:

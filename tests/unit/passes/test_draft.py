@@ -465,7 +465,7 @@ def test_what_a_pass_is_made_for_is_in_its_draft(scene: Scene) -> None:
     assert made.draft.origins == {GUEST: (made.frame, made.guests[GuestId(GUEST)], scene.policy, None)}
     assert set(made.draft.bases) == {GUEST}
     assert made.draft.bases[GuestId(GUEST)][:4] == made.draft.origins[GuestId(GUEST)]
-    assert made.draft.bases[GuestId(GUEST)][5:] == state.marks([PciAddress.parse(VF0)])
+    assert made.draft.bases[GuestId(GUEST)][6:] == state.marks([PciAddress.parse(VF0)])
 
 
 def test_a_pass_for_a_device_plans_it_alone_whatever_else_its_guest_has(scene: Scene) -> None:

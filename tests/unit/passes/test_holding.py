@@ -24,7 +24,7 @@ from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.passes.holds import HoldInForce, add_hold, lift_holds
 from irqaffinity.plan.hold import is_ended
-from irqaffinity.plan.policy import HostDriver, Isolation, IsolationMode, Policy
+from irqaffinity.plan.policy import HostDriver, HostDrivers, Isolation, IsolationMode, Policy
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store
 from tests.fakes.scene import GUEST, OTHER, VF0, VF1
@@ -65,7 +65,7 @@ class Holding(Machine):
         return Auditor("cmp-1", self.host.root, self, self.policy(), store, read=self.read)
 
     def policy(self) -> Policy:
-        return Policy(host_driver=self.driver, isolation=Isolation(self.mode, HOUSEKEEPING))
+        return Policy(host_driver=HostDrivers.both(self.driver), isolation=Isolation(self.mode, HOUSEKEEPING))
 
     def records(self) -> Records:
         return self.store().peek().records
@@ -134,7 +134,7 @@ class Holding(Machine):
     @rule(
         whose=st.sampled_from([None, None, GUEST, OTHER]),
         device=st.sampled_from([None, None, VF0, VF1, MACVTAP, NIC]),
-        everything=SELDOM,
+        everything=st.booleans(),
         minutes=MINUTES.map(lambda minutes: 3 * minutes),
     )
     def hold(self, whose: str | None, device: str | None, everything: bool, minutes: int) -> None:
@@ -149,12 +149,14 @@ class Holding(Machine):
         )
         assert made.id not in self.made
         self.made[made.id], self.ends[made.id] = made, (self.minutes + minutes, made.until)
+        self.pass_by()
 
     @precondition(lambda self: self.ends)
     @rule(data=st.data())
     def unhold(self, data: st.DataObject) -> None:
         meant = data.draw(st.sets(st.sampled_from(sorted(self.ends)), min_size=1))
         self.lift(meant)
+        self.pass_by()
 
     def lift(self, meant: set[int]) -> None:
         current = {hold.id for hold in self.current()}
@@ -169,6 +171,7 @@ class Holding(Machine):
     def wait(self, minutes: int, jump: int) -> None:
         """Let time pass, in which somebody may set the clock."""
         self.minutes, self.date = self.minutes + minutes, self.date + timedelta(minutes=minutes + jump)
+        self.pass_by()
 
     @precondition(lambda self: self.lines)
     @rule(data=st.data(), cpus=st.sampled_from(OWN))
@@ -179,10 +182,12 @@ class Holding(Machine):
             number = data.draw(st.sampled_from(theirs))
             self.host.put(self.host.proc / f"irq/{number}/smp_affinity_list", cpus)
             self.work(lambda auditor: auditor.look(parse_guest_id(self.owner(number))))
+            self.pass_by()
 
     @rule(driver=st.sampled_from([HostDriver.VCPU, HostDriver.SKIP]))
     def configure(self, driver: HostDriver) -> None:
         self.driver = driver
+        self.pass_by()
 
     @rule(minutes=MINUTES, is_done=SELDOM)
     def boot(self, minutes: int, is_done: bool) -> None:
@@ -214,6 +219,11 @@ class Holding(Machine):
             self.require_originals()
             assert not self.store().peek().deferred
         self.is_forced = False
+
+    def pass_by(self) -> None:
+        """Let the agent make its pass of each minute."""
+        if self.work(lambda auditor: auditor.audit()):
+            self.require_places()
 
     @rule(death=DEATHS)
     def audit(self, death: tuple[str, int] | None) -> None:

@@ -14,7 +14,7 @@ from irqaffinity.observe.guests import read_guests
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.passes.sight import Sight
 from irqaffinity.plan.frame import Frame
-from irqaffinity.plan.policy import Distribution, Isolation, IsolationMode, Numa, Policy, Serve
+from irqaffinity.plan.policy import Distribution, Isolation, IsolationMode, Numa, Policy, Profile, Serve
 from tests.fakes.domains import domain, hostdev, nova_metadata
 from tests.fakes.host import FakeHost
 from tests.fakes.snapshots import cpus, guest_id
@@ -258,8 +258,9 @@ def test_another_default_affinity_makes_another_frame(seeing: Seeing) -> None:
 def test_another_policy_makes_another_frame_and_reads_what_it_needs(seeing: Seeing) -> None:
     seeing.host.put(seeing.host.sys / "devices/system/cpu/cpu2/topology/physical_package_id", "1")
     assert seeing.sight.frame(Policy()) is not seeing.frame
-    sockets: Frame = seeing.sight.frame(Policy(numa=Numa.SOCKET))
-    assert (sockets.topology.sockets, seeing.frame.topology.sockets) == ({2: 1}, {})
+    for policy in (Policy(numa=Numa.SOCKET), Policy(profiles=(Profile({"a": 1}, numa=Numa.SOCKET),))):
+        sockets: Frame = seeing.sight.frame(policy)
+        assert (sockets.topology.sockets, seeing.frame.topology.sockets) == ({2: 1}, {})
 
 
 @pytest.mark.parametrize(
@@ -270,6 +271,13 @@ def test_another_policy_makes_another_frame_and_reads_what_it_needs(seeing: Seei
         (Policy(isolation=Isolation(IsolationMode.OFF), serve=Serve.HOUSEKEEPING), False, "4-5"),
         (Policy(isolation=Isolation(IsolationMode.ENFORCE)), False, "4-5"),
         (Policy(distribution=Distribution.SPREAD), True, "4-5"),
+        (Policy(profiles=(Profile({"a": 1}, distribution=Distribution.SPREAD),)), True, "4-5"),
+        (Policy(isolation=Isolation(IsolationMode.OFF), profiles=(Profile({"a": 1}),)), False, ""),
+        (
+            Policy(isolation=Isolation(IsolationMode.OFF), profiles=(Profile({"a": 1}, serve=Serve.HOUSEKEEPING),)),
+            False,
+            "4-5",
+        ),
     ],
 )
 def test_cores_and_isolated_cpus_are_read_for_the_options_that_need_them(

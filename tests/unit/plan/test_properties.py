@@ -17,7 +17,18 @@ from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import State
 from irqaffinity.plan.kept import find_housekeeping
-from irqaffinity.plan.policy import Distribution, HostDriver, Isolation, Numa, Policy, Scope, Serve, WithoutMask
+from irqaffinity.plan.policy import (
+    Distribution,
+    HostDriver,
+    HostDrivers,
+    Isolation,
+    Numa,
+    Policy,
+    Profile,
+    Scope,
+    Serve,
+    WithoutMask,
+)
 from tests.fakes.snapshots import (
     Plan,
     Snapshot,
@@ -41,7 +52,7 @@ NEVER_A_TARGET = 100
 DEFAULT = CpuSet([200])
 SPECS = [
     parse_device_spec('{"address": "0000:41:00.0"}'),
-    parse_device_spec('{"address": {"function": "[1-3]"}}'),
+    parse_device_spec('{"address": {"function": "[2-4]"}, "physical_network": "a", "trusted": "true"}'),
 ]
 
 examples = settings(deadline=None, max_examples=150)
@@ -52,16 +63,24 @@ pins = st.sampled_from([str(cpu) for cpu in CPUS] * 3 + ["", "0-3", "4-11", "5,7
 masks = st.sampled_from([None] * 6 + ["0"] * 4 + ["0-1", "0,^1", "^0", "", "7", "1-"])
 kinds = st.sampled_from([ClaimKind.HOSTDEV] * 6 + list(ClaimKind))
 cpu_policies = st.sampled_from([None] * 4 + ["dedicated"] * 4 + ["mixed", "shared"])
+profiles = st.builds(
+    Profile,
+    st.sampled_from([{"physical_network": "a"}, {"physical_network": "b"}]),
+    st.none() | st.sampled_from(Distribution),
+    st.none() | st.sampled_from(Numa),
+    st.none() | st.sampled_from(Serve),
+)
 policies = st.builds(
     Policy,
     numa=st.sampled_from(Numa),
     distribution=st.sampled_from(Distribution),
     without_mask=st.sampled_from([WithoutMask.ALL, WithoutMask.ALL, WithoutMask.SKIP, WithoutMask.WAIT]),
-    host_driver=st.sampled_from(HostDriver),
+    host_driver=st.builds(HostDrivers, st.sampled_from(HostDriver), st.sampled_from(HostDriver)),
     serve=st.sampled_from([Serve.VCPUS, *Serve]),
     isolation=st.sampled_from([Isolation(), Isolation(housekeeping_cpus=CpuSet([0, 1, 23]))]),
     dedicated_cpus=st.sampled_from([None] * 6 + [CpuSet(range(12))]),
     device_specs=st.sampled_from([(), (), *SPECS]),
+    profiles=st.lists(profiles, max_size=2).map(tuple),
 )
 numbers = st.dictionaries(st.sampled_from(CPUS), st.integers(0, 5))
 topologies = st.builds(
@@ -142,6 +161,18 @@ def own_cpus(guest: Guest, guests: Sequence[Guest], policy: Policy) -> CpuSet:
     return mine if policy.dedicated_cpus is None else mine & policy.dedicated_cpus
 
 
+def host_driver_of(kind: ClaimKind, policy: Policy) -> HostDriver:
+    return policy.host_driver.macvtap if kind is ClaimKind.MACVTAP else policy.host_driver.vdpa
+
+
+def server_of(address: PciAddress, policy: Policy) -> Serve:
+    """Return what serves a device: every device here matches the spec of the network, or none has a network."""
+    has_network = any("physical_network" in spec.tags for spec in policy.device_specs)
+    is_in = has_network and address in VFS[1:4]
+    served = [profile.serve for profile in policy.profiles if is_in and profile.tags == {"physical_network": "a"}]
+    return (served[0] if served else None) or policy.serve
+
+
 def writes(plan: Plan) -> list[int]:
     tried = [action for action in plan.actions if action.foregone is None and action.current is not None]
     return [action.number for action in tried if action.current != action.target]
@@ -158,14 +189,15 @@ def test_every_target_is_online_and_within_what_the_owner_has_to_itself(snapshot
     for action in make_plan(snapshot, policy, State()).actions:
         owner = guests[action.owner]
         allowed = own_cpus(owner, snapshot.guests, policy)
-        if kinds[owner.uuid, action.device].is_host_driver and policy.host_driver is HostDriver.EMULATOR:
+        kind = kinds[owner.uuid, action.device]
+        if kind.is_host_driver and host_driver_of(kind, policy) is HostDriver.EMULATOR:
             allowed = owner.emulator or CpuSet()
-        elif not kinds[owner.uuid, action.device].is_host_driver and "hw:pci_irq_affinity_mask" not in specs(owner):
+        elif not kind.is_host_driver and "hw:pci_irq_affinity_mask" not in specs(owner):
             allowed = {
                 Serve.VCPUS: allowed,
                 Serve.EMULATOR: owner.emulator or CpuSet(),
                 Serve.HOUSEKEEPING: find_housekeeping(snapshot.topology, policy),
-            }[policy.serve]
+            }[server_of(action.device, policy)]
         assert action.target
         assert action.target <= allowed
         assert action.target <= snapshot.topology.online

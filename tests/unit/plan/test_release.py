@@ -13,7 +13,7 @@ from irqaffinity.model.record import Record, State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.frame import make_frame
 from irqaffinity.plan.place import Handled
-from irqaffinity.plan.policy import HostDriver, Numa, Policy, Scope, WithoutMask
+from irqaffinity.plan.policy import HostDriver, HostDrivers, Numa, Policy, Scope, WithoutMask
 from irqaffinity.plan.release import release_device
 from tests.fakes.snapshots import (
     PF,
@@ -235,7 +235,7 @@ def test_what_is_no_longer_to_be_served_is_given_back(guests: list[Guest], polic
         ([], (make_unreadable(1),), DEFAULT_POLICY),
         ([make_guest(2, devices=[VF2])], (make_unreadable(1),), DEFAULT_POLICY),
         ([make_guest(1), make_guest(2, ["4", "5"])], (), DEFAULT_POLICY),
-        ([make_guest(1, kind=ClaimKind.MACVTAP)], (), Policy(host_driver=HostDriver.VCPU)),
+        ([make_guest(1, kind=ClaimKind.MACVTAP)], (), Policy(host_driver=HostDrivers.both(HostDriver.VCPU))),
     ],
     ids=[
         "mask-invalid",

@@ -10,7 +10,7 @@ from irqaffinity.model.guest import ClaimKind
 from irqaffinity.model.host import DeviceClaim, Topology
 from irqaffinity.model.verdict import DeviceReason, Status
 from irqaffinity.plan.guests import GuestPlan
-from irqaffinity.plan.policy import Distribution, HostDriver, Isolation, Numa, Policy, Serve
+from irqaffinity.plan.policy import Distribution, HostDriver, HostDrivers, Isolation, Numa, Policy, Serve
 from irqaffinity.plan.targets import DevicePlan, plan_device
 from tests.fakes.snapshots import NODES, PF, VF, cpus, guest_id, make_device, make_guest
 
@@ -56,7 +56,7 @@ def decide(
         Policy(
             numa=numa,
             distribution=distribution,
-            host_driver=host_driver,
+            host_driver=HostDrivers.both(host_driver),
             serve=serve,
             dedicated_cpus=None if dedicated is None else cpus(dedicated),
             device_specs=() if spec is None else tuple(parse_device_spec(spec)),

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules behind a place, with the values that were read."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from irqaffinity.model.record import Record
 from irqaffinity.model.verdict import DeviceReason, Verdict
 from irqaffinity.observe.domain import Domain
 from irqaffinity.passes.made import Pass
-from irqaffinity.plan.policy import HostDriver, Isolation, Policy, Serve
+from irqaffinity.plan.policy import Distribution, HostDriver, HostDrivers, Isolation, Numa, Policy, Profile, Serve
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.explain import (
     Rule,
@@ -211,7 +213,7 @@ def test_elements_that_are_left_out_are_told(scene: Scene) -> None:
 def test_what_serves_a_guest_whose_only_device_a_host_driver_has(
     scene: Scene, host_driver: HostDriver, vcpu: str, service: str
 ) -> None:
-    scene.policy = Policy(host_driver=host_driver)
+    scene.policy = Policy(host_driver=HostDrivers.both(host_driver))
     scene.host.add_device("0000:41:00.0", 0, driver="ice")
     scene.host.add_netdev("ens1f0v0", VF0)
     scene.host.link(scene.host.device_folder(VF0) / "physfn", scene.host.device_folder("0000:41:00.0"))
@@ -219,10 +221,8 @@ def test_what_serves_a_guest_whose_only_device_a_host_driver_has(
     scene.add_guest(macvtap, cputune="<emulatorpin cpuset='4'/>")
     rules = explained(scene)
     assert (rules["vCPUs 0-3"], rules["served by"]) == (vcpu, service)
-    assert rules.get("host_driver") == (
-        "[placement] host_driver is emulator: the guest's emulatorpin is 4"
-        if host_driver is HostDriver.EMULATOR
-        else None
+    assert rules["host_driver"] == f"[placement] host_driver, for macvtap, is {host_driver.value}" + (
+        ": the guest's emulatorpin is 4" if host_driver is HostDriver.EMULATOR else ""
     )
 
 
@@ -352,3 +352,42 @@ def test_an_interrupt_without_a_target_has_both_places(seen: Interrupt | None, t
 def test_what_was_found_stands_in_one_column_however_long_a_name_is() -> None:
     assert render_rules([("guest", "a"), ("target", "b")]) == "guest         a\ntarget        b"
     assert render_rules([("guest", "a"), ("vCPUs 1000-1001", "b")]) == "guest           a\nvCPUs 1000-1001 b"
+
+
+PROFILES = (
+    Profile({"physical_network": "b"}, numa=Numa.STRICT),
+    Profile({"physical_network": "a"}, Distribution.SPREAD, Numa.STRICT, Serve.EMULATOR),
+)
+
+
+def profiled(scene: Scene, network: str, **policy: Any) -> dict[str, str]:
+    specs = parse_device_spec(json.dumps({"address": VF0, "physical_network": network}))
+    scene.policy = Policy(device_specs=specs, profiles=PROFILES, **policy)
+    scene.restart()
+    return explained(scene)
+
+
+def test_the_profile_of_a_device_is_told_with_what_it_says(scene: Scene) -> None:
+    scene.add_guest(VF0, cputune="<emulatorpin cpuset='4'/>")
+    rules = profiled(scene, "a")
+    said = 'for tags {"physical_network": "a"}: distribution spread, numa strict, serve emulator'
+    assert rules["profile"] == f"number 2 of 2, {said}"
+    assert rules["serve"] == "the profile's serve is emulator: the guest's emulatorpin is 4"
+    assert rules["distribution"] == "spread: one CPU for each interrupt"
+
+
+def test_the_options_are_told_where_the_profile_says_nothing_or_none_applies(scene: Scene) -> None:
+    scene.add_guest(VF0, cputune="<emulatorpin cpuset='4'/>")
+    rules = profiled(scene, "b", serve=Serve.EMULATOR)
+    assert rules["profile"] == 'number 1 of 2, for tags {"physical_network": "b"}: numa strict'
+    assert rules["serve"] == "[placement] serve is emulator: the guest's emulatorpin is 4"
+    rules = profiled(scene, "c", distribution=Distribution.SPREAD)
+    assert rules["profile"] == "2 configured; none has the tags of the device, so [placement] decides"
+    assert rules["distribution"] == "spread: one CPU for each interrupt"
+
+
+def test_a_mask_goes_before_the_serve_of_a_profile(scene: Scene) -> None:
+    scene.add_masked_guest("0", VF0, cputune="<emulatorpin cpuset='4'/>")
+    rules = profiled(scene, "a")
+    assert rules["serve"] == "the profile's serve is emulator; the guest's mask goes before it, so vCPUs serve"
+    assert rules["target"].startswith("2: ")

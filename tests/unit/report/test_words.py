@@ -20,7 +20,7 @@ from irqaffinity.model.verdict import Cause, DeviceReason, GuestReason, IrqReaso
 from irqaffinity.observe.moment import read_moment
 from irqaffinity.passes.holds import add_hold
 from irqaffinity.plan.guests import MaskSource
-from irqaffinity.plan.policy import Distribution, HostDriver, Isolation, Numa, Policy, Serve, WithoutMask
+from irqaffinity.plan.policy import Distribution, HostDriver, HostDrivers, Isolation, Numa, Policy, Serve, WithoutMask
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.report.table import describe_target
 from tests.fakes.domains import nova_metadata
@@ -315,7 +315,7 @@ def test_each_source_of_a_mask_is_told(scene: Scene, source: MaskSource, make: M
 
 @pytest.mark.parametrize(("host_driver", "cpus"), [(HostDriver.EMULATOR, "6"), (HostDriver.VCPU, "2-3")])
 def test_a_host_driver_serves_where_the_operator_says(scene: Scene, host_driver: HostDriver, cpus: str) -> None:
-    scene.policy = Policy(host_driver=host_driver)
+    scene.policy = Policy(host_driver=HostDrivers.both(host_driver))
     scene.host.add_device("0000:42:00.1", 0, "iavf", parent="0000:42:00.0")
     scene.host.add_netdev("vf0", "0000:42:00.1")
     scene.host.add_vectors("0000:42:00.1", [70], "0-15")
@@ -410,7 +410,8 @@ def test_the_guide_has_the_reasons_of_a_device_in_the_order_in_which_they_are_tr
 def test_the_guide_has_the_causes_in_the_order_in_which_they_are_tried() -> None:
     guide = (Path(__file__).parents[3] / "doc/operate.rst").read_text()
     found = re.findall(r"(?m)^\.\. _(cause-[a-z-]+):$", guide)
-    assert found == list(dict.fromkeys(cause.anchor for cause, _ in (*TABLE, *HOST_TABLE) if cause is not None))
+    tried = dict.fromkeys(cause.anchor for cause, _ in (*TABLE, *HOST_TABLE) if cause is not None)
+    assert found == [*tried, Cause.SRIOV.anchor]
 
 
 @pytest.mark.parametrize("term", [*TERMS, *Cause], ids=lambda term: term.anchor)

@@ -25,6 +25,10 @@
 {{-   if and (include "irqaffinity.isEnforced" .) (not (or $housekeeping (get (get $conf "placement" | default dict) "dedicated_cpus"))) -}}
 {{-     fail "conf.irqaffinity.isolation.mode is enforce, and nothing says which CPUs do the host's work: set isolation.housekeeping_cpus or placement.dedicated_cpus too" -}}
 {{-   end -}}
+{{-   $apply := include "irqaffinity.applies" . -}}
+{{-   if and $apply (not .Values.host.sriov.apply) -}}
+{{-     fail (printf "conf.irqaffinity.sriov.apply is %s, and the pods may set no virtual functions: set host.sriov.apply too" $apply) -}}
+{{-   end -}}
 {{- end -}}
 {{- if and .Values.tls.client_certificate (not .Values.tls.oslo_messaging) -}}
 {{-   fail "tls.client_certificate is set without tls.oslo_messaging: set both, for a certificate is shown over TLS alone" -}}
@@ -40,6 +44,12 @@
 {{-     fail "manifests.deployment_relay is set, and no broker is: set endpoints.oslo_messaging.auth.irqaffinity_relay.password or existing_relay_secret" -}}
 {{-   end -}}
 {{- end -}}
+{{- end }}
+
+{{/* When an agent makes virtual functions what its configuration says: `start` or `watch`; nothing where it does not. */}}
+{{- define "irqaffinity.applies" -}}
+{{- $apply := get (get .Values.conf.irqaffinity "sriov" | default dict) "apply" -}}
+{{- has $apply (list "start" "watch") | ternary $apply "" -}}
 {{- end }}
 
 {{/* Something where a broker is named for the agents. */}}

@@ -26,7 +26,7 @@
 {{-     range $flavor, $mask := $value }}{{ $masks = append $masks (printf "%s:\"%s\"" $flavor $mask) }}{{ end -}}
 {{-     $lines = list (join "," $masks) -}}
 {{-   end -}}
-{{- else if and (kindIs "slice" $value) (eq $name "device_spec") -}}
+{{- else if and (kindIs "slice" $value) (has $name (list "device_spec" "profile" "pf")) -}}
 {{-   $lines = $value -}}
 {{- end -}}
 {{- range $lines }}

@@ -26,6 +26,16 @@ recursiveReadOnly: IfPossible
 {{- if and (include "irqaffinity.isEnforced" .) $tells }}{{ .Values.host.irqbalance }}{{ end -}}
 {{- end }}
 
+{{/* Something where the pods can tell who uses virtual functions. Who sets these has to know that too. */}}
+{{- define "irqaffinity.seesFunctions" -}}
+{{- or .Values.host.sriov.inventory .Values.host.sriov.apply | ternary "yes" "" -}}
+{{- end }}
+
+{{/* Something where the pods see the processes of the host. */}}
+{{- define "irqaffinity.seesProcesses" -}}
+{{- or .Values.host.processes (include "irqaffinity.seesFunctions" .) | empty | ternary "" "yes" -}}
+{{- end }}
+
 {{- define "irqaffinity.volumeMounts" -}}
 - name: etc
   mountPath: /etc/irqaffinity
@@ -35,7 +45,7 @@ recursiveReadOnly: IfPossible
 - name: state
   mountPath: /var/lib/irqaffinity
 {{- $host := .Values.conf.irqaffinity.host }}
-{{- if .Values.host.processes }}
+{{- if include "irqaffinity.seesProcesses" . }}
 - name: proc
   mountPath: {{ $host.proc }}
   {{- include "irqaffinity.readOnly" . | nindent 2 }}
@@ -45,7 +55,9 @@ recursiveReadOnly: IfPossible
 {{- range include "irqaffinity.sysFolders" . | fromJsonArray }}
 - name: sys-{{ replace "/" "-" . }}
   mountPath: {{ $host.sys }}/{{ . }}
+  {{- if not (and (eq . "devices") $.Values.host.sriov.apply) }}
   {{- include "irqaffinity.readOnly" $ | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- if .Values.host.tracefs.enabled }}
 - name: tracefs
@@ -87,7 +99,7 @@ recursiveReadOnly: IfPossible
     defaultMode: 0400
 {{- include "irqaffinity.hostPath" (list "run" "/run/irqaffinity" "DirectoryOrCreate") }}
 {{- include "irqaffinity.hostPath" (list "state" .Values.host.state "DirectoryOrCreate") }}
-{{- if .Values.host.processes }}
+{{- if include "irqaffinity.seesProcesses" . }}
 {{- include "irqaffinity.hostPath" (list "proc" "/proc" "Directory") }}
 {{- end }}
 {{- include "irqaffinity.hostPath" (list "proc-irq" "/proc/irq" "Directory") }}

@@ -28,7 +28,8 @@ imagePullSecrets:
   - name: {{ . }}
   {{- end }}
 {{- end }}
-{{- $hostNetwork := get .Values.pod.useHostNetwork $who | default false }}
+{{- $isAgents := eq $who "irqaffinity" }}
+{{- $hostNetwork := or (get .Values.pod.useHostNetwork $who) (and $isAgents (include "irqaffinity.seesFunctions" .)) | empty | not }}
 hostNetwork: {{ $hostNetwork }}
 dnsPolicy: {{ $hostNetwork | ternary "ClusterFirstWithHostNet" "ClusterFirst" }}
 securityContext:
@@ -45,6 +46,21 @@ securityContext:
 {{- end }}
 {{- end }}
 
+{{/* The security context of a container, with the capabilities that virtual functions need. Takes (list . who). */}}
+{{- define "irqaffinity.securityContext" -}}
+{{- $who := index . 1 -}}
+{{- with index . 0 -}}
+{{- $context := deepCopy (get (get .Values.pod.security_context $who).container $who) -}}
+{{- if and (eq $who "irqaffinity") (include "irqaffinity.seesFunctions" .) -}}
+{{-   $capabilities := get $context "capabilities" | default dict -}}
+{{-   $needed := .Values.host.sriov.apply | ternary (list "NET_ADMIN" "SYS_PTRACE") (list "SYS_PTRACE") -}}
+{{-   $_ := set $capabilities "add" (concat (get $capabilities "add" | default list) $needed | uniq) -}}
+{{-   $_ := set $context "capabilities" $capabilities -}}
+{{- end -}}
+{{- toYaml $context -}}
+{{- end -}}
+{{- end }}
+
 {{/* What every container has: its image, its rights, its resources. Takes (list . who). */}}
 {{- define "irqaffinity.anyContainer" -}}
 {{- $who := index . 1 -}}
@@ -52,7 +68,7 @@ securityContext:
 image: {{ include "irqaffinity.image" . }}
 imagePullPolicy: {{ .Values.images.pull_policy }}
 securityContext:
-  {{- toYaml (get (get .Values.pod.security_context $who).container $who) | nindent 2 }}
+  {{- include "irqaffinity.securityContext" (list . $who) | nindent 2 }}
 {{- if .Values.pod.resources.enabled }}
 resources:
   {{- toYaml (get .Values.pod.resources $who) | nindent 2 }}

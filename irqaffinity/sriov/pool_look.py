@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One look at the pools of this host: all devices that device_spec names, and who uses them."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from irqaffinity.grammar.device_spec import DeviceSpec, first_match
+from irqaffinity.hypervisor.connection import Hypervisor
+from irqaffinity.model.host import Device
+from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.sriov import Inventory, Pool, Use, UseKind
+from irqaffinity.observe.netlink import Netlink, open_netlink
+from irqaffinity.observe.plain_devices import functions_with_vdpa, read_plain_devices
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.sriov.claimants import read_claimants
+from irqaffinity.sriov.inventory import Links, read_inventory
+from irqaffinity.sriov.pools import Others, count_pools
+from irqaffinity.sriov.uses import find_uses
+
+
+def look_at_pools(
+    root: HostRoot,
+    hypervisor: Hypervisor,
+    specs: Sequence[DeviceSpec],
+    open_links: Callable[[HostRoot], Netlink | None] = open_netlink,
+) -> tuple[tuple[Pool, ...], tuple[str, ...]]:
+    """Return the pools, and a line for each reason why not everything is known; raise HostUnreadable and OSError."""
+    claimants = read_claimants(root, hypervisor)
+    plain: list[Device] = []
+    uses: dict[PciAddress, Use] = {}
+
+    def find(links: Links | None, functions: Collection[PciAddress]) -> Mapping[PciAddress, Use]:
+        plain.extend(find_plain(root, specs, set(functions)))
+        uses.update(find_uses(root, claimants, links, [*functions, *(device.address for device in plain)]))
+        return uses
+
+    inventory = read_inventory(root, specs, find, open_links)
+    others = Others(tuple(plain), uses, functions_with_vdpa(root))
+    return count_pools(inventory, specs, others), _notes(inventory, others)
+
+
+def find_plain(root: HostRoot, specs: Sequence[DeviceSpec], functions: Collection[PciAddress]) -> list[Device]:
+    """Return the devices without SR-IOV that these specs name; raise OSError."""
+    if not specs:
+        return []
+    return [device for device in read_plain_devices(root, functions) if first_match(specs, device) is not None]
+
+
+def _notes(inventory: Inventory, others: Others) -> tuple[str, ...]:
+    """Return, for each reason for which nobody knows whether devices are free, which ones count as used for it."""
+    reasons: dict[str, list[PciAddress]] = {}
+    for physical in inventory.pfs:
+        _note(reasons, physical.address, physical.use, physical.trouble)
+        for function in physical.vfs:
+            _note(reasons, function.address, function.use, function.trouble)
+    for device in others.devices:
+        _note(reasons, device.address, others.uses.get(device.address), device.trouble)
+    return tuple(f"{_name(addresses)} used, for that is not known: {reason}" for reason, addresses in reasons.items())
+
+
+def _note(reasons: dict[str, list[PciAddress]], address: PciAddress, use: Use | None, trouble: str | None) -> None:
+    if trouble is None and use is not None and use.kind is UseKind.UNKNOWN:
+        trouble = use.message or "nobody tells why"
+    if trouble is not None:
+        reasons.setdefault(trouble, []).append(address)
+
+
+def _name(addresses: Sequence[PciAddress]) -> str:
+    first, more = addresses[0], len(addresses) - 1
+    return f"{first} and {more} more count as" if more else f"{first} counts as"

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`explain` tells who has a virtual function that no active guest has, also where its port's MAC names it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from irqaffinity.cli.main import main
+from irqaffinity.model.sriov import VfSettings
+from irqaffinity.observe.netlink import Link
+from tests.fakes.domains import domain, hostdev, make_libvirt, shut_off
+from tests.fakes.holding import open_file, put_in_group, show_host_processes
+from tests.fakes.host import FakeHost
+from tests.fakes.scene import GUEST
+
+PF, VF0, VF1 = "0000:41:00.0", "0000:41:00.1", "0000:41:00.2"
+PORT = "fa:16:3e:00:00:01"
+
+
+class Switch:
+    """Netlink of a host whose second virtual function has a Neutron port's MAC."""
+
+    def links(self) -> Mapping[str, Link]:
+        return {"ens1f0": Link(vfs={0: VfSettings(mac="fa:16:3e:00:00:02"), 1: VfSettings(mac=PORT)})}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> FakeHost:
+    made = FakeHost(tmp_path / "host")
+    made.add_physical_function(PF, 0, netdev="ens1f0")
+    for index, address in enumerate((VF0, VF1)):
+        made.add_virtual_function(PF, index, address, "vfio-pci")
+        put_in_group(made, address, 10 + index)
+    made.add_device("0000:81:00.0", 1)
+    show_host_processes(made)
+    return made
+
+
+def explain(host: FakeHost, target: str, *domains: str) -> int:
+    folder = host.proc.parent
+    (folder / "empty.conf").touch()
+    return main(
+        [
+            f"--config-file={folder / 'empty.conf'}",
+            f"--proc={host.proc}",
+            f"--sys={host.sys}",
+            f"--libvirt-uri={make_libvirt(folder / 'libvirt', domains)}",
+            f"--state={folder / 'state'}",
+            "explain",
+            target,
+        ]
+    )
+
+
+def used_by(text: str) -> str | None:
+    found = [line.partition("used by")[2].strip() for line in text.splitlines() if line.startswith("used by")]
+    return found[0] if found else None
+
+
+def test_a_free_function_and_one_that_a_process_or_a_stopped_guest_has(
+    host: FakeHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explain(host, VF1) == 0
+    assert used_by(capsys.readouterr().out) == "nobody: it is free"
+    open_file(host, 77, "/dev/vfio/11")
+    assert explain(host, VF1) == 0
+    assert used_by(capsys.readouterr().out) == "process testpmd (pid 77)"
+    assert explain(host, VF0, shut_off(domain("off", GUEST, ["2"], [hostdev(VF0)]))) == 0
+    assert used_by(capsys.readouterr().out) == f"stopped guest off ({GUEST})"
+    assert explain(host, PF) == 0
+    assert used_by(capsys.readouterr().out) == "nobody: it is free"
+
+
+def test_other_devices_and_those_of_guests_have_no_such_line(
+    host: FakeHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explain(host, "0000:81:00.0") == 0
+    assert used_by(capsys.readouterr().out) is None
+    assert explain(host, VF0, domain("on", GUEST, ["2"], [hostdev(VF0)])) == 0
+    out = capsys.readouterr().out
+    assert used_by(out) is None
+    assert GUEST in out
+
+
+def test_the_mac_of_a_port_leads_to_the_guest_that_has_its_function(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("irqaffinity.observe.netlink.open_netlink", lambda _root: Switch())
+    assert explain(host, PORT.upper(), domain("on", GUEST, ["2"], [hostdev(VF1)])) == 0
+    out = capsys.readouterr().out
+    assert (GUEST in out, VF1 in out, VF0 in out) == (True, True, False)
+    assert explain(host, "fa:16:3e:00:00:09") == 1
+    assert "virtual function has the MAC fa:16:3e:00:00:09" in capsys.readouterr().err
