@@ -23,6 +23,10 @@ from irqaffinity.sriov.task import Task
 SCHEMA = 1
 _EXIT_WOULD = 2
 _WRONG = (Made.REFUSED, Made.FAILED)
+_MISSING = {
+    True: "nothing to do: [sriov] pf declares no number of virtual functions, and there is none to set",
+    False: "nothing is declared: set [sriov] pf",
+}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         "dry_run": arguments.dry_run,
         "steps": [describe_step(step) for step in steps],
     }
-    say_report(arguments, document, "steps", lambda: render_steps(steps, look_at_screen(arguments)))
+    missing = _MISSING[bool(task.declared)]
+    say_report(arguments, document, "steps", lambda: render_steps(steps, missing, look_at_screen(arguments)))
     return exit_status(steps)
 
 

@@ -18,8 +18,6 @@ _SPARE = ("from", "message")
 _TOLD = 4
 """How many rows stand in the line of the status; its JSON has more."""
 
-_NOTHING = "nothing is declared: set [sriov] pf"
-
 
 def describe_step(step: Step) -> dict[str, Any]:
     """Return a step as plain values, under the names of the document."""
@@ -35,10 +33,13 @@ def describe_step(step: Step) -> dict[str, Any]:
     }
 
 
-def render_steps(steps: Sequence[Step], screen: Screen = ANY_SCREEN) -> str:
-    """Return a table of all that is not as declared already, with equal virtual functions in one row, and a sum."""
+def render_steps(steps: Sequence[Step], missing: str, screen: Screen = ANY_SCREEN) -> str:
+    """Return a table of all that is not as declared already, with equal virtual functions in one row, and a sum.
+
+    `missing` is the sentence where there is no step at all.
+    """
     if not steps:
-        return _NOTHING
+        return missing
     rows = [{**row, "pf": row["netdev"] or row["pf"], "vf": row["vfs"]} for row in unite_steps(steps)]
     summary = summarize(steps)
     return f"{render_plain(rows, _COLUMNS, screen, _SPARE)}\n\n{summary}" if rows else summary

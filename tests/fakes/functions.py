@@ -103,6 +103,7 @@ class FakeDriver:
         self.counts.append((address, wanted))
         if self.hangs_at is not None:
             left = pf.vfs[self.hangs_at + 1 :]  # the kernel takes a function's link away, and then waits for its user
+            left = left if pf.vfs else tuple(virtual(address.bus - 0x40, index) for index in range(self.hangs_at))
             self.pfs[address] = replace(pf, num_vfs=len(left), vfs=left)
             return Counted(Made.FAILED, "the kernel has not answered", hangs=True)
         vfs = tuple(virtual(address.bus - 0x40, index) for index in range(wanted))

@@ -7,6 +7,7 @@ import fcntl
 import functools
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,7 @@ _CONFIGURATION, _OUT, _ERR = (Path(f"/run/sriov-apply.{name}") for name in ("con
 _DEADLINE = 10.0
 """Seconds after which a write of the number is left to the kernel, instead of two minutes."""
 
-_DROP_IN = Path("/etc/systemd/system/irqaffinity.service.d/sriov.conf")
-_RIGHTS = """\
-[Service]
-CapabilityBoundingSet=CAP_NET_ADMIN CAP_SYS_PTRACE
-ReadWritePaths=/sys/devices
-"""
+_DROP_IN = "systemd/irqaffinity.service.d/sriov.conf"
 _holders: list[int] = []
 
 
@@ -169,8 +165,8 @@ def wait_functions(addresses: list[str]) -> None:
 
 
 def allow_agent() -> None:
-    """Give the agent's unit what it needs to set virtual functions, as the guide's drop-in does."""
-    write(str(_DROP_IN), _RIGHTS)
+    """Give the agent's unit what it needs to set virtual functions, by the drop-in for that."""
+    shutil.copy(Path(__file__).parents[3] / _DROP_IN, "/etc/systemd/system/irqaffinity.service.d")
     run("systemctl", "daemon-reload")
 
 

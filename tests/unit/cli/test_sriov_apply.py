@@ -52,6 +52,11 @@ def test_nothing_is_declared(run: Run) -> None:
     assert (status, json.loads(out)["steps"]) == (0, [])
 
 
+def test_what_is_declared_of_functions_alone_needs_some(run: Run) -> None:
+    told = "nothing to do: [sriov] pf declares no number of virtual functions, and there is none to set\n"
+    assert run(declared=({"devname": "ens1f1", "vf": {"trust": True}},)) == (0, told, "")
+
+
 def test_a_dry_run_tells_what_would_be_done_and_does_nothing(run: Run, tree: HostTree, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in tree.sys.rglob("*") if path.is_file()}
     declared = ({"devname": "ens1f1", "numvfs": 8, "vf": {"trust": True}},)

@@ -262,7 +262,7 @@ def test_a_connection_has_one_limit_from_its_start_to_its_end(serve: Callable[..
             wait_for("the end", lambda: client.send(b"x") != 1)
     elif how == "answer":
         client = server.connect(b"GET /metrics HTTP/1.1\r\n\r\n", receive_buffer=1)
-        with pytest.raises(ConnectionError):
+        with contextlib.suppress(ConnectionError):  # or without an error, where the kernel has sent all by then
             wait_for("the end", lambda: not client.recv(1) or not client.send(b"x"))
     else:
         client = server.connect(WHOLE)

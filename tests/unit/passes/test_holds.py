@@ -17,6 +17,7 @@ from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes
 from irqaffinity.model.verdict import Cause
+from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.auditor import Auditor
@@ -103,10 +104,10 @@ def held(scene: Scene) -> Held:
 def test_drift_is_told_once_and_put_back_when_the_hold_is_over(held: Held, caplog: pytest.LogCaptureFixture) -> None:
     held.hold(guest=parse_guest_id(GUEST))
     held.drift()
-    outcome = held.scene.audit()
-    assert verdicts(outcome) == {40: "held", 41: "ok"}
-    assert outcome.exit_status() == 0
-    assert held.auditor.audit().drifts == []
+    made = held.auditor.audit()
+    assert (verdicts(made.outcome), made.drifts) == ({40: "held", 41: "ok"}, [])
+    assert made.outcome.exit_status() == 0
+    held.auditor.audit()
     held.auditor.look(parse_guest_id(GUEST))
     assert held.scene.host.smp(40) == "0-7"
     assert held.waits == {40: ("0-7", "2-3", 2, Cause.DRIFT, 1)}
@@ -146,6 +147,7 @@ def test_a_hold_ends_at_the_first_pass_after_its_time_and_is_forgotten(held: Hel
     outcome = held.scene.audit()
     assert (verdicts(outcome)[40], list(outcome.holds)) == ("set", [])
     held.moment = held.moment._replace(boot_time=0.0)
+    assert list(held.scene.audit().holds) == []
     assert held.hold().id == 2
 
 
@@ -167,7 +169,9 @@ def test_without_a_hold_no_clock_is_read_and_nothing_is_stored(held: Held) -> No
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_a_newborn_interrupt_gets_its_first_place_unless_everything_is_held(held: Held, everything: bool) -> None:
+def test_a_newborn_interrupt_gets_its_first_place_unless_everything_is_held(
+    held: Held, everything: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     held.hold(everything=everything)
     held.scene.host.add_vectors(VF0, [42], "0-15", effective="0")
     newborn = held.auditor.birth(42)
@@ -183,6 +187,7 @@ def test_a_newborn_interrupt_gets_its_first_place_unless_everything_is_held(held
     assert {held.scene.host.smp(number) for number in (42, 43)} == {"2-3"}
     records = held.scene.store.load().records[IRQ.device]
     assert {str(records[number].original) for number in (42, 43)} == {"0-15"}
+    assert "somebody moved" not in caplog.text
 
 
 def test_an_interrupt_that_is_born_again_in_a_hold_is_placed_again_if_its_end_was_heard(held: Held) -> None:
@@ -245,6 +250,31 @@ def test_what_somebody_gave_back_in_a_hold_is_known_until_it_is_over(held: Held)
     held.lift()
     held.scene.audit()
     assert (held.scene.store.load().records, held.scene.host.smp(41)) == ({}, "6")
+
+
+def test_what_a_hold_kept_of_a_guest_at_rest_goes_when_its_time_is_over(held: Held) -> None:
+    held.hold()
+    held.auditor.policy = Policy(device_specs=parse_device_spec('{"vendor_id": "ffff"}'))
+    for number in (40, 41):
+        held.drift(number, "6")
+    for _ in range(2):
+        held.scene.audit()
+    assert set(held.scene.store.load().records[IRQ.device]) == {40, 41}
+    held.moment = held.moment._replace(boot_time=600.0 + 3600.0)
+    held.scene.audit()
+    assert held.scene.store.load().records == {}
+
+
+def test_what_waits_for_a_guest_that_cannot_be_read_is_known_until_the_hold_is_over(held: Held) -> None:
+    held.hold()
+    held.drift()
+    held.scene.audit()
+    held.scene.list_domains = lambda: [Domain(parse_guest_id(GUEST), "instance-0", "<domain")]
+    held.scene.audit()
+    assert set(held.waits) == {40}
+    held.moment = held.moment._replace(boot_time=600.0 + 3600.0)
+    held.scene.audit()
+    assert (held.waits, held.scene.host.smp(40)) == ({}, "0-7")
 
 
 def test_another_target_waits_and_its_original_stays_exact(held: Held) -> None:

@@ -3,6 +3,7 @@
 
 import errno
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import pytest
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import parse_guest_id
+from irqaffinity.model.irq import DEFAULT
 from irqaffinity.observe.host_interrupts import HostInterrupts
+from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.root import HostUnreadable
+from irqaffinity.passes.holds import add_hold
 from irqaffinity.plan.policy import Isolation, IsolationMode, Policy, Scope
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.report.table import render_table
@@ -496,3 +500,29 @@ def test_a_host_that_cannot_be_read_any_more_costs_no_report_of_the_guests(
     assert {result.action.number for result in outcome.results} == {40, 41}
     assert described(outcome)["isolation"]["message"] == "/proc/irq cannot be read"
     assert outcome.exit_status() == 1
+
+
+def test_a_hold_on_the_host_leaves_its_interrupts_by_any_way(scene: Scene) -> None:
+    scene.add_guest(pins=("2", "3"))
+    scene.audit()
+    moment = read_moment(scene.host.root)
+    add_hold(scene.store, moment, moment.now + timedelta(hours=1), "why")
+    scene.host.put(scene.host.proc / f"irq/{WIDE}/smp_affinity_list", HOSTS[WIDE])
+    before, writes = places(scene), scene.host.writes
+    for _ in range(2):
+        scene.auditor.isolate()
+    assert waits(scene) == {WIDE: 1}
+    scene.add_guest(uuid=OTHER, pins=("10", "11"))
+    scene.auditor.audit_guest(parse_guest_id(OTHER))
+    assert waits(scene)[WIDE] == 1, "a look is not one time more that it was asked for"
+    assert waits(scene).keys() >= {WIDE, FAR, DEFAULT.number}
+    assert moved(scene.audit())[WIDE] == "held"
+    assert waits(scene)[WIDE] == 2
+    assert (places(scene), scene.host.writes) == (before, writes)
+    scene.auditor.reset(is_forced=True)
+    assert (places(scene), waits(scene)) == (HOSTS, {})
+
+
+def waits(scene: Scene) -> dict[int, int]:
+    """Return how often each interrupt that waits was asked for."""
+    return {irq.number: row.times for irq, row in scene.store.load().deferred.items()}

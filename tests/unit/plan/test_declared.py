@@ -110,7 +110,10 @@ def test_a_device_that_is_a_guests_own_is_left_alone(force: bool) -> None:
     steps = plan(pf, replace(ENS0, num_vfs=4, autoprobe=False), force=force)
     assert told(steps) == [(None, "autoprobe", Made.REFUSED), (None, "numvfs", Made.REFUSED)]
     assert steps[1].message == f"the device itself is in use: guest instance-1 ({GUEST}), hostdev"
-    hosts = replace(pf, use=Use(UseKind.HOST, name="ens0f0"))
+    pf = replace(physical(vfs=1), use=USED)
+    (step,) = plan_declared(Inventory((pf,)), [replace(ENS0, settings=VfSettings(trust=True))], force=force)
+    assert (step.made, step.is_drift) == (Made.REFUSED, True)
+    hosts = replace(physical(), use=Use(UseKind.HOST, name="ens0f0"))
     assert {step.made for step in plan(hosts, replace(ENS0, num_vfs=4, autoprobe=False))} == {Made.WOULD_SET}
 
 

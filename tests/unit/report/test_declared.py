@@ -36,15 +36,15 @@ def test_equal_functions_share_a_row_and_what_is_as_declared_has_none() -> None:
 
 def test_the_table() -> None:
     steps = [step(0, Made.OK), step(1, Made.SET), step(2, Made.SET), step(3, Made.REFUSED, message="it is not free")]
-    assert render_steps(steps).splitlines() == [
+    assert render_steps(steps, "none").splitlines() == [
         "PF      VF   SETTING  FROM   TO    VERDICT  MESSAGE",
         "ens0f0  1-2  trust    false  true  set      -",
         "ens0f0  3    trust    false  true  refused  it is not free",
         "",
         "4 declared: 1 ok, 2 set, 1 refused",
     ]
-    assert render_steps(steps[:1]) == "1 declared: 1 ok"
-    assert render_steps([]) == "nothing is declared: set [sriov] pf"
+    assert render_steps(steps[:1], "none") == "1 declared: 1 ok"
+    assert render_steps([], "there is none") == "there is none"
 
 
 def test_the_line_of_the_status() -> None:

@@ -168,6 +168,13 @@ def test_a_kernel_that_hangs_is_told_with_the_users_and_nothing_else_is_done_the
     assert told(steps)[-2:] == [(0, "trust", Made.SET), (None, "numvfs", Made.FAILED)]
 
 
+def test_nothing_is_set_on_a_device_while_the_kernel_makes_its_functions(root: HostRoot) -> None:
+    rig = Rig(root, physical())
+    rig.driver.hangs_at = 2
+    (step,) = rig.apply(replace(ENS0, num_vfs=4, settings=VfSettings(trust=True)))
+    assert (step.setting, step.made, rig.driver.writes) == (Setting.NUMVFS, Made.FAILED, [])
+
+
 def test_what_a_driver_ignores_or_refuses_is_not_supported_and_is_told_apart_from_an_error(root: HostRoot) -> None:
     rig = Rig(root, physical(vfs=1))
     rig.driver.ignores, rig.driver.refuses, rig.driver.fails = {Setting.VLAN}, {Setting.TRUST}, {Setting.LINK_STATE}
