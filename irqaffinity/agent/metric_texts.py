@@ -109,7 +109,7 @@ HELP = {
     ),
     "sriov_drifts": (
         "Settings of virtual functions that are not what [sriov] pf declares, and stay so because the function is in "
-        "use, or nobody can tell whether it is; 0 with [sriov] apply = off. Neutron sets functions in use, so this is "
+        "use; 0 with [sriov] apply = off. Neutron sets functions in use, so this is "
         "no reason to worry by itself."
     ),
     "sriov_writes": (

@@ -22,7 +22,6 @@ from irqaffinity.sriov.task import Task
 
 SCHEMA = 1
 _EXIT_WOULD = 2
-_WRONG = (Made.REFUSED, Made.FAILED)
 _MISSING = {
     True: "nothing to do: [sriov] pf declares no number of virtual functions, and there is none to set",
     False: "nothing is declared: set [sriov] pf",
@@ -53,8 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def exit_status(steps: Sequence[Step]) -> int:
-    """Return 1 where something was refused or failed, else 2 where something would be done, else 0."""
-    if any(step.made in _WRONG for step in steps):
+    """Return 1 where something was refused or failed, else 2 where something would be done, else 0.
+
+    Who uses a function may have set it otherwise: such a drift is no failure.
+    """
+    if any(step.made is Made.FAILED or (step.made is Made.REFUSED and not step.is_drift) for step in steps):
         return EXIT_FAILED
     return _EXIT_WOULD if any(step.made is Made.WOULD_SET for step in steps) else EXIT_DONE
 

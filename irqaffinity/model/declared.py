@@ -102,8 +102,8 @@ class Step(NamedTuple):
     """One setting of a physical function, or of its virtual function `vf`, and what became of it.
 
     `pf` is None where the host has no such device; `device` is the function that has the setting. `is_drift` is whether
-    a virtual function has another setting than the declared one and is not free, so that it stays. `was_written` is
-    whether the kernel was asked for it.
+    a virtual function has another setting than the declared one and somebody uses it, so that it stays. `was_written`
+    is whether the kernel was asked for it.
     """
 
     pf: PciAddress | None

@@ -185,9 +185,10 @@ def _of_vf(pf: PhysicalFunction, vf: Function, wanted: VfSettings) -> Iterator[S
         elif origin is None:
             yield step.became(Made.UNSUPPORTED, _untold(pf, vf))
         elif vf.use is not None:
-            yield step.became(Made.REFUSED, f"it is not free: {name_use(vf.use)}")._replace(is_drift=True)
+            is_sure = vf.use.kind is not UseKind.UNKNOWN
+            yield step.became(Made.REFUSED, f"it is not free: {name_use(vf.use)}")._replace(is_drift=is_sure)
         elif vf.trouble is not None:
-            yield step.became(Made.REFUSED, f"nobody can tell whether it is free: {vf.trouble}")._replace(is_drift=True)
+            yield step.became(Made.REFUSED, f"nobody can tell whether it is free: {vf.trouble}")
         elif not _is_hosts(pf):
             yield step.became(Made.REFUSED, _taken(pf))._replace(is_drift=True)
         else:

@@ -28,8 +28,8 @@ COMMAND = Command(
         Example("sriov apply --dry-run --force", "who would lose a virtual function with another number of them"),
     ),
     statuses={
-        0: "all is as declared, or a hold keeps it, or the driver does not support it",
-        1: "something was refused, because it is in use or the number is not 0, or it failed",
+        0: "all is as declared, but for functions in use, under a hold, and what the driver does not support",
+        1: "something failed or was refused: another number than 0, a device in use, an unknown user",
         2: "a dry run found something to set, and nothing for which the status would be 1",
     },
     declare=_declare,

@@ -165,3 +165,9 @@ def test_a_state_that_cannot_be_read_keeps_everything_as_it_is(run: Run, tree: H
 )
 def test_the_exit_status(made: tuple[Made, ...], status: int) -> None:
     assert exit_status([Step(None, None, None, Setting.NUMVFS, 0, 1, each) for each in made]) == status
+
+
+def test_what_a_user_of_a_function_has_set_is_no_failure() -> None:
+    drift = Step(None, None, 0, Setting.TRUST, True, False, Made.REFUSED, is_drift=True)
+    assert exit_status([drift]) == 0
+    assert exit_status([drift, drift._replace(is_drift=False)]) == 1
