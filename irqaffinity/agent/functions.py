@@ -7,7 +7,7 @@ from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.view import View
 from irqaffinity.conf.load import Settings
 from irqaffinity.daemon.threads import Threads
-from irqaffinity.model.declared import ApplyMode
+from irqaffinity.model.sriov_options import ApplyMode
 
 if TYPE_CHECKING:
     from irqaffinity.agent.sriov import FunctionKeeper

@@ -14,8 +14,9 @@ from irqaffinity.conf.load import Settings
 from irqaffinity.conf.tasks import declared_task
 from irqaffinity.daemon.threads import Threads
 from irqaffinity.listen.retry import Retry
-from irqaffinity.model.declared import ApplyMode, Made, Setting, Standing
+from irqaffinity.model.declared import Made, Setting, Standing
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.sriov_options import ApplyMode
 from irqaffinity.model.times import FUNCTIONS_WAIT
 from irqaffinity.sriov.task import Task
 

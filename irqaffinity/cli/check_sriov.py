@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterator, Sequence
 
 from irqaffinity.cli.session import Session
-from irqaffinity.model.declared import ApplyMode, Sriov
 from irqaffinity.model.finding import Finding
 from irqaffinity.model.sriov import PhysicalFunction
+from irqaffinity.model.sriov_options import ApplyMode, Sriov
 from irqaffinity.model.text import counted, printable
 from irqaffinity.observe.holders import find_holders
 from irqaffinity.observe.netlink import open_netlink

@@ -15,7 +15,7 @@ from irqaffinity.conf.opened import Opened, open_conf, read_value
 from irqaffinity.conf.options import list_opts
 from irqaffinity.conf.places import ConfigError
 from irqaffinity.model.change import Bounds
-from irqaffinity.model.declared import ApplyMode, Sriov
+from irqaffinity.model.sriov_options import ApplyMode, Sriov
 from irqaffinity.plan.policy import Distribution, Isolation, IsolationMode, Numa, Policy, Serve, WithoutMask
 
 __all__ = ["ConfigError", "Metrics", "Notifications", "Overrides", "Settings", "load"]

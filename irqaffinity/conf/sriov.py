@@ -4,7 +4,7 @@
 from oslo_config import cfg
 
 from irqaffinity.conf.types import DeclaredPfs
-from irqaffinity.model.declared import ApplyMode
+from irqaffinity.model.sriov_options import ApplyMode
 
 GROUP = "sriov"
 OPTS = [

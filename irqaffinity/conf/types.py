@@ -7,16 +7,17 @@ program shows later accept only the characters of names and paths, so that a URL
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oslo_config import types
 
 from irqaffinity.conf.mistakes import ValueRefused
-from irqaffinity.grammar.declared_pf import DeclaredPfError, parse_declared_pf
 from irqaffinity.grammar.device_spec import DeviceSpec, DeviceSpecError, parse_device_spec
 from irqaffinity.grammar.mask import MaskError, check_mask
 from irqaffinity.model.cpuset import LIMIT, CpuSet
-from irqaffinity.model.declared import DeclaredPf
+
+if TYPE_CHECKING:
+    from irqaffinity.model.declared import DeclaredPf
 
 _DAY = 86400
 
@@ -214,8 +215,13 @@ class DeviceSpecs(_Json):
 class DeclaredPfs(_Json):
     """One value of [sriov] pf: a JSON object."""
 
-    def __call__(self, value: Any) -> DeclaredPf:
+    def __call__(self, value: Any) -> "DeclaredPf":
         """Return what it declares; raise ValueRefused."""
+        from irqaffinity.grammar.declared_pf import (  # noqa: PLC0415  few hosts declare one
+            DeclaredPfError,
+            parse_declared_pf,
+        )
+
         try:
             return parse_declared_pf(str(value))
         except DeclaredPfError as error:

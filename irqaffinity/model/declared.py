@@ -9,26 +9,11 @@ from typing import Any, NamedTuple
 
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.sriov import LinkState, PhysicalFunction, VfSettings
+from irqaffinity.model.sriov_options import ApplyMode
 from irqaffinity.model.verdict import Cause
 
 Value = bool | int | LinkState | None
 """What a setting is or shall be: a count, a number, a switch or a word; None where it is not known."""
-
-
-class ApplyMode(enum.Enum):
-    """When the agent makes physical functions what they are declared to be."""
-
-    OFF = "off"
-    START = "start"
-    WATCH = "watch"
-
-
-@dataclass(frozen=True, slots=True)
-class Sriov:
-    """The options of `[sriov]`."""
-
-    apply: ApplyMode = ApplyMode.OFF
-    declared: tuple["DeclaredPf", ...] = ()
 
 
 class Setting(enum.Enum):

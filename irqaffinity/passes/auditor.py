@@ -74,7 +74,7 @@ class Auditor:
         self._clock = clock
         self._history = NoHistory() if history is None else history
         self._account = Account(self.lives, self._history, self.lock, clock, gathers=gathers)
-        self._sight, self._news, self._holds = Sight(root), News(clock), Holds(root, read)
+        self._sight, self._news, self._holds = Sight(root), News(clock), Holds(root, read, logs=True)
         self._turns = Turns(root, keeper, self._news)
         self._finish = Finish(keeper, AffinityWriter(root), self.lives)
         self._isolation = Isolation(root, keeper, self._finish, self.lives)

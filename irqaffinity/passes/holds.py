@@ -2,6 +2,7 @@
 """Holds from one pass to the next: those in force, and how they come and go in the state."""
 
 import contextlib
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -15,6 +16,8 @@ from irqaffinity.plan.hold import find_hold, forget_ended, in_force, make_hold, 
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.store import Keeper
 
+LOG = logging.getLogger(__name__)
+
 
 class HoldInForce(Exception):
     """Holds forbid what was asked for; str() names them and the next step."""
@@ -23,16 +26,19 @@ class HoldInForce(Exception):
 class Holds:
     """The holds in force; the same tuple for as long as they are the same. The caller makes no other pass meanwhile."""
 
-    def __init__(self, root: HostRoot, read: Callable[[HostRoot], Moment] = read_moment) -> None:
-        """`read` returns what the clocks say; it is asked only where there is a hold."""
+    def __init__(self, root: HostRoot, read: Callable[[HostRoot], Moment] = read_moment, *, logs: bool = False) -> None:
+        """`read` returns what the clocks say; it is asked only where there is a hold. Log each hold if it `logs`."""
         self._root = root
         self._read = read
+        self._logs = logs
         self._current: tuple[Hold, ...] = ()
 
     def current(self, state: State) -> tuple[Hold, ...]:
         """Return the holds in force, by id."""
         found = in_force(state.holds, *self._read(self._root)) if state.holds else ()
         if found != self._current:
+            if self._logs:
+                _log_changes(self._current, found)
             self._current = found
         return self._current
 
@@ -52,6 +58,17 @@ class Holds:
         if current:
             names = ", ".join(map(name_hold, current))
             raise HoldInForce(f"{names}: lift it first with irqaffinity unhold, or use --force")
+
+
+def _log_changes(before: tuple[Hold, ...], now: tuple[Hold, ...]) -> None:
+    for hold in now:
+        if hold not in before:
+            named = (f"guest {hold.guest}" if hold.guest else None, f"device {hold.device}" if hold.device else None)
+            scope = next((each for each in named if each is not None), "the whole host")
+            LOG.info("%s is in force for %s", name_hold(hold), scope)
+    for hold in before:
+        if hold not in now:
+            LOG.info("hold %d (%s) is over", hold.id, hold.reason)
 
 
 def add_hold(

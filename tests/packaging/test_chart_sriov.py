@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from irqaffinity.conf.load import load
-from irqaffinity.model.declared import ApplyMode
+from irqaffinity.model.sriov_options import ApplyMode
 from tests.packaging.chart import Chart, Refused, Rendered
 from tests.packaging.chart_values import RELAY, SRIOV
 

@@ -19,7 +19,8 @@ from irqaffinity.agent.sriov_process import Applied, Ended, Row, TaskFailed
 from irqaffinity.agent.view import View
 from irqaffinity.conf.load import Settings, load
 from irqaffinity.daemon.threads import Threads
-from irqaffinity.model.declared import ApplyMode, DeclaredPf, Made, Setting, Sriov, Standing
+from irqaffinity.model.declared import DeclaredPf, Made, Setting, Standing
+from irqaffinity.model.sriov_options import ApplyMode, Sriov
 from irqaffinity.model.times import FUNCTIONS_WAIT
 from irqaffinity.sriov.task import Task
 from tests.fakes.functions import pf_address

@@ -8,8 +8,9 @@ import pytest
 
 from irqaffinity.conf.load import ConfigError, load
 from irqaffinity.conf.sriov import OPTS
-from irqaffinity.model.declared import ApplyMode, DeclaredPf, Sriov
+from irqaffinity.model.declared import DeclaredPf
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.sriov_options import ApplyMode, Sriov
 
 
 @pytest.fixture

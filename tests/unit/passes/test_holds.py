@@ -151,6 +151,22 @@ def test_a_hold_ends_at_the_first_pass_after_its_time_and_is_forgotten(held: Hel
     assert held.hold().id == 2
 
 
+def test_each_hold_is_logged_when_it_comes_and_when_it_is_over(held: Held, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "irqaffinity.passes.holds")
+    held.hold()
+    held.hold(guest=parse_guest_id(GUEST))
+    for _ in range(2):
+        held.auditor.audit()
+    held.moment = held.moment._replace(boot_time=600.0 + 3600.0)
+    held.auditor.audit()
+    assert caplog.messages == [
+        "hold 1 (why) until 2026-11-20T13:00:00Z is in force for the whole host",
+        f"hold 2 (why) until 2026-11-20T13:00:00Z is in force for guest {GUEST}",
+        "hold 1 (why) is over",
+        "hold 2 (why) is over",
+    ]
+
+
 def test_a_process_that_begins_in_a_hold_keeps_it_and_what_is_known_of_it(held: Held) -> None:
     held.hold()
     held.drift()
