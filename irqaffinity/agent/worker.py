@@ -188,6 +188,9 @@ class Worker:
         start = self._clock()
         asks = life.watch is not None and life.watch.asks and self.libvirt.is_up
         kind = GUEST if asks else LOOK
+        if not asks and self.audited is None and life.uuid not in self._auditor.guests:
+            self._postpone(life)  # libvirt has not told this process of any guest: this one need not be gone
+            return
         try:
             made = self._auditor.audit_guest(life.uuid) if asks else self._auditor.look(life.uuid)
         except LibvirtUnreachable as error:

@@ -21,7 +21,7 @@ from tests.patience import HANG
 PACKAGE = Path(__file__).parents[2] / "irqaffinity"
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt")
 _FILES = ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/hosts")
-_NO_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--clear-groups")
+_NO_RIGHTS = ("setpriv", "--inh-caps=-all", "--no-new-privs", "--clear-groups")
 _NODE = "cmp-12"
 
 
@@ -170,9 +170,16 @@ class Pod:
         return f"chroot {self.root} {' '.join(self._rights())} env -i {' '.join(self._variables())} {' '.join(command)}"
 
     def _rights(self) -> list[str]:
-        """Return what takes all rights from a program but those of the pod's user."""
+        """Return what takes all rights from a program but those of the pod's user, and the capabilities it asks for."""
         context = self.rendered.spec["securityContext"]
-        return [*_NO_RIGHTS, f"--reuid={context['runAsUser']}", f"--regid={context['runAsGroup']}"]
+        added = self.rendered.agent["securityContext"]["capabilities"].get("add", ())
+        bounding = ",".join(["-all", *(f"+{name.lower()}" for name in added)])
+        return [
+            *_NO_RIGHTS,
+            f"--bounding-set={bounding}",
+            f"--reuid={context['runAsUser']}",
+            f"--regid={context['runAsGroup']}",
+        ]
 
     def _variables(self) -> Iterator[str]:
         """Give the environment of the container, the downward API's values in it."""

@@ -7,6 +7,7 @@ import socket
 import stat
 import struct
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +155,20 @@ def test_an_agent_that_isolates_asks_irqbalance_and_can_write_no_more_of_the_hos
             asked.sendall(b"SLEEP 10 BANNED 00000000")
     assert writable(pod) == {"/host/proc/irq", "/run/irqaffinity", "/var/lib/irqaffinity"}
     assert "default_smp_affinity" in pod.run("ls", "/host/proc/irq").stdout.split()
+
+
+def test_an_agent_that_sets_functions_has_the_rights_for_it_and_no_more(start_pod: Start) -> None:
+    """It declares none here, so nothing of this machine's is set."""
+    pod = start_pod({"host": {"tracefs": {"enabled": False}, "sriov": {"apply": True}}}, own_network=False)
+    assert writable(pod) >= {"/host/proc/irq", "/host/sys/devices", "/run/irqaffinity", "/var/lib/irqaffinity"}
+    told = pod.run("grep", "CapEff", "/proc/self/status").stdout.split()
+    assert int(told[1], 16) == 1 << 12 | 1 << 19, "CAP_NET_ADMIN and CAP_SYS_PTRACE"
+    program = "from irqaffinity.observe.holders import *; print(find_holders(HostRoot('/host/proc'), ()).missing)"
+    told = pod.run(sys.executable, "-c", program).stdout
+    assert told != "", "the program could look"
+    assert "does not show the processes" not in told, "the pod sees those of the host"
+    assert pod.run("test", "-r", "/host/proc/sys/kernel/hostname").returncode == 0
+    assert pod.run("test", "-w", "/host/proc/sys/kernel/hostname").returncode == 1, "the rest of /proc is read-only"
 
 
 def accept(listener: socket.socket) -> list[socket.socket]:

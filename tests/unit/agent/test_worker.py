@@ -37,6 +37,7 @@ from irqaffinity.model.record import RememberedSpecs
 from irqaffinity.model.times import HEARTBEAT, STUCK
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.observe.domain import Domain
+from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import Policy
 from irqaffinity.state.lock import LockTaken
 from tests.fakes.domains import domain, make_libvirt, nova_metadata
@@ -266,6 +267,28 @@ def lose_libvirt(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rig.hypervisor, "active_domains", unreachable)
     rig.queue.wake_all()
     rig.step()
+
+
+def test_an_agent_that_begins_while_libvirt_is_away_takes_no_guest_for_gone(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.settle()
+    with monkeypatch.context() as patch:
+        for name in ("active_domains", "domain"):
+            patch.setattr(rig.hypervisor, name, lambda *_: unreachable())
+        rig.auditor = Auditor("cmp-1", rig.host.root, rig.hypervisor, Policy(), rig.store, rig.clock, gathers=True)
+        tunables, view = Tunables(Policy(), INTERVAL, 300.0, rig.uri), View("cmp-1", rig.auditor.lives.waiting)
+        rig.worker = Worker(
+            rig.auditor, rig.hypervisor, rig.host.root, rig.queue, tunables, rig.counters, view, rig.clock
+        )
+        rig.step()
+        rig.queue.hear_of_stranger(GUEST)
+        for _ in range(10):
+            rig.step(0.5)
+        assert (rig.worker.libvirt.is_up, rig.host.smp(40)) == (False, "2-3")
+    rig.step(INTERVAL)
+    rig.settle()
+    assert (rig.worker.libvirt.is_up, rig.host.smp(40)) == (True, "2-3")
 
 
 def test_while_libvirt_is_away_guests_are_repaired_once_in_an_interval_and_whenever_that_is_asked_for(

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 
+from irqaffinity.grammar.device_spec import parse_device_spec
 from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.guest import HOST, GuestId, parse_guest_id
 from irqaffinity.model.host import MsiSource
@@ -23,7 +24,7 @@ from irqaffinity.observe.domain import Domain
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.passes.made import Pass
-from irqaffinity.plan.policy import Distribution, HostDriver, HostDrivers, Numa, Policy, Scope
+from irqaffinity.plan.policy import Distribution, HostDriver, HostDrivers, Numa, Policy, Profile, Scope
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.store import Store
 from tests.fakes.scene import GUEST, IRQS0, OTHER, VF0, VF1, Scene, document, verdicts
@@ -637,6 +638,19 @@ def test_a_file_without_write_permission_is_never_opened_for_writing(scene: Scen
     assert verdicts(scene.audit()) == {40: "immovable", 41: "set"}
     assert opens == [41]
     assert 40 not in scene.store.load().records[PciAddress.parse(VF0)]
+
+
+def test_a_profile_spreads_the_devices_with_its_tags_by_the_indexes_of_their_vectors(scene: Scene) -> None:
+    both = parse_device_spec('{"address": "*:*:*.*", "physical_network": "b"}')
+    one = parse_device_spec(f'{{"address": "{VF0}", "physical_network": "a"}}')
+    profile = Profile({"physical_network": "a"}, distribution=Distribution.SPREAD)
+    scene.policy = Policy(device_specs=(*one, *both), profiles=(profile,))
+    for number, index in ((40, 1), (41, 0)):
+        scene.host.put(scene.host.sys / f"kernel/irq/{number}/actions", f"vfio-msix[{index}]({VF0})")
+        scene.host.put(scene.host.sys / f"kernel/irq/{number}/hwirq", str(index))
+    scene.add_guest(VF0, VF1)
+    scene.audit()
+    assert [scene.host.smp(number) for number in (40, 41, 50, 51)] == ["3", "2", "10-11", "10-11"]
 
 
 def test_spread_keeps_the_cpu_that_had_a_vector_until_the_target_changes(scene: Scene) -> None:
