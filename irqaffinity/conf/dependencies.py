@@ -16,7 +16,7 @@ from irqaffinity.model.text import clean
 
 _PROGRAM = "irqaffinity"
 _REMEDY = "install irqaffinity and its dependencies anew"
-_REQUIREMENT = re.compile(r"([\w.-]+) ?\(?>=([\d.]+)\)?")
+_REQUIREMENT = re.compile(r"([\w.-]+) ?\(?(?:[^;]*,)?>=([\d.]+)(?:,[^;]*)?\)?")
 """A line of [project] dependencies in pyproject.toml, which wheel before 0.43 writes with a space or in parentheses;
 those of extras have a marker behind it."""
 

@@ -51,7 +51,12 @@ def test_no_dependency_hangs_on_the_machine_or_on_an_extra() -> None:
 def test_the_oldest_dependencies_that_are_allowed_are_the_ones_that_are_tested() -> None:
     extras = map(Requirement, PROJECT["optional-dependencies"]["test"])
     bounds = [*BOUNDS.values(), *(bound for bound in extras if not bound.marker)]
-    oldest = {canonicalize_name(bound.name): Version(str(bound.specifier).removeprefix(">=")) for bound in bounds}
+    oldest = {
+        canonicalize_name(bound.name): Version(each.version)
+        for bound in bounds
+        for each in bound.specifier
+        if each.operator == ">="
+    }
     pinned = pins(OLDEST)
     assert oldest == {name: pinned[name] for name in oldest}
 

@@ -64,7 +64,7 @@ def test_all_that_are_too_old_are_named(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("form", ["kombu (>=5.2.4)", "kombu >=5.2.4", "kombu>=5.2.4"])
+@pytest.mark.parametrize("form", ["kombu (>=5.2.4)", "kombu >=5.2.4", "kombu>=5.2.4", "kombu!=5.3,!=5.4,>=5.2.4"])
 def test_bounds_are_read_as_wheel_writes_and_wrote_them(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     monkeypatch.setattr(importlib.metadata, "requires", lambda _name: [form, 'kombu>=9; extra == "test"'])
     monkeypatch.setattr(importlib.metadata, "version", lambda _name: "5.2.3")
