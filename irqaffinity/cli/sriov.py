@@ -25,6 +25,8 @@ from irqaffinity.report.sriov_table import render_inventory
 from irqaffinity.sriov.claimants import Claimants
 from irqaffinity.sriov.look import look_at_functions
 
+Wanted = Callable[[Function | PhysicalFunction], bool]
+
 _SHORT = re.compile(r"[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.IGNORECASE)
 
 
@@ -39,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     shown = inventory if wanted is None else _narrow(inventory, wanted, keeps_all=bool(arguments.pf))
     with collector_paused():
         document = describe_inventory(shown, session.settings.host, now)
-        _say(arguments, document, _find_missing(arguments, inventory, shown))
+        _say(arguments, document, _find_missing(arguments, inventory, shown, wanted))
     return 0
 
 
@@ -74,39 +76,38 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _read_wanted(
-    arguments: argparse.Namespace, root: HostRoot, claimants: Claimants
-) -> Callable[[Function], bool] | None:
-    """Return what tells whether a virtual function is asked for, None where all are; raise UnknownTarget."""
+def _read_wanted(arguments: argparse.Namespace, root: HostRoot, claimants: Claimants) -> Wanted | None:
+    """Return what tells whether a function is asked for, None where all are; raise UnknownTarget.
+
+    A physical one is never asked for as free: what is sought is a virtual one.
+    """
     if arguments.free:
-        return lambda function: function.use is None
+        return lambda function: isinstance(function, Function) and function.use is None
     if arguments.used_by is None:
         return None
     if arguments.used_by in {kind.value for kind in UseKind}:
         kind = UseKind(arguments.used_by)
         return lambda function: function.use is not None and function.use.kind is kind
     guests = {**{seen.guest.uuid: seen for seen in claimants.definitions}, **claimants.active}
-    guest = find_guest(root, guests, arguments.used_by)
+    guest = find_guest(root, guests, arguments.used_by, has_defined=True)
     return lambda function: function.use is not None and function.use.guest == guest
 
 
-def _narrow(inventory: Inventory, wanted: Callable[[Function], bool], *, keeps_all: bool) -> Inventory:
-    """Return the inventory with the wanted virtual functions alone, and the physical ones that have any."""
+def _narrow(inventory: Inventory, wanted: Wanted, *, keeps_all: bool) -> Inventory:
+    """Return the inventory with the wanted virtual functions alone, and the physical ones that have any or are so."""
     pfs = [replace(pf, vfs=tuple(filter(wanted, pf.vfs))) for pf in inventory.pfs]
-    return replace(inventory, pfs=tuple(pf for pf in pfs if pf.vfs or keeps_all))
+    return replace(inventory, pfs=tuple(pf for pf in pfs if pf.vfs or keeps_all or wanted(pf)))
 
 
-def _find_missing(arguments: argparse.Namespace, inventory: Inventory, shown: Inventory) -> str | None:
-    """Return the sentence that stands in the table where it has no virtual function, None where it has one."""
+def _find_missing(
+    arguments: argparse.Namespace, inventory: Inventory, shown: Inventory, wanted: Wanted | None
+) -> str | None:
+    """Return the sentence that stands in the table where it has nothing that is asked for, None where it has."""
     if not inventory.pfs:
         return "this host has no device that can have virtual functions (SR-IOV)"
-    if any(pf.vfs for pf in shown.pfs):
+    if wanted is None or any(pf.vfs or wanted(pf) for pf in shown.pfs):
         return None
-    if arguments.free:
-        return "no virtual function is free"
-    if arguments.used_by is not None:
-        return f"no virtual function is used by {clean(arguments.used_by)}"
-    return None
+    return "no virtual function is " + ("free" if arguments.free else f"used by {clean(arguments.used_by)}")
 
 
 def _say(arguments: argparse.Namespace, document: Mapping[str, Any], missing: str | None) -> None:

@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         lifted = lift_holds(session.store, moment, _choose(session, arguments, holds))
     if not lifted:
         raise CommandError(_describe_none(arguments, holds))
-    made = _move(session, {hold.id for hold in lifted})
+    made = _move(session, {hold.id for hold in lifted}, waiting)
     with explained():
         rows = _look(session, waiting, made)
     document = {
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     is_done = made.status == EXIT_DONE and not any(row["verdict"] in _FAILED for row in rows)
     _say(arguments, document)
     if made.trouble is not None:
-        LOG.error("%s", made.trouble)
+        LOG.log(logging.WARNING if made.status == EXIT_DONE else logging.ERROR, "%s", made.trouble)
     return EXIT_DONE if is_done else EXIT_FAILED
 
 
@@ -112,8 +112,12 @@ def _describe_none(arguments: argparse.Namespace, holds: Sequence[Hold]) -> str:
     return f"there is no hold{named}" + (f"; in force: {known}" if known else "; none is in force")
 
 
-def _move(session: Session, lifted: Collection[int]) -> _Made:
-    """Have the agent make a pass, or else make it; return what came of it."""
+def _move(session: Session, lifted: Collection[int], waiting: Mapping[IrqId, Deferred]) -> _Made:
+    """Have the agent make a pass, or else make it; return what came of it.
+
+    A pass that cannot be made is no failure where nothing was `waiting` for the end of these holds.
+    """
+    has_waited = any(row.hold in lifted for row in waiting.values()) or _waits(session, lifted)
 
     def is_made(status: Status) -> bool:
         return not any(row["id"] in lifted for row in status.get("holds", ())) and not _waits(session, lifted)
@@ -124,8 +128,11 @@ def _move(session: Session, lifted: Collection[int]) -> _Made:
     try:
         return _pass(session)
     except CommandError as error:
+        done = "the hold is lifted" if len(lifted) == 1 else "the holds are lifted"
+        if not has_waited:
+            return _Made(None, trouble=f"{done}; nothing waited, and no pass was made: {error}")
         later = "; the agent does it at its next pass" if reply is Reply.SILENT else ""
-        return _Made(None, trouble=f"the hold is lifted, and nothing was moved: {error}{later}", status=EXIT_FAILED)
+        return _Made(None, trouble=f"{done}, and nothing was moved: {error}{later}", status=EXIT_FAILED)
 
 
 def _waits(session: Session, lifted: Collection[int]) -> bool:

@@ -25,28 +25,43 @@ def is_for_programs(driver: str | None) -> bool:
     return driver is not None and ("vfio" in driver or "uio" in driver)
 
 
-def read_char_devices(root: HostRoot, drivers: Mapping[PciAddress, str | None]) -> Iterator[CharDevice]:
-    """Give those of the functions whose drivers are given; raise OSError."""
-    for address, driver in drivers.items():
-        if is_for_programs(driver):
-            folder = device_folder(root, address)
-            names = (*_vfio(root, folder), *root.list_if_there(f"{folder}/uio"))
-            yield from (CharDevice(name, address) for name in names)
-    yield from (device for device in _of_parts(root) if device.function in drivers)
+def read_char_devices(
+    root: HostRoot, drivers: Mapping[PciAddress, str | None]
+) -> tuple[list[CharDevice], Mapping[PciAddress, str]]:
+    """Return those of the functions whose drivers are given, and why those of a function are not known.
+
+    Raises OSError where the devices cannot be listed.
+    """
+    for_programs = (address for address, driver in drivers.items() if is_for_programs(driver))
+    folders = [(device_folder(root, address), address) for address in for_programs]
+    found, troubles = list(_of_parts(root)), dict[PciAddress, str]()
+    for folder, address in (*folders, *_devices(root, "bus/mdev/devices")):
+        try:
+            found += [CharDevice(name, address) for name in _for_programs(root, folder)]
+        except OSError as error:
+            troubles[address] = f"{error.filename}: {error.strerror}"
+        except ValueError as error:
+            troubles[address] = str(error)
+    return [device for device in found if device.function in drivers], troubles
 
 
-def _vfio(root: HostRoot, folder: str) -> Iterator[str]:
-    """Give the group and the device of a function or of a mediated device."""
-    group = (root.read_link(f"{folder}/iommu_group") or "").rpartition("/")[2]
-    if group:
+def _for_programs(root: HostRoot, folder: str) -> Iterator[str]:
+    """Give the group and the devices of a function or of a mediated device; raise OSError and ValueError.
+
+    Nobody holds a function by a group where it has no link to one: vfio binds it without only where it has a device.
+    """
+    link = root.read_link(f"{folder}/iommu_group")
+    if link is not None:
+        group = link.rpartition("/")[2]
+        if not (group.isascii() and group.isdecimal()):
+            raise ValueError(f"{folder}/iommu_group leads to no IOMMU group")
         yield f"vfio/{group}"
     yield from (f"vfio/devices/{name}" for name in root.list_if_there(f"{folder}/vfio-dev"))
+    yield from root.list_if_there(f"{folder}/uio")
 
 
 def _of_parts(root: HostRoot) -> Iterator[CharDevice]:
-    """Give those of mediated devices, vdpa devices and RDMA devices."""
-    for folder, address in _devices(root, "bus/mdev/devices"):
-        yield from (CharDevice(name, address) for name in _vfio(root, folder))
+    """Give those of vdpa devices and RDMA devices."""
     for folder, address in _devices(root, "bus/vdpa/devices"):
         names = root.list_if_there(folder)
         yield from (CharDevice(name, address) for name in names if name.startswith("vhost-vdpa-"))

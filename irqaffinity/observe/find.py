@@ -19,7 +19,11 @@ T = TypeVar("T", bound=Target)
 Owned = int | PciAddress | GuestId
 """What may belong to one guest or device alone."""
 
-_SHOW_GUESTS = "virsh list --uuid --name shows the guests"
+_ACTIVE, _DEFINED = "active guest", "guest"
+_SHOW_GUESTS = {
+    _ACTIVE: "virsh list --uuid --name shows the guests",
+    _DEFINED: "virsh list --all --uuid --name shows the guests",
+}
 
 
 def find_target(root: HostRoot, guests: Seen, text: str) -> Target:
@@ -27,15 +31,19 @@ def find_target(root: HostRoot, guests: Seen, text: str) -> Target:
     return _the_one(guests, text, _read_any(root, guests, text))
 
 
-def find_guest(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId] = ()) -> GuestId:
+def find_guest(
+    root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId] = (), *, has_defined: bool = False
+) -> GuestId:
     """Return the guest that `text` names, itself or through a device or interrupt of it alone.
 
-    A guest that is `gone` is found by its uuid. Raises UnknownTarget and OSError.
+    A guest that is `gone` is found by its uuid. `has_defined` tells that those are among the `guests` that are defined
+    and do not run. Raises UnknownTarget and OSError.
     """
-    found = _refuse_cpus(_read_any(root, guests, text, gone), "guest")
+    who = _DEFINED if has_defined else _ACTIVE
+    found = _refuse_cpus(_read_any(root, guests, text, gone, who), "guest")
     owners = [guest for target in found for guest in _guests_of(root, guests, target)]
     if not owners:
-        raise UnknownTarget(f"no active guest has {_describe_all(guests, found)}; {_SHOW_GUESTS}")
+        raise UnknownTarget(f"no {who} has {_describe_all(guests, found)}; {_SHOW_GUESTS[who]}")
     return _the_one(guests, text, list(dict.fromkeys(owners)))
 
 
@@ -51,10 +59,12 @@ def find_device(root: HostRoot, guests: Seen, text: str) -> PciAddress:
     return _the_one(guests, text, list(dict.fromkeys(devices)))
 
 
-def _read_any(root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId] = ()) -> list[Target]:
+def _read_any(
+    root: HostRoot, guests: Seen, text: str, gone: Collection[GuestId] = (), who: str = _ACTIVE
+) -> list[Target]:
     found = read_target(root, guests, text, gone)
     if not found:
-        raise UnknownTarget(_describe_absence(root, text))
+        raise UnknownTarget(_describe_absence(root, text, who))
     return found
 
 
@@ -106,8 +116,8 @@ def _describe(guests: Seen, target: Target) -> str:
     return f"guest {target} ({guests[target].guest.name})"
 
 
-def _describe_absence(root: HostRoot, text: str) -> str:
-    """Return a sentence that says what `text` does not name, and how to list what is there."""
+def _describe_absence(root: HostRoot, text: str, who: str) -> str:
+    """Return a sentence that says what `text` does not name, for `who` was looked at, and how to list what is there."""
     shown = f"'{clean(text)}'"
     number, mac = parsed(parse_irq_number, text.removeprefix("irq ")), parsed(parse_mac, text)
     address, uuid = parsed(PciAddress.parse, text), parsed(parse_guest_id, text)
@@ -116,19 +126,19 @@ def _describe_absence(root: HostRoot, text: str) -> str:
         return f"there is no CPU {cpu.number}: this host has CPUs {read_present(root)}"
     if number is not None:
         missing = f"there is no interrupt {number}: {root.irq_folder(number)} does not exist"
-        return f"{missing}, and no active guest has the name {shown}; /proc/interrupts shows the interrupts"
+        return f"{missing}, and no {who} has the name {shown}; /proc/interrupts shows the interrupts"
     if address is not None:
         folder = device_folder(root, address)
         return f"there is no PCI device {address}: {folder} does not exist; lspci -D shows the devices"
     if uuid is not None:
-        return f"no active guest has the uuid {uuid}; virsh list --uuid shows the guests"
+        return f"no {who} has the uuid {uuid}; {_SHOW_GUESTS[who]}"
     name = text if text in netdevs(root) else next(netdevs_with_mac(root, mac), None) if mac is not None else None
     if name is not None:
         return f"the netdev {clean(name)} stands on no PCI device; ls -l {root.sys}/class/net shows what it stands on"
     if mac is not None:
-        missing = f"no interface of an active guest, netdev or virtual function has the MAC {mac}"
+        missing = f"no interface of any {who}, netdev or virtual function has the MAC {mac}"
         return f"{missing}; ip link shows those of the host"
     if text.lower().startswith("cpu"):
-        return f"{shown} is no CPU, and no active guest has this name: name a CPU as cpu 14"
+        return f"{shown} is no CPU, and no {who} has this name: name a CPU as cpu 14"
     kinds = "no interrupt, PCI address, netdev, MAC or uuid that is there"
-    return f"{shown} is {kinds}, and no active guest has this name; {_SHOW_GUESTS}"
+    return f"{shown} is {kinds}, and no {who} has this name; {_SHOW_GUESTS[who]}"

@@ -131,11 +131,13 @@ def _read_virtual(root: HostRoot, index: int, address: PciAddress, known: tuple[
     try:
         if known is None:
             known = _identifier(root, f"{folder}/vendor"), _identifier(root, f"{folder}/device")
-        netdev = _first_netdev(root, address)
+        netdev, driver = _first_netdev(root, address), driver_of(root, address)
+        if driver is None and not root.exists(folder):
+            return Function(index, address, trouble=f"{folder} does not exist")
         return Function(
             index,
             address,
-            driver=driver_of(root, address),
+            driver=driver,
             vendor=known[0],
             product=known[1],
             numa_node=_node(root, address),

@@ -2,7 +2,7 @@
 """An outcome as a table for people: a line for each guest, below it one for each device, and a summary."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 
@@ -10,6 +10,7 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId, LeftOut
 from irqaffinity.model.only import Only
+from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import counted, merge_numbers, name_cpus
 from irqaffinity.model.verdict import DeviceReason, IrqReason, Status, Verdict
 from irqaffinity.plan.guests import GuestPlan
@@ -31,6 +32,7 @@ _YET_TO_COME = frozenset({None, DeviceReason.NO_IRQS})
 _NOTHING = "-"
 _SERVERS = {Serve.EMULATOR: "its emulator's CPUs", Serve.HOUSEKEEPING: "the host's housekeeping CPUs"}
 _RELEASED = "given back, to where they were before they were moved"
+_RELEASED_LATER = "not given back yet: what a hold keeps where it is goes back when that ends"
 
 
 def render_table(
@@ -59,7 +61,7 @@ def _blocks(outcome: Outcome, shown: Outcome, each_irq: bool) -> list[Line | Row
     """Return the lines and rows on the guests that are shown, and on their devices."""
     whole, meant = by_device(outcome.results), by_device(shown.results)
     blocks: list[Line | Row] = []
-    for headlines, devices in _groups(shown):
+    for headlines, devices in _groups(shown, whole):
         blocks += headlines
         for device in devices:
             blocks.append(_device_row(device, whole.get(device.address, ())))
@@ -126,7 +128,9 @@ def describe_left_out(left: LeftOut) -> str:
     return f"<{left.element}>: {left.reason.value}: {left.message}"
 
 
-def _groups(outcome: Outcome) -> Iterator[tuple[list[Line], Sequence[DevicePlan]]]:
+def _groups(
+    outcome: Outcome, results: Mapping[PciAddress, Sequence[Result]]
+) -> Iterator[tuple[list[Line], Sequence[DevicePlan]]]:
     """Yield the lines above the devices of each guest, and these devices.
 
     The guests are sorted by name. Those in trouble come last, where the eye is when the table has run through.
@@ -140,8 +144,10 @@ def _groups(outcome: Outcome) -> Iterator[tuple[list[Line], Sequence[DevicePlan]
         is_last = guest.status.is_error or guest.uuid in failing
         devices = devices_of[guest.uuid]
         groups.append(((2 * is_last, natural_key(guest.name), guest.uuid), _headlines(guest, devices), devices))
-    if devices_of[None]:
-        groups.append(((1, [], ""), [Line(_RELEASED, tone=Tone.HEAD)], devices_of[None]))
+    for is_later, head in ((False, _RELEASED), (True, _RELEASED_LATER)):
+        released = [at for at in devices_of[None] if _is_held(results.get(at.address, ())) is is_later]
+        if released:
+            groups.append(((1, [], head), [Line(head, tone=Tone.HEAD)], released))
     for _, headlines, devices in sorted(groups, key=itemgetter(0)):
         yield headlines, devices
 
@@ -154,7 +160,12 @@ def _headlines(guest: GuestPlan, devices: Sequence[DevicePlan]) -> list[Line]:
     return [Line(describe_guest(guest, devices), tone=tone, painted=painted), *left_out]
 
 
+def _is_held(results: Iterable[Result]) -> bool:
+    return any(result.verdict is Verdict.HELD for result in results)
+
+
 def _device_row(device: DevicePlan, results: Sequence[Result]) -> Row:
+    later = "not released yet" if device.guest is None and _is_held(results) else None
     verdicts = Counter(result.verdict for result in results)
     single = len(verdicts) == 1
     return Row(
@@ -167,15 +178,15 @@ def _device_row(device: DevicePlan, results: Sequence[Result]) -> Row:
             verdict.value if single else f"{count} {verdict.value}" for verdict, count in verdicts.items()
         )
         or _NOTHING,
-        why=describe_target(device),
+        why=later or describe_target(device),
         tone=tone_of(verdicts),
         why_tone=Tone.REMOTE if device.reason in REMOTE else None,
-        brief=_describe_briefly(device),
+        brief=later or _describe_briefly(device),
     )
 
 
 def _irq_row(result: Result) -> Row:
-    reason = f"{result.reason.value}: " if result.reason is not None else ""
+    reason = f"{result.reason.value}: " if result.reason is not None and result.verdict is not Verdict.HELD else ""
     return Row(
         device="",
         node="",
@@ -203,7 +214,7 @@ def _notes(device: DevicePlan, results: Sequence[Result]) -> Iterator[Line]:
         sorted(notable, key=lambda result: (result.verdict.value, str(result.reason), str(result.message))),
         key=attrgetter("verdict", "reason", "message"),
     ):
-        word = reason.value if reason is not None else verdict.value
+        word = reason.value if reason is not None and verdict is not Verdict.HELD else verdict.value
         sentence = message or (reason.sentence if reason is not None else verdict.sentence)
         numbers = merge_numbers(result.action.number for result in found)
         yield Line(f"{numbers}: {word}: {sentence}", 4, tone_of([verdict]))

@@ -69,7 +69,7 @@ def _complete(
     device = as_device(physical)
     return replace(
         physical,
-        use=uses.get(physical.address),
+        use=_use_of(physical, uses),
         tags=_tags(specs, device),
         vfs=tuple(
             replace(
@@ -83,7 +83,7 @@ def _complete(
     )
 
 
-def _use_of(function: Function, uses: Mapping[PciAddress, Use]) -> Use | None:
+def _use_of(function: Function | PhysicalFunction, uses: Mapping[PciAddress, Use]) -> Use | None:
     """Return by whom a function is used; one that cannot be read counts as free for nobody."""
     use = uses.get(function.address)
     return Use(UseKind.UNKNOWN, message=function.trouble) if use is None and function.trouble is not None else use

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """One look at the pools of this host: all devices that device_spec names, and who uses them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from irqaffinity.grammar.device_spec import DeviceSpec, first_match
 from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.model.host import Device
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.sriov import Inventory, Pool, Use, UseKind
+from irqaffinity.model.sriov import Function, Inventory, PhysicalFunction, Pool, Use, UseKind
 from irqaffinity.observe.netlink import Netlink, open_netlink
 from irqaffinity.observe.plain_devices import functions_with_vdpa, read_plain_devices
 from irqaffinity.observe.root import HostRoot
+from irqaffinity.sriov.as_device import as_device
 from irqaffinity.sriov.claimants import read_claimants
 from irqaffinity.sriov.inventory import Links, read_inventory
-from irqaffinity.sriov.pools import Others, count_pools
+from irqaffinity.sriov.pools import Others, count_pools, leaves_vfs
 from irqaffinity.sriov.uses import find_uses
 
 
@@ -35,7 +36,7 @@ def look_at_pools(
 
     inventory = read_inventory(root, specs, find, open_links)
     others = Others(tuple(plain), uses, functions_with_vdpa(root))
-    return count_pools(inventory, specs, others), _notes(inventory, others)
+    return count_pools(inventory, specs, others), _notes(inventory, specs, others)
 
 
 def find_plain(root: HostRoot, specs: Sequence[DeviceSpec], functions: Collection[PciAddress]) -> list[Device]:
@@ -45,16 +46,31 @@ def find_plain(root: HostRoot, specs: Sequence[DeviceSpec], functions: Collectio
     return [device for device in read_plain_devices(root, functions) if first_match(specs, device) is not None]
 
 
-def _notes(inventory: Inventory, others: Others) -> tuple[str, ...]:
+def _notes(inventory: Inventory, specs: Sequence[DeviceSpec], others: Others) -> tuple[str, ...]:
     """Return, for each reason for which nobody knows whether devices are free, which ones count as used for it."""
     reasons: dict[str, list[PciAddress]] = {}
-    for physical in inventory.pfs:
-        _note(reasons, physical.address, physical.use, physical.trouble)
-        for function in physical.vfs:
-            _note(reasons, function.address, function.use, function.trouble)
+    for function in _that_matter(inventory, specs):
+        _note(reasons, function.address, function.use, function.trouble)
     for device in others.devices:
         _note(reasons, device.address, others.uses.get(device.address), device.trouble)
     return tuple(f"{_name(addresses)} used, for that is not known: {reason}" for reason, addresses in reasons.items())
+
+
+def _that_matter(inventory: Inventory, specs: Sequence[DeviceSpec]) -> Iterator[PhysicalFunction | Function]:
+    """Give the functions that are in a pool, or take another one out of it, or cannot be read, so that nobody knows."""
+
+    def is_in(device: Device) -> bool:
+        return not specs or first_match(specs, device) is not None
+
+    for physical in inventory.pfs:
+        device = as_device(physical)
+        inside = {function.address for function in physical.vfs if is_in(as_device(function, device))}
+        is_itself = is_in(device)
+        if is_itself or physical.trouble is not None or (inside and not leaves_vfs(physical)):
+            yield physical
+        for function in physical.vfs:
+            if is_itself or function.trouble is not None or function.address in inside:
+                yield function
 
 
 def _note(reasons: dict[str, list[PciAddress]], address: PciAddress, use: Use | None, trouble: str | None) -> None:

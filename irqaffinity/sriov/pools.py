@@ -73,7 +73,7 @@ def _functions(inventory: Inventory, others: Others) -> Iterator[_Counted]:
         yield _Counted(device, PHYSICAL, is_whole)
         for function in physical.vfs:
             kind = VDPA if function.address in others.vdpa else VIRTUAL
-            is_free = _is_free(function) and _leaves_vfs(physical)
+            is_free = _is_free(function) and leaves_vfs(physical)
             yield _Counted(others.known.get(function.address) or as_device(function, device), kind, is_free)
     for device in others.devices:
         yield _Counted(device, PLAIN, device.trouble is None and device.address not in others.uses)
@@ -83,7 +83,7 @@ def _is_free(function: Function | PhysicalFunction) -> bool:
     return function.use is None and function.trouble is None
 
 
-def _leaves_vfs(physical: PhysicalFunction) -> bool:
+def leaves_vfs(physical: PhysicalFunction) -> bool:
     """Tell whether virtual functions of this one can be given to guests."""
     use = physical.use
     if use is None or use.kind in _LEAVES_VFS:

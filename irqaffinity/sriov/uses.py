@@ -52,7 +52,8 @@ def find_uses(
     netdevs = read_netdevs(root)
     claims = claims_of(claimants.active)
     signs += [*claims, *reserved_by(claimants.definitions, claimants.active)]
-    devices = tuple(read_char_devices(root, drivers))
+    devices, troubles = read_char_devices(root, drivers)
+    signs += [Sign(address, unknown(trouble)) for address, trouble in troubles.items()]
     signs += _find_processes(root, devices, {claim.function for claim in claims})
     signs += find_host_uses(root, netdevs, drivers.keys(), links)
     signs += [Sign(address, used_as(disk, _DISK)) for address, disk in find_disks_in_use(root).items()]

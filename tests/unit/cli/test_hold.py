@@ -139,7 +139,7 @@ def test_a_guest_that_is_stopped_is_found_by_its_uuid_while_somebody_knows_it(
     status, _, err = run("hold", "--guest", OTHER, "--reason", "x")
     assert (status, err) == (
         1,
-        f"irqaffinity: no active guest has the uuid {OTHER}; virsh list --uuid shows the guests\n",
+        f"irqaffinity: no active guest has the uuid {OTHER}; virsh list --uuid --name shows the guests\n",
     )
     put(store, Changes(extra_specs={GuestId(OTHER): RememberedSpecs("0", "2026-11-20 12:00:00")}))
     assert run("hold", "--guest", OTHER.upper(), "--reason", "x")[0] == 0
@@ -300,6 +300,27 @@ def test_unhold_lifts_all_the_same_where_nothing_can_be_moved(
     assert (status, holds(run), scene.host.smp(40)) == (1, [], "0-15")
     assert out.splitlines()[1] == "1 interrupt had waited"
     assert "irqaffinity: the hold is lifted, and nothing was moved: libvirt at test:///nowhere.xml is not" in err
+
+
+@pytest.mark.parametrize(
+    ("holds_made", "waits_for", "status", "told"),
+    [
+        (1, None, 0, "the hold is lifted; nothing waited, and no pass was made: libvirt at test:///nowhere.xml is not"),
+        (1, 7, 0, "the hold is lifted; nothing waited, and no pass was made: libvirt"),
+        (2, None, 0, "the holds are lifted; nothing waited, and no pass was made: libvirt"),
+        (2, 2, 1, "the holds are lifted, and nothing was moved: libvirt"),
+    ],
+)
+def test_a_pass_that_cannot_be_made_is_a_failure_only_where_something_waited_for_it(
+    run: Run, store: Store, options: dict[str, object], holds_made: int, waits_for: int | None, status: int, told: str
+) -> None:
+    for _ in range(holds_made):
+        run("hold", "--reason", "x")
+    wait(store, {} if waits_for is None else {(VF0, 40): ROW._replace(hold=waits_for)})
+    options["libvirt-uri"] = "test:///nowhere.xml"
+    found, _, err = run("unhold")
+    assert (found, holds(run)) == (status, [])
+    assert f"irqaffinity: {told}" in err
 
 
 def test_unhold_lifts_only_what_is_named(scene: Scene, run: Run) -> None:

@@ -93,7 +93,7 @@ def test_an_audit_is_narrowed_to_a_guest_and_a_device(scene: Scene, run: Run) ->
     assert VF0 not in out
     gone = GUEST.replace("1", "3")
     status, _, err = run("audit", "--once", "--guest", gone)
-    told = f"no active guest has the uuid {gone}; virsh list --uuid shows the guests"
+    told = f"no active guest has the uuid {gone}; virsh list --uuid --name shows the guests"
     assert (status, err) == (1, f"irqaffinity: {told}\n")
 
 
@@ -433,7 +433,7 @@ def test_explain_of_an_unreadable_guest_and_its_device(scene: Scene, run: Run, m
         ("cpu 16", "there is no CPU 16: this host has CPUs 0-15"),
         (
             "52:54:00:00:00:01",
-            "no interface of an active guest, netdev or virtual function has the MAC 52:54:00:00:00:01",
+            "no interface of any active guest, netdev or virtual function has the MAC 52:54:00:00:00:01",
         ),
         ("00:01.0", "'00:01.0' is no interrupt, PCI address"),
     ],

@@ -22,6 +22,7 @@ from tests.fakes.tree import sriov_host
 from tests.unit.report.test_sriov import SCHEMA
 
 Run = Callable[..., tuple[int, str, str]]
+WHOLE = "33333333-3333-3333-3333-333333333333"
 MAC = "fa:16:3e:00:00:2a"
 INTERFACE = (
     f"<interface type='hostdev' managed='yes'><mac address='{MAC}'/><source><address type='pci' domain='0x0000' "
@@ -31,9 +32,13 @@ INTERFACE = (
 
 @pytest.fixture
 def run(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command on a host where two guests have a virtual function each."""
+    """Runs the command on a host where two guests have a virtual function each, and a third has a whole port."""
     sriov_host(host)
-    domains = [domain("web", GUEST, ["2"], [hostdev("0000:41:02.0")]), domain("db", OTHER, ["3"], [INTERFACE])]
+    domains = [
+        domain("web", GUEST, ["2"], [hostdev("0000:41:02.0")]),
+        domain("db", OTHER, ["3"], [INTERFACE]),
+        domain("whole", WHOLE, ["4"], [hostdev("0000:41:00.1")]),
+    ]
     folder = host.proc.parent
     (folder / "irqaffinity.conf").write_text(
         '[pci]\ndevice_spec = {"devname": "ens1f0", "product_id": "1889", "physical_network": "net1"}\n'
@@ -126,6 +131,24 @@ def test_functions_of_a_guest_are_found_by_any_name_of_it(run: Run, name: str) -
     assert functions(run, "--used-by", name) == ["0000:41:02.1"]
 
 
+@pytest.mark.parametrize("name", ["whole", WHOLE, "0000:41:00.1", "ens1f1", "hostdev"])
+def test_a_guest_that_has_a_whole_device_is_shown_with_it(run: Run, name: str) -> None:
+    status, out, err = run("--used-by", name)
+    assert (status, err) == (0, "")
+    shown = [line for line in out.splitlines() if line.startswith("ens1f1 (0000:41:00.1): ")]
+    assert len(shown) == 1
+    assert shown[0].endswith("use: hostdev whole")
+    assert "no virtual function" not in out
+    pfs = json.loads(run("--used-by", name, "-f", "json")[1])["pfs"]
+    assert [pf["address"] for pf in pfs] == ["0000:41:00.0"] * (name == "hostdev") + ["0000:41:00.1"]
+
+
+def test_a_device_that_is_shown_for_its_name_alone_is_told_from_one_that_is_used(run: Run) -> None:
+    assert "no virtual function is used by web" in run("--used-by", "web", "--pf", "ens1f1")[1]
+    assert "no virtual function" not in run("--used-by", "whole", "--pf", "ens1f1")[1]
+    assert "ens1f1" not in run("--free")[1], "no physical function is asked for as free"
+
+
 def test_functions_are_found_by_the_way_in_which_they_are_used(run: Run) -> None:
     assert functions(run, "--used-by", "hostdev") == ["0000:41:02.0", "0000:41:02.1"]
     status, out, _ = run("--used-by", "mdev")
@@ -133,10 +156,16 @@ def test_functions_are_found_by_the_way_in_which_they_are_used(run: Run) -> None
     assert out.startswith("no virtual function is used by mdev\n")
 
 
-def test_an_unknown_guest_is_told(run: Run) -> None:
-    status, out, err = run("--used-by", "nobody")
-    assert (status, out, err.count("\n")) == (1, "", 1)
-    assert "nobody" in err
+def test_an_unknown_guest_is_told_of_all_that_are_defined(run: Run) -> None:
+    for name, told in (
+        ("nobody", "no guest has this name"),
+        ("44444444-4444-4444-4444-444444444444", "no guest has the uuid"),
+        ("0000:81:00.1", "no guest has device 0000:81:00.1"),
+    ):
+        status, out, err = run("--used-by", name)
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert told in err
+        assert err.endswith("; virsh list --all --uuid --name shows the guests\n")
 
 
 def test_without_libvirt_nothing_is_free_and_a_note_says_so(run: Run) -> None:

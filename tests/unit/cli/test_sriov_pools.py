@@ -93,6 +93,30 @@ def test_what_is_not_known_counts_as_used_and_is_told(run: Run) -> None:
     assert "used, for that is not known: what guests have reserved is not known: " in " ".join(out.split())
 
 
+@pytest.mark.parametrize(
+    ("spec", "noted"),
+    [
+        ('{"vendor_id": "1af4"}', []),
+        ('{"address": "0000:41:02.2"}', []),
+        ('{"address": "0000:41:02.3"}', ["0000:41:02.3"]),
+        ('{"devname": "ens1f0", "product_id": "1592"}', ["0000:41:00.0", "0000:41:02.3"]),
+        ('{"address": "0000:81:00.1"}', ["0000:81:00.0"]),
+    ],
+)
+def test_only_what_is_in_a_pool_or_takes_something_out_of_one_is_noted(
+    run: Run, host: FakeHost, spec: str, noted: list[str]
+) -> None:
+    """The controller is vfio's, and a program may hold it: nobody would get its functions."""
+    host.put(host.device_folder("0000:41:00.0") / "net/ens1f0/flags", "0x1003")
+    host.put(host.device_folder("0000:41:02.3") / "net/ens1f0v3/flags", "0x1003")
+    driver = host.device_folder("0000:81:00.0") / "driver"
+    driver.unlink()
+    driver.symlink_to("../../../bus/pci/drivers/vfio-pci")
+    host.link(host.device_folder("0000:81:00.0") / "iommu_group", host.sys / "kernel/iommu_groups/30")
+    found = json.loads(run("pools", "-f", "json", specs=f"[pci]\ndevice_spec = {spec}\n")[1])
+    assert [note.partition(" ")[0] for note in found["notes"]] == noted
+
+
 def test_no_pool_has_its_sentence(run: Run) -> None:
     spec = '[pci]\ndevice_spec = {"vendor_id": "1af4"}\n'
     assert run("pools", specs=spec)[1].splitlines()[0] == "no device of this host matches [pci] device_spec"

@@ -77,7 +77,10 @@ def test_a_name_that_several_have_is_shown_on_one_printable_line(host: FakeHost)
         ),
         (
             "33333333333333333333333333333333",
-            ("no active guest has the uuid 33333333-3333-3333-3333-333333333333; virsh list --uuid shows the guests"),
+            (
+                "no active guest has the uuid 33333333-3333-3333-3333-333333333333; "
+                "virsh list --uuid --name shows the guests"
+            ),
         ),
         ("cpu 16", "there is no CPU 16: this host has CPUs 0-15"),
         ("br0", "the netdev br0 stands on no PCI device; ls -l {sys}/class/net shows what it stands on"),
@@ -88,7 +91,7 @@ def test_a_name_that_several_have_is_shown_on_one_printable_line(host: FakeHost)
         (
             "3C-EC-EF-00-00-02",
             (
-                "no interface of an active guest, netdev or virtual function has the MAC 3c:ec:ef:00:00:02; "
+                "no interface of any active guest, netdev or virtual function has the MAC 3c:ec:ef:00:00:02; "
                 "ip link shows those of the host"
             ),
         ),

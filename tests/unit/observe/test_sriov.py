@@ -112,6 +112,18 @@ def test_a_virtual_function_that_cannot_be_read_is_there_with_the_reason(stubbor
     assert [vf.trouble is None for vf in functions] == [True, False, True, True]
 
 
+def test_a_virtual_function_that_leads_to_no_device_is_there_with_the_reason(host: FakeHost) -> None:
+    host.add_physical_function(str(NIC), 0)
+    for index, target in enumerate(("../0000:41:02.0", "../0000:41:02.1")):
+        (host.device_folder(str(NIC)) / f"virtfn{index}").symlink_to(target)
+    host.add_device("0000:41:02.0", 0)
+    (found,) = read_physical_functions(host.root)
+    assert [vf.trouble for vf in found.vfs] == [None, f"{host.sys}/bus/pci/devices/0000:41:02.1 does not exist"]
+    (host.device_folder(str(NIC)) / "virtfn2").symlink_to("../gone")
+    (found,) = read_physical_functions(host.root)
+    assert "gone" in (found.trouble or "")
+
+
 def test_where_interrupts_may_arrive_is_not_known_without_their_affinity(stubborn: StubbornHost) -> None:
     stubborn.refused = {("open", "irq/71/smp_affinity_list"): errno.EACCES}
     assert read_physical_functions(stubborn.root)[0].vfs[0].cpus is None

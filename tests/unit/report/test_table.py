@@ -2,10 +2,14 @@
 """The table that people read."""
 
 import errno
+from datetime import datetime, timezone
 
 import pytest
 
+from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import merge_numbers
+from irqaffinity.observe.moment import read_moment
+from irqaffinity.passes.holds import add_hold
 from irqaffinity.plan.policy import Policy, WithoutMask
 from irqaffinity.report.table import render_table
 from tests.fakes.domains import nova_metadata
@@ -83,6 +87,25 @@ def test_released_devices_stand_apart(scene: Scene) -> None:
     assert lines[1].startswith("given back")
     assert lines[2].split() == [VF0, "0", "40-41", "2-3", "0-15", "set", "released"]
     assert lines[3:] == ["", "0 guests, 1 device, 2 interrupts: 2 set"]
+
+
+def test_what_a_hold_keeps_is_not_said_to_be_given_back(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER)
+    scene.audit()
+    scene.domains.clear()
+    until = datetime(2098, 1, 1, tzinfo=timezone.utc)
+    add_hold(scene.store, read_moment(scene.host.root), until, "change", device=PciAddress.parse(VF0))
+    text = render_table(scene.audit())
+    lines = text.splitlines()
+    assert lines[1].startswith("given back, to ")
+    assert lines[2].split()[0] == VF1
+    assert lines[3] == "not given back yet: what a hold keeps where it is goes back when that ends"
+    assert lines[4].split() == [VF0, "0", "40-41", "2-3", "2-3", "held", "not", "released", "yet"]
+    assert lines[5] == "    40-41: held: stays where it is: hold 1 (change) until 2098-01-01T00:00:00Z"
+    assert lines[6] == ""
+    assert "held: " not in render_table(scene.audit(), quiet=True)
+    assert "released: stays" not in render_table(scene.audit(), each_irq=True)
 
 
 def test_a_released_interrupt_that_stays_where_it_is_says_why(scene: Scene) -> None:

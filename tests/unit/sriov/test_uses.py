@@ -195,6 +195,32 @@ def test_the_hosts_driver_serves_a_process_over_rdma(host: Host) -> None:
     assert uses(host, active(seen(1, *VFS[:3]))).keys() == {PF, *VFS[:3]}, "the host's own driver has the last one"
 
 
+@pytest.mark.parametrize("target", ["iommu_group", "../../kernel/iommu_groups", "../gone"])
+def test_a_group_that_cannot_be_told_is_nobodys_proof(host: Host, target: str) -> None:
+    link = host.device_folder(VF0) / "iommu_group"
+    link.unlink()
+    assert uses(host) == {}, "no program holds a function by a group that it does not have"
+    link.symlink_to(target)
+    shown = host.sys / "bus/pci/devices" / VF0 / "iommu_group"
+    assert uses(host) == {VF0: Use(UseKind.UNKNOWN, message=f"{shown} leads to no IOMMU group")}
+    assert uses(host, active(seen(1, VF0)))[VF0].kind is UseKind.HOSTDEV
+
+
+@pytest.mark.parametrize("end", ["41:00.1/iommu_group", "41:00.1/vfio-dev", "41:00.1/uio"])
+def test_a_group_or_device_that_cannot_be_read_leaves_its_function_unknown(host: Host, end: str) -> None:
+    open_file(host, 77, "/dev/vfio/11")
+    host.refused = {end: errno.EACCES}
+    found = uses(host)
+    assert {address: use.kind.value for address, use in found.items()} == {VF0: "unknown", VF1: "process"}
+    assert (found[VF0].message or "").endswith(f"{end}: Permission denied")
+
+
+def test_a_mediated_device_whose_group_cannot_be_told_leaves_its_function_unknown(host: Host) -> None:
+    host.add_mdev(MDEV, PF)
+    (host.device_folder(PF) / MDEV / "iommu_group").symlink_to("iommu_group")
+    assert {address: use.kind for address, use in uses(host).items()} == {PF: UseKind.UNKNOWN}
+
+
 def test_a_scan_that_was_not_allowed_makes_nothing_free(host: Host) -> None:
     open_file(host, 77, "/dev/vfio/10")
     host.refused = {"/78/fd": errno.EACCES}
