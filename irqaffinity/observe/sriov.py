@@ -18,6 +18,8 @@ from irqaffinity.observe.sysfs import device_folder, driver_of, msi_numbers, num
 
 _VIRTUAL = re.compile("virtfn([0-9]{1,5})")
 _NOT_KNOWN = ("", "unknown")
+_MOST_VFS = 0xFFFF
+"""TotalVFs has 16 bits (include/uapi/linux/pci_regs.h, PCI_SRIOV_TOTAL_VF)."""
 
 
 def read_physical_functions(root: HostRoot) -> list[PhysicalFunction]:
@@ -57,8 +59,8 @@ def _read_physical(root: HostRoot, address: PciAddress) -> PhysicalFunction | No
     """Return a device that can have virtual functions, None for any other."""
     folder = device_folder(root, address)
     try:
-        total = _number(root.read_if_there(f"{folder}/sriov_totalvfs"))
-    except OSError as error:
+        total = _total(root, f"{folder}/sriov_totalvfs")
+    except (OSError, ValueError) as error:
         return PhysicalFunction(address, trouble=_describe(error))
     if not total:
         return None
@@ -66,6 +68,16 @@ def _read_physical(root: HostRoot, address: PciAddress) -> PhysicalFunction | No
         return _read_parts(root, address, total)
     except (OSError, ValueError) as error:
         return PhysicalFunction(address, total_vfs=total, trouble=_describe(error))
+
+
+def _total(root: HostRoot, path: str) -> int:
+    """Return how many virtual functions a device can have; raise ValueError for a number that PCI has no room for."""
+    text = root.read_if_there(path)
+    if text is None:
+        return 0
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST_VFS)) and int(text) <= _MOST_VFS):
+        raise ValueError(f"{path}: '{text[:40]}' is no number of virtual functions")
+    return int(text)
 
 
 def _read_parts(root: HostRoot, address: PciAddress, total: int) -> PhysicalFunction:
@@ -106,12 +118,16 @@ def _read_port(root: HostRoot, folder: str) -> tuple[str | None, int | None]:
 
 
 def _virtual_functions(root: HostRoot, folder: str) -> Iterator[tuple[int, PciAddress]]:
-    """Give index and address of the virtual functions below a physical one, by index."""
+    """Give index and address of the virtual functions below a physical one, by index; raise OSError and ValueError."""
     matches = filter(None, map(_VIRTUAL.fullmatch, root.list_if_there(folder)))
     for index, name in sorted((int(match[1]), match[0]) for match in matches):
         target = root.read_link(f"{folder}/{name}")
-        if target is not None:
+        if target is None:
+            continue
+        try:
             yield index, PciAddress.parse(os.path.basename(target))
+        except ValueError as error:
+            raise ValueError(f"{folder}/{name}: {error}") from None
 
 
 def _read_virtual_functions(root: HostRoot, folder: str) -> tuple[Function, ...]:

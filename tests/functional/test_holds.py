@@ -66,9 +66,8 @@ def test_drift_waits_for_the_end_of_a_hold_and_is_repaired_then(stage: Stage) ->
     look_again(agent)
     wait_for("the verdict", lambda: agent.status()["placement"]["summary"]["held"] == 1)
     assert (agent.smp(40), waiting(agent)) == ("7", {40: "2-3"})
-    assert (
-        f"held until {hold['until'][11:16]} UTC: change 4711 (hold 1)" in agent.run("status", "--only", "held").stdout
-    )
+    out = agent.run("status", "--only", "held").stdout
+    assert f"{hold['until'][11:16]} UTC: change 4711 (hold 1)" in out, "with its date where that is tomorrow"
 
     stage.create(VF1, uuid=OTHER, pins=("4", "12"))
     agent.wait_placed(irq50="12")

@@ -2,13 +2,25 @@
 """Declares `irqaffinity sriov device-spec`."""
 
 import argparse
+from typing import Any
 
 from irqaffinity.cli.usage.command import Command, Example
 
 
+class _Once(argparse.Action):
+    """Keeps the value of an option, and refuses the option where it is given again: only the last one would count."""
+
+    def __call__(
+        self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "the lines are those of one device: ask for each by itself")
+        setattr(namespace, self.dest, values)
+
+
 def _declare(parser: argparse.ArgumentParser) -> None:
     told = "the physical function: its netdev or PCI address"
-    parser.add_argument("--pf", metavar="PF", required=True, help=told)
+    parser.add_argument("--pf", metavar="PF", required=True, action=_Once, help=told)
     told = (
         "the physical network of Neutron that it is connected to; by default the one that [sriov] pf declares for it. "
         "A device that is no NIC needs none"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.layout import NodeLayout
 from irqaffinity.model.text import counted, name_cpus
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.report.page.axis import Axis, make_axis, order_cores
 from irqaffinity.report.page.facts import DeviceFacts, GuestFacts, HostPicture
 from irqaffinity.report.page.markup import Markup, element, join
@@ -150,7 +151,9 @@ def _device(host: HostPicture, axis: Axis, device: DeviceFacts) -> Markup:
     if guest is not None:
         who.append(element("a", guest.name or guest.uuid, href=f"#g{guest.order}", class_=f"of {guest_class(guest)}"))
     else:
-        who.append(element("span", "given back" if device.guest is None else "guest not known", class_="of none"))
+        is_held = any(irq.verdict == Verdict.HELD.value for irq in device.irqs)
+        fate = "not given back yet" if is_held else "given back"
+        who.append(element("span", fate if device.guest is None else "guest not known", class_="of none"))
     arrivals = host.arrivals_of(device)
     words = element("p", describe_place(device, arrivals), class_="say", aria_hidden="true")
     return element(

@@ -164,6 +164,13 @@ def test_a_declared_device_has_its_physical_network_from_there(run: Run, tmp_pat
     assert list(lines.values()) == [{"sriov-b"}, {"sriov-c"}]
 
 
+def test_a_second_device_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        run("device-spec", "--pf", "ens1f0", "--pf", "ens1f1")
+    assert left.value.code == 64
+    assert "argument --pf: the lines are those of one device: ask for each by itself" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("pf", "told"),
     [

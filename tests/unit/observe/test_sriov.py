@@ -112,6 +112,15 @@ def test_a_virtual_function_that_cannot_be_read_is_there_with_the_reason(stubbor
     assert [vf.trouble is None for vf in functions] == [True, False, True, True]
 
 
+@pytest.mark.parametrize("text", ["-4", "", "65536", "9" * 5000, "\u0664", "eight\x1b[2J"])
+def test_a_number_of_virtual_functions_that_there_cannot_be_is_not_believed(host: FakeHost, text: str) -> None:
+    host.put(host.add_physical_function(str(NIC), 0) / "sriov_totalvfs", text)
+    (found,) = read_physical_functions(host.root)
+    assert (found.total_vfs, found.vfs) == (0, ())
+    assert (found.trouble or "").endswith(" is no number of virtual functions")
+    assert (found.trouble or "").isprintable()
+
+
 def test_a_virtual_function_that_leads_to_no_device_is_there_with_the_reason(host: FakeHost) -> None:
     host.add_physical_function(str(NIC), 0)
     for index, target in enumerate(("../0000:41:02.0", "../0000:41:02.1")):
@@ -121,7 +130,7 @@ def test_a_virtual_function_that_leads_to_no_device_is_there_with_the_reason(hos
     assert [vf.trouble for vf in found.vfs] == [None, f"{host.sys}/bus/pci/devices/0000:41:02.1 does not exist"]
     (host.device_folder(str(NIC)) / "virtfn2").symlink_to("../gone")
     (found,) = read_physical_functions(host.root)
-    assert "gone" in (found.trouble or "")
+    assert (found.trouble or "").startswith(f"{host.sys}/bus/pci/devices/{NIC}/virtfn2: 'gone' is not a PCI address")
 
 
 def test_where_interrupts_may_arrive_is_not_known_without_their_affinity(stubborn: StubbornHost) -> None:

@@ -74,6 +74,12 @@ def test_without_netlink_the_settings_are_not_known_and_a_note_says_why(host: Fa
         assert told in note
 
 
+def test_a_device_that_cannot_be_read_is_not_free(host: FakeHost) -> None:
+    host.put(host.add_physical_function(str(NIC), 0) / "sriov_totalvfs", "-4")
+    (found,) = read_inventory(host.root, (), {}, no_netlink).pfs
+    assert found.use == Use(UseKind.UNKNOWN, message=found.trouble)
+
+
 def test_a_device_whose_settings_cannot_be_read_is_named_in_a_note(host: FakeHost) -> None:
     sriov_host(host)
     links = {**LINKS, "ens1f0": Link(trouble="Message too long")}

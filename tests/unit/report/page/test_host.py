@@ -74,6 +74,8 @@ def test_devices_of_a_node_that_is_not_there_and_released_ones_are_shown_too() -
     *_, last = drawn.find("section", class_="node")
     assert last.find("h3")[0].text == "No node, or one that is not known"
     assert [who.text for who in last.find("p", class_="who")] == [f"{VF0} guest not known", f"{VF1} given back"]
+    drawn = draw(devices=[make_device(VF1, guest=None)], irqs=[make_irq(50, VF1, guest=None, verdict="held")])
+    assert [who.text for who in drawn.find("p", class_="who")] == [f"{VF1} not given back yet"]
 
 
 def test_cpus_of_no_node_have_a_panel() -> None:
