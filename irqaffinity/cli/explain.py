@@ -35,14 +35,12 @@ from irqaffinity.report.explain import (
     explain_device,
     explain_device_of_unreadable,
     explain_free_device,
-    explain_free_interrupt,
     explain_guest,
-    explain_idle_interrupt,
-    explain_result,
     render_rules,
 )
 from irqaffinity.report.explain_hold import explain_holds
 from irqaffinity.report.explain_host import explain_isolation
+from irqaffinity.report.explain_interrupt import explain_free_interrupt, explain_idle_interrupt, explain_result
 
 
 def run(arguments: argparse.Namespace) -> int:

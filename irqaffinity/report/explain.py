@@ -9,7 +9,6 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import HOST, ClaimKind, Guest, GuestId
 from irqaffinity.model.host import Device, Topology
-from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Record
 from irqaffinity.model.text import clean, merge_numbers, name_cpus
@@ -206,34 +205,6 @@ def _explain_place(device: Device, topology: Topology) -> Iterator[Rule]:
     numbers = merge_numbers(interrupt.number for interrupt in device.interrupts)
     yield "interrupts", numbers or ("its line is shared with other devices" if device.shares_line else "none")
     yield "node", _node(device, topology)
-
-
-def explain_free_interrupt(number: int, devices: Sequence[PciAddress], names: str) -> Iterator[Rule]:
-    """Yield the rule for an interrupt that no device lists; `devices` are those that have it as their INTx line."""
-    whose = f"the INTx line of {', '.join(map(str, devices))}" if devices else "of no PCI device"
-    yield f"irq {number}", f"{whose} ({names or 'no handler'})"
-
-
-def explain_idle_interrupt(number: int, seen: Interrupt | None) -> Iterator[Rule]:
-    """Yield the rule for an interrupt that has no target; None is one that cannot be read."""
-    yield f"irq {number}", _affinity(None if seen is None else seen.smp, None if seen is None else seen.effective)
-
-
-def _affinity(smp: CpuSet | None, effective: CpuSet | None) -> str:
-    if smp is None:
-        return "smp_affinity_list cannot be read"
-    return f"smp_affinity_list {smp}, effective_affinity_list {'unknown' if effective is None else effective}"
-
-
-def explain_result(result: Result) -> Iterator[Rule]:
-    """Yield what was read of an interrupt, and its verdict."""
-    action = result.action
-    yield f"irq {action.number}", _affinity(action.current, action.effective)
-    reason = f" ({result.reason.value}: {result.reason.sentence})" if result.reason is not None else ""
-    yield (
-        "verdict",
-        f"{result.verdict.value}: {result.message or result.verdict.sentence}, target {result.asked}{reason}",
-    )
 
 
 def _mask(guest: GuestPlan, seen: Guest, policy: Policy) -> str:

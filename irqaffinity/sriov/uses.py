@@ -43,7 +43,7 @@ class Link(Protocol):
 def find_uses(
     root: HostRoot, claimants: Claimants, links: Mapping[str, Link] | None, addresses: Iterable[PciAddress]
 ) -> Mapping[PciAddress, Use]:
-    """Return the use of each of these functions that is not free. A PF and its VFs are told each for itself.
+    """Return the use of each of these functions that is not free. A PF and each of its VFs has a use of its own.
 
     `links` are those of netlink, None where netlink is not this host's. Raises OSError where the host's devices or
     network interfaces cannot be listed.

@@ -39,7 +39,7 @@ MOUNT = "mount -t sysfs none /sys"
 
 
 def read_inside(tmp_path: Path, mount: str, *arguments: str) -> dict[str, dict[str, object]] | None:
-    """Return the links that a process in a new network namespace is told."""
+    """Return the links that a process in a new network namespace sees."""
     (tmp_path / "read.py").write_text(READ)
     command = " ".join([sys.executable, str(tmp_path / "read.py"), *arguments])
     script = MAKE.format(mount=mount, command=command)

@@ -33,7 +33,7 @@ NETDEVS = {f"ens{number}": address for number, address in enumerate(PFS[:3])}
 
 @dataclass(frozen=True)
 class Host:
-    """What is on a made-up host, how it is told to Nova, and what a user of it asks for."""
+    """What is on a made-up host, how Nova learns of it, and what a user of it asks for."""
 
     inventory: Inventory
     others: Others

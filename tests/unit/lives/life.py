@@ -35,7 +35,7 @@ class Life:
     `inherited` those of earlier lives that no pass saw end. `touched`: another changed it since. `loose`: the program
     may have dropped its record. `returned`: the last write may have given it back. `refused`: the kernel refused a
     write for good. `next_cpu`: any one CPU of the target will do. `ghost` is the one before of which the program may
-    know no end yet; `is_late`: a pass saw this one before it was told of that end; `is_kept`: it has what is recorded.
+    know no end yet; `is_late`: a pass saw this one before it heard of that end; `is_kept`: it has what is recorded.
     `past` are the originals of before it was given back.
     """
 

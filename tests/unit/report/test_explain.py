@@ -25,12 +25,10 @@ from irqaffinity.report.explain import (
     Rule,
     explain_device,
     explain_free_device,
-    explain_free_interrupt,
     explain_guest,
-    explain_idle_interrupt,
-    explain_result,
     render_rules,
 )
+from irqaffinity.report.explain_interrupt import explain_free_interrupt, explain_idle_interrupt, explain_result
 from tests.fakes.domains import nova_metadata
 from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, Scene
 
