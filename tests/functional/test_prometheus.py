@@ -17,8 +17,14 @@ AWAY = "IrqaffinityBrokerAway"
 """The alerts that fire for an agent that is well but whose broker nobody has started."""
 
 _NOTHING_ARRIVES = "instance:irqaffinity_arrivals_outside:ratio_rate15m"
-UNSEEN = {"irqaffinity_irqbalance_told", "irqaffinity_vectors_free"}
-"""Metrics without a value here: irqbalance is to be told nothing, and CPUs other than x86 have no limit of vectors."""
+UNSEEN = {
+    "irqaffinity_irqbalance_told",
+    "irqaffinity_vectors_free",
+    "irqaffinity_oldest_hold_timestamp_seconds",
+    "irqaffinity_next_hold_end_timestamp_seconds",
+}
+"""Metrics without a value here: the agent leaves irqbalance alone, CPUs other than x86 have no limit of vectors, and
+there is no hold."""
 
 
 @dataclass
