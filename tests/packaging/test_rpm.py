@@ -58,7 +58,7 @@ def test_it_is_this_version_for_every_architecture(package: Path) -> None:
 
 def test_it_requires_what_the_program_does(package: Path) -> None:
     required = run("rpm", "--query", "--requires", "--package", package)
-    found = dict(re.findall(r"(?m)^python\d\.\d+dist\(([^)]+)\)(?: >= (\S+))?$", required))
+    found = dict(re.findall(r"\bpython\d\.\d+dist\(([^)]+)\) >= ([\d.]+)", required))
     meant = dict(re.findall(r"([\w.-]+)(?:\[.*\])?>=([\d.]+)", "\n".join(PROJECT["dependencies"])))
     assert {name: _digits(version) for name, version in found.items()} == {
         name.lower(): _digits(version) for name, version in meant.items()

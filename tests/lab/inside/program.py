@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """irqaffinity, as an operator of the machine runs it."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -39,9 +41,14 @@ def command(*arguments: str) -> dict[str, Any]:
 
 
 def command_of_nobody(*arguments: str) -> dict[str, Any]:
-    """Run a command of the program as a user who may nothing."""
+    """Run a command of the program as a user who may nothing.
+
+    It is run once before, as root: this user may not be able to read what it imports late, of the tests' environment.
+    """
 
     def work() -> int:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            main(list(arguments))
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
