@@ -64,7 +64,8 @@ def find_holders(root: HostRoot, nodes: Container[str]) -> Holders:
     by_node: dict[str, list[Process]] = defaultdict(list)
     by_function: dict[PciAddress, list[Process]] = defaultdict(list)
     refused, nameless = 0, []
-    processes = _list_processes(root)
+    names = _list(root)
+    processes = sorted(int(name) for name in names if name.isascii() and name.isdecimal())
     for pid in processes:
         try:
             held = _read_held(root, pid, nodes)
@@ -83,13 +84,18 @@ def find_holders(root: HostRoot, nodes: Container[str]) -> Holders:
     return Holders(
         {node: tuple(found) for node, found in by_node.items()},
         {address: tuple(found) for address, found in by_function.items()},
-        _describe_missing(root, len(processes), refused, nameless),
+        _describe_missing(root, len(processes), refused, nameless, is_procfs="self" in names),
     )
 
 
-def _describe_missing(root: HostRoot, processes: int, refused: int, nameless: list[Process]) -> str | None:
-    """Return why somebody may hold something without having been found, None where that cannot be."""
-    if not _shows_host(root):
+def _describe_missing(
+    root: HostRoot, processes: int, refused: int, nameless: list[Process], *, is_procfs: bool
+) -> str | None:
+    """Return why somebody may hold something without having been found, None where that cannot be.
+
+    A copy of a /proc, in plain files, hides no process of its own.
+    """
+    if is_procfs and not _shows_host(root):
         return f"{root.proc} does not show the processes of the host: {HOST_PROCESSES}"
     if refused:
         return f"the open files of {refused} of {processes} processes may not be read: {OPEN_FILES}"
@@ -110,11 +116,12 @@ def _shows_host(root: HostRoot) -> bool:
         return False
 
 
-def _list_processes(root: HostRoot) -> list[int]:
+def _list(root: HostRoot) -> list[str]:
+    """Return the names in /proc. Where that cannot be listed, nothing is known of its processes."""
     try:
-        return sorted(int(name) for name in root.calls.listdir(root.proc) if name.isascii() and name.isdecimal())
+        return root.calls.listdir(root.proc)
     except OSError:
-        return []
+        return ["self"]
 
 
 def _read_held(root: HostRoot, pid: int, nodes: Container[str]) -> _Held:

@@ -7,7 +7,8 @@ DEVICE_FILE = "anon_inode:[vfio-device]"
 
 
 def show_host_processes(host: HostTree, flags: int = 0x208040) -> None:
-    """Have /proc be that of the host's first PID namespace: process 2 is the kernel's."""
+    """Have /proc be a procfs, that of the host's first PID namespace: process 2 is the kernel's."""
+    (host.proc / "self").symlink_to("77")
     host.put(host.proc / "2/stat", f"2 (kthreadd) S 0 0 0 0 -1 {flags} 0 0")
     (host.proc / "2/fd").mkdir()
 

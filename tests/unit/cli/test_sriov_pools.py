@@ -106,7 +106,8 @@ def test_what_is_not_known_counts_as_used_and_is_told(run: Run) -> None:
 def test_only_what_is_in_a_pool_or_takes_something_out_of_one_is_noted(
     run: Run, host: FakeHost, spec: str, noted: list[str]
 ) -> None:
-    """The controller is vfio's, and a program may hold it: nobody would get its functions."""
+    """The controller is vfio's, and a program that is not seen may hold it: nobody would get its functions."""
+    (host.proc / "self").symlink_to("4711")
     host.put(host.device_folder("0000:41:00.0") / "net/ens1f0/flags", "0x1003")
     host.put(host.device_folder("0000:41:02.3") / "net/ens1f0v3/flags", "0x1003")
     driver = host.device_folder("0000:81:00.0") / "driver"

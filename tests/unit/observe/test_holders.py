@@ -143,6 +143,15 @@ def test_without_a_proc_nothing_is_known(tmp_path: Path) -> None:
     assert find_holders(HostRoot(str(tmp_path / "none")), NODES).missing is not None
 
 
+def test_a_copy_of_a_proc_in_plain_files_hides_nobody(host: Guarded) -> None:
+    (host.proc / "2/stat").unlink()
+    assert find_holders(host.root, NODES).missing is not None
+    (host.proc / "self").unlink()
+    open_file(host, 77, "/dev/vfio/12")
+    found = find_holders(host.root, NODES)
+    assert (found.missing, [process.pid for process in found.nodes["vfio/12"]]) == (None, [77])
+
+
 def test_of_a_kernel_thread_and_of_other_files_nothing_more_is_read(host: Guarded) -> None:
     open_file(host, 77, "/dev/null")
     host.calls.clear()
