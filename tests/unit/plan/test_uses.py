@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of several users a function is told to have."""
+"""Which of several users counts as the one of a function."""
 
 import itertools
 from collections.abc import Sequence
