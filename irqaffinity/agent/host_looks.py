@@ -2,7 +2,6 @@
 """Looks at the host's own interrupts when new ones are born: a driver may choose the CPUs of a guest for them."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from math import inf
 
@@ -24,12 +23,18 @@ class HostLooks:
     """Decides when to look, and looks. For the thread that makes passes."""
 
     def __init__(
-        self, auditor: Auditor, counters: Counters, view: View, clock: Callable[[], float] = time.monotonic
+        self,
+        auditor: Auditor,
+        counters: Counters,
+        view: View,
+        clock: Callable[[], float],
+        cost: Callable[[], float],
     ) -> None:
         self._auditor = auditor
         self._counters = counters
         self._view = view
         self._clock = clock
+        self._cost = cost
         self._due, self._soonest = inf, 0.0
 
     def heed(self, wakes: Wakes) -> None:
@@ -46,14 +51,14 @@ class HostLooks:
         """Look if it is time, and return which interrupts had drifted; a failure is left to the next full pass."""
         if self._clock() < self._due:
             return ()
-        self._due, start = inf, time.thread_time()
+        self._due, start = inf, self._cost()
         try:
             looked = self._auditor.isolate()
         except (HostUnreadable, StateError, OSError) as error:
             LOG.debug("new interrupts of the host are left to the next full pass: %s", error)
             return ()
         finally:
-            self._soonest = self._clock() + max(PAUSE, (time.thread_time() - start) / SHARE)
+            self._soonest = self._clock() + max(PAUSE, (self._cost() - start) / SHARE)
         if looked is None:
             return ()
         self._counters.count_isolation(looked.isolated)

@@ -2,7 +2,6 @@
 """Places, several at a time, the interrupts that were born too soon after others of their guest."""
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from math import inf
 
@@ -26,10 +25,13 @@ SEARCH = 0.5
 class Together:
     """Places interrupts that wait, guest by guest, as soon as the guest's pace allows. For the loop's own thread."""
 
-    def __init__(self, auditor: Auditor, counters: Counters, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, auditor: Auditor, counters: Counters, clock: Callable[[], float], cost: Callable[[], float]
+    ) -> None:
         self._auditor = auditor
         self._counters = counters
         self._clock = clock
+        self._cost = cost
         self._searches = Pace()
 
     def due(self, now: float) -> float:
@@ -39,16 +41,16 @@ class Together:
     def do(self, patience: Patience, now: float) -> None:
         """Do the work that is due; have a guest looked at where its interrupts cannot be placed without that."""
         if self._auditor.has_lost and self._searches.next_work(now, SEARCH) <= now:
-            start = time.thread_time()
+            start = self._cost()
             for uuid in self._find_lost():
                 self._auditor.lives.of(uuid).wake(patience, now, asks=False)
-            self._searches.worked(now, time.thread_time() - start)
+            self._searches.worked(now, self._cost() - start)
         for life in self._auditor.lives:
             if life.throttled and life.pace.next_work(now) <= now:
-                start = time.thread_time()
+                start = self._cost()
                 results = self._place(life)
                 now = self._clock()
-                life.worked(patience, now, time.thread_time() - start)
+                life.worked(patience, now, self._cost() - start)
                 if results is None:
                     life.wake(patience, now, asks=False, is_prompt=False)
                 elif results or life.is_placed:  # a look finds an interrupt that /proc/irq does not have yet

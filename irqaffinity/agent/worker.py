@@ -59,12 +59,14 @@ class Worker:
         counters: Counters,
         view: View,
         clock: Callable[[], float] = time.monotonic,
+        cost: Callable[[], float] = time.thread_time,
         hears_births: Callable[[], bool] = lambda: False,
         on_sight: Callable[[], None] = lambda: None,
     ) -> None:
         """Take the parts; `hears_births` returns whether the kernel reports new interrupts at the moment.
 
-        The loop calls `on_sight` again and again while it knows the guests from libvirt.
+        `cost` returns the seconds of CPU that the thread has used. The loop calls `on_sight` again and again while it
+        knows the guests from libvirt.
         """
         self.libvirt = Reach(hypervisor, clock)
         self.heartbeat = clock()
@@ -79,10 +81,10 @@ class Worker:
         self._view = view
         self._hears_births = hears_births
         self._on_sight = on_sight
-        self._clock = clock
+        self._clock, self._cost = clock, cost
         self._patience = Patience(tunables.boot)
-        self._together = Together(auditor, counters, clock)
-        self._host_looks = HostLooks(auditor, counters, view, clock)
+        self._together = Together(auditor, counters, clock, cost)
+        self._host_looks = HostLooks(auditor, counters, view, clock, cost)
         self._audit_due = self._local_audit_due = 0.0
         self._stopping = threading.Event()
         self._failure = ""
@@ -180,9 +182,9 @@ class Worker:
                 self._look(self._lives.of(uuid))
 
     def _look(self, life: Life) -> None:
-        start = time.thread_time()
+        start = self._cost()
         self._make_look(life)
-        life.worked(self._patience, self._clock(), time.thread_time() - start)
+        life.worked(self._patience, self._clock(), self._cost() - start)
 
     def _make_look(self, life: Life) -> None:
         start = self._clock()

@@ -22,13 +22,14 @@ INTERVAL = 60.0
 
 
 class Rig:
-    """A worker whose clock is moved by the test, and which never waits."""
+    """A worker whose clock is moved by the test, which never waits, and whose work costs what the test says."""
 
     def __init__(self, folder: Path, host: FakeHost, *, metadata: str = "") -> None:
         host.add_device(VF0, 0)
         host.add_vectors(VF0, [40, 41], "0-15", effective="0")
         self.host = host
         self.now = 1000.0
+        self.spent = 0.0
         self.hears_births = False
         metadata = metadata or nova_metadata("nfv", DEDICATED)
         guest = domain("vm", GUEST, ["2", "3"], [hostdev(VF0)], metadata=metadata)
@@ -50,6 +51,7 @@ class Rig:
             self.counters,
             self.view,
             self.clock,
+            lambda: self.spent,
             hears_births=lambda: self.hears_births,
         )
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from irqaffinity.agent.host_looks import SHARE
 from irqaffinity.agent.worker import Tunables
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.observe.root import HostUnreadable
+from irqaffinity.passes.isolation import Looked
 from irqaffinity.plan.policy import Isolation, IsolationMode, Policy
 from tests.fakes.host import FakeHost
 from tests.unit.agent.rig import INTERVAL, Rig
@@ -52,6 +54,23 @@ def test_many_births_are_one_look_and_the_next_one_waits(rig: Rig) -> None:
     assert rig.host.smp(75) == "2-5"
     rig.step(INTERVAL / 4)
     assert rig.host.smp(75) == "4-5"
+
+
+def test_a_look_that_costs_much_is_made_less_often(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate = rig.auditor.isolate
+
+    def look() -> Looked | None:
+        rig.spent += 0.5
+        return isolate()
+
+    monkeypatch.setattr(rig.auditor, "isolate", look)
+    bear(rig, 70, "2-5")
+    rig.step()
+    bear(rig, 71, "2-5")
+    rig.step(0.5 / SHARE - 0.1)
+    assert rig.host.smp(71) == "2-5"
+    rig.step(0.2)
+    assert rig.host.smp(71) == "4-5"
 
 
 def test_a_rebirth_is_no_drift_however_often_it_comes(rig: Rig) -> None:

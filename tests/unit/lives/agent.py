@@ -77,6 +77,7 @@ class Agent(Machine):
             self.counters,
             self.view,
             self._clock,
+            lambda: 0.0,
             hears_births=lambda: self.trace.how != OFF,
         )
 
