@@ -9,6 +9,7 @@ do. Where it takes longer than its deadline, its process is left to the kernel. 
 While it waits, the kernel lets nobody read `sriov_numvfs` either: the links `virtfnN` tell the number.
 """
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -33,6 +34,11 @@ try:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CLOEXEC)
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.write(1, b"?")
+    if not os.read(0, 1):
+        os._exit(255)
+    os.dup2(2, 0)
+    os.dup2(2, 1)
     os.write(fd, sys.argv[2].encode())
 except OSError as error:
     os._exit(error.errno or 255)
@@ -40,18 +46,30 @@ except BaseException:
     os._exit(255)
 os._exit(0)
 """
-"""The numbers of errors are below 255 (asm-generic/errno.h)."""
+"""It asks before it writes, and has no file of ours any more when it does. The numbers of errors are below 255
+(asm-generic/errno.h)."""
 
 _left: list["subprocess.Popen[bytes]"] = []
 """The processes that hang in the kernel; nobody waits for them, and nobody can end them."""
 
 
 class Counted(NamedTuple):
-    """What became of a write: `set`, `unsupported` or `failed` with the reason. `hangs` is whether it still goes on."""
+    """What became of a write: `set`, `unsupported` or `failed` with the reason. `hangs` is whether it still goes on.
+
+    It was not made at all where somebody kept it back: `held` or `refused`.
+    """
 
     made: Made
     message: str | None = None
     hangs: bool = False
+
+
+Keep = Callable[[], Counted | None]
+"""Asked at the last moment before a write: None lets it begin, anything else is what becomes of it."""
+
+
+def keep_nothing() -> None:
+    """Let every write begin."""
 
 
 def count_vfs(folder: str) -> int:
@@ -59,22 +77,31 @@ def count_vfs(folder: str) -> int:
     return sum(name.startswith(_LINK) and name[len(_LINK) :].isdecimal() for name in os.listdir(folder))
 
 
-def write_autoprobe(folder: str, wanted: bool, deadline: float = DEADLINE) -> Counted:
+def write_autoprobe(folder: str, wanted: bool, deadline: float = DEADLINE, keep: Keep = keep_nothing) -> Counted:
     """Have the host's drivers take new virtual functions of the device, or not."""
-    return _write(f"{folder}/{AUTOPROBE}", "1" if wanted else "0", deadline)
+    return _write(f"{folder}/{AUTOPROBE}", "1" if wanted else "0", deadline, keep)
 
 
 def write_count(
-    folder: str, wanted: int, deadline: float = DEADLINE, count: Callable[[str], int] = count_vfs, *, removes: bool
+    folder: str,
+    wanted: int,
+    deadline: float = DEADLINE,
+    keep: Keep = keep_nothing,
+    count: Callable[[str], int] = count_vfs,
+    *,
+    removes: bool,
 ) -> Counted:
     """Give the device so many virtual functions; `removes` those that it has first, as the kernel demands.
 
-    Without that, the kernel refuses another count for a device that somebody else has given some meanwhile.
+    Without that, the kernel refuses another count for a device that somebody else has given some meanwhile. What has
+    begun with the removal is brought to its end: `keep` is asked once.
     """
     try:
         for number in (0, wanted) if removes and wanted else (wanted,):
-            answer = _write(f"{folder}/{NUMVFS}", str(number), deadline)
-            now = count(folder)
+            answer = _write(f"{folder}/{NUMVFS}", str(number), deadline, keep)
+            if answer.made in (Made.HELD, Made.REFUSED):
+                return answer
+            keep, now = keep_nothing, count(folder)
             if answer.made is not Made.SET or now != number:
                 why = answer.message or "the kernel accepted it"
                 made = Made.FAILED if answer.made is Made.SET else answer.made
@@ -84,25 +111,47 @@ def write_count(
     return Counted(Made.SET)
 
 
-def _write(path: str, text: str, deadline: float) -> Counted:
+def _write(path: str, text: str, deadline: float, keep: Keep) -> Counted:
     isolated = [sys.executable, "-I", "-S", "-c", _PROGRAM, path, text]
     try:
         process = subprocess.Popen(
             isolated,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
     except OSError as error:
         return Counted(Made.FAILED, f"{sys.executable} cannot be started: {error.strerror}")
     try:
+        kept = _let(process, keep)
+    except BaseException:
+        process.wait()  # its input has ended, and it ends with it
+        raise
+    try:
         status = process.wait(deadline)
     except subprocess.TimeoutExpired:
         _left.append(process)
         why = f"the kernel has not answered for {deadline:.0f} s, and goes on with it (process {process.pid})"
         return Counted(Made.FAILED, why, hangs=True)
+    if kept is not None:
+        return kept
     return Counted(Made.SET) if status == _SAYS_ERRNO else _judge(path, status)
+
+
+def _let(process: "subprocess.Popen[bytes]", keep: Keep) -> Counted | None:
+    """Let the process write as soon as it can, unless that is to be kept back: then its input ends, and so does it."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout:
+        if not process.stdout.read(1):
+            return None  # it has ended, and its status says why
+        kept = keep()
+        if kept is None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(b"!")
+        return kept
 
 
 def _judge(path: str, status: int) -> Counted:

@@ -6,7 +6,7 @@ import functools
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any, Protocol, TypeVar
 
 import libvirt
@@ -75,13 +75,14 @@ class Hypervisor:
         """The URI without credentials."""
         return self._redacted(self._uri) or "its default URI"
 
-    def active_domains(self) -> Iterator[Domain]:
+    def active_domains(self, but: Container[str] = ()) -> Iterator[Domain]:
         """Return an iterator over the active domains, which asks for each in its turn; raise LibvirtUnreachable.
 
+        Those whose uuids are in `but` are left out, and libvirt is not asked for their XML.
         A domain that ends between the listing and its XML is left out (VIR_ERR_NO_DOMAIN). One whose XML libvirt
         refuses or does not give in time is returned with the error: it is there, but nothing more is known of it.
         """
-        return self._read_each(ACTIVE, self._list(ACTIVE))
+        return self._read_each(ACTIVE, self._list(ACTIVE), but)
 
     def defined_domains(self) -> Iterator[Domain]:
         """Do what `active_domains` does for what a start of each defined domain would make of it, active ones included.
@@ -92,10 +93,10 @@ class Hypervisor:
         listed = [(look, self._list(look)) for look in (DEFINED, SAVED)]
         return itertools.chain.from_iterable(self._read_each(look, handles) for look, handles in listed)
 
-    def _read_each(self, look: Look, handles: Handles) -> Iterator[Domain]:
+    def _read_each(self, look: Look, handles: Handles, but: Container[str] = ()) -> Iterator[Domain]:
         for uuid in tuple(handles):
-            if uuid not in handles:
-                continue  # it has ended since
+            if uuid not in handles or uuid in but:
+                continue  # it has ended since, or nobody asks for it
             name, handle = handles[uuid]
             domain = self._read(uuid, name, functools.partial(look.read, handle))
             if domain is not None:

@@ -25,6 +25,11 @@ def is_for_programs(driver: str | None) -> bool:
     return driver is not None and ("vfio" in driver or "uio" in driver)
 
 
+def may_be_held(root: HostRoot, address: PciAddress, driver: str | None) -> bool:
+    """Tell whether a program may hold a function: vfio enables one while it is open (vfio_pci_core_enable)."""
+    return is_for_programs(driver) and root.read_if_there(f"{device_folder(root, address)}/enable") != "0"
+
+
 def read_char_devices(
     root: HostRoot, drivers: Mapping[PciAddress, str | None]
 ) -> tuple[list[CharDevice], Mapping[PciAddress, str]]:

@@ -63,6 +63,14 @@ def name_use(use: Use) -> str:
     return found if use.message is None else f"{found}: {use.message}"
 
 
+def refuse_taken(step: Step, use: Use) -> Step:
+    """Return the step, refused because somebody uses the function, or may use it."""
+    if step.vf is None:
+        return step.became(Made.REFUSED, f"the device itself is in use: {name_use(use)}")
+    is_sure = use.kind is not UseKind.UNKNOWN
+    return step.became(Made.REFUSED, f"it is not free: {name_use(use)}")._replace(is_drift=is_sure)
+
+
 def writes_of(steps: Iterable[Step], vfs: Sequence[Function]) -> list[Write]:
     """Return the netlink attributes for the steps that would set something on existing virtual functions."""
     of_vf: dict[int, dict[Setting, Step]] = {}
@@ -185,8 +193,7 @@ def _of_vf(pf: PhysicalFunction, vf: Function, wanted: VfSettings) -> Iterator[S
         elif origin is None:
             yield step.became(Made.UNSUPPORTED, _untold(pf, vf))
         elif vf.use is not None:
-            is_sure = vf.use.kind is not UseKind.UNKNOWN
-            yield step.became(Made.REFUSED, f"it is not free: {name_use(vf.use)}")._replace(is_drift=is_sure)
+            yield refuse_taken(step, vf.use)
         elif vf.trouble is not None:
             yield step.became(Made.REFUSED, f"nobody can tell whether it is free: {vf.trouble}")
         elif not _is_hosts(pf):

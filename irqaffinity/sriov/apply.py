@@ -2,7 +2,8 @@
 """Makes physical functions what `[sriov] pf` declares: first their counts, then the settings of virtual functions.
 
 Who uses a function is looked up again and again: no setting is written by a look that is older than FRESH. Each look
-also shows what has become of the settings that were written before it.
+also shows what became of the settings written before it. Right before each write one thing more is asked: whether a
+hold was made, or somebody takes the function, since.
 """
 
 import os
@@ -12,17 +13,16 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from irqaffinity.apply.vf_count import DEADLINE, Counted, write_autoprobe, write_count
+from irqaffinity.apply.vf_count import DEADLINE, Counted, Keep, write_autoprobe, write_count
 from irqaffinity.apply.vf_settings import Answer, NetlinkVfWriter, VfWriter
 from irqaffinity.model.declared import DeclaredPf, Made, Setting, Step
-from irqaffinity.model.guest import GuestId
 from irqaffinity.model.hold import Hold
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.model.sriov import Inventory, PhysicalFunction, VfSettings
+from irqaffinity.model.sriov import Function, Inventory, PhysicalFunction, Use, VfSettings
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import device_folder
-from irqaffinity.plan.declared import Write, losses, plan_declared, writes_of
-from irqaffinity.plan.hold import find_hold, name_hold
+from irqaffinity.plan.declared import Write, losses, plan_declared, refuse_taken, writes_of
+from irqaffinity.plan.hold_setting import hold_setting
 
 FRESH = 2.0
 """Seconds for which a look at who uses what counts."""
@@ -33,34 +33,37 @@ _Key = tuple[PciAddress | None, int | None, Setting]
 class CountWriter(Protocol):
     """Gives a device another number of virtual functions."""
 
-    def __call__(self, folder: str, wanted: int, deadline: float, *, removes: bool) -> Counted:
+    def __call__(self, folder: str, wanted: int, deadline: float, keep: Keep, *, removes: bool) -> Counted:
         """Do what apply/vf_count.write_count does."""
 
 
 class _Written(NamedTuple):
-    """Steps that one netlink attribute was written for, and what the kernel answered."""
+    """Steps that one netlink attribute was written for, and what the kernel answered; None where nobody asked it."""
 
     steps: Sequence[Step]
-    answer: Answer
+    answer: Answer | None
 
 
 @dataclass
 class Applier:
     """What it needs to make physical functions what they are declared to be; each part can be another one in a test.
 
-    `look` returns the inventory as it is now, `holds` the holds in force. `tell` says a line to the person who asked,
-    before anything is lost. `unsupported` are settings that are not worth another try.
+    `look` returns the inventory as it is now, `holds` the holds in force. `look_again` returns who has taken a function
+    since the last look, and `holds_now` the holds: both are asked before each write, and cost little. `tell` says a
+    line to the person who asked, before anything is lost. `unsupported` are settings that are not worth another try.
     """
 
     root: HostRoot
     look: Callable[[], Inventory]
     holds: Callable[[], Sequence[Hold]] = tuple
+    look_again: Callable[[Function | PhysicalFunction], Use | None] = lambda _function: None
+    holds_now: Callable[[], Sequence[Hold]] = tuple
     tell: Callable[[str], None] = lambda _line: None
     unsupported: Collection[tuple[PciAddress, Setting]] = ()
     open_writer: Callable[[], VfWriter] = NetlinkVfWriter
     index_of: Callable[[str], int] = socket.if_nametoindex
     write_count: CountWriter = write_count
-    write_autoprobe: Callable[[str, bool, float], Counted] = write_autoprobe
+    write_autoprobe: Callable[[str, bool, float, Keep], Counted] = write_autoprobe
     deadline: float = DEADLINE
     clock: Callable[[], float] = time.monotonic
     _writer: VfWriter | None = field(default=None, init=False)
@@ -93,7 +96,8 @@ class Applier:
         holds = self.holds()
         pfs = {pf.address: pf for pf in inventory.pfs}
         steps = plan_declared(inventory, declared, force=force)
-        return [_hold_back(_give_up(step, self.unsupported), holds, pfs) for step in steps]
+        given = (_give_up(step, self.unsupported) for step in steps)
+        return [hold_setting(step, holds, None if step.pf is None else pfs[step.pf]) for step in given]
 
     def _make_counts(
         self, declared: Sequence[DeclaredPf], *, force: bool
@@ -115,19 +119,39 @@ class Applier:
             answer = self._make(next(pf for pf in inventory.pfs if pf.address == step.pf), step)
             if answer.hangs:
                 stuck.add(step.pf)
-            done[_key(step)] = step.became(answer.made, answer.message)._replace(was_written=True)
+            step = step.became(answer.made, answer.message)
+            done[_key(step)] = step._replace(was_written=answer.made not in (Made.HELD, Made.REFUSED))
 
     def _make(self, pf: PhysicalFunction, step: Step) -> Counted:
-        folder = device_folder(self.root, pf.address)
-        if step.setting is Setting.AUTOPROBE:
-            return self.write_autoprobe(folder, bool(step.target), self.deadline)
+        folder, is_count = device_folder(self.root, pf.address), step.setting is Setting.NUMVFS
+
+        def keep() -> Counted | None:
+            (now,) = self._ask_again(pf, pf, [step])
+            if now.made is not Made.WOULD_SET:
+                return Counted(now.made, now.message)
+            if is_count:
+                self._tell_losses(pf)
+            return None
+
+        if not is_count:
+            return self.write_autoprobe(folder, bool(step.target), self.deadline, keep)
+        wanted = step.target if isinstance(step.target, int) else 0
+        answer = self.write_count(folder, wanted, self.deadline, keep, removes=pf.num_vfs > 0)
+        return answer._replace(message=f"{answer.message}; {self._holders(pf)}") if answer.hangs else answer
+
+    def _tell_losses(self, pf: PhysicalFunction) -> None:
         if pf.num_vfs:
             self.tell(f"{pf.netdev or pf.address}: all {pf.num_vfs} virtual functions are removed")
         for line in losses(pf):
             self.tell(f"{pf.netdev or pf.address}: in use, and lost: {line}")
-        wanted = step.target if isinstance(step.target, int) else 0
-        answer = self.write_count(folder, wanted, self.deadline, removes=pf.num_vfs > 0)
-        return answer._replace(message=f"{answer.message}; {self._holders(pf)}") if answer.hangs else answer
+
+    def _ask_again(
+        self, pf: PhysicalFunction, function: Function | PhysicalFunction, steps: Sequence[Step]
+    ) -> list[Step]:
+        """Return the steps that are about to be made, refused or held by what is known at this moment."""
+        use = self.look_again(function)
+        holds = self.holds_now()  # last, so that hardly any time is left for another one
+        return [hold_setting(step, holds, pf) if use is None else refuse_taken(step, use) for step in steps]
 
     def _holders(self, pf: PhysicalFunction) -> str:
         """Return who still has virtual functions for which the kernel may wait.
@@ -152,17 +176,20 @@ class Applier:
                 if write.vf != last and written and self.clock() >= until:
                     return written
                 last = write.vf
-                written.append(_Written(write.steps, self._write(pf, write)))
+                written.append(self._write(pf, write))
         return written
 
-    def _write(self, pf: PhysicalFunction, write: Write) -> Answer:
+    def _write(self, pf: PhysicalFunction, write: Write) -> _Written:
         try:
             index = self._find_index(pf)
             if self._writer is None:
                 self._writer = self.open_writer()
         except (OSError, ValueError) as error:
-            return Answer(Made.FAILED, f"the netdev {pf.netdev} cannot be reached: {error}")
-        return self._writer.write(index, write.vf, write.values)
+            return _Written(write.steps, Answer(Made.FAILED, f"the netdev {pf.netdev} cannot be reached: {error}"))
+        steps = self._ask_again(pf, next(vf for vf in pf.vfs if vf.index == write.vf), write.steps)
+        if any(step.made is not Made.WOULD_SET for step in steps):
+            return _Written(steps, None)
+        return _Written(steps, self._writer.write(index, write.vf, write.values))
 
     def _find_index(self, pf: PhysicalFunction) -> int:
         """Return the index of the netdev, for which sysfs and netlink have to be of one network namespace."""
@@ -201,29 +228,13 @@ def _give_up(step: Step, unsupported: Collection[tuple[PciAddress, Setting]]) ->
     return step
 
 
-def _hold_back(step: Step, holds: Sequence[Hold], pfs: Mapping[PciAddress, PhysicalFunction]) -> Step:
-    """Return the step, `held` where a hold covers what it would change."""
-    if step.made is not Made.WOULD_SET or step.pf is None or not holds:
-        return step
-    for guest, device in _touched(step, pfs[step.pf]):
-        hold = find_hold(holds, guest, device)
-        if hold is not None:
-            return step.became(Made.HELD, name_hold(hold))
-    return step
-
-
-def _touched(step: Step, pf: PhysicalFunction) -> Iterator[tuple[GuestId | None, PciAddress]]:
-    """Give the devices that a step touches, each with the guest that has it; a count touches all."""
-    yield None, pf.address
-    for vf in pf.vfs:
-        if step.vf is None or step.vf == vf.index:
-            yield None if vf.use is None else vf.use.guest, vf.address
-
-
 def _read_back(written: Iterable[_Written], inventory: Inventory) -> Iterator[Step]:
     """Give the steps that were written, judged by what their virtual functions have now."""
     now = {vf.address: vf.settings for pf in inventory.pfs for vf in pf.vfs}
     for steps, answer in written:
+        if answer is None:
+            yield from steps
+            continue
         for step in steps:
             settings = None if step.device is None else now.get(step.device)
             yield step.became(*_judge(step, answer, settings))._replace(was_written=True)

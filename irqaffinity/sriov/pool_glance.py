@@ -12,7 +12,7 @@ from irqaffinity.grammar.device_spec import DeviceSpec, first_match
 from irqaffinity.model.host import Device
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.sriov import Function, Inventory, PhysicalFunction, Pool, Use
-from irqaffinity.observe.char_devices import is_for_programs
+from irqaffinity.observe.char_devices import may_be_held
 from irqaffinity.observe.guests import Seen
 from irqaffinity.observe.netdevs import read_netdevs
 from irqaffinity.observe.plain_devices import functions_with_vdpa, read_identity
@@ -50,16 +50,9 @@ def _address(device: Device) -> PciAddress:
 
 
 def _find_uses(root: HostRoot, guests: Seen, devices: Mapping[PciAddress, Device]) -> Mapping[PciAddress, Use]:
-    held = [device.address for device in devices.values() if _is_held(root, device)]
+    held = [device.address for device in devices.values() if may_be_held(root, device.address, device.driver)]
     signs = [*claims_of(guests), *find_host_uses(root, read_netdevs(root), devices.keys(), None)]
     return settle_uses([*signs, *(Sign(address, unknown("a program may hold it")) for address in held)])
-
-
-def _is_held(root: HostRoot, device: Device) -> bool:
-    """Tell whether a program may hold a device: vfio enables one while it is open (vfio_pci_core_enable)."""
-    if not is_for_programs(device.driver):
-        return False
-    return root.read_if_there(f"{device_folder(root, device.address)}/enable") != "0"
 
 
 def _physical(device: Device, children: Sequence[Device], uses: Mapping[PciAddress, Use]) -> PhysicalFunction:

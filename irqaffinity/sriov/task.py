@@ -14,15 +14,16 @@ from irqaffinity.model.declared import DeclaredPf, Setting, Step, changes_of
 from irqaffinity.model.hold import Hold
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import State
-from irqaffinity.model.sriov import Inventory
+from irqaffinity.model.sriov import Function, Inventory, PhysicalFunction, Use
 from irqaffinity.observe.procfs import read_boot_id
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.passes.holds import Holds
+from irqaffinity.sriov.again import look_again
 from irqaffinity.sriov.apply import Applier
 from irqaffinity.sriov.look import look_at_functions
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.history import StoredHistory
-from irqaffinity.state.peek import peek
+from irqaffinity.state.peek import peek, peek_holds
 from irqaffinity.state.store import Store
 
 
@@ -43,11 +44,12 @@ class Task:
     declared: Sequence[DeclaredPf]
     unsupported: Collection[tuple[PciAddress, Setting]] = ()
     is_sure: bool = field(default=True, init=False)
+    _active: Collection[str] = field(default=(), init=False, repr=False, compare=False)
 
     def look(self) -> Inventory:
         """Return what is there now; raise HostUnreadable and OSError."""
         inventory, claimants = look_at_functions(self._root, self._hypervisor, self.specs)
-        self.is_sure = not claimants.gaps
+        self.is_sure, self._active = not claimants.gaps, frozenset(claimants.active)
         return inventory
 
     def rehearse(self, *, force: bool = False) -> list[Step]:
@@ -70,12 +72,24 @@ class Task:
         def holds() -> Sequence[Hold]:
             return current(read())
 
-        return Applier(self._root, self.look, holds, tell, self.unsupported)
+        def holds_now() -> Sequence[Hold]:
+            return current(self._read_holds())
+
+        return Applier(self._root, self.look, holds, self._look_again, holds_now, tell, self.unsupported)
+
+    def _look_again(self, function: Function | PhysicalFunction) -> Use | None:
+        return look_again(self._root, self._hypervisor, self._active, function)
 
     def _read_state(self) -> State:
         if not os.path.lexists(self.state_path):
             return State()
         return peek(StateFolder(self.state_path), read_boot_id(self._root))
+
+    def _read_holds(self) -> State:
+        """Return the state with its holds alone: they are asked for before each write."""
+        if not os.path.lexists(self.state_path):
+            return State()
+        return State(holds=dict(peek_holds(StateFolder(self.state_path))))
 
     @property
     def _root(self) -> HostRoot:

@@ -54,7 +54,7 @@ def find_uses(
     signs += [*claims, *reserved_by(claimants.definitions, claimants.active)]
     devices, troubles = read_char_devices(root, drivers)
     signs += [Sign(address, unknown(trouble)) for address, trouble in troubles.items()]
-    signs += _find_processes(root, devices, {claim.function for claim in claims})
+    signs += find_processes(root, devices, {claim.function for claim in claims})
     signs += find_host_uses(root, netdevs, drivers.keys(), links)
     signs += [Sign(address, used_as(disk, _DISK)) for address, disk in find_disks_in_use(root).items()]
     signs += _find_hidden(root, drivers, netdevs, {device.function for device in devices if device.is_all})
@@ -75,7 +75,7 @@ def _read_drivers(root: HostRoot, addresses: Iterable[PciAddress]) -> tuple[dict
     return drivers, signs
 
 
-def _find_processes(root: HostRoot, devices: Sequence[CharDevice], explained: Container[PciAddress]) -> list[Sign]:
+def find_processes(root: HostRoot, devices: Sequence[CharDevice], explained: Container[PciAddress] = ()) -> list[Sign]:
     """Return the processes that hold functions, and which function may be held by one that was not found.
 
     No process is looked at where an active guest explains each function that a program may hold.

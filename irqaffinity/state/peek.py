@@ -3,12 +3,15 @@
 
 import contextlib
 import sqlite3
+from collections.abc import Iterator, Mapping
 
+from irqaffinity.model.hold import Hold
 from irqaffinity.model.record import State
 from irqaffinity.state.beside import read_beside
 from irqaffinity.state.database import DATABASE, NEWER, copied, find_log_damage, read_all
 from irqaffinity.state.fields import BadState
 from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.rows import read_holds
 from irqaffinity.state.schema import MIGRATIONS, check_version, check_whole, migrate
 from irqaffinity.state.takeover import JSON, read_json
 
@@ -20,17 +23,39 @@ def peek(folder: StateFolder, boot_id: str) -> State:
     """
 
     def read(connection: sqlite3.Connection) -> State:
-        version = check_version(connection)
-        if not version:
-            return State()
-        if version == len(MIGRATIONS):
-            return _read(folder, connection, boot_id)
-        with contextlib.closing(copied(connection)) as copy:
-            migrate(copy)
-            return _read(folder, copy, boot_id)
+        with _current(connection) as current:
+            return State() if current is None else _read(folder, current, boot_id)
 
     state = read_beside(folder, DATABASE, NEWER, read)
     return _peek_json(folder, boot_id) if state is None else state
+
+
+def peek_holds(folder: StateFolder) -> Mapping[int, Hold]:
+    """Return the stored holds alone, also those that are over; raise StateError.
+
+    It costs little, however much is stored: for who has read the whole state, and asks again before each write.
+    """
+
+    def read(connection: sqlite3.Connection) -> Mapping[int, Hold]:
+        with _current(connection) as current:
+            if current is None:
+                return {}
+            check_whole(current)
+            return read_holds(current)
+
+    return read_beside(folder, DATABASE, NEWER, read) or {}
+
+
+@contextlib.contextmanager
+def _current(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection | None]:
+    """Yield a connection to tables of the current version, None where there are no tables yet."""
+    version = check_version(connection)
+    if version in (0, len(MIGRATIONS)):
+        yield connection if version else None
+        return
+    with contextlib.closing(copied(connection)) as copy:
+        migrate(copy)
+        yield copy
 
 
 def _peek_json(folder: StateFolder, boot_id: str) -> State:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from irqaffinity.apply.vf_count import Counted
+from irqaffinity.apply.vf_count import Counted, Keep
 from irqaffinity.apply.vf_settings import Answer
 from irqaffinity.model.declared import ATTRIBUTES, DeclaredPf, Made, Setting, Value
 from irqaffinity.model.guest import GuestId
@@ -46,7 +46,7 @@ class FakeDriver:
     """Keeps physical functions, and changes them as it is asked, in the place of netlink and sysfs.
 
     `ignores` are settings that it accepts and does not change, `refuses` those that it does not support, and `fails`
-    those for which it has an error. `counts` maps a PF's folder to what becomes of a count.
+    those for which it has an error. `on_ready` is called before a count or autoprobe asks whether it may be written.
     """
 
     def __init__(self, *pfs: PhysicalFunction) -> None:
@@ -58,6 +58,7 @@ class FakeDriver:
         self.counts: list[tuple[PciAddress, int]] = []
         self.on_write: Callable[[], None] = lambda: None
         self.on_count: Callable[[], None] = lambda: None
+        self.on_ready: Callable[[], None] = lambda: None
         self.hangs_at: int | None = None
         self.looks = 0
         self.is_closed = False
@@ -94,8 +95,12 @@ class FakeDriver:
     def close(self) -> None:
         self.is_closed = True
 
-    def write_count(self, folder: str, wanted: int, _deadline: float = 0.0, *, removes: bool) -> Counted:
+    def write_count(self, folder: str, wanted: int, _deadline: float, keep: Keep, *, removes: bool) -> Counted:
         address = PciAddress.parse(folder.rsplit("/", 1)[1])
+        self.on_ready()
+        kept = keep()
+        if kept is not None:
+            return kept
         self.on_count()
         pf = self.pfs[address]
         if pf.num_vfs not in (0, wanted) and not removes:
@@ -110,8 +115,12 @@ class FakeDriver:
         self.pfs[address] = replace(pf, num_vfs=wanted, vfs=vfs)
         return Counted(Made.SET)
 
-    def write_autoprobe(self, folder: str, wanted: bool, _deadline: float) -> Counted:
+    def write_autoprobe(self, folder: str, wanted: bool, _deadline: float, keep: Keep) -> Counted:
         address = PciAddress.parse(folder.rsplit("/", 1)[1])
+        self.on_ready()
+        kept = keep()
+        if kept is not None:
+            return kept
         self.pfs[address] = replace(self.pfs[address], autoprobe=wanted)
         return Counted(Made.SET)
 

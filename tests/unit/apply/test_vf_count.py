@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.apply import vf_count
-from irqaffinity.apply.vf_count import AUTOPROBE, NUMVFS, Counted, count_vfs, write_autoprobe, write_count
+from irqaffinity.apply.vf_count import AUTOPROBE, NUMVFS, Counted, count_vfs, keep_nothing, write_autoprobe, write_count
 from irqaffinity.model.declared import Made
 from tests.functional.agent import wait_for
 from tests.patience import HANG
@@ -57,7 +57,7 @@ class Kernel:
         os.read(self.pipe, 4096)
 
     def write(self, wanted: int, *, removes: bool = True) -> Counted:
-        return write_count(str(self.folder), wanted, HANG, self.count, removes=removes)
+        return write_count(str(self.folder), wanted, HANG, keep_nothing, self.count, removes=removes)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_kernel_that_hangs_is_left_and_nobody_waits_behind_it(
 ) -> None:
     assert kernel.write(3) == Counted(Made.SET)
     kernel.block()
-    answer = write_count(str(kernel.folder), 8, SHORT, count_vfs, removes=True)
+    answer = write_count(str(kernel.folder), 8, SHORT, keep_nothing, count_vfs, removes=True)
     (process,) = left
     assert process.poll() is None
     assert answer == Counted(
@@ -114,7 +114,7 @@ def test_a_kernel_that_hangs_is_left_and_nobody_waits_behind_it(
     files = {os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")}
     assert files == {os.devnull, str(kernel.folder / NUMVFS)}, "it holds no lock and no file of ours"
     assert os.getsid(process.pid) == process.pid
-    second = write_count(str(kernel.folder), 8, HANG, count_vfs, removes=True)
+    second = write_count(str(kernel.folder), 8, HANG, keep_nothing, count_vfs, removes=True)
     assert second.hangs
     assert second.message == (
         "it has 3, and should have 8: another process writes it, and the kernel has not answered that one yet: "
@@ -136,10 +136,38 @@ def test_a_signal_ends_the_process_that_writes_if_the_kernel_lets_it(
     kernel: Kernel, left: list["subprocess.Popen[bytes]"]
 ) -> None:
     kernel.block()
-    write_count(str(kernel.folder), 8, SHORT, count_vfs, removes=True)
+    write_count(str(kernel.folder), 8, SHORT, keep_nothing, count_vfs, removes=True)
     left[0].terminate()
     assert left[0].wait(HANG) < 0
     kernel.go_on()
+
+
+def test_what_is_kept_back_at_the_last_moment_is_not_written(kernel: Kernel) -> None:
+    held, asked = Counted(Made.HELD, "hold 1"), []
+
+    def keep() -> Counted | None:
+        assert _is_locked(kernel.folder / NUMVFS), "the process could write at once"
+        asked.append(True)
+        return held if len(asked) == 1 else None
+
+    for _ in range(2):
+        answer = write_count(str(kernel.folder), 4, HANG, keep, kernel.count, removes=True)
+        assert kernel.seen == ([] if answer == held else ["0", "4"])
+    assert (len(asked), answer) == (2, Counted(Made.SET)), "what has begun with the removal is brought to its end"
+    (kernel.folder / AUTOPROBE).write_text("1")
+    assert write_autoprobe(str(kernel.folder), False, HANG, lambda: held) == held
+    assert (kernel.folder / AUTOPROBE).read_text() == "1"
+
+
+def test_nothing_is_written_where_nobody_could_be_asked(kernel: Kernel) -> None:
+    def fail() -> None:
+        raise LookupError("the holds cannot be read")
+
+    with pytest.raises(LookupError, match="cannot be read"):
+        write_count(str(kernel.folder), 4, HANG, fail, kernel.count, removes=False)
+    wait_for("the end of the process", lambda: not _is_locked(kernel.folder / NUMVFS))
+    assert kernel.count(str(kernel.folder)) == 0
+    assert kernel.seen == []
 
 
 def test_a_device_without_a_driver_for_it(tmp_path: Path) -> None:

@@ -76,6 +76,12 @@ def test_inactive_domains_are_left_out(tmp_path: Path) -> None:
     assert [domain.name for domain in list(Hypervisor(uri).active_domains())] == ["one"]
 
 
+def test_the_xml_of_those_that_are_known_is_not_asked_for(uri: str) -> None:
+    hypervisor = OtherHandles(uri)
+    hypervisor.handles = {guest_id(1): None}
+    assert [domain.name for domain in hypervisor.active_domains({guest_id(1)})] == ["two"]
+
+
 def test_a_libvirt_without_domains_has_none(tmp_path: Path) -> None:
     assert list(Hypervisor(make_libvirt(tmp_path, [])).active_domains()) == []
 

@@ -50,11 +50,14 @@ class Rig:
         self.driver = FakeDriver(*pfs)
         self.said: list[str] = []
         self.holds: list[Hold] = []
+        self.taken: dict[PciAddress, Use] = {}
         self.now = 0.0
         self.applier = Applier(
             root,
             self.driver.look,
-            lambda: self.holds,
+            lambda: tuple(self.holds),
+            lambda function: self.taken.get(function.address),
+            lambda: tuple(self.holds),
             self.said.append,
             open_writer=lambda: self.driver,
             index_of=self.driver.index_of,
@@ -254,6 +257,60 @@ def test_a_hold_defers_what_it_covers(root: HostRoot, of: Hold, held: set[int | 
     assert step.message == ("hold 3 (upgrade) until 2026-11-20T01:00:00Z" if None in held else None)
     rig.holds.clear()
     assert Made.HELD not in {step.made for step in rig.apply(wish)}
+
+
+def test_no_write_begins_after_a_hold_and_what_was_begun_is_told(root: HostRoot) -> None:
+    rig = Rig(root, physical(vfs=2))
+    rig.driver.on_write = lambda: rig.holds.append(hold(device=vf_address(0, 0)))
+    steps = rig.apply(replace(ENS0, settings=VfSettings(vlan=7, qos=1, trust=True, spoofchk=False)))
+    assert [(vf, list(values)) for _, vf, values in rig.driver.writes] == [
+        (0, [Setting.VLAN, Setting.QOS]),
+        (1, [Setting.VLAN, Setting.QOS]),
+        (1, [Setting.SPOOFCHK]),
+        (1, [Setting.TRUST]),
+    ]
+    assert [(step.vf, step.setting.value) for step in steps if step.made is Made.HELD] == [
+        (0, "spoofchk"),
+        (0, "trust"),
+    ]
+    assert all(step.was_written == (step.made is Made.SET) for step in steps)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_hold_made_while_the_process_of_a_count_begins_keeps_it_back(root: HostRoot, force: bool) -> None:
+    rig = Rig(root, physical(vfs=2 if force else 0))
+    rig.driver.on_ready = lambda: rig.holds.append(hold())
+    (count, *_) = rig.apply(replace(ENS0, num_vfs=4), force=force)
+    assert (count.made, count.was_written, rig.driver.counts, rig.said) == (Made.HELD, False, [], [])
+    assert count.message == "hold 3 (upgrade) until 2026-11-20T01:00:00Z"
+    rig.holds.clear()
+    (step,) = rig.apply(replace(ENS0, autoprobe=False))
+    assert (step.made, rig.driver.pfs[pf_address(0)].autoprobe) == (Made.HELD, True)
+
+
+def test_a_function_that_is_taken_right_before_its_write_keeps_what_it_has(root: HostRoot) -> None:
+    rig = Rig(root, physical(vfs=3))
+    unsure = Use(UseKind.UNKNOWN, message="its driver was iavf a moment ago, and is vfio-pci now")
+
+    def take() -> None:
+        rig.taken.update({vf_address(0, 1): USED, vf_address(0, 2): unsure})
+
+    rig.driver.on_write = take
+    steps = rig.apply(replace(ENS0, settings=VfSettings(trust=True)))
+    assert [vf for _, vf, _ in rig.driver.writes] == [0]
+    assert [(step.made, step.message, step.is_drift, step.was_written) for step in steps] == [
+        (Made.SET, None, False, True),
+        (Made.REFUSED, f"it is not free: guest instance-1 ({GUEST}), hostdev", True, False),
+        (Made.REFUSED, f"it is not free: nobody can tell who uses it: {unsure.message}", False, False),
+    ]
+
+
+def test_a_device_that_is_taken_right_before_its_count_keeps_it(root: HostRoot) -> None:
+    rig = Rig(root, physical())
+    rig.taken = {pf_address(0): USED}
+    (step, *_) = rig.apply(replace(ENS0, num_vfs=4))
+    assert (step.made, step.is_drift, rig.driver.counts) == (Made.REFUSED, False, [])
+    assert step.message == f"the device itself is in use: guest instance-1 ({GUEST}), hostdev"
 
 
 @settings(max_examples=60)

@@ -12,6 +12,8 @@ import pytest
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.record import Changes, State
 from irqaffinity.state import peek as module
+from irqaffinity.state.folder import StateError, StateFolder
+from irqaffinity.state.peek import peek_holds
 from irqaffinity.state.rows import COLUMNS
 from tests.unit.state.sample import (
     NIC,
@@ -191,3 +193,21 @@ def test_a_state_of_the_version_before_is_read_and_left(path):
     assert store_in(path).peek() == make_old_state(3)
     assert look_at(path) == before
     assert store_in(path).load() == store_in(path).peek() == make_old_state(3)
+
+
+def test_holds_alone_are_read_as_with_the_rest_and_nothing_is_changed(path):
+    folder = StateFolder(str(path))
+    assert peek_holds(folder) == {}
+    put(path / "state.db", b"")
+    assert peek_holds(folder) == {}
+    (path / "state.db").unlink()
+    leave_log(store_in(path), changes())
+    before = look_at(path)
+    assert peek_holds(folder) == make_state().holds
+    assert look_at(path) == before
+
+
+def test_damage_is_no_lack_of_holds(path):
+    put(path / "state.db", UNREADABLE["state.db"][1])
+    with pytest.raises(StateError):
+        peek_holds(StateFolder(str(path)))
