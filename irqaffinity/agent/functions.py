@@ -35,6 +35,11 @@ class Functions:
         """Return whether what is done at the start is over, or takes too long for others to wait for it."""
         return self._keeper is None or self._keeper.is_settled
 
+    def wake(self) -> None:
+        """Try again at once what a hold deferred: it may be over."""
+        if self._keeper is not None:
+            self._keeper.wake()
+
     def end(self) -> None:
         """Begin nothing more."""
         if self._keeper is not None:

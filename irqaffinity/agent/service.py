@@ -137,14 +137,14 @@ class Service:
         vectors = self._listen_to_tracing(settings)
         number = None
         while self._threads.dead is None:
-            received = signal.sigtimedwait(_SIGNALS, _TICK)
-            number = None if received is None else received.si_signo
+            number = received.si_signo if (received := signal.sigtimedwait(_SIGNALS, _TICK)) else None
             if number in (signal.SIGTERM, signal.SIGINT):
                 break
             if number == signal.SIGHUP:
                 self._reconfigure()
             elif number == signal.SIGUSR1:
                 self._queue.wake_all()
+                self._functions.wake()
             self._announcer.tell(
                 self._configuration.settings,
                 is_alive=not self._health.why_dead(),

@@ -49,7 +49,7 @@ class FunctionKeeper:
         self._clock = clock
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._is_ending = False
+        self._is_ending = self._is_held = self._is_woken = False
         self._mode = ApplyMode.OFF
         self._task: Task | None = None
         self._interval: float = inf
@@ -67,7 +67,7 @@ class FunctionKeeper:
             is_new = (mode, task) != (self._mode, self._task)
             self._mode, self._task, self._interval = mode, task, settings.audit_interval
             if mode is ApplyMode.OFF:
-                self._due, self._is_first_over = inf, True
+                self._due, self._is_first_over, self._is_held = inf, True, False
             elif is_start or (mode is ApplyMode.WATCH and is_new):
                 self._due, self._unsupported = self._clock(), frozenset()
             if self._thread is None and self._due < inf:
@@ -80,6 +80,14 @@ class FunctionKeeper:
     def is_settled(self) -> bool:
         """Whether the first run is over, or has taken so long that nobody shall wait for it."""
         return self._is_first_over or self._clock() >= self._patience
+
+    def wake(self) -> None:
+        """Try again at once what a hold deferred, also where the run that goes on has met the hold."""
+        with self._changed:
+            self._is_woken = True
+            if self._is_held:
+                self._due = self._clock()
+                self._changed.notify()
 
     def end(self) -> None:
         """Have the thread end; a write in the kernel goes on."""
@@ -97,6 +105,7 @@ class FunctionKeeper:
                     return
                 assert self._task is not None
                 task, self._due = replace(self._task, unsupported=self._unsupported), inf
+                self._is_held = self._is_woken = False
             try:
                 applied = self._work(task, lambda: self._is_ending)
             except TaskFailed as error:
@@ -118,14 +127,15 @@ class FunctionKeeper:
         self._unsupported |= applied.unsupported
         self._tell(applied.rows)
         left = [row for row in applied.rows if row["verdict"] != _SET]
+        is_held = any(row["verdict"] == _HELD for row in left)
         if applied.is_sure:
             self._retry.worked()
-            waits = self._mode is ApplyMode.WATCH or any(row["verdict"] == _HELD for row in left)
+            waits = self._mode is ApplyMode.WATCH or is_held
             message, wait = None, self._interval if waits else inf
         else:
             message = "libvirt did not tell all guests, so it is not known what is free"
             wait = min(self._interval, self._retry.failed())
-        self._rest(Standing(self._mode, tuple(left[:_MOST_ROWS]), applied.drifts, message), wait)
+        self._rest(Standing(self._mode, tuple(left[:_MOST_ROWS]), applied.drifts, message), wait, is_held=is_held)
 
     def _tell(self, rows: Iterable[Row]) -> None:
         """Log what was set, and what was not so at the last run; what a driver does not support, once a setting."""
@@ -139,12 +149,16 @@ class FunctionKeeper:
                 found.add(key)
         self._told = frozenset(found) | {key for key in self._told if key[0] == _UNSUPPORTED}
 
-    def _rest(self, standing: Standing, wait: float) -> None:
-        """Show where things stand; have the next run after so many seconds, or at once where the options are other."""
+    def _rest(self, standing: Standing, wait: float, *, is_held: bool = False) -> None:
+        """Show where things stand; have the next run after so many seconds, or at once where the options are other.
+
+        It is at once too where a hold deferred something, and may have ended by now.
+        """
         with self._changed:
             if self._mode is ApplyMode.OFF:
                 return
-            self._due = min(self._due, self._clock() + wait)
+            self._is_held = is_held
+            self._due = min(self._due, self._clock() + (0 if is_held and self._is_woken else wait))
         self._show(standing)
 
 

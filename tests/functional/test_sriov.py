@@ -35,8 +35,14 @@ class Kernel:
         os.write(self.pipe, bytes(4096))
 
     def is_asked(self) -> bool:
-        """Tell whether somebody writes, who holds the lock until then."""
-        return f":{self.file.stat().st_ino} " in Path("/proc/locks").read_text()
+        """Tell whether somebody writes: who holds the lock, and listens to nobody any more."""
+        locks = (line.split() for line in Path("/proc/locks").read_text().splitlines())
+        pids = [fields[-4] for fields in locks if fields[-3].endswith(f":{self.file.stat().st_ino}")]
+        return any(os.readlink(f"/proc/{pid}/fd/0") == os.devnull for pid in pids)
+
+    def is_left(self) -> bool:
+        """Tell whether nobody holds the lock."""
+        return f":{self.file.stat().st_ino} " not in Path("/proc/locks").read_text()
 
     def make(self, number: int) -> str:
         """Make the functions, let the one who writes go on, and return what was written."""
@@ -128,4 +134,16 @@ def test_an_agent_that_ends_leaves_a_kernel_that_hangs(agent: Agent, kernel: Ker
     assert agent.stop() == 0
     assert kernel.is_asked()
     assert kernel.make(2) == "2"
-    wait_for("the end of the write", lambda: not kernel.is_asked())
+    wait_for("the end of the write", kernel.is_left)
+
+
+def test_what_a_hold_deferred_is_set_as_soon_as_it_is_lifted(agent: Agent) -> None:
+    agent.set("audit", interval=3600)
+    agent.set("sriov", apply="start", pf=json.dumps({"devname": "ens1f0", "autoprobe": False}))
+    agent.write_configuration()
+    assert agent.run("hold", "--reason", "upgrade").returncode == 0
+    agent.start()
+    (row,) = wait_for("the status", lambda: (agent.status().get("sriov") or {}).get("drifts"))
+    assert (row["setting"], row["verdict"]) == ("autoprobe", "held")
+    assert agent.run("unhold").returncode == 0
+    agent.wait_logged("sriov: ens1f0 0000:41:00.0: autoprobe from true to false: set")

@@ -185,6 +185,28 @@ def test_what_a_hold_defers_is_done_after_it(rig: Rig) -> None:
     assert rig.is_waiting
 
 
+def test_what_a_hold_deferred_is_done_at_once_after_it(rig: Rig) -> None:
+    rig.follow(ApplyMode.START, is_start=True)
+    rig.end_run(applied(row(Setting.TRUST, Made.HELD)))
+    rig.keeper.wake()
+    wait_for("the second run", lambda: len(rig.tasks) == 2)
+    rig.keeper.wake()  # the hold ends while a run goes on that has met it
+    rig.end_run(applied(row(Setting.TRUST, Made.HELD)))
+    wait_for("the third run", lambda: len(rig.tasks) == 3)
+    rig.end_run(applied(row(Setting.TRUST, Made.SET)))
+    assert rig.is_waiting
+    rig.keeper.wake()
+    assert rig.is_waiting, "nothing waits for the end of a hold"
+
+
+def test_a_wake_is_nothing_where_nothing_is_to_be_applied(rig: Rig) -> None:
+    rig.follow(ApplyMode.START, is_start=True)
+    rig.end_run(applied(row(Setting.TRUST, Made.HELD)))
+    rig.follow(ApplyMode.OFF)
+    rig.keeper.wake()
+    assert rig.is_waiting
+
+
 def test_the_log_has_each_change_and_everything_else_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     done = row(Setting.SPOOFCHK, Made.SET, "2")
