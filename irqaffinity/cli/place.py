@@ -11,11 +11,12 @@ from irqaffinity.observe.root import HostRoot
 
 
 class Place(NamedTuple):
-    """The name of the host, the folder of the state, and where the host's /proc is."""
+    """The name of the host, the folder of the state, where the host's /proc is, and its libvirt, if known."""
 
     host: str
     state_path: str
     root: HostRoot
+    libvirt_uri: str | None
 
 
 def find_place(arguments: argparse.Namespace) -> Place:
@@ -25,5 +26,5 @@ def find_place(arguments: argparse.Namespace) -> Place:
     except CommandError:
         if arguments.state is None:
             raise
-        return Place(socket.gethostname(), arguments.state, HostRoot(arguments.proc or "/proc"))
-    return Place(settings.host, settings.state_path, HostRoot(settings.proc))
+        return Place(socket.gethostname(), arguments.state, HostRoot(arguments.proc or "/proc"), arguments.libvirt_uri)
+    return Place(settings.host, settings.state_path, HostRoot(settings.proc), settings.libvirt_uri)

@@ -3,13 +3,14 @@
 
 import argparse
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from irqaffinity.agent.status_file import NoStatus, read_status
 from irqaffinity.agent.status_shape import WHOLE
 from irqaffinity.cli.ask_agent import Reply, Status, ask_agent
 from irqaffinity.cli.audit import tell_irqbalance
+from irqaffinity.cli.deferred import name_guests
 from irqaffinity.cli.form import say_report
 from irqaffinity.cli.hold_target import find_named
 from irqaffinity.cli.main import CommandError
@@ -26,7 +27,7 @@ from irqaffinity.observe.meanings import parsed
 from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.procfs import read_default_affinity, read_interrupts
 from irqaffinity.observe.root import HostRoot
-from irqaffinity.passes.holds import lift_holds
+from irqaffinity.passes.holds import find_drift, lift_holds
 from irqaffinity.passes.turns import collector_paused
 from irqaffinity.plan.hold import in_force
 from irqaffinity.report.deferred import describe_moved, render_moved
@@ -58,13 +59,16 @@ def run(arguments: argparse.Namespace) -> int:
     with explained():
         moment = read_moment(session.root)
         state = session.store.peek(logs=False)  # where it cannot be read, lift_holds says so
-        holds, waiting = in_force(state.holds, *moment), dict(state.deferred)
-        lifted = lift_holds(session.store, moment, _choose(session, arguments, holds))
+        holds = in_force(state.holds, *moment)
+        is_meant = _choose(session, arguments, holds)
+        drifted = find_drift(session.root, state, list(filter(is_meant, holds)), moment.now)
+        waiting = {**state.deferred, **drifted}
+        lifted = lift_holds(session.store, moment, is_meant)
     if not lifted:
         raise CommandError(_describe_none(arguments, holds))
     made = _move(session, {hold.id for hold in lifted}, waiting)
     with explained():
-        rows = _look(session, waiting, made)
+        rows = _look(session, waiting, made, drifted)
     document = {
         "schema": SCHEMA,
         "host": session.settings.host,
@@ -160,9 +164,12 @@ def _pass(session: Session) -> _Made:
     return _Made("unhold", verdicts, outcome.unsaved, outcome.exit_status())
 
 
-def _look(session: Session, waiting: Mapping[IrqId, Deferred], made: _Made) -> list[dict[str, Any]]:
-    """Return where each interrupt that waited is now, and the verdict on it."""
+def _look(
+    session: Session, waiting: Mapping[IrqId, Deferred], made: _Made, drifted: Container[IrqId]
+) -> list[dict[str, Any]]:
+    """Return where each interrupt that waited is now, and the verdict on it; one that had drifted, if it was moved."""
     still, places = session.store.peek(logs=False).deferred, _places(session.root, waiting)
+    names = name_guests(session.hypervisor, waiting)
     rows = []
     for irq, row in sorted(waiting.items()):
         smp = places.get(irq)
@@ -174,7 +181,8 @@ def _look(session: Session, waiting: Mapping[IrqId, Deferred], made: _Made) -> l
             told = made.verdicts.get((str(irq.device), irq.number), Verdict.OK.value)
             is_set = told == Verdict.OK.value and smp != row.origin
             verdict = Verdict.SET.value if is_set else told
-        rows.append(describe_moved(irq, row, smp, verdict))
+        if irq not in drifted or verdict != Verdict.OK.value:
+            rows.append(describe_moved(irq, row, smp, verdict, names))
     return rows
 
 

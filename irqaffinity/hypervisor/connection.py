@@ -6,7 +6,7 @@ import functools
 import itertools
 import re
 import threading
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 import libvirt
@@ -92,6 +92,10 @@ class Hypervisor:
         """
         listed = [(look, self._list(look)) for look in (DEFINED, SAVED)]
         return itertools.chain.from_iterable(self._read_each(look, handles) for look, handles in listed)
+
+    def names(self) -> Mapping[str, str]:
+        """Return the names of all domains by uuid, active or not, without their XML; raise LibvirtUnreachable."""
+        return {uuid: name for look in (ACTIVE, DEFINED) for uuid, (name, _) in self._list(look).items()}
 
     def _read_each(self, look: Look, handles: Handles, but: Container[str] = ()) -> Iterator[Domain]:
         for uuid in tuple(handles):

@@ -3,15 +3,18 @@
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from irqaffinity.model.guest import HOST, GuestId
-from irqaffinity.model.hold import Hold, Moment
+from irqaffinity.model.hold import Deferred, Hold, Moment
+from irqaffinity.model.irq import IrqId
 from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.record import Changes, State
+from irqaffinity.model.verdict import Cause
 from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.sysfs import Details, read_device
 from irqaffinity.plan.hold import find_hold, forget_ended, in_force, make_hold, name_hold
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.store import Keeper
@@ -58,6 +61,27 @@ class Holds:
         if current:
             names = ", ".join(map(name_hold, current))
             raise HoldInForce(f"{names}: lift it first with irqaffinity unhold, or use --force")
+
+
+def find_drift(root: HostRoot, state: State, holds: Sequence[Hold], now: datetime) -> Mapping[IrqId, Deferred]:
+    """Return what somebody has moved under these holds and no full pass has noted, as a pass would note it.
+
+    Raises HostUnreadable.
+    """
+    found = {}
+    for address, records in state.records.items():
+        if address == NO_DEVICE or not any(find_hold(holds, record.owner, address) for record in records.values()):
+            continue
+        device = read_device(root, address, Details())
+        for interrupt in device.interrupts:
+            irq, record = IrqId(address, interrupt.number), records.get(interrupt.number)
+            if record is None or record.driver != device.driver or irq in state.deferred:
+                continue
+            hold = find_hold(holds, record.owner, address)
+            if hold is not None and interrupt.smp is not None and not record.accounts_for(interrupt.smp):
+                row = Deferred(record.owner, interrupt.smp, record.written, now, 1, Cause.DRIFT, hold.id)
+                found[irq] = row
+    return found
 
 
 def _log_changes(before: tuple[Hold, ...], now: tuple[Hold, ...]) -> None:

@@ -2,6 +2,7 @@
 """What waits for the end of a hold: as plain values, and for people."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from irqaffinity.model.cpuset import CpuSet
@@ -16,21 +17,30 @@ from irqaffinity.report.rows import render_plain
 from irqaffinity.report.screen import ANY_SCREEN, Screen
 from irqaffinity.report.times import show_time
 
-COLUMNS = ("irqs", "device", "guest", "from", "to", "since", "times", "cause", "hold")
-"""The columns of the table; interrupts that differ in their number alone share a line."""
+COLUMNS = ("irqs", "device", "name", "from", "to", "since", "times", "cause", "hold")
+"""The columns of the table, with a guest's uuid only where its name is not known: a line has to fit the screen.
 
-_MOVED_COLUMNS = ("irqs", "device", "guest", "from", "to", "cause", "hold", "verdict")
+Interrupts that differ in their number alone share a line.
+"""
+
+_MOVED_COLUMNS = ("irqs", "device", "name", "from", "to", "cause", "hold", "verdict")
 _MOVED = frozenset({Verdict.SET.value, Verdict.PENDING.value})
-_SPARE = ("times", "since", "guest", "from")
+_SPARE = ("times", "since", "name", "from")
 
 
-def describe_deferred(deferred: Mapping[IrqId, Deferred]) -> list[dict[str, Any]]:
-    """Return what waits as plain values, by device and number; `irq` is null for default_smp_affinity."""
+def describe_deferred(
+    deferred: Mapping[IrqId, Deferred], names: Mapping[str, str] = MappingProxyType({})
+) -> list[dict[str, Any]]:
+    """Return what waits as plain values, by device and number; `irq` is null for default_smp_affinity.
+
+    `names` are those of guests, as far as they are known.
+    """
     return [
         {
             "irq": None if irq == DEFAULT else irq.number,
             "device": None if irq.device == NO_DEVICE else str(irq.device),
             "guest": None if row.guest == HOST else row.guest,
+            "name": names.get(row.guest),
             "from": None if row.origin is None else str(row.origin),
             "to": str(row.target),
             "since": show_time(row.since),
@@ -42,11 +52,13 @@ def describe_deferred(deferred: Mapping[IrqId, Deferred]) -> list[dict[str, Any]
     ]
 
 
-def describe_moved(irq: IrqId, row: Deferred, smp: CpuSet | None, verdict: str) -> dict[str, Any]:
+def describe_moved(
+    irq: IrqId, row: Deferred, smp: CpuSet | None, verdict: str, names: Mapping[str, str]
+) -> dict[str, Any]:
     """Return as plain values what became of an interrupt that waited and has `smp` now."""
-    waited = describe_deferred({irq: row})[0]
+    waited = describe_deferred({irq: row}, names)[0]
     where = str(smp) if smp is not None and verdict != Verdict.HELD.value else waited["to"]
-    return {**{key: waited[key] for key in ("irq", "device", "guest", "from")}, "to": where} | {
+    return {**{key: waited[key] for key in ("irq", "device", "guest", "name", "from")}, "to": where} | {
         "cause": waited["cause"],
         "hold": waited["hold"],
         "verdict": verdict,
@@ -65,7 +77,7 @@ def render_deferred(
     if over:
         which = f"hold {over[0]} is" if len(over) == 1 else f"holds {', '.join(map(str, over))} are"
         heads.append(f"{which} over: what waited for that is moved at the next pass")
-    table = render_plain(merge_rows(deferred), COLUMNS, screen, _SPARE)
+    table = render_plain(_named(merge_rows(deferred)), COLUMNS, screen, _SPARE)
     verb = "waits" if len(deferred) == 1 else "wait"
     return "\n".join([*heads, "", table, "", f"{counted(len(deferred), 'interrupt')} {verb}"])
 
@@ -79,8 +91,12 @@ def render_moved(lifted: Sequence[Row], moved: Sequence[Row], by: str | None, sc
     count = sum(row["verdict"] in _MOVED for row in moved)
     verb = "was" if count == 1 else "were"
     who = "by the agent" if by == "agent" else "by this command, for no agent did it"
-    table = render_plain(merge_rows(moved), _MOVED_COLUMNS, screen, _SPARE)
+    table = render_plain(_named(merge_rows(moved)), _MOVED_COLUMNS, screen, _SPARE)
     return "\n".join([*heads, "", table, "", f"{counted(count, 'interrupt')} {verb} moved {who}"])
+
+
+def _named(rows: Iterable[Row]) -> list[Row]:
+    return [{**row, "name": row["name"] or row["guest"]} for row in rows]
 
 
 def merge_rows(rows: Iterable[Row]) -> list[dict[str, Any]]:

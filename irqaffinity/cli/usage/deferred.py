@@ -16,7 +16,7 @@ COMMAND = Command(
     summary="show the holds that are in force, and what would have been moved but for them",
     about="Shows which holds are in force, how long they still last and why, and which interrupts would have been "
     "moved meanwhile: from where to where, why, since when, and how often that was asked for. Needs the right to read "
-    "the state folder, and neither an agent nor libvirt.",
+    "the state folder, and no agent. If libvirt answers, it tells the names of guests.",
     examples=(
         Example("deferred", "what a hold keeps from being moved"),
         Example("deferred -f json", "the same, for a program to read"),

@@ -203,7 +203,8 @@ def test_no_reason_forges_a_line(run: Run) -> None:
     assert (len(found["reason"]), found["reason"][-1]) == (255, "…")
 
 
-def test_what_waits_is_listed_with_its_hold(run: Run, store: Store) -> None:
+def test_what_waits_is_listed_with_its_hold(scene: Scene, run: Run, store: Store) -> None:
+    scene.add_guest(VF0)
     run("hold", "--for", "2h", "--reason", "change")
     wait(store, {(VF0, 41): ROW, (VF0, 40): ROW, (VF1, 50): ROW._replace(guest=GuestId(OTHER), times=1, origin=None)})
     put(store, Changes(deferred={DEFAULT: ROW._replace(guest=HOST, cause=Cause.ISOLATION)}))
@@ -212,10 +213,10 @@ def test_what_waits_is_listed_with_its_hold(run: Run, store: Store) -> None:
     assert (status, last) == (0, "4 interrupts wait")
     assert first.startswith("hold 1: the whole host, until 20")
     assert first.endswith(("(1 h 59 min left): change", "(2 h left): change"))
-    assert head.split() == ["IRQS", "DEVICE", "GUEST", "FROM", "TO", "SINCE", "TIMES", "CAUSE", "HOLD"]
+    assert head.split() == ["IRQS", "DEVICE", "NAME", "FROM", "TO", "SINCE", "TIMES", "CAUSE", "HOLD"]
     assert [row.split() for row in rows] == [
         ["default_smp_affinity", "-", "-", "0-15", "2-3", "2026-11-20T12:00:00Z", "3", "isolation", "1"],
-        ["40-41", VF0, GUEST, "0-15", "2-3", "2026-11-20T12:00:00Z", "3", "drift", "1"],
+        ["40-41", VF0, "instance-0", "0-15", "2-3", "2026-11-20T12:00:00Z", "3", "drift", "1"],
         ["50", VF1, OTHER, "-", "2-3", "2026-11-20T12:00:00Z", "1", "drift", "1"],
     ]
     found = json.loads(run("deferred", "-f", "json")[1])
@@ -224,6 +225,7 @@ def test_what_waits_is_listed_with_its_hold(run: Run, store: Store) -> None:
         "irq": 40,
         "device": VF0,
         "guest": GUEST,
+        "name": "instance-0",
         "from": "0-15",
         "to": "2-3",
         "since": "2026-11-20T12:00:00Z",
@@ -232,6 +234,22 @@ def test_what_waits_is_listed_with_its_hold(run: Run, store: Store) -> None:
         "hold": 1,
     }
     assert run("deferred", "-f", "value", "-c", "irq", "-c", "to", "--sort", "irq:desc")[1].splitlines()[0] == "50 2-3"
+
+
+def test_a_stopped_guest_has_a_name_and_without_libvirt_a_uuid_does(
+    scene: Scene, run: Run, store: Store, options: dict[str, object]
+) -> None:
+    scene.add_guest(VF0)
+    scene.domains[0] = shut_off(scene.domains[0])
+    run("hold", "--reason", "change")
+    wait(store, {(VF0, 40): ROW})
+    columns = "-f", "value", "-c", "guest", "-c", "name"
+    assert run("deferred", *columns)[1] == f"{GUEST} instance-0\n"
+    options["libvirt-uri"] = "test:///nowhere.xml"
+    assert run("deferred", *columns)[::2] == (0, "")
+    (row,) = json.loads(run("deferred", "-f", "json")[1])["deferred"]
+    assert (row["guest"], row["name"]) == (GUEST, None)
+    assert GUEST in run("deferred")[1]
 
 
 def test_a_hold_that_is_over_holds_nothing_and_what_waited_is_still_told(run: Run, store: Store) -> None:
@@ -270,10 +288,33 @@ def test_unhold_lifts_and_moves_what_waited(scene: Scene, run: Run, store: Store
     assert (status, err) == (0, "")
     first, _, head, row, _, last = out.splitlines()
     assert first.startswith("lifted hold 1: the whole host, until ")
-    assert head.split() == ["IRQS", "DEVICE", "GUEST", "FROM", "TO", "CAUSE", "HOLD", "VERDICT"]
-    assert row.split() == ["40-41", VF0, GUEST, "0-15", "2-3", "drift", "1", "set"]
+    assert head.split() == ["IRQS", "DEVICE", "NAME", "FROM", "TO", "CAUSE", "HOLD", "VERDICT"]
+    assert row.split() == ["40-41", VF0, "instance-0", "0-15", "2-3", "drift", "1", "set"]
     assert last == "2 interrupts were moved by this command, for no agent did it"
     assert (scene.host.smp(40), holds(run)) == ("2-3", [])
+
+
+def test_unhold_lists_what_drifted_since_the_last_pass(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0)
+    scene.add_guest(VF1, uuid=OTHER)
+    run("audit", "--once")
+    run("hold", "--guest", GUEST, "--reason", "x")
+    for number in (40, 50):
+        scene.host.put(scene.host.proc / f"irq/{number}/smp_affinity_list", "7")
+    status, out, _ = run("unhold", "-f", "json")
+    (row,) = json.loads(out)["moved"]
+    assert (status, scene.host.smp(40), scene.host.smp(50)) == (0, "2-3", "10-11")
+    assert row == {
+        "irq": 40,
+        "device": VF0,
+        "guest": GUEST,
+        "name": "instance-0",
+        "from": "7",
+        "to": "2-3",
+        "cause": "drift",
+        "hold": 1,
+        "verdict": "set",
+    }
 
 
 def test_unhold_names_what_it_could_not_move(scene: Scene, run: Run, store: Store) -> None:
