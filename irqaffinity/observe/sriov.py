@@ -86,7 +86,7 @@ def _read_parts(root: HostRoot, address: PciAddress, total: int) -> PhysicalFunc
     link, speed = _read_port(root, f"{folder}/net/{netdev}") if netdev is not None else (None, None)
     autoprobe = root.read_if_there(f"{folder}/sriov_drivers_autoprobe")
     # Nobody can read sriov_numvfs while the kernel waits for the user of a function that it removes.
-    vfs = _read_virtual_functions(root, folder)
+    vfs = _read_virtual_functions(root, address)
     return PhysicalFunction(
         address,
         netdev=None if netdev is None else clean(netdev),
@@ -117,28 +117,52 @@ def _read_port(root: HostRoot, folder: str) -> tuple[str | None, int | None]:
     return "up", speed if speed is not None and speed > 0 else None
 
 
-def _virtual_functions(root: HostRoot, folder: str) -> Iterator[tuple[int, PciAddress]]:
-    """Give index and address of the virtual functions below a physical one, by index; raise OSError and ValueError."""
+def _virtual_functions(root: HostRoot, physical: PciAddress) -> Iterator[tuple[int, PciAddress, str | None]]:
+    """Give index and address of the virtual functions below a physical one, by index; raise OSError and ValueError.
+
+    A link that leads to no address comes with what is wrong with it, and the address that the kernel gives to this one.
+    """
+    folder = device_folder(root, physical)
     matches = filter(None, map(_VIRTUAL.fullmatch, root.list_if_there(folder)))
     for index, name in sorted((int(match[1]), match[0]) for match in matches):
         target = root.read_link(f"{folder}/{name}")
         if target is None:
             continue
         try:
-            yield index, PciAddress.parse(os.path.basename(target))
+            yield index, PciAddress.parse(os.path.basename(target)), None
         except ValueError as error:
-            raise ValueError(f"{folder}/{name}: {error}") from None
+            trouble = f"{folder}/{name}: {error}"
+            yield index, _place(root, physical, index, trouble), clean(trouble)
 
 
-def _read_virtual_functions(root: HostRoot, folder: str) -> tuple[Function, ...]:
+def _place(root: HostRoot, physical: PciAddress, index: int, trouble: str) -> PciAddress:
+    """Return where the kernel has a virtual function (pci_iov_virtfn_bus and _devfn in drivers/pci/iov.c).
+
+    Raises OSError, and ValueError with the `trouble` where that is not known either.
+    """
+    folder = device_folder(root, physical)
+    first, step = (_number(root.read_if_there(f"{folder}/sriov_{name}")) for name in ("offset", "stride"))
+    if not first or step is None:
+        raise ValueError(trouble)
+    number = (physical.bus << 8 | physical.slot << 3 | physical.function) + first + step * index
+    try:
+        return PciAddress.checked(physical.domain, number >> 8, number >> 3 & 0x1F, number & 7)
+    except ValueError:
+        raise ValueError(trouble) from None
+
+
+def _read_virtual_functions(root: HostRoot, physical: PciAddress) -> tuple[Function, ...]:
     """Return the virtual functions of a physical one, to all of which the kernel gives the same identifiers.
 
     It tells them beforehand since Linux 4.14 (drivers/pci/iov.c, pci_iov_add_virtfn and sriov_vf_device_show).
     """
+    folder = device_folder(root, physical)
     vendor, product = _identifier(root, f"{folder}/vendor"), _identifier(root, f"{folder}/sriov_vf_device")
     return tuple(
         _read_virtual(root, index, address, (vendor, product) if product else None)
-        for index, address in _virtual_functions(root, folder)
+        if trouble is None
+        else Function(index, address, trouble=trouble)
+        for index, address, trouble in _virtual_functions(root, physical)
     )
 
 

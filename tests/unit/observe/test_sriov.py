@@ -130,7 +130,42 @@ def test_a_virtual_function_that_leads_to_no_device_is_there_with_the_reason(hos
     assert [vf.trouble for vf in found.vfs] == [None, f"{host.sys}/bus/pci/devices/0000:41:02.1 does not exist"]
     (host.device_folder(str(NIC)) / "virtfn2").symlink_to("../gone")
     (found,) = read_physical_functions(host.root)
-    assert (found.trouble or "").startswith(f"{host.sys}/bus/pci/devices/{NIC}/virtfn2: 'gone' is not a PCI address")
+    trouble = f"{host.sys}/bus/pci/devices/{NIC}/virtfn2: 'gone' is not a PCI address such as 0000:81:00.2"
+    assert (found.trouble, found.vfs) == (trouble, ()), "nobody knows which function it is"
+
+
+@pytest.mark.parametrize(
+    ("offset", "stride", "index", "address"),
+    [("16", "1", 2, "0000:41:02.2"), ("8", "2", 3, "0000:41:01.6"), ("128", "2", 64, "0000:42:00.0")],
+)
+def test_a_link_that_leads_nowhere_makes_only_its_own_function_unknown(
+    host: FakeHost, offset: str, stride: str, index: int, address: str
+) -> None:
+    folder = host.add_physical_function(str(NIC), 0)
+    (folder / "virtfn0").symlink_to("../0000:41:02.0")
+    host.add_device("0000:41:02.0", 0)
+    host.put(folder / "sriov_offset", offset)
+    host.put(folder / "sriov_stride", stride)
+    (folder / f"virtfn{index}").symlink_to("../gone\n")
+    (found,) = read_physical_functions(host.root)
+    free, lost = found.vfs
+    assert (found.trouble, found.num_vfs, free.trouble) == (None, 2, None)
+    assert (lost.index, str(lost.address)) == (index, address)
+    assert (lost.trouble or "").startswith(f"{host.sys}/bus/pci/devices/{NIC}/virtfn{index}: ")
+    assert (lost.trouble or "").isprintable()
+    host.put(folder / "sriov_offset", "much")
+    (found,) = read_physical_functions(host.root)
+    assert (found.trouble or "").startswith(f"{host.sys}/bus/pci/devices/{NIC}/virtfn{index}: ")
+
+
+def test_a_place_that_no_bus_has_is_nobodys(host: FakeHost) -> None:
+    folder = host.add_physical_function(str(NIC), 0)
+    host.put(folder / "sriov_offset", "65535")
+    host.put(folder / "sriov_stride", "-1")
+    (folder / "virtfn0").symlink_to("../gone")
+    (found,) = read_physical_functions(host.root)
+    assert found.vfs == ()
+    assert (found.trouble or "").startswith(f"{host.sys}/bus/pci/devices/{NIC}/virtfn0: 'gone' is not a PCI address")
 
 
 def test_where_interrupts_may_arrive_is_not_known_without_their_affinity(stubborn: StubbornHost) -> None:
