@@ -20,7 +20,7 @@ DEVICES = (
 )
 IRQS = ("irq", "device", "guest", "current", "target", "effective", "verdict", "reason", "message")
 PLACED_DEVICES = ("address", "guest", "name", "numa_node", "irqs", "cpus", "verdicts", "reason", "why")
-LINES = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verdict")
+LINES = ("time", "guest", "name", "device", "irqs", "from", "to", "cause", "verdict", "setting")
 POOLS = ("physical_network", "vendor", "product", "numa_node", "dev_type", "tags", "total", "used", "free")
 HOLDS = ("id", "scope", "guest", "device", "since", "until", "reason", "everything")
 DEFERRED = ("irq", "device", "guest", "name", "from", "to", "since", "times", "cause", "hold")

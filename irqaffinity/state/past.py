@@ -12,6 +12,7 @@ from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.target import UnknownTarget
 from irqaffinity.model.text import clean, printable
+from irqaffinity.model.verdict import Cause
 from irqaffinity.state.beside import read_beside
 from irqaffinity.state.database import transaction
 from irqaffinity.state.fields import BadState
@@ -29,7 +30,10 @@ _NONE_FOR_NULL = frozenset({"guest", "device"})
 _NAMES = "SELECT guest, name, max(id) FROM lines WHERE name IS NOT NULL GROUP BY guest"
 
 Line = Mapping[str, str | None]
-"""A line of the history under the keys of the JSON; `time` is in UTC, whole seconds."""
+"""A line of the history under the keys of the JSON; `time` is in UTC, whole seconds.
+
+`setting` is that of a physical or virtual function where one was changed; `irqs` has it too.
+"""
 
 
 class Wanted(NamedTuple):
@@ -160,6 +164,7 @@ def _line(row: Sequence[object], names: Mapping[object, object], texts: dict[str
             line[key] = None
         else:
             raise BadState(f"a line of {line['time']} has no {key}")
+    line["setting"] = line["irqs"] if line["cause"] == Cause.SRIOV.value else None
     return line
 
 

@@ -49,7 +49,7 @@ def test_it_does_the_work_and_answers(task: Task, tree: HostTree) -> None:
     assert {made: count for made, count in found.writes.items() if count} == {"set": 1}
     assert (tree.device_folder(NIC) / "sriov_drivers_autoprobe").read_text().strip() == "0"
     (line,) = read_history(StateFolder(task.state_path), Wanted())
-    assert (line["device"], line["irqs"], line["cause"]) == (NIC, "autoprobe", "sriov")
+    assert (line["device"], line["setting"], line["cause"]) == (NIC, "autoprobe", "sriov")
 
 
 def test_without_libvirt_it_is_not_sure(task: Task) -> None:

@@ -62,6 +62,7 @@ def test_the_document_is_as_the_design_has_it(run: Run) -> None:
         "to": "2-3",
         "cause": "birth",
         "verdict": "set",
+        "setting": None,
     }
 
 
@@ -130,7 +131,7 @@ def test_nothing_to_show_is_said_in_words_and_is_no_failure(run: Run) -> None:
         "the history has no change since 2026-11-21T00:00:00Z of guest vm for the cause reset\n",
         "",
     )
-    assert run("--since", "2026-11-21", "-f", "csv")[1] == "time,guest,name,device,irqs,from,to,cause,verdict\n"
+    assert run("--since", "2026-11-21", "-f", "csv")[1] == "time,guest,name,device,irqs,from,to,cause,verdict,setting\n"
     assert json.loads(run("--since", "2026-11-21", "-f", "json")[1])["lines"] == []
 
 

@@ -95,7 +95,7 @@ def append_and_be_killed(path: Path) -> None:
 def test_a_line_has_all_that_a_change_tells(history: StoredHistory, path: Path) -> None:
     history.append([CHANGE, change(1, before=None, name=None, device=VF2, cause=Cause.GONE, verdict=Verdict.PENDING)])
     assert read_history(StateFolder(str(path)), Wanted()) == [
-        {"time": "2026-11-20T12:00:00Z", **CHANGE.fields()},
+        {"time": "2026-11-20T12:00:00Z", **CHANGE.fields(), "setting": None},
         {
             "time": "2026-11-20T12:00:01Z",
             **CHANGE.fields(),
@@ -103,6 +103,7 @@ def test_a_line_has_all_that_a_change_tells(history: StoredHistory, path: Path) 
             "from": None,
             "cause": "gone",
             "verdict": "pending",
+            "setting": None,
         },
     ]
 
