@@ -24,7 +24,9 @@ _NODE = re.compile(r".*/dev/(\S+?)(?: \(deleted\))?")
 _VFIO, _CONTAINER = "vfio/", "vfio/vfio"
 """How the nodes of vfio begin, and the one that is nobody's: a guest's QEMU holds the node of each of its groups."""
 
-_REFUSED = frozenset({errno.EACCES, errno.EPERM})
+_ENDED = frozenset({errno.ENOENT, errno.ESRCH})
+"""The errors for a process that has ended and a file that was closed; after any other, it may hold anything."""
+
 _KERNEL_THREAD = 0x00200000
 """PF_KTHREAD (include/linux/sched.h): the bit in the ninth field of a stat file that no process can give itself."""
 
@@ -70,8 +72,8 @@ def find_holders(root: HostRoot, nodes: Container[str]) -> Holders:
         try:
             held = _read_held(root, pid, nodes)
         except OSError as error:
-            refused += error.errno in _REFUSED
-            continue  # else it has ended
+            refused += error.errno not in _ENDED
+            continue
         if not any(held):
             continue
         process = Process(pid, _name(root, pid))
@@ -148,9 +150,9 @@ def _links(root: HostRoot, folder: str) -> Iterator[tuple[str, str]]:
         try:
             target = readlink(f"{folder}/{fd}")
         except OSError as error:
-            if error.errno in _REFUSED:
+            if error.errno not in _ENDED:
                 raise
-            continue  # it was closed
+            continue
         yield fd, target
 
 
@@ -165,7 +167,7 @@ def _named_function(root: HostRoot, path: str) -> PciAddress | None:
     try:
         found = _SYSPATH.search(root.read_all(path))
     except OSError as error:
-        if error.errno in _REFUSED:
+        if error.errno not in _ENDED:
             raise
         return None
     for part in reversed(os.fsdecode(found[1]).split("/") if found is not None else ()):

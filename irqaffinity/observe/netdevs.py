@@ -71,7 +71,7 @@ def master_of(root: HostRoot, name: str) -> str | None:
 
 def _lowers(root: HostRoot, name: str) -> Iterator[str]:
     try:
-        entries = root.calls.listdir(f"{root.sys}/class/net/{name}")
-    except OSError:
-        return  # it has ended, or is a file beside the interfaces (bonding_masters)
-    yield from sorted(entry.removeprefix("lower_") for entry in entries if entry.startswith("lower_"))
+        entries = root.list_if_there(f"{root.sys}/class/net/{name}")
+    except NotADirectoryError:
+        return  # a file beside the interfaces (bonding_masters)
+    yield from (entry.removeprefix("lower_") for entry in entries if entry.startswith("lower_"))

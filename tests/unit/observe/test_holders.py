@@ -115,7 +115,7 @@ def test_a_process_or_file_that_vanishes_is_passed_over(host: Guarded) -> None:
 
 
 @pytest.mark.parametrize("place", ["/77/fd", "/77/fd/0", "/77/fdinfo/0"])
-@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM])
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.ENOMEM, errno.EMFILE])
 def test_what_may_not_be_read_is_said_with_the_right_that_is_missing(host: Guarded, place: str, code: int) -> None:
     open_file(host, 77, DEVICE_FILE, fdinfo=SYSPATH)
     open_file(host, 78, "/dev/vfio/12")

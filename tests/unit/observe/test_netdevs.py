@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which interface stands on which function and on which other one: on a fake host, and of a real kernel."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -52,6 +53,24 @@ def test_interfaces_are_told_by_function_and_by_what_they_stand_on(host: FakeHos
     assert found.functions_below("macvtap0") == found.functions_below("bond0") == [ADDRESS0, ADDRESS1]
     assert found.functions_below("macvtap1") == found.functions_below("vf1") == [ADDRESS1]
     assert found.functions_below("lo") == found.functions_below("none") == []
+
+
+@pytest.mark.parametrize(("code", "is_gone"), [(errno.ENOENT, True), (errno.ENODEV, True), (errno.EMFILE, False)])
+def test_an_interface_that_cannot_be_looked_into_is_an_error_unless_it_has_gone(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch, code: int, is_gone: bool
+) -> None:
+    stand(host, "bond0", "vf0")
+
+    def fail(call: str, path: str) -> None:
+        if call == "listdir" and path.endswith("/bond0"):
+            raise OSError(code, os.strerror(code), path)
+
+    monkeypatch.setattr(host, "called", fail)
+    if is_gone:
+        assert read_netdevs(host.root).uppers() == {}
+        return
+    with pytest.raises(OSError, match=os.strerror(code)):
+        read_netdevs(host.root)
 
 
 def test_interfaces_that_stand_on_each_other_are_no_endless_way() -> None:
