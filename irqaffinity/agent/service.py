@@ -19,6 +19,7 @@ from irqaffinity.agent.functions import Functions
 from irqaffinity.agent.health import Health
 from irqaffinity.agent.listening import Configuration, Listening
 from irqaffinity.agent.need import Need
+from irqaffinity.agent.rivals import RivalSearch
 from irqaffinity.agent.status_file import withdraw
 from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Tunables, Worker
@@ -82,9 +83,8 @@ class Service:
         )
         self._auditor.counting.is_on = True
         self._view = View(settings.host, self._auditor.lives.waiting)
-        births = Births(self._auditor, self._queue, self._counters)
         tracing, name = tracing_folder(settings.sys), instance_name(settings.state_path)
-        self._vectors = VectorListener(self._queue, births, tracing, name)
+        self._vectors = VectorListener(self._queue, Births(self._auditor, self._queue, self._counters), tracing, name)
         self._links: dict[str, Link] = {}
         before = self._store.peek()
         need = Need(before.proof, self._auditor.keep_proof)
@@ -97,7 +97,7 @@ class Service:
         self._worker = Worker(
             self._auditor,
             hypervisor,
-            root,
+            RivalSearch(root, self._threads, self._view).begin,
             self._queue,
             _tunables(settings),
             self._counters,

@@ -76,6 +76,12 @@ class View:
         is_told = self.balancer is not None and self.balancer.told
         return tuple(name for name in self.rivals if name != "irqbalance" or not is_told)
 
+    def saw_rivals(self, rivals: tuple[str, ...]) -> None:
+        """Take the names of other programs that move interrupts."""
+        with self._lock:
+            self.version += rivals != self.rivals
+            self.rivals = rivals
+
     def saw_host(self, isolated: Isolated) -> None:
         """Take a look at the host's own interrupts."""
         with self._lock:

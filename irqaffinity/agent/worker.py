@@ -24,8 +24,7 @@ from irqaffinity.listen.retry import Retry
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.host import MsiSource
 from irqaffinity.model.times import HEARTBEAT
-from irqaffinity.observe.rivals import find_rivals
-from irqaffinity.observe.root import HostRoot, HostUnreadable
+from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.passes.made import Pass
 from irqaffinity.plan.policy import Policy
@@ -53,7 +52,7 @@ class Worker:
         self,
         auditor: Auditor,
         hypervisor: Hypervisor,
-        root: HostRoot,
+        look_for_rivals: Callable[[], None],
         queue: WakeQueue,
         tunables: Tunables,
         counters: Counters,
@@ -65,8 +64,8 @@ class Worker:
     ) -> None:
         """Take the parts; `hears_births` returns whether the kernel reports new interrupts at the moment.
 
-        `cost` returns the seconds of CPU that the thread has used. The loop calls `on_sight` again and again while it
-        knows the guests from libvirt.
+        `cost` returns the seconds of CPU that the thread has used. The loop has `look_for_rivals` begin a search after
+        each full pass, and calls `on_sight` again and again while it knows the guests from libvirt.
         """
         self.libvirt = Reach(hypervisor, clock)
         self.heartbeat = clock()
@@ -74,11 +73,11 @@ class Worker:
         self.started = threading.Event()
         self._auditor = auditor
         self._lives = auditor.lives
-        self._root = root
         self._queue = queue
         self._tunables = self._new_tunables = tunables
         self._counters = counters
         self._view = view
+        self._look_for_rivals = look_for_rivals
         self._hears_births = hears_births
         self._on_sight = on_sight
         self._clock, self._cost = clock, cost
@@ -171,7 +170,7 @@ class Worker:
             self._see(FULL, made, start)
             for uuid in missed:
                 self._lives.of(uuid).wake(self._patience, self._clock(), asks=False)
-        self._view.rivals = find_rivals(self._root)
+        self._look_for_rivals()
         self.started.set()
 
     def _look_at_all(self, guests: Iterable[GuestId]) -> None:

@@ -9,6 +9,7 @@ from irqaffinity.agent.view import View
 from irqaffinity.agent.worker import Tunables, Worker
 from irqaffinity.hypervisor.connection import Hypervisor
 from irqaffinity.listen.queue import WakeQueue
+from irqaffinity.observe.rivals import find_rivals
 from irqaffinity.passes.auditor import Auditor
 from irqaffinity.plan.policy import Policy
 from irqaffinity.state.folder import StateFolder
@@ -45,7 +46,7 @@ class Rig:
         self.worker = Worker(
             self.auditor,
             self.hypervisor,
-            host.root,
+            self.look_for_rivals,
             self.queue,
             tunables,
             self.counters,
@@ -54,6 +55,9 @@ class Rig:
             lambda: self.spent,
             hears_births=lambda: self.hears_births,
         )
+
+    def look_for_rivals(self) -> None:
+        self.view.saw_rivals(find_rivals(self.host.root))
 
     def clock(self) -> float:
         return self.now

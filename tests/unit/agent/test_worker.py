@@ -279,7 +279,7 @@ def test_an_agent_that_begins_while_libvirt_is_away_takes_no_guest_for_gone(
         rig.auditor = Auditor("cmp-1", rig.host.root, rig.hypervisor, Policy(), rig.store, rig.clock, gathers=True)
         tunables, view = Tunables(Policy(), INTERVAL, 300.0, rig.uri), View("cmp-1", rig.auditor.lives.waiting)
         rig.worker = Worker(
-            rig.auditor, rig.hypervisor, rig.host.root, rig.queue, tunables, rig.counters, view, rig.clock
+            rig.auditor, rig.hypervisor, rig.look_for_rivals, rig.queue, tunables, rig.counters, view, rig.clock
         )
         rig.step()
         rig.queue.hear_of_stranger(GUEST)
@@ -625,7 +625,9 @@ def test_before_the_first_step_nothing_was_audited(tmp_path: Path, host: FakeHos
 def test_a_worker_that_is_told_nothing_of_births_polls(rig: Rig) -> None:
     tunables = Tunables(Policy(), INTERVAL, 300.0, rig.uri)
     rig.auditor.learn_from(MsiSource.TRACE)
-    worker = Worker(rig.auditor, rig.hypervisor, rig.host.root, rig.queue, tunables, Counters(), View("x"), rig.clock)
+    worker = Worker(
+        rig.auditor, rig.hypervisor, rig.look_for_rivals, rig.queue, tunables, Counters(), View("x"), rig.clock
+    )
     worker._step(Wakes(everything=True))
     assert rig.auditor.rehearse().facts.msi_source is MsiSource.POLL
 

@@ -71,7 +71,7 @@ class Agent(Machine):
         self.worker = Worker(
             auditor,
             hypervisor,
-            self.host.root,
+            lambda: None,
             self.queue,
             self._tunables(self.judge.rules),
             self.counters,
