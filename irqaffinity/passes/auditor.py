@@ -159,7 +159,7 @@ class Auditor:
         with self.lock:
             newborn = self._nursery.birth(number, self.policy)
             if newborn.may_be_hosts:
-                self._isolation.stir([number])
+                self._isolation.meet(number)
             return newborn
 
     def place_throttled(self, uuid: GuestId) -> tuple[Result, ...] | None:

@@ -12,6 +12,8 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.observe.root import HostRoot
+from irqaffinity.observe.sysfs import has_number
 
 
 class Footprint(NamedTuple):
@@ -30,10 +32,17 @@ class Footprint(NamedTuple):
 class Footprints:
     """The footprints of all guests."""
 
-    def __init__(self, lives: Lives) -> None:
+    def __init__(self, root: HostRoot, lives: Lives) -> None:
+        self._root = root
         self._lives = lives
         self.numbers: AbstractSet[int] = frozenset()
         self._known: dict[GuestId, Footprint] = {}
+        self._met: set[int] = set()
+
+    def meet(self, number: int) -> None:
+        """Note that an interrupt was born that no guest seems to have; a guest may have had its number until then."""
+        if self._lives.device_of(number) is not None:
+            self._met.add(number)
 
     def take(self) -> dict[GuestId, Footprint]:
         """Return the footprint of each guest as of its last pass, and have their interrupts in `numbers`.
@@ -45,6 +54,18 @@ class Footprints:
             footprints = self._known.values()
             self.numbers = frozenset(irq.number for each in footprints for _, irq in each.interrupts)
         return self._known
+
+    def numbers_now(self) -> AbstractSet[int]:
+        """Return `numbers` without those that others than guests have by now: the same object while there are none."""
+        self._met = {number for number in self._met & self.numbers if not self._is_a_guests(number)}
+        return self.numbers - self._met if self._met else self.numbers
+
+    def _is_a_guests(self, number: int) -> bool:
+        device = self._lives.device_of(number)
+        try:
+            return device is None or has_number(self._root, device, number)
+        except OSError:
+            return True
 
     def _of(self, life: Life) -> Footprint:
         known, basis = self._known.get(life.uuid), (life.part, *life.readings.values())

@@ -61,7 +61,7 @@ class Isolation:
         self._keeper = keeper
         self._finish = finish
         self._lives = lives
-        self._footprints = Footprints(lives)
+        self._footprints = Footprints(root, lives)
         self._reader = HostInterrupts(root)
         self._frame: Frame | None = None
         self._kept = Kept()
@@ -111,6 +111,11 @@ class Isolation:
         """Note that interrupts of these numbers were born or have ended."""
         self._reader.forget(numbers)
         self._stirred.update(numbers)
+
+    def meet(self, number: int) -> None:
+        """Note that an interrupt was born that may be one of the host's."""
+        self.stir([number])
+        self._footprints.meet(number)
 
     def look(self, frame: Frame, guests: Seen, state: State, policy: Policy, holds: Sequence[Hold]) -> Looked:
         """Look at the host's interrupts and do what the policy and the holds say; raise HostUnreadable and StateError.
@@ -167,7 +172,7 @@ class Isolation:
         self, frame: Frame, kept: Kept, state: State, policy: Policy, holds: Sequence[Hold], forget: Save
     ) -> HostSight:
         footprints = self._footprints.take()
-        found = self._reader.read(self._footprints.numbers, frame.claimants)
+        found = self._reader.read(self._footprints.numbers_now(), frame.claimants)
         self._forget_reborn(state, forget)
         doubtful = {interrupt.device for interrupt in found if _may_be_a_guests(interrupt, frame)}
         interrupts = [interrupt for interrupt in found if not _may_be_a_guests(interrupt, frame)] if doubtful else found

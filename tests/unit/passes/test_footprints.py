@@ -13,7 +13,7 @@ def footprints(scene: Scene) -> Footprints:
     scene.add_guest(VF0, pins=("2", "3"))
     scene.audit()
     scene.audit()
-    made = Footprints(scene.auditor.lives)
+    made = Footprints(scene.host.root, scene.auditor.lives)
     made.take()
     return made
 
@@ -39,3 +39,20 @@ def test_another_guest_or_interrupt_makes_other_numbers(scene: Scene, footprints
     scene.audit()
     footprints.take()
     assert footprints.numbers == set()
+
+
+def test_a_number_that_another_device_has_by_now_is_left_out_until_a_guest_has_it_again(
+    scene: Scene, footprints: Footprints
+) -> None:
+    whole = footprints.numbers
+    footprints.meet(41)
+    footprints.meet(99)
+    assert footprints.numbers_now() is whole, "the guest's device still has it"
+    scene.host.remove_interrupt(41)
+    assert footprints.numbers_now() is whole
+    footprints.meet(41)
+    for _ in range(2):
+        assert footprints.numbers_now() == {40}
+    scene.host.add_vectors(VF0, [41], "0-15", effective="0")
+    for _ in range(2):
+        assert footprints.numbers_now() is whole

@@ -389,6 +389,36 @@ def test_an_interrupt_that_was_allocated_anew_under_its_number_has_its_new_origi
     assert scene.host.smp(BROAD) == "3-5"
 
 
+def test_an_interrupt_born_with_the_number_that_a_guest_had_until_then_leaves_before_the_guest_is_looked_at(
+    scene: Scene,
+) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.host.remove_interrupt(41)
+    scene.auditor.note_ends([41])
+    scene.host.add_host_interrupt(41, "eth0-9", "3-5", "4", address=NIC)
+    assert scene.auditor.birth(41).may_be_hosts
+    for _ in range(2):
+        scene.auditor.isolate()
+        assert scene.host.smp(41) == "4-5"
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(41) == "3-5"
+
+
+def test_a_number_that_is_a_guests_again_is_left_to_the_guest(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.host.remove_interrupt(41)
+    scene.auditor.note_ends([41])
+    assert scene.auditor.birth(41).may_be_hosts, "it is not in its place yet"
+    scene.host.add_vectors(VF0, [41], "0-15", effective="0")
+    scene.auditor.isolate()
+    assert scene.host.smp(41) == "0-15"
+    scene.audit()
+    assert scene.host.smp(41) == "2-3"
+
+
 def test_an_interrupt_without_a_vector_is_a_warning_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     scene.policy = Policy(isolation=Isolation(IsolationMode.ENFORCE, CpuSet.parse("0-1"), minimum=1))
     scene.add_guest(pins=("2",))
