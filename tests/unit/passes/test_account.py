@@ -321,3 +321,18 @@ def test_what_is_done_for_the_host_has_its_own_causes(scene: Scene) -> None:
     stage.auditor.reset()
     assert causes() == {("", "reset", True)}
     assert scene.host.smp(9) == "0-15"
+
+
+def test_an_interrupt_of_the_host_that_cannot_be_moved_is_told_once(scene: Scene) -> None:
+    stage = Stage(scene)
+    stage.auditor.policy = Policy(isolation=Isolation(mode=IsolationMode.ENFORCE, housekeeping_cpus=cpus("0-1")))
+    scene.host.add_host_interrupt(9, "acpi", "0-15", "0")
+    scene.host.refuse(9, errno.EACCES)
+    scene.add_guest()
+    stage.auditor.audit()
+    assert ("error", "9", "0-15", "0-1,4-9,12-15", "denied") in stage.told()
+    stage.auditor.audit()
+    assert not [row for row in stage.told() if row[0] == "error"]
+    scene.host.accept(9)
+    stage.auditor.audit()
+    assert ("recovered", "9", "0-15", "0-1,4-9,12-15", "set") in stage.told()

@@ -20,6 +20,7 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.observe.domain import Domain
+from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.passes.birth import Newborn
 from irqaffinity.passes.newborn import await_interrupt, plan_of
 from irqaffinity.plan.frame import make_frame
@@ -194,6 +195,13 @@ def test_one_of_the_hosts_own_is_nobodys_and_nothing_is_opened_for_it(served: Sc
     assert served.auditor.birth(7) == Newborn(frozenset())
     assert (served.host.smp(7), served.saves) == ("4-7", saves)
     assert {call for call, _ in calls} == {"stat"}
+
+
+def test_where_no_device_can_be_seen_it_is_not_taken_for_one_of_the_hosts_own(served: Scene) -> None:
+    served.host.add_interrupt(7, "4-7")
+    (served.host.sys / "bus/pci").rename(served.host.sys / "bus/away")
+    with pytest.raises(HostUnreadable):
+        served.auditor.birth(7)
 
 
 def test_under_another_driver_libvirt_is_asked_once_and_then_it_is_placed(served: Scene) -> None:

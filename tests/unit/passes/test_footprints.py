@@ -3,7 +3,9 @@
 
 import pytest
 
-from irqaffinity.passes.footprints import Footprints
+from irqaffinity.model.cpuset import CpuSet
+from irqaffinity.model.irq import Interrupt
+from irqaffinity.passes.footprints import Footprints, where
 from tests.fakes.scene import OTHER, VF0, VF1, Scene
 
 
@@ -56,3 +58,18 @@ def test_a_number_that_another_device_has_by_now_is_left_out_until_a_guest_has_i
     scene.host.add_vectors(VF0, [41], "0-15", effective="0")
     for _ in range(2):
         assert footprints.numbers_now() is whole
+
+
+@pytest.mark.parametrize(
+    ("interrupt", "cpus"),
+    [
+        (Interrupt(40, CpuSet([2, 3]), CpuSet([2])), "2"),
+        (Interrupt(40, CpuSet([2, 3]), None), "2-3"),
+        (Interrupt(40, CpuSet([2, 3]), CpuSet([2]), writable=False), "2-3"),
+        (Interrupt(40, None, None), ""),
+    ],
+)
+def test_an_interrupt_comes_to_its_effective_cpu_and_a_managed_one_to_all_of_its(
+    interrupt: Interrupt, cpus: str
+) -> None:
+    assert str(where(interrupt)) == cpus

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Passes under holds, on a fake host with libvirt's own test driver."""
 
+import errno
 import logging
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -151,6 +153,18 @@ def test_a_hold_ends_at_the_first_pass_after_its_time_and_is_forgotten(held: Hel
     assert held.hold().id == 2
 
 
+def test_only_holds_in_force_are_lifted(held: Held) -> None:
+    def lift() -> list[int]:
+        return [hold.id for hold in lift_holds(held.scene.store, held.moment, lambda hold: True)]
+
+    held.hold()
+    held.hold(guest=parse_guest_id(GUEST))
+    assert (lift(), lift()) == ([1, 2], [])
+    held.hold()
+    held.moment = held.moment._replace(boot_time=600.0 + 3600.0)
+    assert lift() == []
+
+
 def test_each_hold_is_logged_when_it_comes_and_when_it_is_over(held: Held, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "irqaffinity.passes.holds")
     held.hold()
@@ -291,6 +305,36 @@ def test_what_waits_for_a_guest_that_cannot_be_read_is_known_until_the_hold_is_o
     held.moment = held.moment._replace(boot_time=600.0 + 3600.0)
     held.scene.audit()
     assert (held.waits, held.scene.host.smp(40)) == ({}, "0-7")
+
+
+def test_what_waits_for_the_same_place_keeps_its_first_cause(held: Held) -> None:
+    root, store = held.scene.host.root, held.scene.store
+    agent = Auditor("cmp-12", root, held.scene, Policy(), store, gathers=True, read=held.read)
+    agent.audit()
+    held.hold()
+    agent.policy = Policy(distribution=Distribution.SPREAD)
+    for times in (1, 2):
+        agent.audit()
+        assert {row[2:4] for row in held.waits.values()} == {(times, Cause.CONFIG)}
+
+
+def test_what_is_back_in_place_waits_no_longer_also_for_a_guest_of_which_not_all_is_known(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(call: str, path: str) -> None:
+        if call == "listdir" and path.endswith("/bus/vdpa/devices"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(held.scene.host, "called", fail)
+    held.scene.domains.clear()
+    held.scene.add_guest(VF0, "<interface type='vdpa'><source dev='/dev/vhost-vdpa-0'/></interface>")
+    held.hold()
+    held.drift()
+    held.scene.audit()
+    assert set(held.waits) == {40}
+    held.drift(40, "2-3")
+    assert verdicts(held.scene.audit()) == {40: "ok", 41: "ok"}
+    assert held.waits == {}
 
 
 def test_another_target_waits_and_its_original_stays_exact(held: Held) -> None:

@@ -389,6 +389,60 @@ def test_an_interrupt_that_was_allocated_anew_under_its_number_has_its_new_origi
     assert scene.host.smp(BROAD) == "3-5"
 
 
+def test_an_interrupt_that_was_allocated_anew_is_tried_again_and_waits_anew(scene: Scene) -> None:
+    scene.add_guest(pins=("2",))
+    scene.host.refuse(PINNED, errno.EIO)
+    scene.audit()
+    assert [irq.number for irq in scene.store.load().fixed] == [PINNED]
+    moment = read_moment(scene.host.root)
+    add_hold(scene.store, moment, moment.now + timedelta(hours=1), "why")
+    scene.add_guest(uuid=OTHER, pins=("5",))
+    scene.audit()
+    scene.audit()
+    assert {irq.number: row.times for irq, row in scene.store.load().deferred.items()}[BROAD] == 2
+    scene.host.accept(PINNED)
+    for number in (PINNED, BROAD):
+        scene.host.remove_interrupt(number)
+        scene.host.put(scene.host.device_folder(NIC) / f"msi_irqs/between-{number}", "msix")
+        scene.host.add_host_interrupt(number, f"eth0-{number - BROAD + 1}", HOSTS[number], "2", address=NIC)
+    scene.audit()
+    state = scene.store.load()
+    assert not state.fixed
+    assert {irq.number: row.times for irq, row in state.deferred.items()}[BROAD] == 1
+    assert scene.host.smp(PINNED) == HOSTS[PINNED]
+
+
+def test_a_birth_beside_the_end_of_a_guests_interrupt_is_seen(scene: Scene) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.auditor.isolate()
+    scene.host.remove_interrupt(41)
+    scene.auditor.note_ends([41])
+    scene.host.add_host_interrupt(70, "eth0-9", "3-5", "4", address=NIC)
+    scene.auditor.birth(70)
+    scene.auditor.isolate()
+    assert scene.host.smp(70) == "4-5"
+
+
+def test_while_not_all_devices_of_guests_are_known_no_interrupt_of_vfio_is_moved_or_forgotten(scene: Scene) -> None:
+    dpdk = "0000:05:00.0"
+    scene.host.add_device(dpdk, 0, "vfio-pci")
+    scene.host.add_host_interrupt(72, f"vfio-msix[0]({dpdk})", "2-5", "2", address=dpdk)
+    scene.add_guest(pins=("2", "3"))
+    scene.audit()
+    assert scene.host.smp(72) == "4-5"
+    scene.add_guest(uuid=OTHER, pins=("4",))
+    domains = scene.active_domains()
+    scene.list_domains = lambda: [replace(each, xml="<domain") if each.uuid == OTHER else each for each in domains]
+    (scene.host.proc / "irq/72/smp_affinity_list").write_text("3\n")
+    scene.audit()
+    assert scene.host.smp(72) == "3"
+    scene.list_domains = list
+    (scene.host.proc / "irq/72/smp_affinity_list").write_text("4-5\n")
+    scene.audit()
+    assert scene.host.smp(72) == "2-5"
+
+
 def test_an_interrupt_born_with_the_number_that_a_guest_had_until_then_leaves_before_the_guest_is_looked_at(
     scene: Scene,
 ) -> None:

@@ -183,6 +183,9 @@ def test_what_was_placed_stays_where_it_is_with_its_record(
 def test_the_record_of_one_that_is_gone_or_cannot_be_moved_goes() -> None:
     assert held(None, None, PLACED, ONE, device=make_device(numbers=[51])) == (None, None)
     assert held(None, None, PLACED, ONE, fixed=frozenset({IrqId(VF, 50)})) == (None, None)
+    device = make_device(numbers=[50], smp="0-7")
+    managed = tuple(interrupt._replace(writable=False) for interrupt in device.interrupts)
+    assert held(None, None, PLACED, ONE, device=replace(device, interrupts=managed)) == (None, None)
 
 
 def test_the_driver_of_the_host_keeps_its_interrupts_when_the_guest_changes() -> None:

@@ -326,3 +326,8 @@ def test_the_record_of_the_default_affinity_stays_for_one_plan_after_it_was_give
 def test_an_empty_affinity_of_a_write_that_was_killed_is_put_right() -> None:
     assert to(plan_one(rules(), default(""), NARROWED, {})) == "0-3,8-15"
     assert plan_one(rules(), default(""), None, {}) == Step(None)
+
+
+def test_where_all_that_it_may_keep_is_offline_it_gets_a_cpu_back_although_not_all_kept_cpus_are_known() -> None:
+    less = rules(kept="6-7", online="0-3,6-15", may_widen=False)
+    assert to(plan_one(less, found("4-5"), record("0-15", "4-5"), {})) == "0-5,8-15"
