@@ -205,10 +205,13 @@ class Store:
         return database
 
     def _lose(self, error: BadState) -> None:
-        """Begin a new state in the place of a damaged one, with the holds that are known."""
+        """Begin a new state in the place of a damaged one, with the holds that are known: other processes ask it."""
         holds = self._state.holds
         self._set_aside(error, "" if holds else "; a hold that it had is no longer in force")
         self._state = State(holds=holds)
+        if holds:
+            with contextlib.suppress(StateError):  # a later save stores them too
+                self._write_afresh(Changes(holds=holds))
 
     def _set_aside(self, error: BadState, note: str = "") -> None:
         """Take damaged files out of the way; only then close them, so that SQLite leaves each as it is."""

@@ -217,6 +217,22 @@ def test_damage_of_another_process_is_found_by_the_next_load_and_costs_no_known_
     assert made.load() == State(holds=make_state().holds)
     assert len(set_aside_in(path)) == 1
     assert NO_HOLD not in caplog.text
+    assert store_in(path).load() == State(holds=make_state().holds), "other processes lift it, or keep to it"
+    made.save(changes(1, 200))
+    assert store_in(path).load().holds == make_state().holds
+
+
+def test_holds_that_cannot_be_stored_anew_after_a_damage_are_kept_and_stored_with_the_next_change(path, monkeypatch):
+    made = store_in(path)
+    made.save(changes())
+    edit(path, "UPDATE specs SET uuid = 'x'")
+
+    def fail(*_arguments):
+        raise StateError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "create", fail)
+        assert made.load() == State(holds=make_state().holds)
     made.save(changes(1, 200))
     assert store_in(path).load().holds == make_state().holds
 
