@@ -41,6 +41,7 @@ from irqaffinity.report.explain import (
 from irqaffinity.report.explain_hold import explain_holds
 from irqaffinity.report.explain_host import explain_isolation
 from irqaffinity.report.explain_interrupt import explain_free_interrupt, explain_idle_interrupt, explain_result
+from irqaffinity.report.explain_intruders import explain_intruders
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -70,6 +71,8 @@ def _explain(target: Target, made: Pass, session: Session) -> Iterator[Rule]:
         yield from _explain_guest(target, made, policy)
         for address in sorted({claim.address for claim in made.guests[target].claims}):
             yield from _explain_device_of(target, address, made, policy)
+        if made.isolated is not None:
+            yield from explain_intruders(target, made.isolated, _names(made))
 
 
 def _explain_interrupt(number: int, made: Pass, session: Session) -> Iterator[Rule]:
@@ -133,9 +136,13 @@ def _explain_host_interrupt(seen: Interrupt, made: Pass, session: Session) -> It
     record = session.store.peek().records.get(device, {}).get(seen.number)
     hosts = record if record is not None and record.owner == HOST else None
     kept = find_kept(made.frame.occupancy, made.guests.values(), policy.dedicated_cpus)
-    names = {uuid: guest.guest.name for uuid, guest in made.guests.items()}
     trouble = None if made.isolated is None else made.isolated.trouble
-    yield from explain_isolation(found, kept, names, policy.isolation, hosts, trouble)
+    yield from explain_isolation(found, kept, _names(made), policy.isolation, hosts, trouble)
+
+
+def _names(made: Pass) -> dict[GuestId, str]:
+    """Return the names of all guests."""
+    return {uuid: guest.guest.name for uuid, guest in made.guests.items()}
 
 
 def _explain_device(address: PciAddress, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:

@@ -66,9 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
         lifted = lift_holds(session.store, moment, is_meant)
     if not lifted:
         raise CommandError(_describe_none(arguments, holds))
-    made = _move(session, {hold.id for hold in lifted}, waiting)
+    ids = {hold.id for hold in lifted}
+    made = _move(session, ids, waiting)
     with explained():
-        rows = _look(session, waiting, made, drifted)
+        rows = _look(session, ids, waiting, made, drifted)
     document = {
         "schema": SCHEMA,
         "host": session.settings.host,
@@ -165,13 +166,18 @@ def _pass(session: Session) -> _Made:
 
 
 def _look(
-    session: Session, waiting: Mapping[IrqId, Deferred], made: _Made, drifted: Container[IrqId]
+    session: Session, lifted: Collection[int], waiting: Mapping[IrqId, Deferred], made: _Made, drifted: Container[IrqId]
 ) -> list[dict[str, Any]]:
-    """Return where each interrupt that waited is now, and the verdict on it; one that had drifted, if it was moved."""
+    """Return where each interrupt that waited is now, and the verdict on it; one that had drifted, if it was moved.
+
+    What waits for another hold is left out.
+    """
     still, places = session.store.peek(logs=False).deferred, _places(session.root, waiting)
     names = name_guests(session.hypervisor, waiting)
     rows = []
     for irq, row in sorted(waiting.items()):
+        if irq in still and row.hold not in lifted:
+            continue
         smp = places.get(irq)
         if irq in still:
             verdict = Verdict.HELD.value

@@ -62,7 +62,11 @@ def read_value(opened: Opened, group: str, option: cfg.Opt) -> Any:
     try:
         return opened.conf[group][option.dest]
     except (cfg.Error, ValueError, RecursionError) as error:
-        raise mistake(place_of(opened, group, option), option, error) from None
+        place = place_of(opened, group, option)
+        if option.multi and _variable(group, option.dest) in os.environ:  # oslo.config takes each letter for a value
+            why = "a variable cannot set it, for it can stand more than once: use a file"
+            raise ConfigError(f"{place}: {why}") from None
+        raise mistake(place, option, error) from None
 
 
 def place_of(opened: Opened, group: str, option: cfg.Opt) -> str:

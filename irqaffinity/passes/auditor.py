@@ -116,17 +116,16 @@ class Auditor:
             self._sight.see(guests)
             self.lives.leave_those_without(self.guests)
             with self._turns.begun(self.guests) as state:
-                made = self._making.make(
-                    state, find_scope(self._root, self.guests, scope, state), self.policy, is_named=True
-                )
+                found = find_scope(self._root, self.guests, scope, state)
+                made = self._making.make(state, found, self.policy, is_named=True)
                 self._keeper.tidy()
-                if scope == Scope():
+                if found == Scope():
                     self._holds.forget_ended(state, self._keeper.save)
                     self.lives.end_those_without({HOST, *self.guests, *state.owners})
                     self._account.first_pass_is_over()
         self._account.store()
         self._history.tidy()
-        return self.counting.count(made, self._isolation.total) if scope == Scope() else made
+        return self.counting.count(made, self._isolation.total) if found == Scope() else made
 
     def audit_guest(self, uuid: GuestId) -> Pass:
         """Do what `audit` does for one guest, with the others as they were seen last; release a guest that is gone."""

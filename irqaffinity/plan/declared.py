@@ -161,7 +161,13 @@ def _is_hosts(pf: PhysicalFunction) -> bool:
 
 
 def _taken(pf: PhysicalFunction) -> str:
-    return "the device itself is in use" + ("" if pf.use is None else f": {name_use(pf.use)}")
+    """Return who has, or may have, the device itself."""
+    verb = "is" if _is_surely_taken(pf) else "may be"
+    return f"the device itself {verb} in use" + ("" if pf.use is None else f": {name_use(pf.use)}")
+
+
+def _is_surely_taken(pf: PhysicalFunction) -> bool:
+    return pf.use is None or pf.use.kind is not UseKind.UNKNOWN
 
 
 def _wanted(wanted: VfSettings) -> Iterator[tuple[Setting, Value]]:
@@ -197,7 +203,7 @@ def _of_vf(pf: PhysicalFunction, vf: Function, wanted: VfSettings) -> Iterator[S
         elif vf.trouble is not None:
             yield step.became(Made.REFUSED, f"nobody can tell whether it is free: {vf.trouble}")
         elif not _is_hosts(pf):
-            yield step.became(Made.REFUSED, _taken(pf))._replace(is_drift=True)
+            yield step.became(Made.REFUSED, _taken(pf))._replace(is_drift=_is_surely_taken(pf))
         else:
             yield _with_partner(step, settings)
 

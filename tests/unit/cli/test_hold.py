@@ -331,6 +331,17 @@ def test_unhold_names_what_it_could_not_move(scene: Scene, run: Run, store: Stor
     assert [row["id"] for row in found["lifted"]] == [1]
 
 
+def test_unhold_tells_nothing_of_what_waits_for_another_hold(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0, VF1)
+    run("audit", "--once")
+    for device, number in ((VF0, 40), (VF1, 50)):
+        run("hold", "--device", device, "--reason", "x")
+        (scene.host.proc / f"irq/{number}/smp_affinity_list").write_text("0-15\n")
+    run("audit", "--once")
+    assert [row["irq"] for row in json.loads(run("unhold", "--device", VF0, "-f", "json")[1])["moved"]] == [40]
+    assert [row["irq"] for row in json.loads(run("deferred", "-f", "json")[1])["deferred"]] == [50]
+
+
 def test_unhold_lifts_all_the_same_where_nothing_can_be_moved(
     scene: Scene, run: Run, store: Store, options: dict[str, object]
 ) -> None:

@@ -373,11 +373,22 @@ def test_explain_tells_only_what_concerns_its_target(
     """Beside a guest in error, one with a device of its own, and other interrupts of the same device."""
     scene.add_guest(VF0)
     scene.add_masked_guest("9", VF1, uuid=OTHER, pins=("4", "5"))
+    for number in (50, 51):  # no intruder of the first guest
+        (scene.host.proc / f"irq/{number}/smp_affinity_list").write_text("15\n")
     status, out, err = run("explain", target)
     assert (status, err, caplog.messages) == (0, "", [])
     for foreign in (OTHER, "instance-1", VF1, "irq 41", "irq 50"):
         assert foreign not in out
     assert out.count("guest  ") == out.count("device  ") == 1
+
+
+def test_explain_of_a_guest_tells_the_intruders_on_its_cpus(scene: Scene, run: Run) -> None:
+    scene.add_guest(VF0, pins=("2", "3"))
+    scene.add_guest(VF1, uuid=OTHER, pins=("4", "5"))
+    for number, cpu in ((60, "3"), (61, "4"), (62, "9")):
+        scene.host.add_host_interrupt(number, f"eth{number}", cpu, cpu)
+    _, out, _ = run("explain", GUEST)
+    assert out.splitlines()[-1] == "intruders     60 (eth60) of the host, on CPU 3: can be moved"
 
 
 def test_explain_of_a_guest_in_error_says_it_once(scene: Scene, run: Run, caplog: pytest.LogCaptureFixture) -> None:

@@ -185,6 +185,25 @@ def test_a_mistake_in_the_environment_is_named_though_a_file_has_the_option_too(
         load([str(file)])
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("[pci] device_spec", '{"vendor_id": "8086"}'),
+        ("[placement] profile", '{"physical_network": "a", "numa": "strict"}'),
+        ("[sriov] pf", '{"devname": "ens1f0"}'),
+    ],
+)
+def test_a_variable_cannot_set_what_can_stand_more_than_once(
+    file: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: str
+) -> None:
+    file.write_text("")
+    variable = "OS_{}__{}".format(*option.upper().strip("[").split("] "))
+    monkeypatch.setenv(variable, value)
+    told = f"{variable}: {option}: a variable cannot set it, for it can stand more than once: use a file"
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        load([str(file)])
+
+
 def test_a_line_that_is_no_option_names_its_place(file: Path) -> None:
     file.write_text("[host]\nproc /x\n")
     with pytest.raises(ConfigError, match=re.escape(f"{file}:2")):

@@ -503,13 +503,14 @@ def known(scene: Scene) -> list[GuestId]:
     return [life.uuid for life in scene.auditor.lives if life.uuid != HOST]
 
 
-def test_a_guest_that_ended_is_held_by_nothing(scene: Scene) -> None:
+@pytest.mark.parametrize("whole", [Scope(), Narrowing()], ids=["agent", "command line"])
+def test_a_guest_that_ended_is_held_by_nothing(scene: Scene, whole: Scope | Narrowing) -> None:
     scene.add_guest(VF0)
     scene.add_guest(VF1, uuid=OTHER, pins=("4", "12"))
     scene.audit()
     life = weakref.ref(scene.auditor.lives.of(GuestId(GUEST)))
     del scene.domains[0]
-    scene.audit()
+    scene.auditor.audit(whole)
     gc.collect()
     assert life() is None
     assert known(scene) == [OTHER]

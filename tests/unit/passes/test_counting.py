@@ -10,6 +10,7 @@ from irqaffinity.model.arrivals import Interval
 from irqaffinity.model.guest import GuestId
 from irqaffinity.model.isolation import Intruder, Isolated
 from irqaffinity.model.pci import NO_DEVICE, PciAddress
+from irqaffinity.model.target import Narrowing
 from irqaffinity.passes.counting import Counting, tell_arrivals
 from irqaffinity.passes.made import Pass
 from irqaffinity.plan.policy import Scope
@@ -147,18 +148,19 @@ def test_without_counts_a_pass_is_as_it_was_and_one_line_says_why(
     assert caplog.text.count("the arrivals of interrupts cannot be counted: ") == 1
 
 
-def test_an_audit_counts_and_one_that_is_narrowed_does_not(scene: Scene) -> None:
+@pytest.mark.parametrize("whole", [Scope(), Narrowing()], ids=["agent", "command line"])
+def test_an_audit_counts_and_one_that_is_narrowed_does_not(scene: Scene, whole: Scope | Narrowing) -> None:
     scene.add_guest(VF0, pins=("2", "3"))
     counts = Counts(scene.host, "0-15")
     counts.add(40, "vfio-msix[0](there)")
     counts.write()
     auditor = scene.auditor
     auditor.counting.is_on = auditor.counting.counts_guests = True
-    auditor.audit()
+    auditor.audit(whole)
     counts.arrive(40, 2, 3)
     counts.write()
     assert auditor.audit(Scope(guest=GuestId(GUEST))).counted is None
-    made = auditor.audit()
+    made = auditor.audit(whole)
     assert made.counted is not None
     assert made.counted.interval.arrived == {40: {2: 3}}
 

@@ -117,6 +117,14 @@ def test_a_device_that_is_a_guests_own_is_left_alone(force: bool) -> None:
     assert {step.made for step in plan(hosts, replace(ENS0, num_vfs=4, autoprobe=False))} == {Made.WOULD_SET}
 
 
+def test_a_device_that_somebody_may_have_is_left_alone_and_that_is_no_drift() -> None:
+    pf = replace(physical(vfs=1), use=Use(UseKind.UNKNOWN, message="libvirt is away"))
+    steps = plan(pf, replace(ENS0, num_vfs=4, settings=VfSettings(trust=True)), force=True)
+    assert told(steps) == [(None, "numvfs", Made.REFUSED), (0, "trust", Made.REFUSED)]
+    why = "the device itself may be in use: nobody can tell who uses it: libvirt is away"
+    assert [(step.message, step.is_drift) for step in steps] == [(why, False)] * 2
+
+
 def test_more_functions_than_there_can_be() -> None:
     (step,) = plan(physical(total=8), replace(ENS0, num_vfs=9), force=True)
     assert (step.made, step.message) == (
