@@ -27,6 +27,7 @@ class FakeBalancer:
         self.is_silent = False
         self.held: list[socket.socket] = []
         self._reads, self._keeps = reads, keeps
+        self._turn = threading.Lock()
         self._path = folder / f"irqbalance{PID}.sock"
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._server.bind(str(self._path))
@@ -47,9 +48,11 @@ class FakeBalancer:
 
     def speak(self) -> None:
         """Answer what was asked while it was silent, and what comes now."""
-        self.is_silent = False
-        while self.held:
-            self._answer(self.held.pop(0))
+        with self._turn:
+            self.is_silent = False
+            held, self.held = self.held, []
+        for connection in held:
+            self._answer(connection)
 
     def close(self) -> None:
         """Go away."""
@@ -84,12 +87,17 @@ class FakeBalancer:
                 self.irqs = [] if kept == "NONE" else [int(word) for word in kept.split()]
             elif text.startswith("settings cpus "):
                 self.new_cpus = _mask(text.removeprefix("settings cpus "))
-            elif self.is_silent:
-                self.held.append(connection)
+            elif self._hold(connection):
                 continue
             else:
                 self._answer(connection)
             connection.close()
+
+    def _hold(self, connection: socket.socket) -> bool:
+        with self._turn:  # else one might be held that `speak` does not see any more
+            if self.is_silent:
+                self.held.append(connection)
+            return self.is_silent
 
     def _answer(self, connection: socket.socket) -> None:
         irqs = "".join(f"IRQ {number} LOAD 0 DIFF 0 CLASS 0 " for number in self.irqs)

@@ -20,6 +20,7 @@ from irqaffinity.state.memory import MemoryStore
 from tests.fakes.balancer import PID, FakeBalancer
 from tests.fakes.host import FakeHost
 from tests.functional.agent import wait_for
+from tests.patience import HANG
 
 NAME = f"irqbalance{PID}.sock"
 WISH = Bans(CpuSet.parse("2-15"), (30, 31))
@@ -37,8 +38,8 @@ class Rig:
         self.store = MemoryStore()
         self.lock = threading.RLock()
         self.threads = Threads()
-        balance = Balance(host.root, str(folder), self.store, self.lock, times=QUICK)
-        self.teller = BalanceTeller(balance, self.threads, self.show, pause=0.01, last_answer=60.0)
+        self.balance = Balance(host.root, str(folder), self.store, self.lock, times=QUICK)
+        self.teller = BalanceTeller(self.balance, self.threads, self.show, pause=0.01, last_answer=HANG)
         self.on = Isolation(IsolationMode.ENFORCE, irqbalance_sockets=str(folder))
         self.off = Isolation(IsolationMode.REPORT, irqbalance_sockets=str(folder))
 
@@ -60,7 +61,7 @@ class Rig:
     def stop(self) -> None:
         """End it as the agent does, with all the time that it may need."""
         self.teller.end()
-        self.teller.join(60.0)
+        self.teller.join(HANG)
 
     def is_alive(self) -> bool:
         """Tell whether the thread is there."""
@@ -163,7 +164,7 @@ def test_an_answer_that_is_still_to_come_is_heard_before_the_end(rig: Rig, fake:
     wait_for("its question", lambda: fake.asked)
     rig.teller.end()
     threading.Timer(0.1, fake.speak).start()
-    rig.teller.join(60.0)
+    rig.teller.join(HANG)
     assert not rig.is_alive()
     assert not fake.is_silent
 
@@ -191,6 +192,7 @@ def test_one_that_hangs_is_said_once(rig: Rig, fake: FakeBalancer, caplog: pytes
 
 
 def test_trouble_is_said_once(rig: Rig, fake: FakeBalancer, caplog: pytest.LogCaptureFixture) -> None:
+    rig.balance._patience = HANG  # an answer that came late would be another trouble
     fake.answer = b"no"
     rig.teller.follow(rig.on)
     rig.want(WISH)

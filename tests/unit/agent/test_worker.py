@@ -43,6 +43,7 @@ from irqaffinity.state.lock import LockTaken
 from tests.fakes.domains import domain, make_libvirt, nova_metadata
 from tests.fakes.host import FakeHost
 from tests.fakes.scene import GUEST, OTHER, VF0
+from tests.patience import HANG
 from tests.unit.agent.rig import INTERVAL, Rig
 
 
@@ -638,7 +639,7 @@ def test_a_worker_that_was_stopped_makes_no_pass_and_waits_for_nothing(rig: Rig)
     rig.worker.stop()
     taker = threading.Thread(target=lambda: taken.append(rig.queue.take(3600.0)), daemon=True)
     taker.start()
-    taker.join(60.0)
+    taker.join(HANG)
     assert taken == [Wakes()]
     rig.queue.wake_all()
     rig.worker.run()
@@ -660,9 +661,9 @@ def test_the_loop_goes_on_until_it_is_stopped(rig: Rig) -> None:
     for _ in range(2):
         rig.worker.started.clear()
         rig.queue.wake_all()
-        assert rig.worker.started.wait(60.0)
+        assert rig.worker.started.wait(HANG)
     rig.worker.stop()
-    thread.join(60.0)
+    thread.join(HANG)
     assert not thread.is_alive()
 
 

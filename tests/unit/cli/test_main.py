@@ -31,6 +31,7 @@ from irqaffinity.state.store import Store
 from tests.fakes.balancer import FakeBalancer
 from tests.fakes.domains import make_libvirt
 from tests.fakes.scene import GUEST, OTHER, SCHEMA, VF0, VF1, Scene
+from tests.patience import HANG
 
 PROGRAM = Path(sys.executable).with_name("irqaffinity")
 Run = Callable[..., tuple[int, str, str]]
@@ -749,7 +750,7 @@ def test_a_repeated_audit_makes_passes_until_it_is_told_to_stop(
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(3)]
         process.send_signal(number)
-        assert process.wait(timeout=30) == status
+        assert process.wait(HANG) == status
     found = [f"1 guest, 1 device, 2 interrupts: 2 {word}; 2 intruders, 2 movable\n" for word in ("set", "ok")]
     assert lines == [found[0], found[1], found[1]]
 

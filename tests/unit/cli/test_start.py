@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import irqaffinity
+from tests.patience import HANG, Patience
 
 PROGRAM = Path(sys.executable).with_name("irqaffinity")
 PACKAGE = str(Path(irqaffinity.__file__).parent)
@@ -22,12 +23,10 @@ STEPS = 24
 ROUNDS = 20
 """A machine that grows busier or idler meanwhile may have all the signals of a round come too early or too late."""
 
-LIMIT = 60.0
-
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Return exit status and standard error."""
-    _, err = process.communicate(timeout=LIMIT)
+    _, err = process.communicate(timeout=HANG)
     return process.returncode, err
 
 
@@ -132,10 +131,10 @@ def stuck_in_output(*, ignores: bool = False) -> Iterator[tuple[subprocess.Popen
     line = f"{'trap ' + chr(39) * 2 + ' INT; ' if ignores else ''}exec {PROGRAM} demo"
     with subprocess.Popen(["sh", "-c", line], stdout=write, stderr=subprocess.PIPE, text=True) as process:
         os.close(write)
-        deadline = time.monotonic() + LIMIT
+        patience = Patience(60.0)
         while "pipe_write" not in Path(f"/proc/{process.pid}/wchan").read_text():
             assert process.poll() is None
-            assert time.monotonic() < deadline, "the process never waited for its reader"
+            assert not patience.is_over(), "the process never waited for its reader"
             time.sleep(0.01)
         try:
             yield process, read

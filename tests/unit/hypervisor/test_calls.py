@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from irqaffinity.hypervisor.calls import CallThread
+from tests.patience import HANG
 
 AT_ONCE = 0.01
-AMPLE = 60.0
+AMPLE = HANG
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from irqaffinity.listen.ears import WAKES, WAKES_RATE, Ears
-
-LIMIT = 60.0
+from tests.patience import HANG
 
 
 class Heard:
@@ -29,7 +28,7 @@ class Heard:
         os.write(self.write_end, text.encode())
 
     def take(self) -> tuple[str, str]:
-        return self.texts.get(timeout=LIMIT)
+        return self.texts.get(timeout=HANG)
 
 
 @pytest.fixture
@@ -119,7 +118,7 @@ def test_the_first_thread_raises_what_the_second_met() -> None:
     ears = Ears(read_end, fail)
     with ears.both():
         os.write(write_end, b"born\n")
-        assert met.wait(LIMIT)
+        assert met.wait(HANG)
     with pytest.raises(RuntimeError, match="a mistake of ours"):
         ears.has_ended()
     os.close(read_end)
@@ -133,7 +132,7 @@ def test_the_second_thread_leaves_the_end_of_the_pipe_to_the_first() -> None:
     ears = Ears(read_end, heard.put)
     with ears.both():
         os.close(write_end)
-        assert heard.get(timeout=LIMIT) == ""
+        assert heard.get(timeout=HANG) == ""
     assert heard.empty()
     assert ears.has_ended()
     os.close(read_end)

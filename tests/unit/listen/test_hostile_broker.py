@@ -84,11 +84,16 @@ TREATMENTS = dict(treatments())
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands still is to be given up soon; nothing here answers late."""
-    monkeypatch.setattr(connection, "_CONNECT_TIMEOUT", 0.3)
-    monkeypatch.setattr(connection, "_ANSWER_TIMEOUT", 0.3)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers late is waited for, also on a busy machine."""
+    wait_no_longer_than(HANG, monkeypatch)
     monkeypatch.setattr("kombu.connection.retry_over_time", lambda make, *_arguments, **_options: make())
+
+
+def wait_no_longer_than(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up what stands still after so many seconds."""
+    monkeypatch.setattr(connection, "_CONNECT_TIMEOUT", seconds)
+    monkeypatch.setattr(connection, "_ANSWER_TIMEOUT", seconds)
 
 
 def check(broker: HostileBroker) -> list[Finding]:
@@ -96,7 +101,8 @@ def check(broker: HostileBroker) -> list[Finding]:
 
 
 @pytest.mark.parametrize("treatment", TREATMENTS)
-def test_a_check_of_it_is_told_on_clean_lines(treatment: str) -> None:
+def test_a_check_of_it_is_told_on_clean_lines(treatment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_no_longer_than(0.3, monkeypatch)
     with hostile(TREATMENTS[treatment]) as broker:
         findings = check(broker)
     assert not findings[-1].is_ok
@@ -146,7 +152,9 @@ def test_a_listener_outlives_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     caplog.set_level(logging.DEBUG, "irqaffinity")
     monkeypatch.setattr(Retry, "failed", lambda _retry: 0.0)
     lost = dict(ends(CONSUMING))
-    waiting = [*TREATMENTS.values(), *lost.values()]
+    wait_no_longer_than(0.3, monkeypatch)
+    patiently: Treat = lambda _peer: wait_no_longer_than(HANG, monkeypatch)  # noqa: E731
+    waiting = [*TREATMENTS.values(), patiently, *lost.values()]
     is_over = threading.Event()
 
     def treat(peer: socket.socket) -> None:

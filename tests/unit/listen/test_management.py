@@ -20,6 +20,8 @@ from irqaffinity.listen.broker_policy import BrokerPolicy
 from irqaffinity.listen.management import Management, QueueFacts, Unreadable
 from irqaffinity.listen.queue_look import Look
 from tests.fakes.broker import PASSWORD, USER, hostile
+from tests.functional.agent import wait_for
+from tests.patience import HANG
 
 EVIL = b"\x1b[2J\nqueue ok forged \xe2\x80\xae " + PASSWORD.encode()
 QUEUE = "versioned_notifications.info"
@@ -82,27 +84,28 @@ def test_what_is_no_answer_is_one_clean_line(monkeypatch: pytest.MonkeyPatch, da
 
 
 def test_one_that_says_nothing_or_speaks_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(management, "_TIMEOUT", 0.2)
-    monkeypatch.setattr(management, "_DEADLINE", 0.5)
-
     def stay(peer: socket.socket) -> None:
         while peer.recv(65536):
             pass
 
+    monkeypatch.setattr(management, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(management, "_DEADLINE", HANG)
     with managed(monkeypatch, stay) as asked, pytest.raises(Unreadable, match="does not answer in time"):
         asked.policies()
 
     def drip(peer: socket.socket) -> None:
         peer.recv(65536)
         peer.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
-        for _ in range(200):
+        while True:  # until the other side has had enough
             peer.sendall(b" ")
             time.sleep(0.02)
-        peer.sendall(b"[]")
 
+    monkeypatch.setattr(management, "_TIMEOUT", HANG)
+    monkeypatch.setattr(management, "_DEADLINE", 0.5)
     with managed(monkeypatch, drip) as asked, pytest.raises(Unreadable):
         asked.policies()
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    wait_for("the end of what watched over them", lambda: not any(timer.is_alive() for timer in timers))
 
 
 def test_the_question_names_virtual_host_and_queue_and_no_proxy_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from irqaffinity.listen.queue import (
 )
 from irqaffinity.model.record import RememberedSpecs
 from tests.fakes.snapshots import VF, guest_id
+from tests.patience import HANG
 
 A = guest_id(1)
 NOTHING = RememberedSpecs(None, "")
@@ -59,12 +60,12 @@ WAKES: dict[str, tuple[Callable[[WakeQueue], None], Wakes]] = {
 @pytest.mark.parametrize(("wake", "wakes"), WAKES.values(), ids=WAKES.keys())
 def test_each_kind_wakes_a_take_that_waits_and_is_taken_once(wake: Callable[[WakeQueue], None], wakes: Wakes) -> None:
     queue, taken = WakeQueue(lambda: 5.0), list[Wakes]()
-    taker = threading.Thread(target=lambda: taken.append(queue.take(60)))
+    taker = threading.Thread(target=lambda: taken.append(queue.take(HANG)))
     taker.start()
     while not queue._changed._waiters:  # type: ignore[attr-defined]
         pass
     wake(queue)
-    taker.join(50)
+    taker.join(HANG / 2)
     assert taken == [wakes]
     assert bool(wakes) is (wake is not WAKES["interrupt"][0])
     assert queue.take(0) == Wakes()

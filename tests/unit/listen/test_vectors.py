@@ -16,8 +16,7 @@ from irqaffinity.listen.tracing import BIRTH, Changed, Untraceable, instance_nam
 from irqaffinity.listen.vectors import Heard, VectorListener, sift
 from tests.fakes.tracefs import BORN, ENDED, PaperTracefs
 from tests.functional.agent import wait_for
-
-LIMIT = 60.0
+from tests.patience import HANG
 
 
 class Hearsay:
@@ -35,7 +34,7 @@ class Hearsay:
 
     def take(self, count: int = 1) -> list[tuple[str, int]]:
         """Return the next events, waiting for them."""
-        return [self._heard.get(timeout=LIMIT) for _ in range(count)]
+        return [self._heard.get(timeout=HANG) for _ in range(count)]
 
 
 class Tracefs(PaperTracefs):
@@ -51,7 +50,7 @@ class Tracefs(PaperTracefs):
     def start(self) -> None:
         """Start the listener, and take the wake-up with which it begins."""
         self.thread.start()
-        assert self.queue.take(LIMIT).everything
+        assert self.queue.take(HANG).everything
 
     def close(self) -> None:
         """End the listener."""
@@ -110,7 +109,7 @@ def test_lost_events_ask_for_a_look_at_everybody_and_are_said_once(
     tracefs.start()
     for _ in range(2):
         tracefs.say("CPU:3 [LOST 12 EVENTS]\n")
-        assert tracefs.queue.take(LIMIT).everything
+        assert tracefs.queue.take(HANG).everything
     assert tracefs.listener.lost == 24
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         "vectors: the kernel dropped 12 events, which came too fast; every guest is looked at"
@@ -124,14 +123,21 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("irqaffinity.listen.retry.Retry.failed", lambda _retry: 0.01)
 
 
+def switch_off(instance: Path) -> None:
+    """Write as it is written to a file of the kernel, which is at no time empty: the listener looks all the time."""
+    fd = os.open(instance / "tracing_on", os.O_WRONLY)
+    os.write(fd, b"0")
+    os.close(fd)
+
+
 @pytest.mark.usefixtures("often")
 def test_an_instance_that_is_switched_off_again_and_again_is_told_once_an_hour(
     tracefs: Tracefs, caplog: pytest.LogCaptureFixture
 ) -> None:
     tracefs.start()
     for losses in (1, 2, 3):
-        (tracefs.instance / "tracing_on").write_text("0")
-        assert tracefs.queue.take(LIMIT).everything
+        switch_off(tracefs.instance)
+        assert tracefs.queue.take(HANG).everything
         assert tracefs.listener.link.losses == losses
         assert (tracefs.instance / "tracing_on").read_text() == "1"
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
@@ -185,7 +191,7 @@ def test_what_cannot_be_looked_at_is_not_taken_for_changed(tracefs: Tracefs, mon
 
     tracefs.start()
     monkeypatch.setattr("irqaffinity.listen.tracing.read_settings", refuse)
-    assert refused.wait(LIMIT)
+    assert refused.wait(HANG)
     tracefs.say(BORN.format(44))
     assert tracefs.heard.take() == [("born", 44)]
     assert (tracefs.listener.link.state.is_up, tracefs.listener.link.losses) == (True, 0)

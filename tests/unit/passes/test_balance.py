@@ -24,6 +24,7 @@ from irqaffinity.state.store import Keeper, Store
 from tests.fakes.balancer import PID, FakeBalancer
 from tests.fakes.host import FakeHost
 from tests.functional.agent import wait_for
+from tests.patience import HANG
 from tests.real_irqbalance import GUESTS, HOSTS, RealBalancer, running
 
 NAME = f"irqbalance{PID}.sock"
@@ -47,7 +48,7 @@ class Rig:
         self.keeper = MemoryStore() if keeper is None else keeper
         self.clock = Clock()
 
-    def begin(self, patience: float = 5.0) -> Balance:
+    def begin(self, patience: float = HANG) -> Balance:
         """Return what a new process has."""
         return Balance(self.host.root, str(self.folder), self.keeper, threading.RLock(), patience, self.clock)
 
@@ -198,6 +199,7 @@ def test_a_silent_one_is_asked_once_and_its_late_answer_counts(rig: Rig, fake: F
     balance = rig.begin(patience=0.05)
     assert balance.follow(WISH) == Balancing(PID)
     assert balance.due - rig.clock.now == 1.0
+    wait_for("its question", lambda: fake.asked)
     rig.clock.now += 7
     for _ in range(3):
         shown = balance.follow(WISH)
@@ -205,7 +207,7 @@ def test_a_silent_one_is_asked_once_and_its_late_answer_counts(rig: Rig, fake: F
     assert fake.asked == ["setup"]
     fake.speak()
     wait_for("the late answer", lambda: balance.follow(WISH) and fake.told)
-    balance.hear_out(5.0)  # that may have asked once more
+    balance.hear_out(HANG)  # that may have asked once more
     assert rig.told[NAME].irqs == WISH.irqs
 
 
