@@ -45,6 +45,7 @@ from tests.fakes.host import FakeHost
 from tests.fakes.scene import GUEST, OTHER, VF0
 from tests.patience import HANG
 from tests.unit.agent.rig import INTERVAL, Rig
+from tests.unit.state.sample import await_copiers
 
 
 @pytest.fixture
@@ -192,9 +193,7 @@ def test_what_a_look_saw_stands_in_the_view_beside_the_rest(rig: Rig) -> None:
 
 def test_twelve_hours_of_audits_keep_descriptors_and_memory_flat(rig: Rig) -> None:
     def usage() -> tuple[int, int]:
-        for thread in threading.enumerate():
-            if thread.name == "state-log":
-                thread.join()
+        await_copiers()
         gc.collect()  # what other tests have left open is not this one's
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return len(os.listdir("/proc/self/fd")), pages * os.sysconf("SC_PAGE_SIZE")

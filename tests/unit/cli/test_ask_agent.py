@@ -19,6 +19,7 @@ from irqaffinity.cli.ask_agent import Reply, ask_agent
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.holder import expects, find_holder
 from irqaffinity.state.lock import AGENT_LOCK
+from tests.patience import HANG
 from tests.unit.cli.test_output import published
 
 _HOLDER = """
@@ -63,7 +64,10 @@ def ask(folder: Path) -> Reply:
     return ask_agent(StateFolder(str(folder / "state")), str(folder / "status.json"), is_answer)
 
 
-def test_the_holder_of_the_lock_is_asked_and_its_answer_awaited(tmp_path: Path) -> None:
+def test_the_holder_of_the_lock_is_asked_and_its_answer_awaited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ANSWER", HANG)
     publish(str(tmp_path / "status.json"), published())
     with holder(tmp_path, "answers") as process:
         assert find_holder(str(tmp_path / "state" / AGENT_LOCK)) == process.pid

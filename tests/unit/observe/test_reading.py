@@ -48,7 +48,7 @@ def test_each_file_is_opened_and_read_once_and_nothing_stays_open(host: FakeHost
     before = read(host)
     calls: list[tuple[str, str]] = []
     host.called = lambda call, path: calls.append((call, path))  # type: ignore[method-assign]
-    descriptors = os.listdir("/proc/self/fd")
+    descriptors = set(os.listdir("/proc/self/fd"))
     read_again(host.root, before, PLAIN)
     device, interrupts = f"{host.sys}/bus/pci/devices/{VF}", f"{host.proc}/irq"
     files = [f"{interrupts}/{number}/{name}_affinity_list" for number in MOVED for name in ("smp", "effective")]
@@ -61,7 +61,7 @@ def test_each_file_is_opened_and_read_once_and_nothing_stays_open(host: FakeHost
         ("open", interrupts),
         *((call, file) for file in files for call in ("open", "read")),
     ]
-    assert os.listdir("/proc/self/fd") == descriptors
+    assert set(os.listdir("/proc/self/fd")) <= descriptors
 
 
 def put(path: str, text: str) -> Callable[[FakeHost], object]:
@@ -107,9 +107,9 @@ CHANGES: dict[str, Callable[[FakeHost], object]] = {
 def test_a_device_that_changed_is_to_be_read_anew(host: FakeHost, change: Callable[[FakeHost], object]) -> None:
     before = read(host)
     change(host)
-    descriptors = os.listdir("/proc/self/fd")
+    descriptors = set(os.listdir("/proc/self/fd"))
     assert read_again(host.root, before, PLAIN) is None
-    assert os.listdir("/proc/self/fd") == descriptors
+    assert set(os.listdir("/proc/self/fd")) <= descriptors
 
 
 def test_a_file_without_an_end_of_line_is_the_same(host: FakeHost) -> None:

@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -208,8 +209,16 @@ def look_at(path: Path) -> dict[str, tuple[int, int, int, bytes]]:
     }
 
 
+def await_copiers() -> None:
+    """Wait for the threads that copy logs, also those of earlier tests."""
+    for thread in threading.enumerate():
+        if thread.name == "state-log":
+            thread.join()
+
+
 def descriptors() -> list[str]:
     """Return what this process has open, once what earlier tests had is gone."""
+    await_copiers()
     gc.collect()
     return sorted(os.listdir("/proc/self/fd"))
 

@@ -25,6 +25,7 @@ from tests.unit.state.sample import (
     ONE,
     RECORD,
     alone,
+    await_copiers,
     changes,
     descriptors,
     edit,
@@ -218,8 +219,7 @@ def test_a_large_log_is_copied_in_a_thread_while_the_state_stays(path, tmp_path,
     found = made.load()
     monkeypatch.setattr(log, "LARGE", (path / "state.db-wal").stat().st_size + 1)
     made.save(ONE)
-    for thread in copiers():
-        thread.join()
+    await_copiers()
     assert alone(path, tmp_path / "copy") == found == make_state_with(500)
     assert made.load() is found
     made.save(Changes({IrqId(NIC, 501): RECORD}))
@@ -262,8 +262,7 @@ def test_the_locks_of_sqlite_outlast_whatever_else_is_done(path, monkeypatch):
     for use in (made.load, made.peek, store_in(path).peek, lambda: made.save(ONE), made.tidy):
         with made.exclusive():
             use()
-    for thread in copiers():
-        thread.join()
+    await_copiers()
     found = subprocess.run(
         [sys.executable, "-c", LOCKED, str(path / "state.db")], capture_output=True, text=True, check=True
     )
@@ -303,6 +302,7 @@ def test_a_large_log_is_copied_by_one_thread_at_a_time(path, monkeypatch):
         copied.append(1)
         go_on.wait()
 
+    await_copiers()  # those of other tests
     with monkeypatch.context() as patched:
         patched.setattr(log, "checkpoint", wait)
         for number in range(3):

@@ -27,6 +27,7 @@ from tests.unit.state.sample import (
     RECORD,
     SOCKET,
     TOLD,
+    await_copiers,
     changes,
     edit,
     make_state,
@@ -237,12 +238,6 @@ def test_a_mistake_of_the_program_is_raised(path, monkeypatch) -> None:
     monkeypatch.setattr(Store, "load", fail)
     with pytest.raises(TypeError):
         one_pass(TolerantStore(store_in(path)))
-
-
-def await_copiers() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "state-log":
-            thread.join()
 
 
 def test_what_was_saved_is_copied_once_in_a_thread(path) -> None:
