@@ -8,6 +8,7 @@ import json
 import os
 import select
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,24 @@ class Browser:
 
 @contextlib.contextmanager
 def browser(folder: Path) -> Iterator[Browser]:
-    """Start a Chromium whose profile is in `folder`, and end it."""
+    """Start a Chromium whose profile is in `folder`, and end it with all that it left in a folder for temporary files.
+
+    The path of that one is short, for a socket is in it.
+    """
+    with tempfile.TemporaryDirectory(prefix="irqaffinity-", ignore_cleanup_errors=True) as temporary:
+        process, reads, writes = _start(folder, temporary)
+        try:
+            yield Browser(process, reads, writes)
+        finally:
+            os.close(reads)
+            os.close(writes)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+
+
+def _start(folder: Path, temporary: str) -> tuple[int, int, int]:
+    """Return the process, and our ends of its pipes."""
     their_reads, our_writes = os.pipe()
     our_reads, their_writes = os.pipe()
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (their_reads, their_writes)]
@@ -128,15 +146,8 @@ def browser(folder: Path) -> Iterator[Browser]:
         (os.POSIX_SPAWN_DUP2, high[1], _WRITES),
     ]
     command = ["chromium", *_OPTIONS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
-    environment = {**os.environ, "HOME": str(folder)}
+    environment = {**os.environ, "HOME": str(folder), "TMPDIR": temporary}
     process = os.posix_spawnp("chromium", command, environment, file_actions=actions, setpgroup=0)
     for fd in (their_reads, their_writes, *high, log):
         os.close(fd)
-    try:
-        yield Browser(process, our_reads, our_writes)
-    finally:
-        os.close(our_reads)
-        os.close(our_writes)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process, signal.SIGKILL)
-        os.waitpid(process, 0)
+    return process, our_reads, our_writes

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from irqaffinity.state.one_agent import RUN
 from tests.fakes.tree import HostTree
 from tests.patience import HANG, Patience
 
@@ -161,8 +162,11 @@ class Agent:
 
 @contextlib.contextmanager
 def ended(agent: Agent) -> Iterator[Agent]:
-    """End the agent however the test ends."""
+    """End the agent however the test ends, and take away the lock in /run that one leaves which is killed."""
+    irqs = (agent.tree.proc / "irq").stat()
     try:
         yield agent
     finally:
         agent.kill()
+        with contextlib.suppress(OSError):
+            os.unlink(f"{RUN}/agent-{irqs.st_dev:x}-{irqs.st_ino:x}.lock")

@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -67,13 +66,19 @@ def as_root() -> None:
         pytest.skip("needs root: interrupts can be moved, and a libvirtd started, by root alone")
 
 
+@contextlib.contextmanager
+def short_name() -> Iterator[Path]:
+    """Give a folder whose path is short enough for a socket; it goes however the test ends."""
+    with tempfile.TemporaryDirectory(prefix="irqaffinity-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """A folder whose path is short enough for a socket and open to every user."""
-    folder = Path(tempfile.mkdtemp(prefix="irqaffinity-", dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    """Such a folder that is open to every user."""
+    with short_name() as folder:
+        folder.chmod(0o755)
+        yield folder
 
 
 class Libvirtd:
@@ -124,6 +129,15 @@ class Libvirtd:
             self._process.kill()
             self._process.wait()
 
+    def end(self) -> None:
+        """End the daemon and the guests, which outlive it."""
+        self.stop()
+        for file in (self.folder / "own/run/libvirt/qemu").glob("*.pid"):
+            with contextlib.suppress(OSError):
+                pid = int(file.read_text())
+                if Path(f"/proc/{pid}/comm").read_text().startswith("qemu"):
+                    os.kill(pid, signal.SIGKILL)
+
 
 @pytest.fixture
 def libvirtd(as_root: None, short_folder: Path) -> Iterator[Libvirtd]:
@@ -133,7 +147,7 @@ def libvirtd(as_root: None, short_folder: Path) -> Iterator[Libvirtd]:
         daemon.start()
         yield daemon
     finally:
-        daemon.stop()
+        daemon.end()
 
 
 @dataclass(frozen=True)
@@ -196,10 +210,8 @@ def broker() -> Iterator[RabbitMQ]:
     """A RabbitMQ of the test session's own."""
     if os.geteuid() != 0:
         pytest.skip("needs root: Debian's rabbitmq-server starts as root or rabbitmq alone")
-    folder = Path(tempfile.mkdtemp(prefix="irqaffinity-", dir="/tmp"))
-    with running_rabbitmq(folder, has_management=True) as running:
+    with short_name() as folder, running_rabbitmq(folder, has_management=True) as running:
         yield running
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
@@ -207,10 +219,8 @@ def rabbitmq_4() -> Iterator[RabbitMQ]:
     """The RabbitMQ of Debian 13, in a small Debian that is made once."""
     if os.geteuid() != 0:
         pytest.skip("needs root: another Debian is made and started in by root alone")
-    folder = Path(tempfile.mkdtemp(prefix="irqaffinity-", dir="/tmp"))
-    with running_rabbitmq(folder, debian_13_with_rabbitmq()) as running:
+    with short_name() as folder, running_rabbitmq(folder, debian_13_with_rabbitmq()) as running:
         yield running
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session", params=["broker", "rabbitmq_4"])

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -64,12 +65,20 @@ exec chroot "$root" "$@"
 
 
 def free_ports(count: int) -> list[int]:
-    """Return TCP ports of loopback that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Return TCP ports of loopback that nobody has.
+
+    They are below those that the kernel gives to clients: what listens starts seconds later, and other tests that run
+    beside this one have thousands of clients meanwhile.
+    """
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    found: list[int] = []
+    for port in random.sample(range(10_000, first), 1000):
+        with socket.socket() as each, contextlib.suppress(OSError):
+            each.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError(f"no {count} ports below {first} are free")
 
 
 def make_certificates(folder: Path) -> None:

@@ -2,15 +2,13 @@
 """Pods of the chart beside a libvirtd, for the tests of a module."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.functional.conftest import Libvirtd
+from tests.functional.conftest import Libvirtd, short_name
 from tests.packaging.chart import Chart
 from tests.packaging.pod import Pod
 
@@ -20,15 +18,14 @@ Start = Callable[..., Pod]
 @pytest.fixture(scope="module")
 def pod_libvirtd() -> Iterator[Libvirtd]:
     """A real libvirtd that is nobody else's, in a folder whose path is short enough for a socket."""
-    folder = Path(tempfile.mkdtemp(prefix="irqaffinity-", dir="/tmp"))
-    folder.chmod(0o755)
-    daemon = Libvirtd(folder)
-    try:
-        daemon.start()
-        yield daemon
-    finally:
-        daemon.stop()
-        shutil.rmtree(folder)
+    with short_name() as folder:
+        folder.chmod(0o755)
+        daemon = Libvirtd(folder)
+        try:
+            daemon.start()
+            yield daemon
+        finally:
+            daemon.end()
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,13 @@ from tests.patience import HANG
 JOURNALD = Path("/lib/systemd/systemd-journald")
 
 PROGRAM = r"""
-import logging, os, subprocess, sys, syslog, time
+import atexit, logging, os, subprocess, sys, syslog, time
 def sh(*command): subprocess.run(command, check=True)
 sh("mount", "-t", "tmpfs", "tmpfs", "/run")
 sh("mount", "-t", "tmpfs", "tmpfs", "/var/log")
 os.makedirs("/run/log/journal")
 daemon = subprocess.Popen([sys.argv[1]], stderr=subprocess.DEVNULL)
+atexit.register(daemon.kill)
 while not os.path.exists("/run/systemd/journal/socket"):
     assert daemon.poll() is None
     time.sleep(0.02)
@@ -39,7 +40,6 @@ assert len(failed) == 1
 sh("journalctl", "--sync")
 found = subprocess.run(["journalctl", "--directory=/run/log/journal", "-o", "json", "_PID=%d" % os.getpid()],
     capture_output=True, text=True, check=True).stdout
-daemon.terminate()
 print(found)
 """
 
