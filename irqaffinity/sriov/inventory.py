@@ -12,6 +12,7 @@ from irqaffinity.observe.netlink import Link, Netlink, open_netlink
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sriov import read_physical_functions
 from irqaffinity.sriov.as_device import as_device
+from irqaffinity.sriov.pools import leaves_vfs
 
 Links = Mapping[str, Link]
 FindUses = Callable[[Links | None, Collection[PciAddress]], Mapping[PciAddress, Use]]
@@ -67,15 +68,15 @@ def _complete(
     link = links.get(physical.netdev) if physical.netdev is not None else None
     settings: Mapping[int, VfSettings] = {} if link is None else link.vfs
     device = as_device(physical)
+    physical = replace(physical, use=_use_of(physical, uses), tags=_tags(specs, device))
+    taken = _taken_along(physical)
     return replace(
         physical,
-        use=_use_of(physical, uses),
-        tags=_tags(specs, device),
         vfs=tuple(
             replace(
                 function,
                 settings=settings.get(function.index),
-                use=_use_of(function, uses),
+                use=_use_of(function, uses) or taken,
                 tags=_tags(specs, as_device(function, device)),
             )
             for function in physical.vfs
@@ -87,6 +88,17 @@ def _use_of(function: Function | PhysicalFunction, uses: Mapping[PciAddress, Use
     """Return by whom a function is used; one that cannot be read counts as free for nobody."""
     use = uses.get(function.address)
     return Use(UseKind.UNKNOWN, message=function.trouble) if use is None and function.trouble is not None else use
+
+
+def _taken_along(physical: PhysicalFunction) -> Use | None:
+    """Return the use of virtual functions that their physical one takes with it; None where it leaves them."""
+    use = physical.use
+    if use is None or leaves_vfs(physical):
+        return None
+    if use.kind is UseKind.UNKNOWN:
+        return use
+    told = f"it goes with its physical function {physical.address}"
+    return use._replace(message="; ".join(filter(None, (told, use.message))))
 
 
 def _tags(specs: Sequence[DeviceSpec], device: Device) -> Mapping[str, object]:

@@ -72,6 +72,33 @@ def test_a_free_function_and_one_that_a_process_or_a_stopped_guest_has(
     assert used_by(capsys.readouterr().out) == "nobody: it is free"
 
 
+def test_a_function_has_the_use_that_the_list_shows_for_it(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> None:
+    host.add_virtual_function(PF, 2, "0000:41:00.3", "vfio-pci")
+    put_in_group(host, "0000:41:00.3", 11)
+    open_file(host, 77, "/dev/vfio/11")
+    assert explain(host, VF1) == 0
+    assert used_by(capsys.readouterr().out) == "process testpmd (pid 77): it holds vfio/11, which has 2 functions"
+    (host.proc / "77/fd/0").unlink()
+    assert explain(host, VF0, shut_off(domain("off", GUEST, ["2"], [hostdev(PF)]))) == 0
+    along = f"stopped guest off ({GUEST}): it goes with its physical function {PF}"
+    assert used_by(capsys.readouterr().out) == along
+
+
+def test_a_function_of_a_device_that_cannot_be_read_is_not_free(
+    host: FakeHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = host.device_folder(PF) / "virtfn7"
+    link.symlink_to("../garbage")
+    why = f"nobody can tell who uses it: {host.sys}/bus/pci/devices/{PF}/virtfn7: 'garbage' is not a PCI address"
+    for address in (PF, VF0):
+        assert explain(host, address) == 0
+        assert (used_by(capsys.readouterr().out) or "").startswith(why)
+    link.unlink()
+    (host.device_folder(PF) / "virtfn0").unlink()
+    assert explain(host, VF0) == 0
+    assert used_by(capsys.readouterr().out) == f"nobody can tell who uses it: {PF} does not list it"
+
+
 def test_other_devices_and_those_of_guests_have_no_such_line(
     host: FakeHost, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ import errno
 from collections.abc import Collection, Mapping
 
 from irqaffinity.grammar.device_spec import parse_device_spec
+from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.sriov import Use, UseKind
 from irqaffinity.observe.netlink import Link
@@ -72,6 +73,24 @@ def test_without_netlink_the_settings_are_not_known_and_a_note_says_why(host: Fa
         assert {vf.settings for pf in found.pfs for vf in pf.vfs} == {None}
         (note,) = found.notes
         assert told in note
+
+
+def test_a_device_that_leaves_the_host_takes_its_free_virtual_functions_with_it(host: FakeHost) -> None:
+    sriov_host(host)
+    process = Use(UseKind.PROCESS, pid=7, process="testpmd")
+    guest = Use(UseKind.RESERVED, GuestId("6f1c3b9e-0000-4000-8000-000000000001"), "instance-1", message="later")
+    found = read_inventory(host.root, (), {VFS[1]: process, NIC: guest}, no_netlink).pfs[0]
+    along = guest._replace(message=f"it goes with its physical function {NIC}; later")
+    assert (found.use, [vf.use for vf in found.vfs]) == (guest, [along, process, along, along])
+
+
+def test_a_device_of_which_nothing_is_known_leaves_its_virtual_functions_only_with_a_netdev(host: FakeHost) -> None:
+    sriov_host(host)
+    nvme = PciAddress.parse("0000:81:00.0")
+    unknown = Use(UseKind.UNKNOWN, message="no")
+    nic, _port, drive = read_inventory(host.root, (), dict.fromkeys((NIC, nvme), unknown), no_netlink).pfs
+    assert drive.address == nvme
+    assert ({vf.use for vf in nic.vfs}, {vf.use for vf in drive.vfs}) == ({None}, {unknown})
 
 
 def test_a_device_that_cannot_be_read_is_not_free(host: FakeHost) -> None:
