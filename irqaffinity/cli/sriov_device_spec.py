@@ -10,6 +10,7 @@ from irqaffinity.cli.session import Session, explained
 from irqaffinity.cli.sriov import choose_physical
 from irqaffinity.model.sriov import PhysicalFunction
 from irqaffinity.observe.sriov import read_physical_functions
+from irqaffinity.sriov.pools import NOVAS_DOMAINS, is_novas
 from irqaffinity.sriov.spec_lines import lines_by_device, lines_by_function
 
 LOG = logging.getLogger(__name__)
@@ -47,4 +48,9 @@ def _choose(found: list[PhysicalFunction], name: str) -> PhysicalFunction:
     if not physical.vfs:
         remedy = "make some first (sriov_numvfs, or [sriov] pf and irqaffinity sriov apply)"
         raise CommandError(f"{physical.netdev or physical.address} has no virtual functions: {remedy}")
+    if not is_novas(physical.address):
+        raise CommandError(
+            f"{physical.address}: Nova takes no device of a PCI domain above {NOVAS_DOMAINS:X}, and nova-compute does "
+            "not start with a line that names one; put no line for it into nova.conf"
+        )
     return physical

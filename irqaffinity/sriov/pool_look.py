@@ -14,7 +14,7 @@ from irqaffinity.observe.root import HostRoot
 from irqaffinity.sriov.as_device import as_device
 from irqaffinity.sriov.claimants import read_claimants
 from irqaffinity.sriov.inventory import Links, read_inventory
-from irqaffinity.sriov.pools import Others, count_pools, leaves_vfs
+from irqaffinity.sriov.pools import NOVAS_DOMAINS, Others, count_pools, is_novas, leaves_vfs
 from irqaffinity.sriov.uses import find_uses
 
 
@@ -49,11 +49,16 @@ def find_plain(root: HostRoot, specs: Sequence[DeviceSpec], functions: Collectio
 def _notes(inventory: Inventory, specs: Sequence[DeviceSpec], others: Others) -> tuple[str, ...]:
     """Return, for each reason for which nobody knows whether devices are free, which ones count as used for it."""
     reasons: dict[str, list[PciAddress]] = {}
-    for function in _that_matter(inventory, specs):
-        _note(reasons, function.address, function.use, function.trouble)
-    for device in others.devices:
-        _note(reasons, device.address, others.uses.get(device.address), device.trouble)
-    return tuple(f"{_name(addresses)} used, for that is not known: {reason}" for reason, addresses in reasons.items())
+    strange: list[PciAddress] = []
+    for each in (*_that_matter(inventory, specs), *others.devices):
+        use = others.uses.get(each.address) if isinstance(each, Device) else each.use
+        if is_novas(each.address):
+            _note(reasons, each.address, use, each.trouble)
+        else:
+            strange.append(each.address)
+    told = [f"{_name(found, 'count')} as used, for that is not known: {reason}" for reason, found in reasons.items()]
+    left_out = f"in no pool: Nova takes no device of a PCI domain above {NOVAS_DOMAINS:X}"
+    return (*told, *([f"{_name(strange, 'stand')} {left_out}"] if strange else []))
 
 
 def _that_matter(inventory: Inventory, specs: Sequence[DeviceSpec]) -> Iterator[PhysicalFunction | Function]:
@@ -80,6 +85,6 @@ def _note(reasons: dict[str, list[PciAddress]], address: PciAddress, use: Use | 
         reasons.setdefault(trouble, []).append(address)
 
 
-def _name(addresses: Sequence[PciAddress]) -> str:
+def _name(addresses: Sequence[PciAddress], verb: str) -> str:
     first, more = addresses[0], len(addresses) - 1
-    return f"{first} and {more} more count as" if more else f"{first} counts as"
+    return f"{first} and {more} more {verb}" if more else f"{first} {verb}s"

@@ -19,6 +19,9 @@ from irqaffinity.sriov.as_device import as_device
 PLAIN, PHYSICAL, VIRTUAL, VDPA = "type-PCI", "type-PF", "type-VF", "vdpa"
 """The kinds of PCI devices (nova/objects/fields.py, PciDeviceType)."""
 
+NOVAS_DOMAINS = 0xFFFF
+"""The highest PCI domain in which Nova takes devices (nova/pci/devspec.py, MAX_DOMAIN); it leaves out the others."""
+
 _NETWORK = "physical_network"
 _OF_PLACEMENT = ("resource_class", "traits")
 _BOOLEANS = ("managed", "live_migratable", "one_time_use", "remote_managed")
@@ -59,7 +62,7 @@ def count_pools(inventory: Inventory, specs: Collection[DeviceSpec], others: Oth
     found: dict[tuple[Any, ...], tuple[Pool, list[bool]]] = {}
     for counted in _functions(inventory, others if specs else replace(others, devices=())):
         spec = first_match(specs, counted.device)
-        if spec is not None or not specs:
+        if is_novas(counted.device.address) and (spec is not None or not specs):
             pool = _pool_of(counted, {} if spec is None else spec.tags)
             found.setdefault(_key(pool), (pool, []))[1].append(counted.is_free)
     counts = ((pool, len(free), free.count(False)) for _, (pool, free) in sorted(found.items()))
@@ -81,6 +84,11 @@ def _functions(inventory: Inventory, others: Others) -> Iterator[_Counted]:
 
 def _is_free(function: Function | PhysicalFunction) -> bool:
     return function.use is None and function.trouble is None
+
+
+def is_novas(address: PciAddress) -> bool:
+    """Tell whether Nova can take a device at this address."""
+    return address.domain <= NOVAS_DOMAINS
 
 
 def leaves_vfs(physical: PhysicalFunction) -> bool:

@@ -118,6 +118,22 @@ def test_only_what_is_in_a_pool_or_takes_something_out_of_one_is_noted(
     assert [note.partition(" ")[0] for note in found["notes"]] == noted
 
 
+def test_what_nova_cannot_take_is_in_no_pool_and_has_no_line(run: Run, host: FakeHost) -> None:
+    host.add_physical_function("10000:01:00.0", None, "nvme")
+    host.add_virtual_function("10000:01:00.0", 0, "10000:01:00.1", "nvme")
+    host.add_device("10000:02:00.0", None, vendor="0x10de", product="0x25b6")
+    assert run("pools")[1].splitlines()[-3:] == [
+        "3 pools, 7 devices: 3 used, 4 free",
+        "",
+        "note: 10000:02:00.0 stands in no pool: Nova takes no device of a PCI domain above FFFF",
+    ]
+    *_, note = run("pools", specs="")[1].splitlines()
+    assert note.startswith("note: 10000:01:00.0 and 1 more stand in no pool: ")
+    status, out, err = run("device-spec", "--pf", "10000:01:00.0")
+    assert (status, out) == (1, "")
+    assert err.startswith("irqaffinity: 10000:01:00.0: Nova takes no device of a PCI domain above FFFF, and ")
+
+
 def test_no_pool_has_its_sentence(run: Run) -> None:
     spec = '[pci]\ndevice_spec = {"vendor_id": "1af4"}\n'
     assert run("pools", specs=spec)[1].splitlines()[0] == "no device of this host matches [pci] device_spec"
