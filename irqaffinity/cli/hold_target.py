@@ -35,16 +35,18 @@ def find_named(session: Session, guest: str | None, device: str | None) -> Named
         return Named()
     why: LibvirtUnreachable | None = None
     guests: Seen = {}
+    is_stopped = False
     try:
         guests = read_guests(session.root, session.hypervisor.active_domains())
-        if guest is not None and not read_target(session.root, guests, guest):
-            guests = _read_stopped(session, guests)
+        is_stopped = guest is not None and not read_target(session.root, guests, guest)
+        guests = _read_stopped(session, guests) if is_stopped else guests
     except LibvirtUnreachable as error:
         why = error
     try:
         if guest is None:
             return Named(device=find_device(session.root, guests, device or ""))
-        found = find_guest(session.root, guests, guest, _known(session, guest, is_asked=why is None))
+        known = _known(session, guest, is_asked=why is None)
+        found = find_guest(session.root, guests, guest, known, has_defined=is_stopped)
     except UnknownTarget as error:
         raise UnknownTarget(str(error) if why is None else f"{error}; libvirt was not asked: {why}") from error
     if why is not None:

@@ -12,7 +12,7 @@ from irqaffinity.cli.ask_agent import Reply, Status, ask_agent
 from irqaffinity.cli.audit import tell_irqbalance
 from irqaffinity.cli.deferred import name_guests
 from irqaffinity.cli.form import say_report
-from irqaffinity.cli.hold_target import find_named
+from irqaffinity.cli.hold_target import Named, find_named
 from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session, explained
@@ -21,6 +21,7 @@ from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.hold import Deferred, Hold
 from irqaffinity.model.irq import DEFAULT, IrqId
 from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.target import UnknownTarget
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.observe.meanings import parsed
@@ -101,8 +102,21 @@ def _choose(session: Session, arguments: argparse.Namespace, holds: Sequence[Hol
     ):
         guest, device = uuid, address
     else:
-        guest, device, _ = find_named(session, arguments.guest, arguments.device)
+        guest, device, _ = _find_named(session, arguments, holds)
     return lambda hold: (hold.guest, hold.device) == (guest, device)
+
+
+def _find_named(session: Session, arguments: argparse.Namespace, holds: Sequence[Hold]) -> Named:
+    try:
+        return find_named(session, arguments.guest, arguments.device)
+    except UnknownTarget as error:
+        remedy = ", and --id lifts one by its number" if holds else ""
+        raise UnknownTarget(f"{error}{_tell_in_force(holds)}{remedy}") from error
+
+
+def _tell_in_force(holds: Sequence[Hold]) -> str:
+    known = "; ".join(map(tell_hold, describe_holds(holds)))
+    return f"; in force: {known}" if known else "; none is in force"
 
 
 def _describe_none(arguments: argparse.Namespace, holds: Sequence[Hold]) -> str:
@@ -113,8 +127,7 @@ def _describe_none(arguments: argparse.Namespace, holds: Sequence[Hold]) -> str:
         (" on the device", arguments.device),
     )
     named = next((f"{what} {clean(str(text))}" for what, text in wanted if text is not None), "")
-    known = "; ".join(map(tell_hold, describe_holds(holds)))
-    return f"there is no hold{named}" + (f"; in force: {known}" if known else "; none is in force")
+    return f"there is no hold{named}{_tell_in_force(holds)}"
 
 
 def _move(session: Session, lifted: Collection[int], waiting: Mapping[IrqId, Deferred]) -> _Made:

@@ -139,7 +139,7 @@ def test_a_guest_that_is_stopped_is_found_by_its_uuid_while_somebody_knows_it(
     status, _, err = run("hold", "--guest", OTHER, "--reason", "x")
     assert (status, err) == (
         1,
-        f"irqaffinity: no active guest has the uuid {OTHER}; virsh list --uuid --name shows the guests\n",
+        f"irqaffinity: no guest has the uuid {OTHER}; virsh list --all --uuid --name shows the guests\n",
     )
     put(store, Changes(extra_specs={GuestId(OTHER): RememberedSpecs("0", "2026-11-20 12:00:00")}))
     assert run("hold", "--guest", OTHER.upper(), "--reason", "x")[0] == 0
@@ -408,9 +408,15 @@ def test_a_guest_or_a_device_that_is_gone_is_known_by_its_hold(
             }
         ),
     )
+    status, _, err = run("unhold", "--guest", "instance-7")
+    assert (status, err.startswith("irqaffinity: 'instance-7' is no interrupt, ")) == (1, True)
+    assert ", and no guest has this name; virsh list --all " in err
+    assert f"; in force: hold 1: guest {OTHER}, until " in err
+    assert err.endswith(": b, and --id lifts one by its number\n")
     assert run("unhold", "--guest", OTHER)[0] == 0
     assert run("unhold", "--device", str(gone))[0] == 0
     assert holds(run) == []
+    assert run("unhold", "--guest", "instance-7")[2].endswith("shows the guests; none is in force\n")
 
 
 def test_a_number_of_a_hold_is_one(run: Run) -> None:
