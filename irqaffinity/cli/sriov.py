@@ -60,7 +60,9 @@ def choose_physical(pfs: Sequence[PhysicalFunction], names: Sequence[str]) -> tu
 
 def _named(pfs: Sequence[PhysicalFunction], name: str) -> list[PhysicalFunction]:
     """Return what a person named; a short address is of PCI domain 0, or else of any."""
-    found = [pf for pf in pfs if name in (pf.netdev, str(pf.address)) or name.lower() == str(pf.address)]
+    found = [
+        pf for pf in pfs if name in (pf.netdev, *pf.other_netdevs, str(pf.address)) or name.lower() == str(pf.address)
+    ]
     if found or not _SHORT.fullmatch(name):
         return found
     short = PciAddress.parse(f"0000:{name}") if _is_address(f"0000:{name}") else None

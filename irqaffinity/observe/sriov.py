@@ -5,7 +5,7 @@ import functools
 import operator
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from irqaffinity.model.irq import Interrupt
@@ -49,8 +49,8 @@ def name_physical_functions(root: HostRoot) -> Iterator[tuple[PciAddress, str | 
     try:
         for address in pci_addresses(root):
             if root.exists(f"{device_folder(root, address)}/sriov_totalvfs"):
-                netdev = _first_netdev(root, address)
-                yield address, None if netdev is None else clean(netdev)
+                netdev, _others = _names_of(_read_netdevs(root, address))
+                yield address, netdev
     except OSError:
         return
 
@@ -82,14 +82,15 @@ def _total(root: HostRoot, path: str) -> int:
 
 def _read_parts(root: HostRoot, address: PciAddress, total: int) -> PhysicalFunction:
     folder = device_folder(root, address)
-    netdev = _first_netdev(root, address)
-    link, speed = _read_port(root, f"{folder}/net/{netdev}") if netdev is not None else (None, None)
+    netdevs = _read_netdevs(root, address)
+    netdev, others = _names_of(netdevs)
+    link, speed = _read_port(root, f"{folder}/net/{netdevs[0]}") if netdevs else (None, None)
     autoprobe = root.read_if_there(f"{folder}/sriov_drivers_autoprobe")
     # Nobody can read sriov_numvfs while the kernel waits for the user of a function that it removes.
     vfs = _read_virtual_functions(root, address)
     return PhysicalFunction(
         address,
-        netdev=None if netdev is None else clean(netdev),
+        netdev=netdev,
         driver=driver_of(root, address),
         vendor=_identifier(root, f"{folder}/vendor"),
         product=_identifier(root, f"{folder}/device"),
@@ -100,6 +101,7 @@ def _read_parts(root: HostRoot, address: PciAddress, total: int) -> PhysicalFunc
         speed=speed,
         autoprobe=None if autoprobe is None else autoprobe == "1",
         vfs=vfs,
+        other_netdevs=others,
     )
 
 
@@ -171,7 +173,7 @@ def _read_virtual(root: HostRoot, index: int, address: PciAddress, known: tuple[
     try:
         if known is None:
             known = _identifier(root, f"{folder}/vendor"), _identifier(root, f"{folder}/device")
-        netdev, driver = _first_netdev(root, address), driver_of(root, address)
+        driver, (netdev, others) = driver_of(root, address), _names_of(_read_netdevs(root, address))
         if driver is None and not root.exists(folder):
             return Function(index, address, trouble=f"{folder} does not exist")
         return Function(
@@ -181,8 +183,9 @@ def _read_virtual(root: HostRoot, index: int, address: PciAddress, known: tuple[
             vendor=known[0],
             product=known[1],
             numa_node=_node(root, address),
-            netdev=None if netdev is None else clean(netdev),
+            netdev=netdev,
             irqs=tuple(msi_numbers(root, address)),
+            other_netdevs=others,
         )
     except (OSError, ValueError) as error:
         return Function(index, address, trouble=_describe(error))
@@ -210,13 +213,19 @@ def _with_cpus_of(function: Function, seen: Mapping[int, Interrupt]) -> Function
     return replace(function, cpus=functools.reduce(operator.or_, dict.fromkeys(known)))
 
 
-def _first_netdev(root: HostRoot, address: PciAddress) -> str | None:
-    """Return the oldest netdev of a device: the port itself, where a switch in the NIC has one for each function."""
+def _read_netdevs(root: HostRoot, address: PciAddress) -> list[str]:
+    """Return the netdevs of a device, oldest first: the port itself, where a switch in the NIC has one for each VF."""
     folder = f"{device_folder(root, address)}/net"
     names = root.list_if_there(folder)
     if len(names) > 1:
         names.sort(key=lambda name: _number(root.read_if_there(f"{folder}/{name}/ifindex")) or 0)
-    return names[0] if names else None
+    return names
+
+
+def _names_of(netdevs: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the name of the first netdev, None where there is none, and those of the others."""
+    names = tuple(map(clean, netdevs))
+    return (names[0], names[1:]) if names else (None, ())
 
 
 def _node(root: HostRoot, address: PciAddress) -> int | None:

@@ -12,7 +12,7 @@ def as_device(function: Function | PhysicalFunction, parent: Device | None = Non
         numa_node=function.numa_node,
         vendor=function.vendor,
         product=function.product,
-        netdevs=() if function.netdev is None else (function.netdev,),
+        netdevs=() if function.netdev is None else (function.netdev, *function.other_netdevs),
         parent=None if parent is None else parent.address,
         parent_netdevs=() if parent is None else parent.netdevs,
     )

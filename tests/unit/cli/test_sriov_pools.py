@@ -118,6 +118,16 @@ def test_only_what_is_in_a_pool_or_takes_something_out_of_one_is_noted(
     assert [note.partition(" ")[0] for note in found["notes"]] == noted
 
 
+def test_any_netdev_of_a_device_names_it(run: Run, host: FakeHost) -> None:
+    for name, number in (("ens1f0", 7), ("ens1f0np0", 9)):
+        host.put(host.device_folder("0000:41:00.0") / "net" / name / "ifindex", str(number))
+    specs = '[pci]\ndevice_spec = {"devname": "ens1f0np0", "physical_network": "sriov-a"}\n'
+    assert "2 pools, 5 devices: 2 used, 3 free" in run("pools", specs=specs)[1]
+    assert run("device-spec", "--pf", "ens1f0np0") == run("device-spec", "--pf", "ens1f0")
+    found = json.loads(run("--pf", "ens1f0np0", "-f", "json", specs=specs)[1])["pfs"]
+    assert [(pf["netdev"], pf["tags"]) for pf in found] == [("ens1f0", {"physical_network": "sriov-a"})]
+
+
 def test_what_nova_cannot_take_is_in_no_pool_and_has_no_line(run: Run, host: FakeHost) -> None:
     host.add_physical_function("10000:01:00.0", None, "nvme")
     host.add_virtual_function("10000:01:00.0", 0, "10000:01:00.1", "nvme")

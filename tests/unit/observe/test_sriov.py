@@ -183,7 +183,8 @@ def test_a_port_with_a_netdev_for_each_function_of_its_switch_has_its_own(host: 
     folder = host.add_physical_function("0000:41:00.0", 0, netdev="ens1f0np0")
     for name, number in (("ens1f0np0", 7), ("ens1f0_1", 31), ("ens1f0_0", 9)):
         host.put(folder / "net" / name / "ifindex", str(number))
-    assert read_physical_functions(host.root)[0].netdev == "ens1f0np0"
+    found = read_physical_functions(host.root)[0]
+    assert (found.netdev, found.other_netdevs) == ("ens1f0np0", ("ens1f0_0", "ens1f0_1"))
 
 
 def test_a_host_without_pci_devices_in_sight_cannot_be_listed(tmp_path: Path, stubborn: StubbornHost) -> None:
