@@ -151,7 +151,7 @@ class Announcer:
         absent = {
             "vectors": "new interrupts are polled for, as [vectors] source says",
             "metrics": "[metrics] enabled is false",
-            "broker": "no transport_url is set" if settings.notifications.enabled else "disabled",
+            "broker": "no transport_url is set" if settings.notifications.enabled else "[notifications] enabled is false",
         }
         since = show_time(self._started)
         off = {name: {"state": "off", "peer": "", "since": since, "trouble": why} for name, why in absent.items()}

@@ -133,7 +133,7 @@ class FunctionKeeper:
             waits = self._mode is ApplyMode.WATCH or is_held
             message, wait = None, self._interval if waits else inf
         else:
-            message = "libvirt did not tell all guests, so it is not known what is free"
+            message = "libvirt did not tell all guests, so it is not known what is free; the agent tries again"
             wait = min(self._interval, self._retry.failed())
         self._rest(Standing(self._mode, tuple(left[:_MOST_ROWS]), applied.drifts, message), wait, is_held=is_held)
 

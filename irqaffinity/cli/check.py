@@ -84,7 +84,7 @@ def _check_configuration(settings: Settings) -> Iterator[Finding]:
         yield Finding("configuration", True, note)
     yield from check_profiles(settings.policy)
     if not settings.unknown:
-        files = ", ".join(settings.files) or "no file was found, so every option has its default"
+        files = ", ".join(settings.files) or "no file was found: options that the environment does not set have their defaults"
         taken = [f"{path} (the broker, host and [pci] alone)" for path in settings.nova_files]
         yield Finding("configuration", True, ", ".join([files, *taken]))
 
@@ -164,11 +164,11 @@ def _check_rivals(session: Session) -> _Answer:
 def _check_vectors(session: Session) -> _Answer:
     source = session.settings.vectors_source
     if source == "poll":
-        return True, "poll: new interrupts are polled for, as [vectors] source says"
+        return True, "poll, as [vectors] source says"
     try:
         probe(tracing_folder(session.settings.sys))
     except Untraceable as error:
-        return source == "auto", f"poll: new interrupts are polled for: {error}"
+        return source == "auto", f"poll: {error}"
     return True, "trace: the kernel tells of each new interrupt"
 
 

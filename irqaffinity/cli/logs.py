@@ -41,7 +41,7 @@ def start_log(settings: Settings, arguments: argparse.Namespace) -> Any:
 
 
 def _describe_start(settings: Settings, command: str) -> str:
-    files = ", ".join(settings.files) or "no file, so all options have their defaults"
+    files = ", ".join(settings.files) or "no file"
     nova = f"; from nova.conf: {', '.join(settings.nova_files)}" if settings.nova_files else ""
     who = f"{PROGRAM} {version(PROGRAM)}: the {command} starts on host {settings.host}, pid {os.getpid()}"
     return f"{who}; configuration: {files}{nova}"

@@ -13,8 +13,10 @@ from irqaffinity.cli.main import CommandError
 from irqaffinity.cli.output import say
 from irqaffinity.cli.screen import look_at_screen
 from irqaffinity.cli.session import Session, explained
+from irqaffinity.model.guest import GuestId
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.sriov import Function, Inventory, PhysicalFunction, UseKind
+from irqaffinity.model.target import UnknownTarget
 from irqaffinity.model.text import clean
 from irqaffinity.observe.find import find_guest
 from irqaffinity.observe.root import HostRoot
@@ -90,9 +92,16 @@ def _read_wanted(arguments: argparse.Namespace, root: HostRoot, claimants: Claim
     if arguments.used_by in {kind.value for kind in UseKind}:
         kind = UseKind(arguments.used_by)
         return lambda function: function.use is not None and function.use.kind is kind
-    guests = {**{seen.guest.uuid: seen for seen in claimants.definitions}, **claimants.active}
-    guest = find_guest(root, guests, arguments.used_by, has_defined=True)
+    guest = _find_guest(arguments.used_by, root, claimants)
     return lambda function: function.use is not None and function.use.guest == guest
+
+
+def _find_guest(name: str, root: HostRoot, claimants: Claimants) -> GuestId:
+    guests = {**{seen.guest.uuid: seen for seen in claimants.definitions}, **claimants.active}
+    try:
+        return find_guest(root, guests, name, has_defined=True)
+    except UnknownTarget as error:  # while libvirt is away, nobody knows which guests there are
+        raise UnknownTarget("; ".join([str(error), *claimants.gaps[:1]])) from error
 
 
 def _narrow(inventory: Inventory, wanted: Wanted, *, keeps_all: bool) -> Inventory:

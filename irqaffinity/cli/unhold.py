@@ -116,7 +116,7 @@ def _find_named(session: Session, arguments: argparse.Namespace, holds: Sequence
 
 def _tell_in_force(holds: Sequence[Hold]) -> str:
     known = "; ".join(map(tell_hold, describe_holds(holds)))
-    return f"; in force: {known}" if known else "; none is in force"
+    return f"; in force: {known}" if known else "; no hold is in force"
 
 
 def _describe_none(arguments: argparse.Namespace, holds: Sequence[Hold]) -> str:
@@ -127,7 +127,7 @@ def _describe_none(arguments: argparse.Namespace, holds: Sequence[Hold]) -> str:
         (" on the device", arguments.device),
     )
     named = next((f"{what} {clean(str(text))}" for what, text in wanted if text is not None), "")
-    return f"there is no hold{named}{_tell_in_force(holds)}"
+    return f"there is no hold{named}{_tell_in_force(holds)}" if holds else "no hold is in force, so there is none to lift"
 
 
 def _move(session: Session, lifted: Collection[int], waiting: Mapping[IrqId, Deferred]) -> _Made:

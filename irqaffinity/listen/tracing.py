@@ -156,7 +156,7 @@ def explained(tracing: str) -> Iterator[None]:
     except FileNotFoundError as error:
         if os.path.ismount(tracing):
             raise Untraceable(f"{tracing} is empty: the kernel is locked down and shows no events") from error
-        raise Untraceable(f"no tracefs: mount -t tracefs tracefs {tracing}") from error
+        raise Untraceable(f"tracefs is not mounted: run mount -t tracefs tracefs {tracing}") from error
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0)
         raise Untraceable(f"{tracing}: {error.strerror}{f'; {remedy}' if remedy else ''}") from error

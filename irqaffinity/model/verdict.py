@@ -61,8 +61,8 @@ class Status(Term):
     MASK_OUT_OF_RANGE = "mask_out_of_range", "its mask names a vCPU that the guest does not have"
     MASK_EMPTY = "mask_empty", "its mask leaves no vCPU"
     MASK_NOT_DEDICATED = "mask_not_dedicated", "no vCPU of its mask is dedicated"
-    NO_MASK = "no_mask", "it has no mask, and without_mask is skip"
-    NOT_HEARD = "not_heard", "its extra specs are not known yet, and without_mask is wait"
+    NO_MASK = "no_mask", "it has no mask, and [placement] without_mask is skip"
+    NOT_HEARD = "not_heard", "its extra specs are not known yet, and [placement] without_mask is wait"
     NO_DEVICES = "no_devices", "it has no passed-through device"
 
     @property

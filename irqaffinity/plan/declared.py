@@ -211,7 +211,7 @@ def _of_vf(pf: PhysicalFunction, vf: Function, wanted: VfSettings) -> Iterator[S
 def _untold(pf: PhysicalFunction, vf: Function) -> str:
     if vf.settings is not None:
         return f"the driver {pf.driver or 'of the device'} does not tell it"
-    return "the device has no netdev" if pf.netdev is None else "netlink does not show it: it is not this host's"
+    return "the device has no netdev" if pf.netdev is None else "netlink does not show it; irqaffinity sriov says why"
 
 
 def _with_partner(step: Step, settings: VfSettings) -> Step:

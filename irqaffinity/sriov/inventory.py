@@ -20,7 +20,7 @@ FindUses = Callable[[Links | None, Collection[PciAddress]], Mapping[PciAddress, 
 
 _NO_NETLINK = (
     "what virtual functions are set to is not known: /sys is that of another host or network namespace than this "
-    "process has"
+    "process has; run it in the network namespace of the host (hostNetwork: true or --net=host) and with its own /sys"
 )
 
 

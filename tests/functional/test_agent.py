@@ -762,7 +762,7 @@ def test_it_leaves_the_broker_when_every_guest_tells_its_mask_and_comes_back_wit
     assert stage.agent.log().count("broker: the agent listens again, for a domain of Nova's has no extra specs") == 1
     assert stage.agent.stop() == 0
     warnings = [line for line in stage.agent.log().splitlines() if " WARNING " in line]
-    assert all("vectors: new interrupts are polled for: no tracefs" in line for line in warnings)
+    assert all("vectors: new interrupts are polled for: tracefs is not mounted" in line for line in warnings)
 
 
 def test_check_names_what_is_wrong_with_the_broker(full_stage: Stage, broker: RabbitMQ, nova: Nova) -> None:

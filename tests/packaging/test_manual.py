@@ -80,6 +80,16 @@ def test_irqaffinity_1_has_every_command_and_every_option(pages: Path) -> None:
                 assert word in common or re.search(rf"(?m)^ +(.*, )?{word}\b", told), f"{name} {word}"
 
 
+def test_irqaffinity_1_has_every_word_that_an_option_takes(pages: Path) -> None:
+    text = shown(pages / "irqaffinity.1")
+    for name, command in commands().items():
+        for action in command._actions:
+            is_column = {"--column", "--sort"} & set(action.option_strings)
+            told = section(text, "FORMATS") if is_column else section(text, name) + section(text, "OPTIONS")
+            missing = [word for word in action.choices or () if not re.search(rf"\b{word}\b", told)]
+            assert not missing, f"{name} {action.option_strings}: {missing}"
+
+
 def test_irqaffinity_1_has_the_sections_that_are_looked_for(pages: Path) -> None:
     text = shown(pages / "irqaffinity.1")
     for title in ("NAME", "SYNOPSIS", "ENVIRONMENT", "FILES", "SIGNALS", "EXAMPLES", "SEE ALSO"):

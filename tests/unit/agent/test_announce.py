@@ -290,7 +290,7 @@ def test_what_is_not_connected_tells_why_and_what_is_off_who_wants_it_so(rig: Ri
     rig.settings = rig.configured(tmp_path, "[notifications]\nenabled = false\n")
     rig.now += 10.0
     rig.tell()
-    assert rig.status["connections"]["broker"]["trouble"] == "disabled"
+    assert rig.status["connections"]["broker"]["trouble"] == "[notifications] enabled is false"
 
 
 def test_what_is_not_needed_is_no_failure_and_tells_why(rig: Rig) -> None:

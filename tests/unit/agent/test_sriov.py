@@ -170,7 +170,7 @@ def test_what_could_not_be_told_is_tried_again_soon(rig: Rig, result: Applied | 
     assert standing is not None
     assert standing.message in (
         "state.db cannot be read",
-        "libvirt did not tell all guests, so it is not known what is free",
+        "libvirt did not tell all guests, so it is not known what is free; the agent tries again",
     )
     rig.pass_time(2)
     rig.end_run(NOTHING)

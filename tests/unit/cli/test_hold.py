@@ -260,7 +260,7 @@ def test_a_hold_that_is_over_holds_nothing_and_what_waited_is_still_told(run: Ru
         "no hold is in force",
         "hold 1 is over: what waited for that is moved at the next pass",
     ]
-    assert run("unhold")[::2] == (1, "irqaffinity: there is no hold; none is in force\n")
+    assert run("unhold")[::2] == (1, "irqaffinity: no hold is in force, so there is none to lift\n")
 
 
 def test_a_state_that_is_missing_or_cannot_be_read_is_one_line(scene: Scene, run: Run, store: Store) -> None:
@@ -416,7 +416,7 @@ def test_a_guest_or_a_device_that_is_gone_is_known_by_its_hold(
     assert run("unhold", "--guest", OTHER)[0] == 0
     assert run("unhold", "--device", str(gone))[0] == 0
     assert holds(run) == []
-    assert run("unhold", "--guest", "instance-7")[2].endswith("shows the guests; none is in force\n")
+    assert run("unhold", "--guest", "instance-7")[2].endswith("shows the guests; no hold is in force\n")
 
 
 def test_a_number_of_a_hold_is_one(run: Run) -> None:

@@ -179,6 +179,9 @@ def test_without_libvirt_nothing_is_free_and_a_note_says_so(run: Run) -> None:
     status, out, _ = run(nowhere)
     assert (status, out.count("/nonexistent")) == (0, 2)  # the socket, and libvirt's own words on it
     assert functions(run, nowhere, "--free") == []
+    status, out, err = run(nowhere, "--used-by", "web")
+    assert (status, out) == (1, "")
+    assert "; what guests have reserved is not known: libvirt at qemu+unix:///system" in err
 
 
 def test_rows_have_all_columns_and_any_order(run: Run) -> None:

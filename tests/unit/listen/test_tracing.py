@@ -157,7 +157,7 @@ def test_a_tracefs_that_has_all_is_fit(tracing: Path) -> None:
 
 def test_a_tracefs_without_instances_is_not(tracing: Path, instance: Path) -> None:
     instance.parent.rename(tracing / "away")
-    with pytest.raises(Untraceable, match="no tracefs"):
+    with pytest.raises(Untraceable, match="tracefs is not mounted"):
         probe(str(tracing))
 
 

@@ -176,7 +176,7 @@ def test_an_instance_that_is_gone_is_no_more_up(tracefs: Tracefs, caplog: pytest
     elsewhere = tracefs.folder / "elsewhere"
     tracefs.instance.rename(elsewhere)
     tracefs.instance.mkdir()
-    wait_for("the loss", lambda: "no tracefs" in (tracefs.listener.link.state.trouble or ""))
+    wait_for("the loss", lambda: "tracefs is not mounted" in (tracefs.listener.link.state.trouble or ""))
     assert "somebody changed the trace instance: it is gone" in caplog.text
     assert not tracefs.listener.link.state.is_up
 
@@ -222,7 +222,7 @@ def test_a_kernel_without_the_event_is_told_once_and_left_alone(
 
 
 def test_what_stands_in_the_way_is_named_with_the_next_step(tmp_path: Path) -> None:
-    with pytest.raises(Untraceable, match=r"no tracefs: mount -t tracefs tracefs .*/tracing$"):
+    with pytest.raises(Untraceable, match=r"tracefs is not mounted: run mount -t tracefs tracefs .*/tracing$"):
         probe(tracing_folder(str(tmp_path)))
 
 

@@ -163,7 +163,7 @@ def test_what_the_driver_does_not_tell_is_not_supported() -> None:
     assert (step.made, step.message) == (Made.UNSUPPORTED, "the driver ice does not tell it")
     pf = replace(pf, vfs=(virtual(0, 0, settings=None),))
     assert plan(pf, replace(ENS0, settings=VfSettings(trust=True)))[0].message == (
-        "netlink does not show it: it is not this host's"
+        "netlink does not show it; irqaffinity sriov says why"
     )
     pf = replace(pf, netdev=None)
     wish = DeclaredPf(address=pf.address, settings=VfSettings(trust=True))
