@@ -127,7 +127,9 @@ def _describe_none(arguments: argparse.Namespace, holds: Sequence[Hold]) -> str:
         (" on the device", arguments.device),
     )
     named = next((f"{what} {clean(str(text))}" for what, text in wanted if text is not None), "")
-    return f"there is no hold{named}{_tell_in_force(holds)}" if holds else "no hold is in force, so there is none to lift"
+    if not holds:
+        return "no hold is in force, so there is none to lift"
+    return f"there is no hold{named}{_tell_in_force(holds)}"
 
 
 def _move(session: Session, lifted: Collection[int], waiting: Mapping[IrqId, Deferred]) -> _Made:
