@@ -67,6 +67,7 @@ FUNCTIONS = (
     "numa_node",
     "vendor",
     "product",
+    "device_spec",
     "tags",
     "reason",
 )
@@ -85,6 +86,7 @@ SPARE = (
     "guest",
     "guests",
     "owner",
+    "device_spec",
     "tags",
     "driver",
     "effective",

@@ -70,7 +70,8 @@ class Function:
 
     `settings` is None where nobody can tell them: the physical function has no netdev, or netlink is not this host's.
     `use` is None where it is free. `irqs` are its interrupts' numbers, `cpus` where these may arrive, None where that
-    is not known. `trouble` is why its files could not be read, None where they could. `other_netdevs` are those beside
+    is not known. `spec` is the number of the device_spec that matches it, from 1, None where none does, and `tags` are
+    that one's. `trouble` is why its files could not be read, None where they could. `other_netdevs` are those beside
     `netdev`, where it has several.
     """
 
@@ -85,6 +86,7 @@ class Function:
     use: Use | None = None
     irqs: tuple[int, ...] = ()
     cpus: CpuSet | None = None
+    spec: int | None = None
     tags: Mapping[str, Any] = field(default_factory=dict)
     trouble: str | None = None
     other_netdevs: tuple[str, ...] = ()
@@ -96,7 +98,8 @@ class PhysicalFunction:
 
     `link` is `up` or `down`, `speed` is in Mbit/s; both None without a netdev, or where the link is down. `autoprobe`
     tells whether the host's drivers take new virtual functions. `use` is that of the device itself, None where it is
-    free. `other_netdevs` are those beside `netdev`: further ports, or what a switch in the NIC has for its functions.
+    free; `spec` and `tags` are as those of a virtual function. `other_netdevs` are those beside `netdev`: further
+    ports, or what a switch in the NIC has for its functions.
     """
 
     address: PciAddress
@@ -111,6 +114,7 @@ class PhysicalFunction:
     speed: int | None = None
     autoprobe: bool | None = None
     use: Use | None = None
+    spec: int | None = None
     tags: Mapping[str, Any] = field(default_factory=dict)
     vfs: tuple[Function, ...] = ()
     trouble: str | None = None

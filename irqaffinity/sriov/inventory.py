@@ -3,8 +3,9 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from irqaffinity.grammar.device_spec import DeviceSpec, first_match
+from irqaffinity.grammar.device_spec import DeviceSpec
 from irqaffinity.model.host import Device
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.sriov import Function, Inventory, PhysicalFunction, Use, UseKind, VfSettings
@@ -68,7 +69,7 @@ def _complete(
     link = links.get(physical.netdev) if physical.netdev is not None else None
     settings: Mapping[int, VfSettings] = {} if link is None else link.vfs
     device = as_device(physical)
-    physical = replace(physical, use=_use_of(physical, uses), tags=_tags(specs, device))
+    physical = replace(physical, use=_use_of(physical, uses), **_match(specs, device))
     taken = _taken_along(physical)
     return replace(
         physical,
@@ -77,7 +78,7 @@ def _complete(
                 function,
                 settings=settings.get(function.index),
                 use=_use_of(function, uses) or taken,
-                tags=_tags(specs, as_device(function, device)),
+                **_match(specs, as_device(function, device)),
             )
             for function in physical.vfs
         ),
@@ -101,6 +102,7 @@ def _taken_along(physical: PhysicalFunction) -> Use | None:
     return use._replace(message="; ".join(filter(None, (told, use.message))))
 
 
-def _tags(specs: Sequence[DeviceSpec], device: Device) -> Mapping[str, object]:
-    spec = first_match(specs, device) if specs else None
-    return {} if spec is None else spec.tags
+def _match(specs: Sequence[DeviceSpec], device: Device) -> dict[str, Any]:
+    """Return which spec matches a device, the first one being number 1, and its tags."""
+    number, spec = next(((n, spec) for n, spec in enumerate(specs, 1) if spec.matches(device)), (None, None))
+    return {"spec": number, "tags": {} if spec is None else spec.tags}

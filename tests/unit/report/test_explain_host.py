@@ -75,8 +75,8 @@ def interrupt(smp: str = "0-15", *, writable: bool = True, action: str = "nvme0q
             f"stays: {HERE}, and [isolation] mode is report; enforce would move it to the housekeeping CPUs",
         ),
         (interrupt(), ENFORCE, "1 CPU is online", f"stays: {WHERE}, but 1 CPU is online"),
-        (interrupt(), ENFORCE, None, f"leaves these CPUs: {WHERE}"),
-        (interrupt("3"), ENFORCE, None, f"leaves these CPUs: {HERE}"),
+        (interrupt(), ENFORCE, None, f"should leave these CPUs: {WHERE}"),
+        (interrupt("3"), ENFORCE, None, f"should leave these CPUs: {HERE}"),
     ],
 )
 def test_the_first_reason_is_shown(seen: HostInterrupt, policy: Isolation, trouble: str | None, told: str) -> None:

@@ -52,6 +52,7 @@ def function(index: int, use: Use | None, settings: VfSettings | None) -> Functi
         use=use,
         irqs=(142, 143) if index == 0 else (),
         cpus=CpuSet.parse("14-15") if index == 0 else None,
+        spec=2,
         tags={"physical_network": "net1"},
     )
 
@@ -91,6 +92,7 @@ def test_the_document_keeps_to_its_schema() -> None:
         | dict.fromkeys(("pid", "process", "message")),
         "irqs": "142-143",
         "cpus": "14-15",
+        "device_spec": 2,
         "tags": {"physical_network": "net1"},
         "vendor": "8086",
         "product": "1889",

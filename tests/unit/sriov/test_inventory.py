@@ -43,6 +43,7 @@ def test_settings_users_and_tags_stand_beside_each_function(host: FakeHost) -> N
     assert [vf.use for vf in nic.vfs] == [None, uses[VFS[1]], None, None]
     assert (nic.use, nic.tags, port.tags) == (uses[NIC], {}, {"physical_network": "net2"})
     assert [vf.tags for vf in nic.vfs] == [{"physical_network": "net1"}] * 4
+    assert [function.spec for function in (nic, *nic.vfs, port, nvme, *nvme.vfs)] == [None, 1, 1, 1, 1, 3, 2, 2, 2]
     assert [vf.settings for vf in nvme.vfs] == [None, None]
 
 
