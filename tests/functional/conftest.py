@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from irqaffinity.agent.machine import read_machine_id
+from irqaffinity.listen.names import queue_name
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import msi_numbers
 from tests.fakes.scene import VF0, VF1
 from tests.fakes.tree import HostTree
-from tests.functional.agent import NODES
+from tests.functional.agent import HOST, NODES
 from tests.functional.nova import Nova
 from tests.functional.rabbitmq import RabbitMQ, running_rabbitmq
 from tests.packaging.debian_root import debian_13_with_rabbitmq
@@ -232,8 +234,9 @@ def each_broker(request: pytest.FixtureRequest) -> RabbitMQ:
 
 @pytest.fixture
 def nova(broker: RabbitMQ, tmp_path: Path) -> Iterator[Nova]:
-    """Nova's notifiers on that broker, whose exchange exists."""
+    """Nova's notifiers on that broker, whose exchange exists, and no message that an earlier test left to the agent."""
     with broker.connect() as connection:
+        connection.default_channel.queue_delete(queue_name(HOST, read_machine_id()))
         connection.default_channel.exchange_declare("nova", "topic", durable=False, auto_delete=False)
     notifiers = Nova(tmp_path, broker.url)
     yield notifiers

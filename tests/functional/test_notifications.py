@@ -94,7 +94,7 @@ class Listening:
     def wait_up(self) -> None:
         """Wait for the connection, and take the full pass that it asks for."""
         wait_for("the broker", lambda: self.listener.link.state.is_up)
-        assert self.queue.take(10).everything
+        assert self.queue.take(HANG).everything
 
     def take(self) -> Wakes:
         """Return the wakes so far."""
