@@ -11,7 +11,7 @@ from irqaffinity.model.balance import Bans
 from irqaffinity.model.cpuset import CpuSet
 from tests.fakes.scene import VF0
 from tests.fakes.tree import HostTree
-from tests.functional.agent import ended, wait_for
+from tests.functional.agent import Agent, ended, wait_for
 from tests.functional.conftest import Libvirtd
 from tests.functional.test_agent import Stage
 from tests.real_irqbalance import RealBalancer, running
@@ -48,8 +48,8 @@ def test_it_is_told_by_the_agent_and_given_back_after_a_kill_and_at_the_end(stag
     wait_for("what guests have", lambda: agent.status().get("irqbalance") == shown)
     assert has(real, KEPT)
     assert f"irqbalance    {real.pid} leaves alone: CPUs 2-3 and 2 interrupts of guests" in agent.run("status").stdout
-    checked = agent.run("check").stdout
-    assert f"irqbalance {real.pid} was told to leave CPUs 2-3 and 3 interrupts alone, and does" in checked
+    told = f"irqbalance {real.pid} was told to leave CPUs 2-3 and 3 interrupts alone, and does"
+    wait_for("a check that it answers in time", lambda: told in agent.run("check").stdout)
     agent.kill()
     assert has(real, KEPT)
     assert "irqbalance was given back what it had" in agent.run("reset").stdout
@@ -67,10 +67,15 @@ def test_an_audit_tells_it_once_and_a_dry_run_nothing(stage: Stage, real: RealBa
     stage.create(VF0, pins=("2", "3"))
     assert agent.run("audit", "--once", "--dry-run").returncode == 2
     assert has(real, OWN)
-    assert agent.run("audit", "--once").returncode == 0
-    wait_for("what guests have", lambda: has(real, KEPT))
+    wait_for("what guests have", lambda: audited(agent) and has(real, KEPT))
     agent.set("isolation", mode="report")
     agent.write_configuration()
-    assert "has not been given back what it had: run irqaffinity reset" in agent.run("check").stdout
+    owes = "has not been given back what it had: run irqaffinity reset"
+    wait_for("a check that it answers in time", lambda: owes in agent.run("check").stdout)
+    wait_for("its own bans", lambda: audited(agent) and has(real, OWN))
+
+
+def audited(agent: Agent) -> bool:
+    """Audit: on a busy machine irqbalance may answer too late for one audit, and the next one tells it."""
     assert agent.run("audit", "--once").returncode == 0
-    wait_for("its own bans", lambda: has(real, OWN))
+    return True

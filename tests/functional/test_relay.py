@@ -179,7 +179,7 @@ def test_hostile_messages_cost_the_next_one_nothing(settings: Path, broker: Rabb
         }
         assert len(queue.take()) == good
         assert made.relay.link.losses == 0
-    assert state_of_queue(broker)[:2] == (0, 0)
+    wait_for("all to be acknowledged", lambda: state_of_queue(broker)[:2] == (0, 0))
 
 
 @pytest.mark.usefixtures("quiet")
@@ -254,7 +254,7 @@ def test_a_host_whose_queue_takes_nothing_does_not_stop_the_others(settings: Pat
         assert (made.counters.refused, made.counters.confirmed) == (5, 6)
         assert (queue.depth(), made.relay.link.losses, TRIES) == (6, 0, 3)
         connection.default_channel.queue_delete(full.queue)
-    assert state_of_queue(broker)[:2] == (0, 0)
+    wait_for("all to be acknowledged", lambda: state_of_queue(broker)[:2] == (0, 0))
 
 
 @pytest.mark.usefixtures("quiet")

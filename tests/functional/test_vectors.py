@@ -12,6 +12,7 @@ from irqaffinity.listen.queue import WakeQueue
 from irqaffinity.listen.tracing import BIRTH, END, Untraceable, instance_name, probe
 from irqaffinity.listen.vectors import VectorListener
 from tests.functional.agent import wait_for
+from tests.patience import HANG
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_an_instance_that_somebody_switches_off_is_noticed_and_set_up_anew(
     tracing, queue = mount("tracefs"), WakeQueue()
     listener = start(tracing, queue)
     wait_for("the listener", lambda: listener.link.state.is_up)
-    assert queue.take(0).everything
+    assert queue.take(HANG).everything  # which comes after the word that it is up
     file = instance(tracing, tmp_path) / name
     before = file.read_text()
     file.write_text(text)
@@ -130,7 +131,7 @@ def test_an_instance_that_somebody_switches_off_is_noticed_and_set_up_anew(
     wait_for("the loss", lambda: listener.link.losses == 1)
     wait_for("the listener again", lambda: listener.link.state.is_up)
     assert file.read_text() == before
-    assert queue.take(0).everything
+    assert queue.take(HANG).everything  # which comes after the word that it is up
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert warnings[0].startswith(f"vectors: somebody changed the trace instance: {told}")
