@@ -66,9 +66,14 @@ class RealBalancer:
             )
         wait_for("irqbalance's socket", self._listens)
 
-    def _listens(self) -> bool:
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
         assert self.process is not None
-        assert self.process.poll() is None, (self.folder / "log").read_text()
+        return self.process.poll() is None
+
+    def _listens(self) -> bool:
+        assert self.is_alive, self.log()
         return (self.sockets / f"irqbalance{self.pid}.sock").exists()
 
     def log(self) -> str:
@@ -104,7 +109,10 @@ class RealBalancer:
 
     def smp(self, number: int) -> int:
         """Return the mask of an interrupt."""
-        return int((self.folder / f"irq/{number}/smp_affinity").read_text().strip().replace(",", ""), 16)
+        file = self.folder / f"irq/{number}/smp_affinity"
+        while not (text := file.read_text().strip()):
+            continue  # irqbalance empties the file before it writes to it
+        return int(text.replace(",", ""), 16)
 
     def _make(self) -> None:
         self._rounds = 0
