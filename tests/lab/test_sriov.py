@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.lab.inside import guests, host, interrupts, program, sriov
 from tests.lab.node import CONFIGURATION, VF2, Node
+from tests.patience import HANG
 
 SPEC = json.dumps({"vendor_id": "8086", "product_id": "10ca", "physical_network": "sriov-a"})
 WISHES = {"spoofchk": False, "max_tx_rate": 100, "link_state": "enable"}
@@ -175,7 +176,7 @@ def test_a_count_that_the_kernel_does_not_end_holds_up_nobody_and_is_made_once_t
     vfs = functions(document(igb, "sriov"))
     assert not {sriov.RUNS, sriov.HOSTS, sriov.HELD} & vfs.keys(), "what the kernel has removed already"
     assert vfs[sriov.FREE]["trust"] is True, "netlink tells it all the time"
-    again = igb.call(sriov.wait_ended, igb.call(sriov.begin, wish, "sriov", "apply", "--force"))
+    again = igb.call(sriov.wait_ended, igb.call(sriov.begin, wish, "sriov", "apply", "--force", deadline=HANG))
     assert again["status"] == 1
     assert "has not answered that one yet" in again["out"]
     igb.call(sriov.let_go)

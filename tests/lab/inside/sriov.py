@@ -170,8 +170,8 @@ def allow_agent() -> None:
     run("systemctl", "daemon-reload")
 
 
-def begin(configuration: str, *arguments: str) -> int:
-    """Begin a command of the program that gives up a number of virtual functions soon; return its pid.
+def begin(configuration: str, *arguments: str, deadline: float = _DEADLINE) -> int:
+    """Begin a command of the program that gives up a number of virtual functions after so long; return its pid.
 
     It has a configuration of its own: what the agent has stays as it is.
     """
@@ -180,7 +180,7 @@ def begin(configuration: str, *arguments: str) -> int:
     if not child:
         for stream, path in ((1, _OUT), (2, _ERR)):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
-        vars(task)["Applier"] = functools.partial(Applier, deadline=_DEADLINE)
+        vars(task)["Applier"] = functools.partial(Applier, deadline=deadline)
         os._exit(program.status_of(lambda: main(["--config-file", str(_CONFIGURATION), *arguments])))
     return child
 
