@@ -62,7 +62,7 @@ class HostPart:
             looked = self.look(made.frame, made.guests, state, policy, made.holds, counts=not is_look)
         except StateError as error:
             return replace(made, unsaved=made.unsaved or str(error))
-        except HostUnreadable as error:  # what was done for guests is reported in any case
+        except (HostUnreadable, OSError) as error:  # what was done for guests is reported in any case
             return replace(made, isolated=Isolated(policy.isolation.mode.value, trouble=str(error)))
         drifts, unsaved = [*made.drifts, *looked.drifts], made.unsaved or looked.unsaved
         return replace(made, isolated=looked.isolated, drifts=drifts, unsaved=unsaved)

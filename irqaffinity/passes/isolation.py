@@ -127,7 +127,7 @@ class Isolation:
             self._last = kept, policy
             return Looked(Isolated(policy.isolation.mode.value))
         sight = self._see(frame, kept, state, policy, holds, self._keeper.save)
-        self._is_held_up = sight.plan.trouble is not None
+        self._is_held_up = sight.plan.is_held_up
         done, unsaved = self._carry_out(sight.plan, state)
         self._old = frozenset(sight.names.keys() - _recorded(state))
         stirred, self._stirred, self._last = frozenset(self._stirred), set(), (kept, policy)

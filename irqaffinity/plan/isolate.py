@@ -26,13 +26,15 @@ class IsolationPlan(NamedTuple):
     """What is to be done with the host's own interrupts, by number; the default affinity stands first.
 
     `changes` are stored before the first write. `intruders` are those found, `target` is where they are to go.
-    `trouble` says why nothing is moved although it should be, None where nothing is in the way.
+    `trouble` says why not all is moved that should be, None where nothing is in the way. Where it `is_held_up`, too few
+    housekeeping CPUs are online, and nothing is moved away from the kept CPUs.
     """
 
     actions: list[Action]
     changes: Changes
     intruders: tuple[Intruder, ...]
     trouble: str | None
+    is_held_up: bool = False
 
 
 def isolate(
@@ -74,6 +76,7 @@ def isolate(
         Changes(_records_changed(steps, state, claimed, unread), _fixed_ended(interrupts, state, claimed, unread)),
         find_intruders(kept, seen, state.fixed, targets),
         _find_trouble(rules, len(refuge), policy.minimum, default),
+        rules.is_held_up,
     )
 
 

@@ -503,6 +503,20 @@ def test_one_that_cannot_be_read_for_a_while_still_gets_its_original_back(scene:
     assert scene.host.smp(PINNED) == HOSTS[PINNED]
 
 
+@pytest.mark.parametrize(("minimum", "banned"), [(2, "2-3,10-11"), (5, "")])
+def test_irqbalance_shall_leave_guests_cpus_unless_nothing_is_moved_away_from_them(
+    scene: Scene, minimum: int, banned: str
+) -> None:
+    scene.policy = Policy(isolation=replace(ENFORCE, minimum=minimum))
+    scene.host.put(scene.host.proc / "irq/default_smp_affinity", "")
+    scene.add_guest()
+    outcome = scene.audit()
+    assert outcome.isolated is not None
+    assert outcome.isolated.trouble is not None
+    bans = scene.auditor.bans()
+    assert (None if bans is None else str(bans.cpus)) == banned
+
+
 def test_until_libvirt_has_named_the_guests_once_nothing_is_given_back(scene: Scene) -> None:
     scene.add_guest()
     scene.audit()
@@ -572,11 +586,12 @@ def test_the_cpus_of_a_guest_that_was_never_readable_get_nothing_back(scene: Sce
     assert scene.host.smp(FAR) == HOSTS[FAR]
 
 
+@pytest.mark.parametrize("kind", [HostUnreadable, OSError])
 def test_a_host_that_cannot_be_read_any_more_costs_no_report_of_the_guests(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     def fail(*_arguments: object) -> Any:
-        raise HostUnreadable("/proc/irq cannot be read")
+        raise kind("/proc/irq cannot be read")
 
     scene.add_guest(VF0)
     monkeypatch.setattr(HostInterrupts, "read", fail)
