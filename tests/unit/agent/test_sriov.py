@@ -130,6 +130,16 @@ def test_start_is_one_run_and_watch_one_each_interval(rig: Rig) -> None:
     assert rig.shown[-1] == Standing(ApplyMode.WATCH)
 
 
+def test_options_that_change_during_a_run_are_applied_after_it(rig: Rig) -> None:
+    rig.follow(ApplyMode.WATCH, is_start=True)
+    wait_for("the first run", lambda: len(rig.tasks) == 1)
+    rig.follow(ApplyMode.WATCH, num_vfs=5)
+    rig.end_run(NOTHING)
+    wait_for("the next run", lambda: len(rig.tasks) == 2)
+    rig.end_run(NOTHING)
+    assert rig.tasks[1].declared[0].num_vfs == 5
+
+
 def test_off_begins_nothing_and_ends_what_was(rig: Rig) -> None:
     rig.follow(ApplyMode.OFF, is_start=True)
     assert (rig.keeper._thread, rig.shown, rig.keeper.is_settled) == (None, [None], True)

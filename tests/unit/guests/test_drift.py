@@ -36,6 +36,14 @@ def test_what_was_never_in_place_has_not_drifted() -> None:
     assert saw(drifts, 60.0, result("5", number=41)) == []
 
 
+def test_what_the_kernel_would_not_move_yet_has_not_drifted() -> None:
+    drifts = Drifts()
+    busy = result("5", verdict=Verdict.PENDING)._replace(smp=cpus("5"))
+    assert saw(drifts, 0.0, busy) == []
+    assert drifts.places == {}
+    assert saw(drifts, 60.0, result("5")) == []
+
+
 def test_an_interrupt_of_a_guest_that_settles_is_born_again_and_counts_for_nothing() -> None:
     drifts = Drifts()
     saw(drifts, 0.0, result("2-3"))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """irqbalance has what it is to have, the state knows it first, and what it had comes back."""
 
+import contextlib
 import signal
 import socket
 import threading
@@ -330,6 +331,21 @@ def test_no_pass_waits_while_one_that_hangs_is_given_back_what_it_had(rig: Rig) 
         thread.join()
     assert troubles == [f"irqbalance {PID} takes no connection: it hangs; restart it"]
     assert NAME in rig.told
+
+
+def test_what_a_new_one_of_the_same_name_was_told_meanwhile_is_not_forgotten(rig: Rig) -> None:
+    old, new = (Told(None, (), CpuSet([cpu]), (30,)) for cpu in (2, 3))
+
+    class Turn(contextlib.nullcontext[None]):
+        """A lock; somebody else tells a new irqbalance something after the first turn."""
+
+        def __exit__(self, *_: object) -> None:
+            rig.keeper.save(Changes(told={NAME: new}))
+
+    rig.folder.mkdir()
+    rig.keeper.save(Changes(told={NAME: old}))
+    assert Balance(rig.host.root, str(rig.folder), rig.keeper, Turn()).give_back() == []
+    assert rig.told == {NAME: new}
 
 
 def masks(real: RealBalancer, numbers: range) -> int:

@@ -30,8 +30,19 @@ def bans(cpus: str, *irqs: int) -> Bans:
         (NOTHING, NOTHING, bans("4-7", 31), "NULL", "NONE"),
         (NOTHING, bans("8-9", 5), bans("4-9", 5, 31), "8-9", "5"),
         (bans("4", 9), bans("", 0, 7), bans("", 0, 7), "4", "0 7 9"),
+        (bans("4", 0, 9), bans("", 7), bans("", 7), "4", "0 7 9"),
     ],
-    ids=["first", "told", "beside its own", "cpus told", "has it anyway", "back", "back to its own", "0 stands first"],
+    ids=[
+        "first",
+        "told",
+        "beside its own",
+        "cpus told",
+        "has it anyway",
+        "back",
+        "back to its own",
+        "its own 0",
+        "0 first",
+    ],
 )
 def test_what_is_sent(wish: Bans, own: Bans, has: Bans, cpus: str | None, irqs: str | None) -> None:
     order = decide(wish, own, has, ONLINE, ROOMS[0])

@@ -97,6 +97,13 @@ def test_another_target_keeps_the_original_and_remembers_the_value_before() -> N
     assert records == {50: make_record(1, original="0-31", written="2-3", previous="4-5")}
 
 
+@pytest.mark.parametrize(("over", "next_cpu"), [("2-3", True), ("3-4", False)])
+def test_a_next_cpu_is_one_of_the_same_target_alone(over: str, next_cpu: bool) -> None:
+    known = make_record(9, written="3", spread_over=cpus(over), next_cpu=True)
+    record = place(make_device(numbers=[50], smp="3"), known, shares={50: Share(cpus("3"))}).records[50]
+    assert (record.owner, record.spread_over, record.next_cpu) == (guest_id(1), TARGET, next_cpu)
+
+
 @pytest.mark.parametrize("written", ["2-3", "4-5"])
 def test_another_owner_keeps_the_original(written: str) -> None:
     known = make_record(9, original="0-31", written=written)

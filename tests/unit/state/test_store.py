@@ -151,6 +151,22 @@ def test_a_change_that_could_not_be_read_is_read_the_next_time(path, monkeypatch
     assert sorted(made.load().records[NIC]) == [100, 500]
 
 
+def test_a_change_that_is_made_while_the_state_is_read_is_read_the_next_time(path, monkeypatch):
+    made, other, read = store_in(path), store_in(path), store.read_all
+    made.save(changes())
+    other.save(ONE)
+
+    def read_and_be_late(*arguments):
+        found = read(*arguments)
+        other.save(changes(2))
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "read_all", read_and_be_late)
+        made.load()
+    assert made.load() == other.load()
+
+
 @pytest.mark.parametrize("mistake", [AttributeError, TypeError, KeyError, ValueError])
 def test_a_mistake_of_the_program_over_a_change_is_raised_and_costs_nothing(path, monkeypatch, mistake):
     made = store_in(path)
