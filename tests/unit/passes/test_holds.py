@@ -28,7 +28,7 @@ from irqaffinity.passes.holds import HoldInForce, add_hold, lift_holds
 from irqaffinity.plan.policy import Distribution, Policy
 from irqaffinity.state.folder import StateError
 from irqaffinity.state.store import Store
-from tests.fakes.scene import GUEST, VF0, VF1, Scene, verdicts
+from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene, verdicts
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 IRQ = IrqId(PciAddress.parse(VF0), 40)
@@ -151,6 +151,19 @@ def test_a_hold_ends_at_the_first_pass_after_its_time_and_is_forgotten(held: Hel
     held.moment = held.moment._replace(boot_time=0.0)
     assert list(held.scene.audit().holds) == []
     assert held.hold().id == 2
+
+
+def test_what_waits_for_another_guest_waits_anew(scene: Scene) -> None:
+    held = Held(scene)
+    held.hold(everything=True)
+    scene.add_guest(VF0)
+    for times in (1, 2):
+        scene.audit()
+        assert {row[2] for row in held.waits.values()} == {times}
+    scene.domains.clear()
+    scene.add_guest(VF0, uuid=OTHER)
+    scene.audit()
+    assert {row[2] for row in held.waits.values()} == {1}
 
 
 def test_only_holds_in_force_are_lifted(held: Held) -> None:

@@ -77,6 +77,7 @@ def test_no_movable_interrupt_of_the_host_can_come_to_a_guests_cpus(scene: Scene
     }
     assert default(scene) == 0b1111001111110011
     assert moved(outcome) == dict.fromkeys((WIDE, BROAD, PINNED, FAR, TIMER), "set")
+    assert [row["irq"] for row in described(outcome)["intruders"]] == [MANAGED]
     assert outcome.exit_status() == 0
 
 
@@ -363,16 +364,17 @@ def test_an_old_interrupt_is_not_taken_for_a_new_one_because_cpus_are_offline(
     assert scene.host.smp(ELSEWHERE) == original
 
 
-def test_an_interrupt_that_was_born_again_has_not_drifted(scene: Scene) -> None:
+@pytest.mark.parametrize(("born", "place"), [("3-5", "4-5"), (HOSTS[BROAD], "0-1,4-7")])
+def test_an_interrupt_that_was_born_again_has_not_drifted(scene: Scene, born: str, place: str) -> None:
     scene.add_guest()
     scene.audit()
     scene.auditor.note_ends([BROAD])
-    (scene.host.proc / f"irq/{BROAD}/smp_affinity_list").write_text("3-5\n")
+    (scene.host.proc / f"irq/{BROAD}/smp_affinity_list").write_text(f"{born}\n")
     made = scene.auditor.audit()
-    assert (scene.host.smp(BROAD), made.drifts) == ("4-5", [])
+    assert (scene.host.smp(BROAD), made.drifts) == (place, [])
     scene.domains.clear()
     scene.audit()
-    assert scene.host.smp(BROAD) == "3-5"
+    assert scene.host.smp(BROAD) == born
 
 
 def test_an_interrupt_that_was_allocated_anew_under_its_number_has_its_new_original(scene: Scene) -> None:
