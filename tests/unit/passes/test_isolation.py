@@ -372,6 +372,8 @@ def test_an_interrupt_that_was_born_again_has_not_drifted(scene: Scene, born: st
     (scene.host.proc / f"irq/{BROAD}/smp_affinity_list").write_text(f"{born}\n")
     made = scene.auditor.audit()
     assert (scene.host.smp(BROAD), made.drifts) == (place, [])
+    (scene.host.proc / f"irq/{BROAD}/smp_affinity_list").write_text("2\n")
+    assert [drift.irq.number for drift in scene.auditor.audit().drifts] == [BROAD], "it is known again"
     scene.domains.clear()
     scene.audit()
     assert scene.host.smp(BROAD) == born
