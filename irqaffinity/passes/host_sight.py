@@ -50,6 +50,11 @@ def _count_moved(state: State) -> int:
     )
 
 
+def find_recorded(state: State) -> set[int]:
+    """Return the numbers of the interrupts of devices of which the host has a record."""
+    return {number for device in state.devices_of(HOST) for number in state.records[device]}
+
+
 def _after(intruder: Intruder, result: Result | None, kept: Kept) -> Intruder | None:
     """Return an intruder with what was done with it, None where it no longer is one."""
     if result is None or result.action.is_release:

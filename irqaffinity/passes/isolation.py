@@ -15,6 +15,7 @@ from irqaffinity.model.balance import Bans
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import HOST
 from irqaffinity.model.hold import Hold
+from irqaffinity.model.host import Topology
 from irqaffinity.model.isolation import HostInterrupt, Intruder, Isolated, Kept
 from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.record import Changes, State
@@ -25,13 +26,14 @@ from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import action_name
 from irqaffinity.passes.finish import Finish
 from irqaffinity.passes.footprints import Footprints
-from irqaffinity.passes.host_sight import HostSight, find_foreign
+from irqaffinity.passes.host_sight import HostSight, find_foreign, find_recorded
 from irqaffinity.passes.vectors import count_use
 from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.headroom import find_headroom, find_shortages
 from irqaffinity.plan.hold import hold_isolation
 from irqaffinity.plan.isolate import IsolationPlan, give_back_all, isolate
 from irqaffinity.plan.kept import find_housekeeping, find_kept
+from irqaffinity.plan.newborn import find_ended
 from irqaffinity.plan.policy import IsolationMode, Policy
 from irqaffinity.state.store import Keeper
 
@@ -69,6 +71,7 @@ class Isolation:
         self._is_held_up = False
         self._banned: tuple[AbstractSet[int], tuple[int, ...]] = frozenset(), ()
         self._stirred: set[int] = set()
+        self._ended: set[int] = set()
         self._old: frozenset[int] = frozenset()
 
     @property
@@ -108,13 +111,15 @@ class Isolation:
         return self._last != (self.kept(frame, guests, policy), policy)
 
     def stir(self, numbers: Collection[int]) -> None:
-        """Note that interrupts of these numbers were born or have ended."""
+        """Note that interrupts of these numbers have ended."""
         self._reader.forget(numbers)
         self._stirred.update(numbers)
+        self._ended.update(numbers)
 
     def meet(self, number: int) -> None:
         """Note that an interrupt was born that may be one of the host's."""
-        self.stir([number])
+        self._reader.forget([number])
+        self._stirred.add(number)
         self._footprints.meet(number)
 
     def look(self, frame: Frame, guests: Seen, state: State, policy: Policy, holds: Sequence[Hold]) -> Looked:
@@ -129,8 +134,8 @@ class Isolation:
         sight = self._see(frame, kept, state, policy, holds, self._keeper.save)
         self._is_held_up = sight.plan.is_held_up
         done, unsaved = self._carry_out(sight.plan, state)
-        self._old = frozenset(sight.names.keys() - _recorded(state))
-        stirred, self._stirred, self._last = frozenset(self._stirred), set(), (kept, policy)
+        self._old = frozenset(sight.names.keys() - find_recorded(state))
+        stirred, self._stirred, self._ended, self._last = frozenset(self._stirred), set(), set(), (kept, policy)
         return Looked(sight.report(done.results, state), done.results, stirred, unsaved)
 
     def give_back(self, frame: Frame, state: State, policy: Policy) -> Looked:
@@ -173,7 +178,7 @@ class Isolation:
     ) -> HostSight:
         footprints = self._footprints.take()
         found = self._reader.read(self._footprints.numbers_now(), frame.claimants)
-        self._forget_reborn(state, forget)
+        self._forget_reborn(found, frame.topology, state, forget)
         doubtful = {interrupt.device for interrupt in found if _may_be_a_guests(interrupt, frame)}
         interrupts = [interrupt for interrupt in found if not _may_be_a_guests(interrupt, frame)] if doubtful else found
         claimed = frame.claimants.keys() | (doubtful - {NO_DEVICE}) if doubtful else frame.claimants
@@ -214,12 +219,12 @@ class Isolation:
                     name = action_name(self._root, intruder.number)
             yield intruder._replace(name=name)
 
-    def _forget_reborn(self, state: State, forget: Save) -> None:
+    def _forget_reborn(self, found: list[HostInterrupt], topology: Topology, state: State, forget: Save) -> None:
         """Forget what is recorded of interrupts of the host that are others now, under the same numbers."""
         self._stirred.update(irq.number for irq in self._reader.reborn)
-        records = {irq: state.records.get(irq.device, {}).get(irq.number) for irq in self._reader.reborn}
+        self._ended.update(irq.number for irq in self._reader.reborn)
         changes = Changes(
-            {irq: None for irq, record in records.items() if record is not None and record.owner == HOST},
+            find_ended(found, self._ended, state, topology),
             {irq: None for irq in self._reader.reborn if irq in state.fixed},
             deferred={irq: None for irq in self._reader.reborn if irq in state.deferred},
         )
@@ -232,11 +237,6 @@ class Isolation:
             for plan in () if life.decision is None else life.decision.devices:
                 if plan.target is not None:
                     yield plan.target
-
-
-def _recorded(state: State) -> set[int]:
-    """Return the numbers of the host's interrupts that have a record."""
-    return {number for device in state.devices_of(HOST) for number in state.records[device]}
 
 
 def _may_be_a_guests(interrupt: HostInterrupt, frame: Frame) -> bool:

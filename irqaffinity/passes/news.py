@@ -61,7 +61,10 @@ class News:
     def take(self, state: State, known: Collection[GuestId], smp_of: Callable[[int], CpuSet | None]) -> Changes:
         """Return what all this news changes in `state`; call `taken` once it is stored.
 
-        `smp_of` reads the affinity of an interrupt, None where that is not known.
+        `smp_of` reads the affinity of an interrupt, None where that is not known. A record holds for an interrupt that
+        has what was written last: it was born, and moved, perhaps by another process, before the end was heard. (QEMU
+        frees all vectors of a device to enable one more, and the kernel gives it the same numbers.) No guest's is born
+        with that. One of the host may be: plan/newborn.py decides when the host's interrupts are looked at.
         """
         if state is not self._state:
             self._newest, self._state = {**state.extra_specs, **self._newest}, state
@@ -74,7 +77,7 @@ class News:
             IrqId(device, number): None
             for device, of_device in (state.records.items() if self._ended else ())
             for number in self._ended & of_device.keys()
-            if not _is_of_later_life(of_device[number], smp_of(number))
+            if smp_of(number) != of_device[number].written
         }
         fixed = {irq: None for irq in (state.fixed if new_lives else ()) if irq.number in new_lives}
         deferred = {irq: None for irq in (state.deferred if self._ended else ()) if irq.number in self._ended}
@@ -82,13 +85,13 @@ class News:
         return Changes(records, fixed, told, self._proof, deferred=deferred)
 
     def take_of(self, device: PciAddress, interrupts: Iterable[Interrupt], state: State) -> Changes:
-        """Do what `take` does for interrupts of one device; call `taken_of` once it is stored."""
+        """Do what `take` does for interrupts of a guest's device; call `taken_of` once it is stored."""
         stored = state.records.get(device, {})
         smp = {IrqId(device, interrupt.number): interrupt.smp for interrupt in interrupts}
         irqs = [*smp]
         ended = [irq for irq in irqs if irq.number in self._ended and irq.number in stored]
         return Changes(
-            {irq: None for irq in ended if not _is_of_later_life(stored[irq.number], smp[irq])},
+            {irq: None for irq in ended if not _holds(stored[irq.number], smp[irq])},
             {irq: None for irq in irqs if irq in state.fixed and irq.number in self._born | self._ended},
             deferred={irq: None for irq in irqs if irq in state.deferred and irq.number in self._ended},
         )
@@ -116,11 +119,6 @@ class News:
         return gone | {uuid: specs for uuid, specs in now.items() if before.get(uuid) is not specs}
 
 
-def _is_of_later_life(record: Record, smp: CpuSet | None) -> bool:
-    """Tell whether a record holds for an interrupt that was born after an end which was heard late.
-
-    QEMU frees all vectors of a device to enable one more, and the kernel gives it the same numbers. The program may
-    have moved the new interrupt by then: it has what was written last, and no guest's interrupt is born with that. One
-    of the host is (the narrowed default affinity), and its origin is found without a record (plan/newborn.py).
-    """
+def _holds(record: Record, smp: CpuSet | None) -> bool:
+    """Tell whether a record holds for a guest's interrupt that has ended since; one of the host's cannot."""
     return record.owner != HOST and smp == record.written

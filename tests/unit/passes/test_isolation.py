@@ -16,6 +16,7 @@ from irqaffinity.model.irq import DEFAULT
 from irqaffinity.observe.host_interrupts import HostInterrupts
 from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.root import HostUnreadable
+from irqaffinity.passes.auditor import Auditor
 from irqaffinity.passes.holds import add_hold
 from irqaffinity.plan.policy import Isolation, IsolationMode, Policy, Scope
 from irqaffinity.report.outcome import Outcome
@@ -391,6 +392,26 @@ def test_an_interrupt_that_was_allocated_anew_under_its_number_has_its_new_origi
     scene.domains.clear()
     scene.audit()
     assert scene.host.smp(BROAD) == "3-5"
+
+
+@pytest.mark.parametrize("hears", [True, False])
+@pytest.mark.parametrize(("born", "original"), [("3-5", "3-5"), ("0-15", "0-15"), ("0-1,4-7", "0-7")])
+def test_what_another_process_has_moved_since_it_was_born_again_goes_back_to_its_new_original(
+    scene: Scene, hears: bool, born: str, original: str
+) -> None:
+    scene.add_guest()
+    scene.audit()
+    scene.host.remove_interrupt(ELSEWHERE)
+    scene.host.put(scene.host.device_folder(NIC) / "msi_irqs/between", "msix")
+    scene.host.add_host_interrupt(ELSEWHERE, "eth0-3", born, "4", address=NIC)
+    if hears:
+        scene.auditor.note_ends([ELSEWHERE])
+    Auditor("cmp-12", scene.host.root, scene, scene.policy, scene.store).audit()
+    assert not CpuSet.parse(scene.host.smp(ELSEWHERE)) & CpuSet([2, 3, 10, 11])
+    scene.audit()
+    scene.domains.clear()
+    scene.audit()
+    assert scene.host.smp(ELSEWHERE) == original
 
 
 def test_an_interrupt_that_was_allocated_anew_is_tried_again_and_waits_anew(scene: Scene) -> None:

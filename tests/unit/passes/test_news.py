@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was heard between two passes, and what it changes in the state."""
 
-import pytest
-
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.irq import DEFAULT, Interrupt, IrqId
 from irqaffinity.model.pci import NO_DEVICE
-from irqaffinity.model.record import Changes, Fixed, Record, RememberedSpecs, State
+from irqaffinity.model.record import Changes, Fixed, RememberedSpecs, State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.passes import strangers
 from irqaffinity.passes.news import News
@@ -68,17 +66,18 @@ def test_an_end_leaves_the_record_of_one_that_was_moved_before_it_was_heard() ->
     assert news.take_of(VF, interrupts, state) == Changes(dropped, {IrqId(VF, 40): None})
 
 
-@pytest.mark.parametrize(
-    "record",
-    [
-        pytest.param(make_record(written="4", previous="2-3"), id="an earlier value, which the host may have had"),
-        pytest.param(make_record(owner=HOST, action="iavf-eth0-TxRx-0"), id="the host's, born with the narrow default"),
-    ],
-)
-def test_an_end_drops_the_record_of_one_that_may_have_been_born_so(record: Record) -> None:
-    state, news = State({VF: {40: record}}), News()
+def test_an_end_drops_the_record_of_one_with_an_earlier_value_which_the_host_may_have_had() -> None:
+    state, news = State({VF: {40: make_record(written="4", previous="2-3")}}), News()
     news.note_ends([40])
     assert news.take(state, (), lambda _number: cpus("2-3")) == Changes({IrqId(VF, 40): None})
+    assert news.take_of(VF, [Interrupt(40, cpus("2-3"), None)], state) == Changes({IrqId(VF, 40): None})
+
+
+def test_an_end_drops_the_record_of_the_host_for_a_guest_alone_where_another_process_may_have_made_it() -> None:
+    state, news = State({VF: {40: make_record(owner=HOST, action="iavf-eth0-TxRx-0")}}), News()
+    news.note_ends([40])
+    assert news.take(state, (), lambda _number: cpus("2-3")) == Changes()
+    assert news.take(state, (), lambda _number: cpus("2")) == Changes({IrqId(VF, 40): None})
     assert news.take_of(VF, [Interrupt(40, cpus("2-3"), None)], state) == Changes({IrqId(VF, 40): None})
 
 

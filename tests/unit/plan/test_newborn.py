@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which interrupts count as born with the narrowed default affinity."""
 
+from dataclasses import replace
+
 import pytest
 
 from irqaffinity.model.guest import HOST
 from irqaffinity.model.host import Topology
-from irqaffinity.model.irq import Interrupt
+from irqaffinity.model.irq import DEFAULT, Interrupt, IrqId
 from irqaffinity.model.isolation import HostInterrupt
 from irqaffinity.model.pci import NO_DEVICE
-from irqaffinity.model.record import Record
-from irqaffinity.plan.newborn import find_origin
-from tests.fakes.snapshots import NODES, cpus
+from irqaffinity.model.record import Record, State
+from irqaffinity.plan.newborn import find_ended, find_origin
+from tests.fakes.snapshots import NODES, cpus, guest_id
 
 
 def origin(
@@ -81,3 +83,30 @@ def test_the_value_before_the_last_counts_but_the_wide_default_itself_does_not()
 def test_without_a_known_default_nobody_was_born_with_it() -> None:
     assert origin("0-5,8-13", wide=None) is None
     assert find_origin(HostInterrupt(Interrupt(40, cpus("0"), None), NO_DEVICE), None, Topology(cpus("0-3"))) is None
+
+
+W, N = cpus("0-15"), cpus("0-5,8-13")
+MOVED = Record(HOST, None, W, cpus("1"), action="q")
+
+
+@pytest.mark.parametrize(
+    ("smp", "record", "has_ended", "is_other"),
+    [
+        ("1", MOVED, True, False),
+        ("1", MOVED, False, False),
+        ("4", MOVED, True, True),
+        ("4", MOVED, False, False),
+        (None, MOVED, True, True),
+        ("0-5,8-13", replace(MOVED, written=N), True, True),
+        ("0-5,8-13", replace(MOVED, written=N), False, False),
+        ("4", replace(MOVED, owner=guest_id(1)), True, False),
+        ("4", None, True, False),
+    ],
+)
+def test_a_record_holds_for_what_was_moved_since_and_for_nothing_that_may_have_been_born_so(
+    smp: str | None, record: Record | None, has_ended: bool, is_other: bool
+) -> None:
+    records = {DEFAULT.number: Record(HOST, None, W, N)} | ({} if record is None else {40: record})
+    found = HostInterrupt(Interrupt(40, None if smp is None else cpus(smp), None), NO_DEVICE)
+    ended = find_ended([found], {40} if has_ended else (), State({NO_DEVICE: records}), Topology(W, {}))
+    assert ended == ({IrqId(NO_DEVICE, 40): None} if is_other else {})
