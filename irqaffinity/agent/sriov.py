@@ -9,7 +9,8 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from irqaffinity.agent.sriov_process import Applied, Ended, Row, TaskFailed, ask
+from irqaffinity.agent.sriov_process import Applied, Ended, Row, ask
+from irqaffinity.conf.child import ChildFailed
 from irqaffinity.conf.load import Settings
 from irqaffinity.conf.tasks import declared_task
 from irqaffinity.daemon.threads import Threads
@@ -108,7 +109,7 @@ class FunctionKeeper:
                 self._is_held = self._is_woken = False
             try:
                 applied = self._work(task, lambda: self._is_ending)
-            except TaskFailed as error:
+            except ChildFailed as error:
                 self._fail(str(error))
             except Ended:
                 return

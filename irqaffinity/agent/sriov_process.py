@@ -2,22 +2,17 @@
 """Makes virtual functions what is declared in a short process of its own.
 
 pyroute2 would stay in the agent's memory for good. And a kernel that hangs in a driver hangs the process that asked it.
-The process is the same interpreter with the same search path and environment. It gets plain values on its standard
-input (pickle), so that it works by the configuration that the agent has, and not by a file that is changed by now; it
-answers in JSON.
+The process gets plain values (pickle), so that it works by the configuration that the agent has, and not by a file that
+is changed by now; it answers in JSON.
 """
 
-import contextlib
-import json
-import os
 import pickle
-import signal
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from irqaffinity.conf.child import ChildFailed, ask_child, become_child, leave_with, program_of, unreadable
 from irqaffinity.model.declared import Made, Setting
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.shape import check_shape, parse_json
@@ -27,9 +22,8 @@ from irqaffinity.report.declared import unite_steps
 from irqaffinity.sriov.task import Task
 from irqaffinity.state.folder import StateError
 
-_TICK = 0.5
 _WHO = "the process that applies [sriov] pf"
-_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from irqaffinity.agent.sriov_process import answer; answer()"
+_PROGRAM = program_of(__name__)
 
 _TEXT = (str, None)
 _SHAPE: Any = {
@@ -41,10 +35,6 @@ _SHAPE: Any = {
 }
 
 Row = dict[str, Any]
-
-
-class TaskFailed(Exception):
-    """The process could not do its work; str() says why, and the next step."""
 
 
 class Ended(Exception):
@@ -66,64 +56,33 @@ class Applied(NamedTuple):
 
 
 def ask(task: Task, is_ending: Callable[[], bool]) -> Applied:
-    """Return what the process did; raise TaskFailed, and Ended once `is_ending` tells so.
+    """Return what the process did; raise ChildFailed, and Ended once `is_ending` tells so.
 
     There is no deadline: a process that hangs in the kernel cannot be ended, and another one would hang behind it.
     """
-    isolated = ["-I"] if sys.flags.isolated else []
-    try:
-        process = subprocess.Popen(
-            [sys.executable, *isolated, "-c", _PROGRAM, *sys.path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise TaskFailed(f"{_WHO}, {sys.executable}, cannot be started: {error.strerror}; mend that") from error
-    reply: bytes | None = None
-    unsent: bytes | None = pickle.dumps(task)
-    while reply is None:
-        try:
-            reply = process.communicate(unsent, _TICK)[0]
-        except subprocess.TimeoutExpired:
-            unsent = None  # or rather what is left of it, which Popen keeps
-            if is_ending():
-                _leave(process)
-                raise Ended from None
-    if process.returncode:
-        how = f"with status {process.returncode}" if process.returncode > 0 else f"by signal {-process.returncode}"
-        raise TaskFailed(f"{_WHO} was ended {how}; look at what it wrote, or at the kernel's log")
-    return _read(reply)
 
+    def go_on() -> None:
+        if is_ending():
+            raise Ended
 
-def _leave(process: subprocess.Popen[bytes]) -> None:
-    """End the process, and forget one that the kernel does not let end."""
-    process.kill()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_TICK)
+    return _read(ask_child(_WHO, _PROGRAM, pickle.dumps(task), go_on))
 
 
 def _read(reply: bytes) -> Applied:
     try:
         found = parse_json(reply)
         if "refused" in found:
-            raise TaskFailed(str(found["refused"]))
+            raise ChildFailed(str(found["refused"]))
         check_shape(found, _SHAPE)
         pairs = frozenset((PciAddress.parse(pf), Setting(setting)) for pf, setting in found["unsupported"])
         return Applied(found["rows"], found["drifts"], found["writes"], pairs, found["is_sure"])
     except (TypeError, ValueError):
-        advice = "see what else of this Python writes to standard output, such as a sitecustomize"
-        raise TaskFailed(f"{_WHO} gave no answer that can be read; {advice}") from None
+        raise unreadable(_WHO) from None
 
 
 def answer() -> None:
     """Read the task, do it, print what became of it, and leave: this is all that the process does."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+    become_child()
     task: Task = pickle.load(sys.stdin.buffer)
     try:
         reply = _do(task)
@@ -132,9 +91,7 @@ def answer() -> None:
     except Exception as error:  # noqa: BLE001  the top of a process
         place = traceback.extract_tb(error.__traceback__)[-1]
         reply = {"refused": clean(f"{type(error).__name__} in {place.filename}, line {place.lineno}: {error}")}
-    with open(1, "w", closefd=False) as out:
-        json.dump(reply, out)
-    os._exit(0)  # without waiting for threads of the libraries
+    leave_with(reply)
 
 
 def _do(task: Task) -> dict[str, Any]:

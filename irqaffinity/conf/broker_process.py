@@ -2,21 +2,20 @@
 """Asks a short process of its own which broker Nova uses, so that oslo.messaging never is in the agent's memory.
 
 Once imported it would stay there for good, a third of the whole, for the few options that are read (conf/broker).
-The process is the same interpreter with the same search path and environment. Question and answer are JSON on its
-standard input and output: the answer holds passwords, and a command line or environment would show them to others.
+Question and answer are JSON; the answer holds passwords.
 """
 
 import dataclasses
 import json
 import os
 import signal
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
+from irqaffinity.conf.child import ENDS, ChildFailed, ask_child, become_child, leave_with, program_of, unreadable
 from irqaffinity.conf.dependencies import explain
 from irqaffinity.conf.load import ConfigError, Notifications
 from irqaffinity.listen.broker import Broker, BrokerHost
@@ -24,10 +23,8 @@ from irqaffinity.listen.broker import Broker, BrokerHost
 DEADLINE = 60.0
 """Seconds that the process may take. It needs about one; the agent has to feed systemd's watchdog (90 s) meanwhile."""
 
-_TICK = 0.5
 _WHO = "the process that reads transport_url"
-_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from irqaffinity.conf.broker_process import answer; answer()"
-_ENDS = frozenset({signal.SIGTERM, signal.SIGINT})
+_PROGRAM = program_of(__name__)
 
 
 def ask_broker(
@@ -38,43 +35,20 @@ def ask_broker(
 ) -> Broker | None:
     """Return what load_broker of conf/broker returns; raise ConfigError, also where the process fails."""
     question = json.dumps([files, folders, dataclasses.asdict(wanted), nova_files])
-    isolated = ["-I"] if sys.flags.isolated else []
+    end = monotonic() + DEADLINE
     try:
-        # A session of its own: Ctrl-C in a terminal is for the caller, who ends the process then.
-        process = subprocess.Popen(
-            [sys.executable, *isolated, "-c", _PROGRAM, *sys.path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ConfigError(f"{_WHO}, {sys.executable}, cannot be started: {error.strerror}; mend that") from error
-    with process:
-        try:
-            reply = _wait(process, question.encode())
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-    if process.returncode:
-        how = f"with status {process.returncode}" if process.returncode > 0 else f"by signal {-process.returncode}"
-        raise ConfigError(f"{_WHO} was ended {how}; look at what it wrote, or at the kernel's log, and try again")
-    return _read(reply)
+        return _read(ask_child(_WHO, _PROGRAM, question.encode(), lambda: _go_on(end)))
+    except ChildFailed as error:
+        raise ConfigError(str(error)) from error
 
 
-def _wait(process: subprocess.Popen[bytes], question: bytes | None) -> bytes:
-    """Return what the process prints; raise ConfigError after DEADLINE, or at once on a signal that ends the agent."""
-    start, unsent = monotonic(), question
-    while True:
-        try:
-            return process.communicate(unsent, _TICK)[0]
-        except subprocess.TimeoutExpired:
-            unsent = None  # or rather what is left of it, which Popen keeps
-            if signal.sigpending() & _ENDS:
-                raise ConfigError("a signal ended the agent before it had read the broker's options") from None
-            if monotonic() - start > DEADLINE:
-                why = f"has not answered for {DEADLINE:.0f} s; see whether the host is busy, and try again"
-                raise ConfigError(f"{_WHO} {why}") from None
+def _go_on(end: float) -> None:
+    """Raise ConfigError after the end of its time, or at once on a signal that ends the agent."""
+    if signal.sigpending() & ENDS:
+        raise ConfigError("a signal ended the agent before it had read the broker's options")
+    if monotonic() > end:
+        why = f"has not answered for {DEADLINE:.0f} s; see whether the host is busy, and try again"
+        raise ConfigError(f"{_WHO} {why}")
 
 
 def _read(reply: bytes) -> Broker | None:
@@ -84,8 +58,7 @@ def _read(reply: bytes) -> Broker | None:
             raise ConfigError(str(found["refused"]))
         return _broker(found["broker"])
     except (AttributeError, KeyError, TypeError, ValueError):
-        advice = "see what else of this Python writes to standard output, such as a sitecustomize"
-        raise ConfigError(f"{_WHO} gave no answer that can be read; {advice}") from None
+        raise unreadable(_WHO) from None
 
 
 def _broker(found: dict[str, Any] | None) -> Broker | None:
@@ -98,13 +71,8 @@ def _broker(found: dict[str, Any] | None) -> Broker | None:
 
 
 def answer() -> None:
-    """Read the question, print the answer, and leave: this is all that the process does.
-
-    A signal that ends the agent ends this process too, without a message. All other signals that the agent blocks stay
-    blocked here.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
+    """Read the question, print the answer, and leave: this is all that the process does."""
+    become_child()
     files, folders, wanted, nova_files = json.load(sys.stdin)
     try:
         load_broker = _load()
@@ -117,9 +85,7 @@ def answer() -> None:
         place = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__} in {place.filename}, line {place.lineno}"
         reply = {"refused": f"transport_url cannot be read: {what}; check that it has the form that nova.conf uses"}
-    with open(1, "w", closefd=False) as out:
-        json.dump(reply, out)
-    os._exit(0)  # without waiting for threads of the libraries
+    leave_with(reply)
 
 
 def _load() -> Callable[..., Broker | None]:

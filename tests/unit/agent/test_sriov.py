@@ -15,8 +15,9 @@ import pytest
 from irqaffinity.agent.counters import Counters
 from irqaffinity.agent.functions import Functions
 from irqaffinity.agent.sriov import FunctionKeeper
-from irqaffinity.agent.sriov_process import Applied, Ended, Row, TaskFailed
+from irqaffinity.agent.sriov_process import Applied, Ended, Row
 from irqaffinity.agent.view import View
+from irqaffinity.conf.child import ChildFailed
 from irqaffinity.conf.load import Settings, load
 from irqaffinity.daemon.threads import Threads
 from irqaffinity.model.declared import DeclaredPf, Made, Setting, Standing
@@ -171,7 +172,7 @@ def test_others_wait_for_the_first_run_and_not_for_ever(rig: Rig) -> None:
     wait_for("the end of the first run", lambda: rig.keeper.is_settled)
 
 
-@pytest.mark.parametrize("result", [applied(is_sure=False), TaskFailed("state.db cannot be read")])
+@pytest.mark.parametrize("result", [applied(is_sure=False), ChildFailed("state.db cannot be read")])
 def test_what_could_not_be_told_is_tried_again_soon(rig: Rig, result: Applied | Exception) -> None:
     rig.follow(ApplyMode.START, is_start=True)
     rig.end_run(result)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that applies what is declared, for real: on a host of files, and with what can go wrong."""
 
-import os
 import pickle
 import subprocess
 import sys
@@ -10,33 +9,31 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.agent import sriov_process
-from irqaffinity.agent.sriov_process import Ended, TaskFailed, ask
+from irqaffinity.agent.sriov_process import Ended, ask
+from irqaffinity.conf.child import ChildFailed
 from irqaffinity.grammar.device_spec import parse_device_spec
-from irqaffinity.model.change import Bounds
 from irqaffinity.model.declared import DeclaredPf, Setting
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.sriov import VfSettings
 from irqaffinity.sriov.task import Task
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.past import Wanted, read_history
-from tests.fakes.tree import HostTree, sriov_host
+from tests.fakes.declared import make_host, make_task
+from tests.fakes.tree import HostTree
 
 NIC = "0000:41:00.0"
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> HostTree:
-    made = HostTree(tmp_path / "host", {0: "0-7", 1: "8-15"}, "0-15")
-    sriov_host(made)
-    return made
+    return make_host(tmp_path)
 
 
 @pytest.fixture
 def task(tree: HostTree, tmp_path: Path) -> Task:
-    os.mkdir(tmp_path / "state", 0o700)
     specs = parse_device_spec('{"address": "0000:41:00.0", "physical_network": "sriov-a"}')
     wish = DeclaredPf("ens1f0", num_vfs=4, autoprobe=False, settings=VfSettings(trust=True))
-    return Task(str(tree.proc), str(tree.sys), "test:///default", str(tmp_path / "state"), Bounds(), specs, (wish,))
+    return make_task(tree, tmp_path, wish, specs)
 
 
 def test_it_does_the_work_and_answers(task: Task, tree: HostTree) -> None:
@@ -60,7 +57,7 @@ def test_without_libvirt_it_is_not_sure(task: Task) -> None:
 
 def test_a_host_that_cannot_be_read_is_one_line(task: Task) -> None:
     task.sys = "/nowhere"
-    with pytest.raises(TaskFailed, match=r"^/nowhere/bus/pci/devices does not exist: point --sys or ") as caught:
+    with pytest.raises(ChildFailed, match=r"^/nowhere/bus/pci/devices does not exist: point --sys or ") as caught:
         ask(task, lambda: False)
     assert str(caught.value).isprintable()
 
@@ -77,7 +74,7 @@ def test_a_host_that_cannot_be_read_is_one_line(task: Task) -> None:
 )
 def test_what_can_go_wrong_with_it(task: Task, monkeypatch: pytest.MonkeyPatch, program: str, told: str) -> None:
     monkeypatch.setattr(sriov_process, "_PROGRAM", f"import sys; sys.stdin.read; {program}")
-    with pytest.raises(TaskFailed) as caught:
+    with pytest.raises(ChildFailed) as caught:
         ask(task, lambda: False)
     assert str(caught.value).startswith(told)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from irqaffinity.cli.main import main
-from irqaffinity.conf import broker_process
+from irqaffinity.conf import broker_process, child
 from irqaffinity.conf.broker import load_broker
 from irqaffinity.conf.broker_process import ask_broker
 from irqaffinity.conf.load import ConfigError, load
@@ -117,7 +117,7 @@ def test_a_process_that_fails_is_named_with_the_next_step(
     file: Path, script: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broker_process, "DEADLINE", 0.0)
-    monkeypatch.setattr(broker_process, "_TICK", 0.0 if "sleep" in script else 600.0)
+    monkeypatch.setattr(child, "TICK", 0.0 if "sleep" in script else 600.0)
     stand_in(file.parent, script, monkeypatch)
     with pytest.raises(ConfigError) as caught:
         ask_broker([str(file)], None, load([str(file)]).notifications)

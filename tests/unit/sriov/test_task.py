@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run over what is declared, for real: what happens between its look and its write."""
 
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from irqaffinity.model.change import Bounds
 from irqaffinity.model.declared import DeclaredPf, Made
 from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.procfs import read_boot_id
@@ -19,23 +17,20 @@ from irqaffinity.sriov import task as module
 from irqaffinity.sriov.task import Task
 from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store
-from tests.fakes.tree import HostTree, sriov_host
+from tests.fakes.declared import make_host, make_task
+from tests.fakes.tree import HostTree
 
 NIC = "0000:41:00.0"
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> HostTree:
-    made = HostTree(tmp_path / "host", {0: "0-7", 1: "8-15"}, "0-15")
-    sriov_host(made)
-    return made
+    return make_host(tmp_path)
 
 
 @pytest.fixture
 def task(tree: HostTree, tmp_path: Path) -> Task:
-    os.mkdir(tmp_path / "state", 0o700)
-    wish = DeclaredPf("ens1f0", autoprobe=False)
-    return Task(str(tree.proc), str(tree.sys), "test:///default", str(tmp_path / "state"), Bounds(), (), (wish,))
+    return make_task(tree, tmp_path, DeclaredPf("ens1f0", autoprobe=False))
 
 
 def after(monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], None]) -> None:
