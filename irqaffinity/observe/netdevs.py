@@ -2,8 +2,8 @@
 """The network interfaces of the host: which PCI function each stands on, and which stand on others.
 
 sysfs shows those of the network namespace that it was mounted in. What stands on an interface (a bond, a bridge, the
-datapath of Open vSwitch, a VLAN, a macvtap) is linked to it as `lower_NAME` (netdev_adjacent_sysfs_add in
-net/core/dev.c); nothing that stands on others is a PCI function's.
+datapath of Open vSwitch, a VLAN, a macvtap) is linked to it as `lower_NAME`, and it to that as `upper_NAME`
+(netdev_adjacent_sysfs_add in net/core/dev.c); nothing that stands on others is a PCI function's.
 """
 
 from collections import defaultdict
@@ -67,6 +67,12 @@ def is_up(root: HostRoot, name: str) -> bool:
 def master_of(root: HostRoot, name: str) -> str | None:
     """Return the interface that an interface is a port of, None where it is none's; raise OSError."""
     return (root.read_link(f"{root.sys}/class/net/{name}/master") or "").rpartition("/")[2] or None
+
+
+def uppers_of(root: HostRoot, name: str) -> list[str]:
+    """Return what stands on an interface, sorted; raise OSError."""
+    entries = root.list_if_there(f"{root.sys}/class/net/{name}")
+    return sorted(entry.removeprefix("upper_") for entry in entries if entry.startswith("upper_"))
 
 
 def _lowers(root: HostRoot, name: str) -> Iterator[str]:

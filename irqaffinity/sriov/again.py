@@ -2,9 +2,9 @@
 """One more look at a function that the last look found free, right before it is written to.
 
 It reads only what tells at little cost that somebody takes the function: the driver, which libvirt changes before a
-guest gets it, a program that holds it, a master of its netdev, and the guests that have started since. It does not see
-an address that a netdev of the host gets, nor what a guest that ran before gets while the driver stays the same and no
-program holds it yet.
+guest gets it, a program that holds it, what stands on its netdev, and the guests that have started since. It does not
+see an address that a netdev of the host gets, nor what a guest that ran before gets while the driver stays the same
+and no program holds it yet.
 """
 
 from collections.abc import Container, Iterator
@@ -15,7 +15,7 @@ from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.sriov import Function, PhysicalFunction, Use
 from irqaffinity.observe.char_devices import may_be_held, read_char_devices
 from irqaffinity.observe.guests import read_guests
-from irqaffinity.observe.netdevs import master_of
+from irqaffinity.observe.netdevs import uppers_of
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import driver_of
 from irqaffinity.plan.uses import Sign, claims_of, settle_uses, unknown, used_as
@@ -46,9 +46,9 @@ def _signs_of_host(root: HostRoot, function: Function | PhysicalFunction) -> Ite
         yield from (Sign(address, unknown(trouble)) for trouble in troubles.values())
         yield from find_processes(root, devices)
     if isinstance(function, Function) and function.netdev is not None:
-        master = master_of(root, function.netdev)
-        if master is not None:
-            yield Sign(address, used_as(function.netdev, f"it is part of {master}"))
+        uppers = uppers_of(root, function.netdev)
+        if uppers:
+            yield Sign(address, used_as(function.netdev, f"{', '.join(uppers)} on it"))
 
 
 def _may_be_held(root: HostRoot, address: PciAddress, driver: str | None) -> bool:

@@ -87,10 +87,11 @@ def test_an_interface_is_up_by_its_flags(host: FakeHost, flags: str, up: bool) -
 
 
 PROGRAM = """
-from irqaffinity.observe.netdevs import is_up, master_of, read_netdevs
+from irqaffinity.observe.netdevs import is_up, master_of, read_netdevs, uppers_of
 from irqaffinity.observe.root import HostRoot
 root = HostRoot()
 print(dict(read_netdevs(root).lowers), [master_of(root, name) for name in ("p0", "p1")], is_up(root, "p0"))
+print([uppers_of(root, name) for name in ("p0", "p1", "br0", "none")])
 """
 
 SCRIPT = """
@@ -115,7 +116,8 @@ def test_real_interfaces_are_told_as_the_kernel_links_them() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert (
         done.stdout.strip()
-        == str({"br0": ("p1",), "lo": (), "p0": (), "p1": (), "tap0": ("p0",)}) + " [None, 'br0'] True"
+        == str({"br0": ("p1",), "lo": (), "p0": (), "p1": (), "tap0": ("p0",)})
+        + " [None, 'br0'] True\n[['tap0'], ['br0'], [], []]"
     )
 
 
