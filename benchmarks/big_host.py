@@ -33,14 +33,14 @@ TMPFS = "/dev/shm"
 
 
 class TimedCalls(CountingCalls):
-    """Knows besides when the last write began."""
+    """Knows besides when the last write began, and ends what is written with a newline, as the kernel shows it."""
 
     wrote = 0.0
 
     def write(self, fd: int, data: bytes) -> int:
         """Note the time, and make the call."""
         self.wrote = time.perf_counter()
-        return super().write(fd, data)
+        return super().write(fd, data + b"\n")
 
 
 def device(guest: int, number: int) -> str:
