@@ -60,7 +60,8 @@ class View:
             self._latest = made.time, made.facts
             is_other = self._take_host(made.isolated) or made.holds != self.holds
             self.holds = made.holds
-            is_news = is_other or any(r.was_written for part in made.parts.values() for r in part.results)
+            fresh = (part for uuid, part in made.parts.items() if part is not self._parts.get(uuid))
+            is_news = is_other or any(result.was_written for part in fresh for result in part.results)
             self.version += is_full or is_news
             if is_full:
                 self._parts, self._audit_time = dict(made.parts), made.time

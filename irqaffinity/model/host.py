@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import ClaimKind, Guest, LeftOut, UnreadableGuest
@@ -30,6 +31,18 @@ class Device:
     interrupts: tuple[Interrupt, ...] = ()
     shares_line: bool = False
     parent: PciAddress | None = None
+    vendor: str = ""
+    product: str = ""
+    netdevs: tuple[str, ...] = ()
+    parent_netdevs: tuple[str, ...] = ()
+
+
+class Function(NamedTuple):
+    """What a PCI function has beside its interrupts, under the names that `Device` gives it."""
+
+    driver: str | None
+    numa_node: int | None
+    parent: PciAddress | None
     vendor: str = ""
     product: str = ""
     netdevs: tuple[str, ...] = ()

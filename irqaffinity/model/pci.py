@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The address of a PCI function."""
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -34,7 +35,13 @@ class PciAddress(NamedTuple):
         return cls(domain, bus, slot, function)
 
     def __str__(self) -> str:
-        return "-" if self.domain < 0 else f"{self.domain:04x}:{self.bus:02x}:{self.slot:02x}.{self.function:x}"
+        return _format(self)
+
+
+@functools.lru_cache(maxsize=4096)
+def _format(address: PciAddress) -> str:
+    domain, bus, slot, function = address
+    return "-" if domain < 0 else f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
 
 
 NO_DEVICE = PciAddress(-1, 0, 0, 0)

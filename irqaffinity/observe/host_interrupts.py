@@ -11,7 +11,7 @@ from irqaffinity.model.irq import Interrupt, IrqId
 from irqaffinity.model.isolation import HostInterrupt
 from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.observe.owners import Owner, find_owners
-from irqaffinity.observe.procfs import list_interrupts, opened_interrupts, parse_affinity, require_interrupts
+from irqaffinity.observe.procfs import OpenedInterrupts, list_interrupts, parse_affinity, require_interrupts
 from irqaffinity.observe.root import VANISHED, HostRoot, HostUnreadable, read_rest
 from irqaffinity.observe.sysfs import action_name, device_folder, driver_of, numa_node_of
 
@@ -78,7 +78,7 @@ class HostInterrupts:
         self.reborn = frozenset()
         try:
             links = self._root.calls.stat(f"{self._root.proc}/irq").st_nlink
-            with opened_interrupts(self._root) as folder:
+            with OpenedInterrupts(self._root) as folder:
                 before = self._listing
                 if before is not None and before.links == links and before.guests is guests:
                     found = self._look(folder, before.numbers, claimed)

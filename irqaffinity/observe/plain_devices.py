@@ -27,7 +27,7 @@ def read_plain_devices(root: HostRoot, functions: Container[PciAddress]) -> Iter
 def read_identity(root: HostRoot, address: PciAddress) -> Device:
     """Return a PCI function with what device_spec is matched with, or, in `trouble`, why it cannot be read."""
     try:
-        return read_function(root, address, _WITH_IDENTITY)
+        return Device(address, **read_function(root, address, _WITH_IDENTITY)._asdict())
     except OSError as error:
         parent = None
         with contextlib.suppress(OSError):

@@ -3,12 +3,12 @@
 
 import os
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from irqaffinity.model.host import Device
+from irqaffinity.model.host import Device, Function
 from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.pci import PciAddress
-from irqaffinity.observe.procfs import opened_interrupts
+from irqaffinity.observe.procfs import OpenedInterrupts
 from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import Details, device_folder, read_device, read_function
 
@@ -30,9 +30,9 @@ class Reading:
     device: Device
     details: Details
     is_told_by_bytes: bool
-    function: Device | None = None
+    function: Function | None = None
     names: list[str] | None = None
-    files: tuple[tuple[str, bytes], ...] = ()
+    files: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def read_anew(
@@ -53,7 +53,7 @@ def read_again(root: HostRoot, before: Reading, details: Details) -> Reading | N
     try:
         if not _is_same_function(root, before):
             return None
-        with opened_interrupts(root) as folder:
+        with OpenedInterrupts(root) as folder:
             for path, expected in before.files:
                 fd = open_(path, _READ, dir_fd=folder)
                 try:
@@ -69,12 +69,13 @@ def read_again(root: HostRoot, before: Reading, details: Details) -> Reading | N
 
 def _is_same_function(root: HostRoot, before: Reading) -> bool:
     """Tell whether a device has the same interrupts and the same files of its own as then; raise OSError."""
-    device = before.device
+    device, known = before.device, before.function
     names = root.calls.listdir(f"{device_folder(root, device.address)}/msi_irqs")
-    if before.function is None:
-        before.function, before.files = replace(device, interrupts=()), tuple(_files(root, before))
+    if known is None:
+        before.function = known = Function(*(getattr(device, name) for name in Function._fields))
+        before.files = tuple(_files(root, before))
         before.names = names if sorted(names) == sorted(str(at.number) for at in device.interrupts) else None
-    return names == before.names and read_function(root, device.address, before.details) == before.function
+    return names == before.names and read_function(root, device.address, before.details) == known
 
 
 def _is_told(interrupt: Interrupt, details: Details, moved: Container[int]) -> bool:
@@ -83,10 +84,10 @@ def _is_told(interrupt: Interrupt, details: Details, moved: Container[int]) -> b
     return interrupt.number in moved and interrupt.smp is not None and interrupt.effective is not None and has_names
 
 
-def _files(root: HostRoot, reading: Reading) -> Iterator[tuple[str, bytes]]:
+def _files(root: HostRoot, reading: Reading) -> Iterator[tuple[bytes, bytes]]:
     for number, smp, effective, _, action, hwirq in reading.device.interrupts:
-        yield f"{number}/smp_affinity_list", f"{smp}\n".encode()
-        yield f"{number}/effective_affinity_list", f"{effective}\n".encode()
+        yield b"%d/smp_affinity_list" % number, f"{smp}\n".encode()
+        yield b"%d/effective_affinity_list" % number, f"{effective}\n".encode()
         if reading.details.vectors:
-            yield f"{root.sys}/kernel/irq/{number}/actions", f"{action}\n".encode()
-            yield f"{root.sys}/kernel/irq/{number}/hwirq", f"{hwirq}\n".encode()
+            yield os.fsencode(f"{root.sys}/kernel/irq/{number}/actions"), f"{action}\n".encode()
+            yield os.fsencode(f"{root.sys}/kernel/irq/{number}/hwirq"), f"{hwirq}\n".encode()

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads PCI devices from sysfs: their interrupts, node and driver, and which device a netdev or mdev stands on."""
 
-import os
 import re
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from irqaffinity.model.host import Device
+from irqaffinity.model.host import Device, Function
 from irqaffinity.model.irq import Interrupt, parse_irq_number
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.model.text import clean
@@ -67,21 +66,21 @@ def _read_device(
         _with_names(root, seen) if details.vectors or seen.number in named or not seen.writable else seen
         for seen in interrupts
     ]
-    return replace(read_function(root, address, details), interrupts=tuple(interrupts), shares_line=shares_line)
+    function = read_function(root, address, details)
+    return Device(address, interrupts=tuple(interrupts), shares_line=shares_line, **function._asdict())
 
 
-def read_function(root: HostRoot, address: PciAddress, details: Details) -> Device:
+def read_function(root: HostRoot, address: PciAddress, details: Details) -> Function:
     """Return a PCI function without its interrupts; raise OSError."""
-    folder, parent, identity = device_folder(root, address), physical_function(root, address), details.identity
-    return Device(
-        address,
-        driver=driver_of(root, address),
-        numa_node=numa_node_of(root, address),
-        parent=parent,
-        vendor=_identifier(root, f"{folder}/vendor") if identity else "",
-        product=_identifier(root, f"{folder}/device") if identity else "",
-        netdevs=_netdevs(root, address) if identity else (),
-        parent_netdevs=_netdevs(root, parent) if identity and parent is not None else (),
+    parent = physical_function(root, address)
+    plain = Function(driver_of(root, address), numa_node_of(root, address), parent)
+    if not details.identity:
+        return plain
+    return plain._replace(
+        vendor=_identifier(root, f"{device_folder(root, address)}/vendor"),
+        product=_identifier(root, f"{device_folder(root, address)}/device"),
+        netdevs=_netdevs(root, address),
+        parent_netdevs=() if parent is None else _netdevs(root, parent),
     )
 
 
@@ -144,7 +143,8 @@ def action_name(root: HostRoot, number: int) -> str:
 
 def physical_function(root: HostRoot, address: PciAddress) -> PciAddress | None:
     """Return the SR-IOV physical function of a virtual one, None for a device that is not virtual."""
-    return _address(_linked_name(root, f"{device_folder(root, address)}/physfn") or "")
+    name = _linked_name(root, f"{device_folder(root, address)}/physfn")
+    return None if name is None else _address(name)
 
 
 def device_of_netdev(root: HostRoot, name: str) -> PciAddress | None:
@@ -227,7 +227,7 @@ def _integer(text: str | None) -> int | None:
 def _linked_name(root: HostRoot, path: str) -> str | None:
     """Return the last part of what a link points to, None when there is no link."""
     target = root.read_link(path)
-    return None if target is None else os.path.basename(target)
+    return None if target is None else target.rpartition("/")[2]
 
 
 def device_above(root: HostRoot, path: str) -> PciAddress | None:

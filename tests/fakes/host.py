@@ -84,8 +84,9 @@ class FakeHost(HostTree):
         """Return the CPU that the kernel picks of an affinity."""
         return min(CpuSet.parse(cpus))
 
-    def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:
+    def open(self, path: str | bytes, flags: int, *, dir_fd: int | None = None) -> int:
         self.opens += 1
+        path = os.fsdecode(path)
         whole = path if dir_fd is None else f"{self._paths[dir_fd]}/{path}"
         is_write = bool(flags & (os.O_WRONLY | os.O_RDWR))
         self.called("open_write" if is_write else "open", whole)

@@ -19,8 +19,8 @@ class RefusingHost(FakeHost):
 
     folder_code = open_code = read_code = 0
 
-    def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:
-        code = self.folder_code if path.endswith("/irq") else self.open_code
+    def open(self, path: str | bytes, flags: int, *, dir_fd: int | None = None) -> int:
+        code = self.folder_code if os.fsdecode(path).endswith("/irq") else self.open_code
         if code:
             raise OSError(code, os.strerror(code), path)
         return super().open(path, flags, dir_fd=dir_fd)

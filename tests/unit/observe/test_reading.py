@@ -3,12 +3,14 @@
 
 import errno
 import os
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from irqaffinity.model.pci import PciAddress
 from irqaffinity.observe.reading import Reading, read_again, read_anew
+from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import Details
 from tests.fakes.host import FakeHost
 from tests.fakes.snapshots import cpus
@@ -62,6 +64,23 @@ def test_each_file_is_opened_and_read_once_and_nothing_stays_open(host: FakeHost
         *((call, file) for file in files for call in ("open", "read")),
     ]
     assert set(os.listdir("/proc/self/fd")) <= descriptors
+
+
+def test_beside_its_files_a_device_costs_few_calls_of_functions(host: FakeHost) -> None:
+    root, calls = HostRoot(str(host.proc), str(host.sys)), 0
+    before = read_anew(root, ADDRESS, PLAIN, moved=MOVED)
+    assert read_again(root, before, PLAIN) is before
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        read_again(root, before, PLAIN)
+    finally:
+        sys.setprofile(None)
+    assert calls - 3 * len(before.files) <= 62
 
 
 def put(path: str, text: str) -> Callable[[FakeHost], object]:

@@ -46,8 +46,9 @@ class PathNotes(FakeHost):
         self.paths: list[str] = []
         super().__init__(folder)
 
-    def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:
-        self.paths.append(path if dir_fd is None else f"{os.readlink(f'/proc/self/fd/{dir_fd}')}/{path}")
+    def open(self, path: str | bytes, flags: int, *, dir_fd: int | None = None) -> int:
+        name = os.fsdecode(path)
+        self.paths.append(name if dir_fd is None else f"{os.readlink(f'/proc/self/fd/{dir_fd}')}/{name}")
         return super().open(path, flags, dir_fd=dir_fd)
 
 
@@ -61,8 +62,8 @@ class OddHost(FakeHost):
             if path.endswith(ending):
                 raise OSError(code, os.strerror(code), path)
 
-    def open(self, path: str, flags: int, *, dir_fd: int | None = None) -> int:
-        self._fail(path)
+    def open(self, path: str | bytes, flags: int, *, dir_fd: int | None = None) -> int:
+        self._fail(os.fsdecode(path))
         return super().open(path, flags, dir_fd=dir_fd)
 
     def stat(self, path: str) -> os.stat_result:
