@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An outcome as JSON: schema 1, which tests/schema/audit-1.json describes."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from irqaffinity.model.verdict import Term
 from irqaffinity.plan.guests import GuestPlan
 from irqaffinity.plan.targets import DevicePlan
 from irqaffinity.report.holds import describe_holds
+from irqaffinity.report.indent import indented
 from irqaffinity.report.isolation import describe_isolation
 from irqaffinity.report.outcome import Outcome, by_device
 from irqaffinity.report.select import select
@@ -27,7 +27,7 @@ SCHEMA = 1
 
 def render_json(outcome: Outcome, nodes: Sequence[NodeLayout] = ()) -> str:
     """Return `outcome` as one JSON document with sorted lists; CPU sets are strings in the kernel's list syntax."""
-    return json.dumps(to_document(outcome, nodes=nodes), indent=1)
+    return indented(to_document(outcome, nodes=nodes))
 
 
 def to_document(outcome: Outcome, only: Collection[Only] = (), nodes: Sequence[NodeLayout] = ()) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from irqaffinity.report.indent import indented
 from irqaffinity.report.order import natural_key, show_value
 from irqaffinity.report.screen import ANY_SCREEN, Screen, Tone
 from irqaffinity.report.width import display_width, pad, wrap
@@ -116,7 +117,7 @@ def render_values(rows: Iterable[Row], columns: Sequence[str]) -> str:
 
 def render_json(document: Any, *, is_line: bool = False) -> str:
     """Return a document as JSON, its keys in their order, each on a line of its own unless all of it `is_line`."""
-    return json.dumps(document, separators=(",", ":")) if is_line else json.dumps(document, indent=1)
+    return json.dumps(document, separators=(",", ":")) if is_line else indented(document)
 
 
 def render_yaml(document: Any) -> str:
