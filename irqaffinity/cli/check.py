@@ -22,7 +22,7 @@ from irqaffinity.listen.tracing import Untraceable, probe, tracing_folder
 from irqaffinity.model.finding import Finding
 from irqaffinity.model.text import counted
 from irqaffinity.observe.moment import read_moment
-from irqaffinity.observe.procfs import read_interrupt
+from irqaffinity.observe.procfs import read_boot_id, read_interrupt
 from irqaffinity.observe.rivals import ADVICE, look_for_rivals, shows_processes
 from irqaffinity.observe.root import HostUnreadable
 from irqaffinity.observe.topology import read_facts, read_topology
@@ -30,6 +30,7 @@ from irqaffinity.plan.hold import in_force
 from irqaffinity.report.holds import describe_holds, tell_hold
 from irqaffinity.state.check import check_files
 from irqaffinity.state.folder import StateError
+from irqaffinity.state.peek import peek
 
 _Answer = tuple[bool, str]
 
@@ -137,6 +138,7 @@ def _check_state(session: Session) -> _Answer:
             return True, f"{folder.path} will be made by the first audit"
         return False, f"{parent} cannot be written: make {folder.path} with mode 0700, or use --state"
     check_files(folder)
+    peek(folder, read_boot_id(session.root))
     with folder.opened() as inside:
         can_write = os.access(".", os.W_OK, dir_fd=inside)
     return can_write, folder.path if can_write else f"{folder.path} cannot be written: mend its file system"

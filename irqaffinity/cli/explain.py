@@ -28,6 +28,7 @@ from irqaffinity.observe.sysfs import (
 )
 from irqaffinity.passes.made import Pass
 from irqaffinity.plan.dedicated import refuse_vcpu
+from irqaffinity.plan.intruders import find_fixed
 from irqaffinity.plan.kept import find_kept
 from irqaffinity.plan.policy import Policy
 from irqaffinity.report.explain import (
@@ -133,11 +134,13 @@ def _explain_host_interrupt(seen: Interrupt, made: Pass, session: Session) -> It
     device = find_owners(root, {seen.number}).get(seen.number, Owner(NO_DEVICE)).device
     driver = None if device == NO_DEVICE else driver_of(root, device)
     found = HostInterrupt(seen._replace(action=action_name(root, seen.number)), device, driver)
-    record = session.store.peek().records.get(device, {}).get(seen.number)
+    state = session.store.peek()
+    record = state.records.get(device, {}).get(seen.number)
     hosts = record if record is not None and record.owner == HOST else None
     kept = find_kept(made.frame.occupancy, made.guests.values(), policy.dedicated_cpus)
     trouble = None if made.isolated is None else made.isolated.trouble
-    yield from explain_isolation(found, kept, _names(made), policy.isolation, hosts, trouble)
+    fixed = find_fixed(found, state.fixed)
+    yield from explain_isolation(found, kept, _names(made), policy.isolation, hosts, trouble, fixed)
 
 
 def _names(made: Pass) -> dict[GuestId, str]:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`irqaffinity explain cpu N`."""
 
-from collections.abc import Container, Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 
-from irqaffinity.model.cpu import CpuInterrupt
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import IrqId
+from irqaffinity.model.record import Fixed
+from irqaffinity.model.verdict import Verdict
 from irqaffinity.observe.cpu import read_cpu
 from irqaffinity.observe.host_interrupts import HostInterrupts
 from irqaffinity.observe.root import HostRoot
@@ -18,26 +18,17 @@ from irqaffinity.report.explain import Rule
 from irqaffinity.report.explain_cpu import CpuUse, explain_cpu
 
 
-def explain_cpu_of(cpu: int, made: Pass, policy: Policy, root: HostRoot, fixed: Container[IrqId]) -> Iterator[Rule]:
+def explain_cpu_of(
+    cpu: int, made: Pass, policy: Policy, root: HostRoot, fixed: Mapping[IrqId, Fixed]
+) -> Iterator[Rule]:
     """Give all that is known of a CPU of the host; raise HostUnreadable and OSError.
 
     `fixed` are the interrupts that turned out not to be movable.
     """
-    facts = read_cpu(root, cpu, made.frame.topology)
-    interrupts = tuple(_as_fixed(found) if _irq_of(found) in fixed else found for found in facts.interrupts)
-    yield from explain_cpu(replace(facts, interrupts=interrupts), _use_of(cpu, made, policy, root))
+    yield from explain_cpu(read_cpu(root, cpu, made.frame.topology), _use_of(cpu, made, policy, root, fixed))
 
 
-def _irq_of(found: CpuInterrupt) -> IrqId:
-    return IrqId(found.device, found.interrupt.number)
-
-
-def _as_fixed(found: CpuInterrupt) -> CpuInterrupt:
-    """Return an interrupt as newer kernels show it, whose files tell that it cannot be moved."""
-    return found._replace(interrupt=found.interrupt._replace(writable=False))
-
-
-def _use_of(cpu: int, made: Pass, policy: Policy, root: HostRoot) -> CpuUse:
+def _use_of(cpu: int, made: Pass, policy: Policy, root: HostRoot, fixed: Mapping[IrqId, Fixed]) -> CpuUse:
     kept, kept_for = CpuSet(), {}
     guests = {uuid: seen.readable for uuid, seen in sorted(made.guests.items())}
     for uuid, guest in guests.items():
@@ -55,7 +46,15 @@ def _use_of(cpu: int, made: Pass, policy: Policy, root: HostRoot) -> CpuUse:
         {address: min(uuids) for address, uuids in made.frame.claimants.items()},
         made.outcome.results,
         policy.isolation.mode,
-        {} if found is None else {result.action.number: result.verdict for result in found.results},
+        _find_moves(made),
         count_use(root, made.frame.topology.online, HostInterrupts(root).read((), ())),
         None if found is None else found.trouble,
+        fixed,
     )
+
+
+def _find_moves(made: Pass) -> Mapping[int, Verdict]:
+    """Return what would be done with the interrupts of the host, and with those that guests give back, by number."""
+    hosts = () if made.isolated is None else made.isolated.results
+    given_back = (result for result in made.outcome.results if result.action.is_release)
+    return {result.action.number: result.verdict for result in (*given_back, *hosts)}

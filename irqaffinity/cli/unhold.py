@@ -20,7 +20,7 @@ from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.hold import Deferred, Hold
 from irqaffinity.model.irq import DEFAULT, IrqId
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.target import UnknownTarget
 from irqaffinity.model.text import clean
 from irqaffinity.model.verdict import FAILED, Verdict
@@ -160,12 +160,13 @@ def _waits(session: Session, lifted: Collection[int]) -> bool:
 
 
 def _troubles(session: Session) -> Mapping[tuple[str, int], str]:
-    """Return the verdicts of the interrupts that the agent could not move."""
+    """Return the verdicts of the interrupts that the agent could not move, guests' and the host's."""
     try:
-        troubles = read_status(session.settings.status_path, WHOLE)["placement"]["troubles"]
+        status = read_status(session.settings.status_path, WHOLE)
     except NoStatus:
         return {}
-    return {(row["device"], row["irq"]): row["verdict"] for row in troubles}
+    rows = [*status["placement"]["troubles"], *status.get("isolation", {"irqs": ()})["irqs"]]
+    return {(row["device"] or str(NO_DEVICE), row["irq"]): row["verdict"] for row in rows}
 
 
 def _pass(session: Session) -> _Made:

@@ -12,6 +12,7 @@ from irqaffinity.guests.life import Life, Lives
 from irqaffinity.model.action import Result
 from irqaffinity.model.change import Change
 from irqaffinity.model.guest import HOST, GuestId, UnreadableGuest
+from irqaffinity.model.isolation import Isolated
 from irqaffinity.model.record import State
 from irqaffinity.model.verdict import FAILED, Cause
 from irqaffinity.passes.deferring import Held
@@ -81,10 +82,7 @@ class Account:
 
         One that was born again meanwhile has not drifted, and none has where the host was not quiet.
         """
-        troubles = [shortage.sentence for shortage in looked.isolated.shortages]
-        if looked.isolated.trouble is not None:
-            troubles.append(looked.isolated.trouble)
-        self._host_troubles = log_host_troubles(troubles, self._host_troubles)
+        self._tell_host(looked.isolated)
         has_new_policy, self._policy = self._policy not in (None, policy), policy
         if not looked.results and HOST not in self._lives:
             return Taken([], [])
@@ -107,6 +105,8 @@ class Account:
         for uuid, part in made.parts.items():
             if uuid not in made.draft.unchanged:
                 self._tell(self._lives.of(uuid), part, self._clock(), is_look=False)
+        if made.isolated is not None:
+            self._tell_host(made.isolated)
 
     def settle(self, *, everything: bool = False, rivals: Sequence[str] = ()) -> None:
         """Report the changes that have settled, or all; `rivals` are other programs that move interrupts."""
@@ -128,8 +128,14 @@ class Account:
                 self._logged += settled.changes
                 life.lines.spend(now, log_settled(settled, life.lines.left(now), rivals))
 
+    def _tell_host(self, isolated: Isolated) -> None:
+        troubles = [shortage.sentence for shortage in isolated.shortages]
+        if isolated.trouble is not None:
+            troubles.append(isolated.trouble)
+        self._host_troubles = log_host_troubles(troubles, self._host_troubles)
+
     def _tell(self, life: Life, part: Part, now: float, *, is_look: bool) -> None:
-        troubles = find_troubles(part)
+        troubles = find_troubles(part, life.troubles)
         if troubles != life.troubles and (not troubles or life.lines.take(now)):
             log_troubles(troubles, life.troubles)
             life.troubles = troubles

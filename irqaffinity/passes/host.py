@@ -44,6 +44,7 @@ class HostPart:
 
     def give_back(self, made: Pass, state: State, policy: Policy) -> Pass:
         """Return a reset with all that was moved of the host given back; raise as `Isolation.look`."""
+        self._note_returned(made, state)
         looked = self._isolation.give_back(made.frame, state, policy)
         taken = self._account.take_host(looked, state, policy, is_reset=True)
         self._deferring.note_host(taken.held, state, made.time, counts=False)
@@ -54,6 +55,7 @@ class HostPart:
 
         A pass that is narrowed to a guest or a device moves none of the host's interrupts.
         """
+        self._note_returned(made, state)
         if scope != Scope() and not is_look:
             return self.rehearse(made, state, scope, policy)
         if is_look and not self._isolation.is_due(made.frame, made.guests, policy):
@@ -66,6 +68,11 @@ class HostPart:
             return replace(made, isolated=Isolated(policy.isolation.mode.value, trouble=str(error)))
         drifts, unsaved = [*made.drifts, *looked.drifts], made.unsaved or looked.unsaved
         return replace(made, isolated=looked.isolated, drifts=drifts, unsaved=unsaved)
+
+    def _note_returned(self, made: Pass, state: State) -> None:
+        """Tell isolation which interrupts of guests were given back; while no default is narrowed, nobody asks."""
+        for part in () if state.default is None else made.parts.values():
+            self._isolation.note_returned(part.results)
 
     def rehearse(self, made: Pass, state: State, scope: Scope, policy: Policy) -> Pass:
         """Return a pass with what would be found and done; where it is narrowed, only what concerns its guests."""

@@ -2,7 +2,7 @@
 """The part of a pass that is about the host's own interrupts: it looks at them, and keeps them off the guests' CPUs."""
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -122,6 +122,10 @@ class Isolation:
         self._stirred.add(number)
         self._footprints.meet(number)
 
+    def note_returned(self, results: Iterable[Result]) -> None:
+        """Note which interrupts a guest has given back: what they have now, they were not born with."""
+        self._old |= {result.action.number for result in results if result.action.is_release}
+
     def look(self, frame: Frame, guests: Seen, state: State, policy: Policy, holds: Sequence[Hold]) -> Looked:
         """Look at the host's interrupts and do what the policy and the holds say; raise HostUnreadable and StateError.
 
@@ -144,7 +148,8 @@ class Isolation:
         if HOST not in state.owners:
             return Looked(nothing)
         interrupts = self._reader.read((), ())
-        plan = give_back_all(interrupts, frame.topology, state, read_default_affinity(self._root))
+        default = read_default_affinity(self._root)
+        plan = give_back_all(interrupts, frame.topology, state, default, self._old - self._stirred)
         done, unsaved = self._carry_out(plan, state)
         names = {seen.interrupt.number: seen.interrupt.action or "" for seen in interrupts}
         return Looked(HostSight(plan, nothing, names).report(done.results, state), done.results, unsaved=unsaved)
@@ -244,5 +249,5 @@ def _may_be_a_guests(interrupt: HostInterrupt, frame: Frame) -> bool:
 
     Where no device lists an interrupt of vfio, nobody knows whose it is.
     """
-    is_vfio = (interrupt.interrupt.action or "").startswith("vfio-")
+    is_vfio = any(name.startswith("vfio-") for name in (interrupt.interrupt.action or "").split(","))
     return is_vfio and (interrupt.device == NO_DEVICE or bool(frame.unknown))

@@ -81,10 +81,18 @@ def isolate(
 
 
 def give_back_all(
-    interrupts: Sequence[HostInterrupt], topology: Topology, state: State, default: CpuSet | None
+    interrupts: Sequence[HostInterrupt],
+    topology: Topology,
+    state: State,
+    default: CpuSet | None,
+    old: Container[int] = (),
 ) -> IsolationPlan:
-    """Return what gives back all that was moved of the host, as if no CPU was kept and no guest had a device."""
-    steps = _plan(Rules(topology, Room(CpuSet(), VectorUse()), is_reset=True), interrupts, default, state)
+    """Return what gives back all that was moved of the host, as if no CPU was kept and no guest had a device.
+
+    `old` is that of `isolate`.
+    """
+    rules = Rules(topology, Room(CpuSet(), VectorUse()), is_reset=True, old=old)
+    steps = _plan(rules, interrupts, default, state)
     changes = Changes(_records_changed(steps, state, (), _unread(interrupts)))
     return IsolationPlan(_actions(steps), changes, (), None)
 

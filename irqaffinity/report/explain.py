@@ -57,7 +57,7 @@ def explain_guest(
         if seen.realtime:
             verb = "runs" if len(seen.realtime) == 1 else "run"
             yield "realtime", f"{name_cpus('vCPU', seen.realtime)} {verb} under a realtime scheduler"
-        is_vcpus = service is not None and any(device.serve is Serve.VCPUS for device in devices)
+        is_vcpus = service is not None and any(device.vcpus is not None for device in devices)
         yield from _explain_vcpus(guest, seen, judge, "serving" if is_vcpus else "may serve")
         yield from _explain_threads(seen, _serving_cpus(guest, devices))
     note = f" ({guest.message})" if guest.message else ""
@@ -91,7 +91,7 @@ def _explain_vcpu(vcpu: int, guest: GuestPlan, judge: Judge, serves: str) -> str
 
 def _serving_cpus(guest: GuestPlan, devices: Sequence[DevicePlan]) -> CpuSet:
     """Return the CPUs that serve the `devices` of a guest: all of its vCPUs that serve, wherever a device is."""
-    of_vcpus = guest.irq_pcpus if any(device.serve is Serve.VCPUS for device in devices) else None
+    of_vcpus = guest.irq_pcpus if any(device.vcpus is not None for device in devices) else None
     return unite([of_vcpus, *(device.target for device in devices)])
 
 

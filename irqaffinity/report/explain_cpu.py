@@ -9,12 +9,14 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.cpu import CpuFacts, CpuInterrupt
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import Guest, GuestId
-from irqaffinity.model.irq import immovable_verdict
-from irqaffinity.model.isolation import VectorUse
+from irqaffinity.model.irq import IrqId
+from irqaffinity.model.isolation import HostInterrupt, VectorUse
 from irqaffinity.model.pci import NO_DEVICE, PciAddress
+from irqaffinity.model.record import Fixed
 from irqaffinity.model.text import counted, merge_numbers, name_cpus
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.plan.headroom import free_of
+from irqaffinity.plan.intruders import find_fixed
 from irqaffinity.plan.policy import IsolationMode
 from irqaffinity.report.explain import Rule
 from irqaffinity.report.names import common_names, first_names, first_numbers
@@ -36,7 +38,7 @@ class CpuUse:
     `kept_for` are the guests that it is dedicated to, with the vCPUs that have it; `kept` are the CPUs that are kept
     for any guest. `guests` are those that can be read, `names` of all, `owners` the guests of devices. `results` are
     those of guests' interrupts, and `moves` the verdicts on those of the host. `vectors` are those that are taken.
-    `trouble` says why nothing is moved.
+    `trouble` says why nothing is moved. `fixed` are the interrupts that turned out not to be movable.
     """
 
     kept_for: Mapping[GuestId, CpuSet]
@@ -49,6 +51,7 @@ class CpuUse:
     moves: Mapping[int, Verdict] = field(default_factory=dict)
     vectors: VectorUse = field(default_factory=VectorUse)
     trouble: str | None = None
+    fixed: Mapping[IrqId, Fixed] = field(default_factory=dict)
 
 
 def explain_cpu(facts: CpuFacts, use: CpuUse) -> Iterator[Rule]:
@@ -130,7 +133,8 @@ def _arrival(found: CpuInterrupt, use: CpuUse) -> str:
     whose = "" if guest is None else f", guest {use.names.get(guest, guest)}"
     smp, effective = found.interrupt.smp, found.interrupt.effective
     place = f"affinity {'unknown' if smp is None else smp}" + ("" if effective is None else f", effective {effective}")
-    fixed = "" if found.interrupt.writable else f"; {immovable_verdict(found.name).value}"
+    verdict = _fixed(found, use)
+    fixed = "" if verdict is None else f"; {verdict.value}"
     device = "" if found.device == NO_DEVICE or str(found.device) in found.name else f" of {found.device}"
     return f"{came}: {found.name or 'no handler'}{device}{whose}, {place}{fixed}"
 
@@ -140,8 +144,7 @@ def _explain_intruders(facts: CpuFacts, use: CpuUse) -> Iterator[Rule]:
     seen = facts.interrupts
     others = [found for found in seen if _is_anothers(found, facts.cpu, use)]
     hosts = [found for found in seen if found.device not in use.owners and facts.cpu in _may_come_to(found)]
-    fixed = [found for found in hosts if not found.interrupt.writable]
-    movable = [found for found in hosts if found.interrupt.writable]
+    movable = [found for found in hosts if _fixed(found, use) is None]
     if others:
         whose = sorted({use.names[use.owners[found.device]] for found in others})
         yield (
@@ -150,12 +153,17 @@ def _explain_intruders(facts: CpuFacts, use: CpuUse) -> Iterator[Rule]:
         )
     for remedy, alike in _by_remedy(movable, use).items():
         yield "intruders", f"{_numbers(alike)} ({_handlers(alike)}) of the host can be moved: {remedy}"
-    if fixed:
-        is_managed = any(immovable_verdict(found.name) is Verdict.MANAGED for found in fixed)
-        remedy = f": {MANAGED_REMEDY.format(cpus=use.kept)}" if is_managed else ""
-        yield "intruders", f"{_numbers(fixed)} ({_handlers(fixed)}) of the host cannot be moved{remedy}"
-    if not (others or movable or fixed):
-        yield "intruders", "none: no interrupt of the host or of another guest may come here"
+    for verdict, remedy in ((Verdict.MANAGED, f": {MANAGED_REMEDY.format(cpus=use.kept)}"), (Verdict.IMMOVABLE, "")):
+        fixed = [found for found in hosts if _fixed(found, use) is verdict]
+        if fixed:
+            yield "intruders", f"{_numbers(fixed)} ({_handlers(fixed)}) of the host cannot be moved{remedy}"
+    if not (others or hosts):
+        yield "intruders", "none: no interrupt of the host may come here, and none of another guest does"
+
+
+def _fixed(found: CpuInterrupt, use: CpuUse) -> Verdict | None:
+    """Return the verdict on an interrupt that cannot be moved; None for any other."""
+    return find_fixed(HostInterrupt(found.interrupt, found.device), use.fixed)
 
 
 def _is_anothers(found: CpuInterrupt, cpu: int, use: CpuUse) -> bool:

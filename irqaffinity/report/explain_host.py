@@ -6,7 +6,6 @@ from fnmatch import fnmatchcase
 
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import GuestId
-from irqaffinity.model.irq import immovable_verdict
 from irqaffinity.model.isolation import HostInterrupt, Kept
 from irqaffinity.model.record import Record
 from irqaffinity.model.text import name_cpus
@@ -24,19 +23,21 @@ def explain_isolation(
     policy: Isolation,
     record: Record | None,
     trouble: str | None,
+    fixed: Verdict | None = None,
 ) -> Iterator[Rule]:
     """Yield what isolation makes of an interrupt of the host; `record` is what the state has on it.
 
-    `names` are those of all guests. `trouble` says why nothing is moved although it should be.
+    `names` are those of all guests. `trouble` says why nothing is moved although it should be, `fixed` is the verdict
+    on an interrupt that cannot be moved.
     """
-    if record is not None:
+    if record is not None and record.original != seen.interrupt.smp:
         original = "the default affinity" if record.original is None else record.original
         yield (
             "moved",
             f"from {original} to {record.written}; it goes back when the CPUs that it left are kept no longer",
         )
     back = _judge_return(seen, kept, policy, record) if record is not None else None
-    yield "isolation", back or _judge(seen, kept, names, policy, trouble)
+    yield "isolation", back or _judge(seen, kept, names, policy, trouble, fixed)
 
 
 def _judge_return(seen: HostInterrupt, kept: Kept, policy: Isolation, record: Record) -> str | None:
@@ -52,22 +53,28 @@ def _judge_return(seen: HostInterrupt, kept: Kept, policy: Isolation, record: Re
 
 
 def _judge(
-    seen: HostInterrupt, kept: Kept, names: Mapping[GuestId, str], policy: Isolation, trouble: str | None
+    seen: HostInterrupt,
+    kept: Kept,
+    names: Mapping[GuestId, str],
+    policy: Isolation,
+    trouble: str | None,
+    fixed: Verdict | None,
 ) -> str:
     interrupt = seen.interrupt
-    cpus = interrupt.smp or interrupt.effective or CpuSet()
+    cpus = interrupt.smp or CpuSet()
     foreign = cpus & kept.cpus
     if policy.mode is IsolationMode.OFF:
         return "not looked at: [isolation] mode is off"
+    if interrupt.smp is None:
+        return f"stays: {Verdict.UNREAD.sentence}"
     if not foreign:
         late = (interrupt.effective or CpuSet()) & kept.cpus
         follows = f"; the hardware leaves {_name_kept(late, kept, names)}, at its next arrival" if late else ""
         return f"stays: none of its CPUs is kept for a guest{follows}"
     where = f"it may come to {_name_kept(foreign, kept, names)}"
-    if not interrupt.writable:
-        if immovable_verdict(interrupt.action or "") is not Verdict.MANAGED:
-            return f"stays: {where}, but {Verdict.IMMOVABLE.sentence}"
-        return f"stays: {where}, but {Verdict.MANAGED.sentence}; {MANAGED_REMEDY.format(cpus=kept.cpus)}"
+    if fixed is not None:
+        remedy = f"; {MANAGED_REMEDY.format(cpus=kept.cpus)}" if fixed is Verdict.MANAGED else ""
+        return f"stays: {where}, but {fixed.sentence}{remedy}"
     pattern = _left_by(policy.leave, seen)
     if pattern is not None:
         return f"stays: {where}, but {pattern} of [isolation] leave names it"

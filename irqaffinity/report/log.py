@@ -4,6 +4,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from irqaffinity.model.action import Result
 from irqaffinity.model.change import Change, Settled
@@ -13,7 +14,7 @@ from irqaffinity.model.irq import DEFAULT, DEFAULT_NAME, Interrupt, IrqId
 from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.record import Record, State
 from irqaffinity.model.text import clean, counted, merge_numbers
-from irqaffinity.model.verdict import FAILED, Cause, DeviceReason, GuestReason
+from irqaffinity.model.verdict import FAILED, Cause, DeviceReason, GuestReason, IrqReason
 from irqaffinity.report.outcome import Part
 from irqaffinity.report.table import describe_left_out
 
@@ -25,6 +26,7 @@ Subject = tuple[str | None, PciAddress | str | None]
 Troubles = Mapping[Subject, tuple[int, str]]
 """What is wrong with a guest, and the level of its line in the log."""
 
+_NONE: Troubles = MappingProxyType({})
 _LEFT_OUT = "left out"
 _BY_OTHERS = frozenset({Cause.DRIFT, Cause.FIGHT})
 _NOTES = {Cause.FIGHT: "; put back once a minute, logged once an hour"}
@@ -33,9 +35,12 @@ _FAULTS = frozenset({GuestReason.CPUS_OVERLAP, GuestReason.DEDICATED_MASK_INVALI
 """Reasons of a guest that somebody has to mend, although it is placed."""
 
 
-def find_troubles(part: Part) -> Troubles:
-    """Return what is wrong with a guest, with the level of its line in the log."""
-    return {subject: (level, trouble) for subject, level, trouble in _troubles(part)}
+def find_troubles(part: Part, before: Troubles = _NONE) -> Troubles:
+    """Return what is wrong with a guest, with the level of its line in the log.
+
+    An interrupt that waits to be tried again has the trouble that it had `before`: only the next try may bring news.
+    """
+    return {subject: (level, trouble) for subject, level, trouble in _troubles(part, before)}
 
 
 def log_troubles(troubles: Troubles, before: Troubles) -> None:
@@ -196,7 +201,7 @@ def _why_forgotten(record: Record, device: Device, interrupt: Interrupt) -> str:
     return f"they have {interrupt.smp}, and not the {record.written} that was written"
 
 
-def _troubles(part: Part) -> Iterator[tuple[Subject, int, str]]:
+def _troubles(part: Part, before: Troubles) -> Iterator[tuple[Subject, int, str]]:
     """Yield what is wrong with guests and devices; the first failed interrupt of a device stands for all of its."""
     guest = part.guest
     if guest is not None:
@@ -216,8 +221,10 @@ def _troubles(part: Part) -> Iterator[tuple[Subject, int, str]]:
             failed.setdefault((result.action.owner, result.action.device), result)
     for (owner, device), result in failed.items():
         which = _name_irq(result.action.irq)
-        trouble = f"{which} stays on {result.smp}: {result.verdict.value}: {result.message}"
-        yield (owner, device), logging.WARNING, trouble
+        level, trouble = logging.WARNING, f"{which} stays on {result.smp}: {result.verdict.value}: {result.message}"
+        if result.reason is IrqReason.BACKOFF:
+            level, trouble = before.get((owner, device), (level, trouble))
+        yield (owner, device), level, trouble
 
 
 def _log_each(part: Part) -> None:

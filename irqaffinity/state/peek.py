@@ -15,6 +15,8 @@ from irqaffinity.state.rows import read_holds
 from irqaffinity.state.schema import MIGRATIONS, check_version, check_whole, migrate
 from irqaffinity.state.takeover import JSON, read_json
 
+_DAMAGED = "the next audit sets it aside, and begins a new one"
+
 
 def peek(folder: StateFolder, boot_id: str) -> State:
     """Return what is stored, in state.db or else in the state.json of 0.1.0, empty where there is neither.
@@ -26,7 +28,7 @@ def peek(folder: StateFolder, boot_id: str) -> State:
         with _current(connection) as current:
             return State() if current is None else _read(folder, current, boot_id)
 
-    state = read_beside(folder, DATABASE, NEWER, read)
+    state = read_beside(folder, DATABASE, NEWER, read, _DAMAGED)
     return _peek_json(folder, boot_id) if state is None else state
 
 

@@ -11,12 +11,15 @@ from typing import Any
 import jsonschema
 import pytest
 
+from irqaffinity.agent.status_file import publish
+from irqaffinity.cli import unhold
+from irqaffinity.cli.ask_agent import Reply
 from irqaffinity.cli.main import main
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.hold import Deferred, Hold
 from irqaffinity.model.irq import DEFAULT, IrqId
-from irqaffinity.model.pci import PciAddress
+from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.record import Changes, RememberedSpecs
 from irqaffinity.model.verdict import Cause
 from irqaffinity.observe.procfs import read_boot_id
@@ -25,6 +28,7 @@ from irqaffinity.state.folder import StateFolder
 from irqaffinity.state.store import Store
 from tests.fakes.domains import make_libvirt, shut_off
 from tests.fakes.scene import GUEST, OTHER, SCHEMA, VF0, VF1, Scene
+from tests.unit.cli.test_output import published
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -340,6 +344,31 @@ def test_unhold_tells_nothing_of_what_waits_for_another_hold(scene: Scene, run: 
     run("audit", "--once")
     assert [row["irq"] for row in json.loads(run("unhold", "--device", VF0, "-f", "json")[1])["moved"]] == [40]
     assert [row["irq"] for row in json.loads(run("deferred", "-f", "json")[1])["deferred"]] == [50]
+
+
+@pytest.mark.parametrize("device", ["0000:01:00.0", None])
+def test_unhold_tells_of_the_hosts_interrupts_what_the_agent_could_not_do(
+    scene: Scene, run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, device: str | None
+) -> None:
+    """In the place of an agent whose kernel has no vector free, which no made-up host is for a process of its own."""
+    scene.host.add_device("0000:01:00.0", 0, "mlx5_core")
+    scene.host.add_host_interrupt(60, "eth0-0", "2", "2", address=device)
+    run("hold", "--reason", "x")
+    irq = IrqId(NO_DEVICE if device is None else PciAddress.parse(device), 60)
+    put(store, Changes(deferred={irq: ROW._replace(guest=None, origin=CpuSet([2]), target=CpuSet([0]))}))
+    row = {"irq": 60, "name": "eth0-0", "device": device, "current": "2", "target": "0", "verdict": "no_vector"}
+    work = {"mode": "enforce", "kept": "2", "housekeeping": "0", "moved": 0, "message": None, "default": None}
+    status = published() | {"isolation": work | {"irqs": [row | {"reason": None, "message": None}]}}
+
+    def answer(*_arguments: object) -> Reply:
+        (scene.folder / "run").mkdir()
+        publish(str(scene.folder / "run/status.json"), status)
+        put(store, Changes(deferred={irq: None}))
+        return Reply.ANSWERED
+
+    monkeypatch.setattr(unhold, "ask_agent", answer)
+    (found,) = json.loads(run("unhold", "-f", "json")[1])["moved"]
+    assert (found["to"], found["verdict"]) == ("2", "no_vector")
 
 
 def test_unhold_lifts_all_the_same_where_nothing_can_be_moved(

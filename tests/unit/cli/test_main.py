@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each command, run as a user runs it, on a fake host and libvirt's own test driver."""
 
+import contextlib
 import json
 import logging
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -534,6 +536,24 @@ def test_check_finds_everything_in_order(scene: Scene, run: Run) -> None:
     assert "1 active guest\n" in out
     assert "rivals         ok      no other program that moves interrupts was found\n" in out
     assert scene.host.smp(40) == "0-15"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("PRAGMA user_version = 99", "its schema is 99, and this program knows "),
+        ("DROP TABLE specs", "table specs is missing; the next audit sets it aside, and begins a new one"),
+    ],
+)
+def test_check_finds_a_state_that_the_audit_cannot_use(scene: Scene, run: Run, statement: str, told: str) -> None:
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.restart()
+    with contextlib.closing(sqlite3.connect(scene.folder / "state/state.db")) as database:
+        database.execute(statement)
+    status, out, _ = run("check")
+    assert status == 1
+    assert f"state          FAILED  {scene.folder}/state/state.db: {told}" in out
 
 
 def test_check_does_not_clear_rivals_that_it_cannot_see(scene: Scene, run: Run) -> None:

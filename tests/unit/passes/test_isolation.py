@@ -13,6 +13,7 @@ from irqaffinity.hypervisor.connection import LibvirtUnreachable
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import parse_guest_id
 from irqaffinity.model.irq import DEFAULT
+from irqaffinity.model.verdict import IrqReason, Verdict
 from irqaffinity.observe.host_interrupts import HostInterrupts
 from irqaffinity.observe.moment import read_moment
 from irqaffinity.observe.root import HostUnreadable
@@ -21,7 +22,7 @@ from irqaffinity.passes.holds import add_hold
 from irqaffinity.plan.policy import Isolation, IsolationMode, Policy, Scope
 from irqaffinity.report.outcome import Outcome
 from irqaffinity.report.table import render_table
-from tests.fakes.scene import GUEST, OTHER, VF0, VF1, Scene, document
+from tests.fakes.scene import GUEST, IRQS0, IRQS1, OTHER, VF0, VF1, Scene, document
 
 NIC, NVME = "0000:01:00.0", "0000:02:00.0"
 WIDE, BROAD, PINNED, FAR, MANAGED, TIMER, ELSEWHERE = 60, 61, 62, 63, 64, 9, 65
@@ -313,6 +314,26 @@ def test_a_guests_interrupt_born_with_the_narrowed_default_gets_the_wide_one_lat
     assert scene.host.smp(40) == "0-15"
 
 
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_a_guests_interrupt_that_had_the_narrow_value_before_gets_it_back(scene: Scene, *, is_reset: bool) -> None:
+    """Somebody had chosen it: that it is the narrowed default as well is chance."""
+    narrow = "0-1,4-9,12-15"
+    scene.host.put(scene.host.proc / "irq/40/smp_affinity_list", narrow)
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.restart()
+    if is_reset:
+        scene.auditor.reset()
+    else:
+        scene.domains.clear()
+        scene.add_guest()
+        scene.audit()
+        scene.restart()
+        scene.domains.clear()
+        scene.audit()
+    assert scene.host.smp(40) == narrow
+
+
 def test_the_state_that_cannot_be_stored_keeps_everything_where_it_is(scene: Scene) -> None:
     scene.add_guest()
     scene.rehearse()
@@ -511,6 +532,53 @@ def test_an_interrupt_without_a_vector_is_a_warning_once(scene: Scene, caplog: p
     assert sum(f"irq {WIDE} stays on 0-15: no_vector" in message for message in caplog.messages) == 1
 
 
+def test_one_that_is_tried_again_and_again_is_a_warning_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    auditor = Auditor("cmp-12", scene.host.root, scene, scene.policy, scene.store, clock=lambda: now[0])
+    scene.add_guest(VF0)
+    for number in (PINNED, 40):
+        scene.host.refuse(number, errno.ENOSPC)
+    tries = []
+    for _ in range(12):
+        outcome = auditor.audit().outcome
+        now[0] += 50.0
+        results = (*outcome.results, *(outcome.isolated.results if outcome.isolated is not None else ()))
+        tries += [result.reason for result in results if result.verdict is Verdict.NO_VECTOR]
+    assert {None, IrqReason.BACKOFF} == set(tries)
+    assert tries.count(None) > 2 * 2
+    for number in (PINNED, 40):
+        assert sum(f"irq {number} stays on " in message for message in caplog.messages) == 1
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(errno.EIO, "managed"), (errno.EINVAL, "immovable")])
+def test_an_intruder_that_turns_out_to_be_fixed_is_not_told_as_movable(scene: Scene, code: int, verdict: str) -> None:
+    scene.add_guest()
+    scene.host.refuse(PINNED, code)
+    for _ in range(2):
+        rows = {row["irq"]: row for row in described(scene.audit())["intruders"]}
+        assert rows[PINNED]["movable"] is False
+        assert (rows[PINNED]["target"], rows[PINNED]["verdict"]) == (None, verdict)
+
+
+def test_a_guests_intruder_that_turned_out_to_be_fixed_is_not_told_as_movable(scene: Scene) -> None:
+    scene.add_guest(VF0, pins=("4",))
+    scene.add_guest(VF1, uuid=OTHER, pins=("0",))
+    scene.host.refuse(40, errno.EINVAL)
+    (row,) = (row for row in described(scene.audit())["intruders"] if row["irq"] == 40)
+    assert (row["movable"], row["verdict"]) == (False, "immovable")
+
+
+def test_one_that_could_not_be_moved_does_not_count_as_kept_away(scene: Scene) -> None:
+    scene.add_guest()
+    scene.host.refuse(PINNED, errno.ENOSPC)
+    counts = [described(scene.audit())["isolation"]["moved"]]
+    scene.host.accept(PINNED)
+    scene.restart()
+    counts.append(described(scene.audit())["isolation"]["moved"])
+    others = (WIDE, BROAD, FAR, TIMER, *IRQS0, *IRQS1)
+    assert counts == [len(others), len(others) + 1]
+
+
 def test_one_that_cannot_be_read_for_a_while_still_gets_its_original_back(scene: Scene) -> None:
     scene.add_guest()
     scene.audit()
@@ -564,11 +632,31 @@ def test_a_vfio_interrupt_of_no_device_holds_up_no_other_record(scene: Scene) ->
     assert not scene.store.load().records
 
 
+@pytest.mark.parametrize("handlers", ["vfio-intx({0}),ehci_hcd:usb1", "ehci_hcd:usb1,vfio-intx({0})"])
+def test_a_line_that_a_guest_shares_with_the_host_stays_whoever_came_first(scene: Scene, handlers: str) -> None:
+    guests, hosts = "0000:05:00.0", "0000:06:00.0"
+    for address, driver in ((guests, "vfio-pci"), (hosts, "ehci-pci")):
+        scene.host.add_device(address, 0, driver)
+        scene.host.put(scene.host.device_folder(address) / "irq", "18")
+    scene.host.add_host_interrupt(18, handlers.format(guests), "0-15", "2")
+    scene.add_guest(guests)
+    scene.audit()
+    assert scene.host.smp(18) == "0-15"
+
+
 def test_what_is_wrong_with_the_host_is_logged_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     scene.policy = Policy(isolation=Isolation(IsolationMode.ENFORCE, CpuSet.parse("0-1"), minimum=3))
     scene.add_guest()
     scene.audit()
     scene.audit()
+    assert sum("host: " in message and "minimum" in message for message in caplog.messages) == 1
+
+
+def test_a_dry_run_logs_why_it_would_fail(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """With --quiet nothing else says it."""
+    scene.policy = Policy(isolation=Isolation(IsolationMode.ENFORCE, CpuSet.parse("0-1"), minimum=3))
+    scene.add_guest()
+    assert scene.rehearse().exit_status() == 1
     assert sum("host: " in message and "minimum" in message for message in caplog.messages) == 1
 
 

@@ -30,7 +30,7 @@ from irqaffinity.report.explain import (
 )
 from irqaffinity.report.explain_interrupt import explain_free_interrupt, explain_idle_interrupt, explain_result
 from tests.fakes.domains import nova_metadata
-from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, Scene
+from tests.fakes.scene import DEDICATED, GUEST, OTHER, VF0, VF1, Scene
 
 MIXED = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "2-3"}
 ADDRESS = PciAddress.parse(VF0)
@@ -382,6 +382,12 @@ def test_the_options_are_told_where_the_profile_says_nothing_or_none_applies(sce
     rules = profiled(scene, "c", distribution=Distribution.SPREAD)
     assert rules["profile"] == "2 configured; none has the tags of the device, so [placement] decides"
     assert rules["distribution"] == "spread: one CPU for each interrupt"
+
+
+def test_vcpus_that_would_serve_an_excluded_device_alone_do_not_serve(scene: Scene) -> None:
+    scene.add_guest(VF0, VF1, cputune="<emulatorpin cpuset='4'/>")
+    rules = profiled(scene, "a")
+    assert (rules["served by"], rules["vCPUs 0-3"]) == ("its emulator's CPUs", "may serve")
 
 
 def test_a_mask_goes_before_the_serve_of_a_profile(scene: Scene) -> None:

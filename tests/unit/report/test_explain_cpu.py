@@ -117,7 +117,9 @@ def test_an_interrupt_of_another_guest_is_an_intruder_where_it_comes(scene: Scen
         (scene.host.proc / f"irq/{number}/effective_affinity_list").write_text("2")
     whose = "50 of guest instance-1: irqaffinity explain IRQ says why they are here"
     assert told(scene, 2, "intruders") == [whose]
-    assert told(scene, 3, "intruders") == ["none: no interrupt of the host or of another guest may come here"]
+    assert told(scene, 3, "intruders") == [
+        "none: no interrupt of the host may come here, and none of another guest does"
+    ]
 
 
 def test_of_many_interrupts_the_first_are_listed_and_the_rest_counted(scene: Scene) -> None:
@@ -145,6 +147,16 @@ def test_what_turned_out_to_be_fixed_cannot_be_moved(scene: Scene) -> None:
 
 
 @pytest.mark.usefixtures("counts")
+def test_no_boot_parameter_is_named_for_what_an_interrupt_controller_refused(scene: Scene) -> None:
+    scene.policy = replace(ENFORCE, isolation=replace(ENFORCE.isolation, housekeeping_cpus=CpuSet.parse("0-1,8-9")))
+    scene.host.refuse(60, errno.EINVAL)
+    scene.audit()
+    rules = rules_of(scene, 2)
+    assert dict(rules)["irq 60"].endswith("; immovable")
+    assert ("intruders", "60 (eth0-rx-0) of the host cannot be moved") in rules
+
+
+@pytest.mark.usefixtures("counts")
 def test_enforce_says_what_it_does_with_each_intruder(scene: Scene) -> None:
     scene.policy = ENFORCE
     made = scene.auditor.rehearse(logs=False)
@@ -159,6 +171,17 @@ def test_enforce_says_what_it_does_with_each_intruder(scene: Scene) -> None:
     held_up = isolated("enforce", trouble="1 housekeeping CPU is online")
     why = next(text for name, text in rules_of(scene, 2, replace(made, isolated=held_up)) if name == "intruders")
     assert why.endswith(" can be moved: 1 housekeeping CPU is online")
+
+
+def test_what_a_guest_that_has_ended_gives_back_is_moved_by_the_next_pass(scene: Scene) -> None:
+    scene.policy = replace(ENFORCE, isolation=replace(ENFORCE.isolation, housekeeping_cpus=CpuSet.parse("0-1,8-9")))
+    scene.add_guest(VF0)
+    scene.audit()
+    scene.domains.clear()
+    scene.add_guest(uuid=OTHER)
+    scene.restart()
+    named = f"vfio-msix[*]({VF0})"
+    assert told(scene, 2, "intruders") == [f"40-41 ({named}) of the host can be moved: the next pass does so"]
 
 
 def test_boot_parameters_and_rivals_are_shown(scene: Scene) -> None:

@@ -10,6 +10,7 @@ from irqaffinity.model.isolation import HostInterrupt, Kept
 from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.record import Record
 from irqaffinity.model.verdict import Verdict
+from irqaffinity.plan.intruders import find_fixed
 from irqaffinity.plan.policy import Isolation, IsolationMode
 from irqaffinity.report.explain_host import explain_isolation
 from tests.fakes.scene import GUEST
@@ -80,7 +81,7 @@ def interrupt(smp: str = "0-15", *, writable: bool = True, action: str = "nvme0q
     ],
 )
 def test_the_first_reason_is_shown(seen: HostInterrupt, policy: Isolation, trouble: str | None, told: str) -> None:
-    ((name, text),) = explain_isolation(seen, KEPT, NAMES, policy, None, trouble)
+    ((name, text),) = explain_isolation(seen, KEPT, NAMES, policy, None, trouble, find_fixed(seen, {}))
     assert name == "isolation"
     assert text == told or (told.endswith("managed_irq,") and text.startswith(told))
 
@@ -91,6 +92,24 @@ def test_the_original_of_a_moved_interrupt_is_shown(original: str | None, told: 
     record = Record(HOST, None, before, CpuSet.parse("0-1"))
     rules = dict(explain_isolation(interrupt("0-1"), KEPT, NAMES, ENFORCE, record, None))
     assert rules["moved"] == f"from {told} to 0-1; it goes back when the CPUs that it left are kept no longer"
+
+
+@pytest.mark.parametrize("written", ["0-1", "0-15"])
+def test_one_that_has_its_original_was_not_moved(written: str) -> None:
+    """The kernel refused, or it had by itself what the default affinity became."""
+    record = Record(HOST, None, CpuSet.parse("0-15"), CpuSet.parse(written))
+    assert "moved" not in dict(explain_isolation(interrupt("0-15"), KEPT, NAMES, ENFORCE, record, None))
+
+
+def test_one_whose_file_lets_root_write_stays_where_the_kernel_has_refused() -> None:
+    rules = dict(explain_isolation(interrupt(), KEPT, NAMES, ENFORCE, None, None, Verdict.IMMOVABLE))
+    assert rules["isolation"] == f"stays: {WHERE}, but {Verdict.IMMOVABLE.sentence}"
+
+
+def test_of_one_that_cannot_be_read_nobody_knows_where_it_may_come() -> None:
+    seen = interrupt()._replace(interrupt=Interrupt(60, None, CpuSet([0]), True, "nvme0q1"))
+    rules = dict(explain_isolation(seen, KEPT, NAMES, ENFORCE, None, None))
+    assert rules["isolation"] == f"stays: {Verdict.UNREAD.sentence}"
 
 
 def test_of_many_guests_the_first_are_named_and_the_rest_counted() -> None:

@@ -129,6 +129,9 @@ def test_what_cannot_be_read_counts_as_empty_is_said_once_and_stays(path, caplog
     assert message.isprintable()
 
 
+DAMAGED = "the next audit sets it aside, and begins a new one"
+
+
 def test_a_wrong_value_is_named_and_stays(path, caplog):
     save_and_end(path, changes())
     edit(path, "UPDATE records SET written = 'none'")
@@ -136,7 +139,7 @@ def test_a_wrong_value_is_named_and_stays(path, caplog):
     assert store_in(path).peek() == State()
     assert look_at(path) == before
     wrong = "records of 0000:81:00.2 100: written none is not a list of CPUs such as 0-3,8"
-    assert said(caplog) == [f"the state is taken as empty: {path}/state.db: {wrong}"]
+    assert said(caplog) == [f"the state is taken as empty: {path}/state.db: {wrong}; {DAMAGED}"]
 
 
 def test_it_refuses_what_load_refuses_but_only_says_so(path, caplog):
@@ -174,7 +177,7 @@ def test_a_database_of_another_form_counts_as_empty_and_stays(path, caplog):
     before = look_at(path)
     assert store_in(path).peek() == State()
     assert look_at(path) == before
-    assert said(caplog) == [f"the state is taken as empty: {path}/state.db: table specs is missing"]
+    assert said(caplog) == [f"the state is taken as empty: {path}/state.db: table specs is missing; {DAMAGED}"]
 
 
 NEW = {"proofs", "host_records", "host_managed", "told", "holds", "deferred"}
