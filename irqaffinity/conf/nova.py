@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 from irqaffinity.conf.files import Sections, lines_of
 from irqaffinity.conf.mistakes import mistake
@@ -42,9 +42,12 @@ def take_from_nova(conf: cfg.ConfigOpts, options: Options, nova: Sections, own: 
         if found is None or (names_broker and place in _BROKERS):
             continue
         entry, value = found
+        value = _resolved(nova, value)
         try:
-            conf.set_default(option.dest, _resolved(nova, value), group=group)
-        except ValueError as error:
+            if isinstance(value, list) and not isinstance(option.type, types.String):
+                value = _unescaped(value)
+            conf.set_default(option.dest, value, group=group)
+        except (ValueError, cfg.TemplateSubstitutionError) as error:
             raise mistake(entry, option, error) from None
         taken[place] = entry
     return taken
@@ -84,7 +87,7 @@ def _find(nova: Sections, names: Iterable[tuple[str, str]], is_multi: bool) -> t
 def _resolved(nova: Sections, value: Any) -> Any:
     """Return `value` with the values of other options in nova.conf's [DEFAULT] in place of names such as `$my_ip`.
 
-    A name that is not set there, or that refers to itself, stays as it is, and oslo.config refuses it later.
+    A name that is not set there, or that refers to itself, stays as it is, and is refused later.
     """
     if isinstance(value, list):
         return [_resolved(nova, item) for item in value]
@@ -94,6 +97,21 @@ def _resolved(nova: Sections, value: Any) -> Any:
             lambda found: known.get(found[1] or found[2], found[0]) if found[0] != "$$" else "$$", value
         )
     return value
+
+
+def _unescaped(values: Iterable[str]) -> list[str]:
+    """Return resolved values with `$` for `$$`: what oslo.config parses at once has no names for it afterwards.
+
+    Raises cfg.TemplateSubstitutionError for a name that is left, as oslo.config does elsewhere.
+    """
+
+    def replace(found: re.Match[str]) -> str:
+        name = found[1] or found[2] or ""
+        if name and not name[0].isdecimal():
+            raise cfg.TemplateSubstitutionError("it names no option")
+        return found[0].replace("$$", "$")
+
+    return [_REFERENCE.sub(replace, value) for value in values]
 
 
 def _says(own: Sections, group: str, name: str) -> bool:

@@ -104,7 +104,6 @@ def _not_possible(wish: DeclaredPf, pf: PhysicalFunction | None) -> Step:
 def _of_pf(pf: PhysicalFunction, wish: DeclaredPf, *, force: bool) -> Iterator[Step]:
     if wish.autoprobe is not None:
         yield _autoprobe(pf, wish.autoprobe)
-    count = pf.num_vfs
     if wish.num_vfs is not None:
         step = _count(pf, wish.num_vfs, force=force)
         yield step
@@ -115,7 +114,7 @@ def _of_pf(pf: PhysicalFunction, wish: DeclaredPf, *, force: bool) -> Iterator[S
     for vf in pf.vfs:
         yield from _of_vf(pf, vf, wish.wanted(vf.index))
     if wish.num_vfs is None:
-        for index in sorted(index for index in wish.of_vf if index >= count):
+        for index in sorted(wish.of_vf.keys() - {vf.index for vf in pf.vfs}):
             yield from _missing(pf, index, wish.of_vf[index])
 
 
@@ -160,14 +159,17 @@ def _is_hosts(pf: PhysicalFunction) -> bool:
     return pf.use is None or pf.use.kind is UseKind.HOST
 
 
+def _is_unknown(pf: PhysicalFunction) -> bool:
+    """Whether nobody can tell who uses the device itself."""
+    return pf.use is not None and pf.use.kind is UseKind.UNKNOWN
+
+
 def _taken(pf: PhysicalFunction) -> str:
-    """Return who has, or may have, the device itself."""
-    verb = "is" if _is_surely_taken(pf) else "may be"
-    return f"the device itself {verb} in use" + ("" if pf.use is None else f": {name_use(pf.use)}")
-
-
-def _is_surely_taken(pf: PhysicalFunction) -> bool:
-    return pf.use is None or pf.use.kind is not UseKind.UNKNOWN
+    if pf.use is None:
+        return "the device itself is in use"
+    if _is_unknown(pf):
+        return f"whether the device itself is in use is not known: {pf.use.message or 'no reason is told'}"
+    return f"the device itself is in use: {name_use(pf.use)}"
 
 
 def _wanted(wanted: VfSettings) -> Iterator[tuple[Setting, Value]]:
@@ -203,7 +205,7 @@ def _of_vf(pf: PhysicalFunction, vf: Function, wanted: VfSettings) -> Iterator[S
         elif vf.trouble is not None:
             yield step.became(Made.REFUSED, f"nobody can tell whether it is free: {vf.trouble}")
         elif not _is_hosts(pf):
-            yield step.became(Made.REFUSED, _taken(pf))._replace(is_drift=_is_surely_taken(pf))
+            yield step.became(Made.REFUSED, _taken(pf))._replace(is_drift=not _is_unknown(pf))
         else:
             yield _with_partner(step, settings)
 

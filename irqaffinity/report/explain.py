@@ -185,11 +185,11 @@ def explain_free_device(
     yield from _explain_place(device, topology)
     owners = _by_owner(records)
     if not owners:
-        yield "target", "none: no active guest has it"
+        yield "target", "none: no active guest names it"
     for owner, numbers in owners.items():
         back = [result.asked for result in released if result.action.number in numbers]
         fate = f"go back to {unite(back)}" if back else "stay where they are for now"
-        yield "target", f"no active guest has it; {merge_numbers(numbers)}, moved for guest {owner}, {fate}"
+        yield "target", f"no active guest names it; {merge_numbers(numbers)}, moved for guest {owner}, {fate}"
 
 
 def _by_owner(records: Mapping[int, Record]) -> Mapping[GuestId, list[int]]:

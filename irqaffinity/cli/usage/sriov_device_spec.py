@@ -48,6 +48,9 @@ COMMAND = Command(
         Example("sriov device-spec --pf ens1f0 --physical-network sriov-a --by-pf", "one line for all of them"),
         Example("sriov device-spec --pf 0000:c1:00.0", "those of a device without a netdev, such as an NVMe drive"),
     ),
-    statuses={0: "the lines were shown", 1: "there is no such device, or it has no virtual functions"},
+    statuses={
+        0: "the lines were shown",
+        1: "there is no such device, it has no virtual functions, or Nova can take none of them",
+    },
     declare=_declare,
 )

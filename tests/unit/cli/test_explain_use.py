@@ -84,6 +84,24 @@ def test_a_function_has_the_use_that_the_list_shows_for_it(host: FakeHost, capsy
     assert used_by(capsys.readouterr().out) == along
 
 
+def test_a_function_below_a_guests_bond_is_told_in_one_voice(
+    host: FakeHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.add_netdev("ens1f0v1", VF1)
+    (host.sys / "class/net/bond0/lower_ens1f0v1").mkdir(parents=True)
+    assert (
+        explain(
+            host,
+            VF1,
+            domain("on", GUEST, ["2"], ["<interface type='direct'><source dev='bond0' mode='bridge'/></interface>"]),
+        )
+        == 0
+    )
+    out = capsys.readouterr().out
+    assert "target        none: no active guest names it\n" in out
+    assert used_by(out) == f"guest on ({GUEST}), macvtap"
+
+
 def test_a_function_of_a_device_that_cannot_be_read_is_not_free(
     host: FakeHost, capsys: pytest.CaptureFixture[str]
 ) -> None:

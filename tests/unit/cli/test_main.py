@@ -340,13 +340,13 @@ def test_a_folder_that_is_no_sysfs_is_named(scene: Scene, run: Run) -> None:
         ),
         (
             "ens1f0",
-            ["device        0000:41:00.0, driver ice", "target        none: no active guest has it\n"],
+            ["device        0000:41:00.0, driver ice", "target        none: no active guest names it\n"],
         ),
         (
             "50",
             [
                 "device        0000:81:00.1, driver vfio-pci",
-                "no active guest has it",
+                "no active guest names it",
                 "list 0-15, effective_affinity_list unknown\n",
             ],
         ),
@@ -415,7 +415,7 @@ def test_explain_of_a_device_that_left_its_guest_tells_what_goes_back(scene: Sce
     scene.domains.clear()
     scene.add_guest()
     _, out, _ = run("explain", "41:00.1")
-    assert f"target        no active guest has it; 40-41, moved for guest {GUEST}, go back to 0-15\n" in out
+    assert f"target        no active guest names it; 40-41, moved for guest {GUEST}, go back to 0-15\n" in out
     _, out, _ = run("explain", "40")
     assert "irq 40        smp_affinity_list 2-3" in out
     assert "verdict       would_set: would be given back, target 0-15 (released: " in out
@@ -485,7 +485,7 @@ def test_explain_says_where_an_interrupt_of_the_host_was_before(scene: Scene, ru
         store.load()
         store.save(Changes(records={irq: record}))
     _, out, _ = run("explain", "60")
-    assert "target        none: no active guest has it\n" in out
+    assert "target        none: no active guest names it\n" in out
     assert "moved         from 0-15 to 0-1; " in out
     assert "isolation     goes back: [isolation] mode is report\n" in out
 

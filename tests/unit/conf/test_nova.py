@@ -159,6 +159,7 @@ def test_several_files_are_read_in_turn(files: Files, tmp_path: Path) -> None:
         ('[pci]\npasstrough_whitelist = {}\npassthrough_whitelist = {"vendor_id": 5}', "[pci] passthrough_whitelist: "),
         ("[DEFAULT]\nhost =", "2: [DEFAULT] host: it is not a host name"),
         ("[DEFAULT]\nhost = $my_ip", "[DEFAULT] host: "),
+        ('[pci]\ndevice_spec = {"physical_network": "$net"}', "2: [pci] device_spec: a $ in it begins the name of an "),
         ("nonsense", "1: the line has neither = nor a colon"),
     ],
 )
@@ -190,6 +191,15 @@ def test_what_nova_conf_says_by_another_option_of_its_own_is_put_in(files: Files
     broker = files.broker()
     assert broker is not None
     assert (broker.hosts[0].name, broker.hosts[0].password) == ("192.0.2.7", "p$x")
+
+
+def test_a_dollar_in_a_device_spec_is_what_it_is_for_nova_and_in_our_own_file(files: Files) -> None:
+    text = '[pci]\ndevice_spec = {"physical_network": "p$$1", "trusted": "$$true$", "other": "$5"}\n'
+    wanted = {"physical_network": "p$1", "trusted": "$true$", "other": "$5"}
+    for own, nova in ((text, ""), ("", text)):
+        files.own.write_text(own)
+        files.nova.write_text(nova)
+        assert [spec.tags for spec in files.load().policy.device_specs] == [wanted]
 
 
 @pytest.mark.parametrize(

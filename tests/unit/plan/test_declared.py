@@ -113,6 +113,14 @@ def test_a_device_that_is_a_guests_own_is_left_alone(force: bool) -> None:
     pf = replace(physical(vfs=1), use=USED)
     (step,) = plan_declared(Inventory((pf,)), [replace(ENS0, settings=VfSettings(trust=True))], force=force)
     assert (step.made, step.is_drift) == (Made.REFUSED, True)
+
+
+def test_a_device_of_which_nothing_is_known_is_left_alone_and_that_is_no_drift() -> None:
+    pf = replace(physical(vfs=1), use=Use(UseKind.UNKNOWN, message="no"))
+    steps = plan(pf, replace(ENS0, num_vfs=4, settings=VfSettings(trust=True)), force=True)
+    assert told(steps) == [(None, "numvfs", Made.REFUSED), (0, "trust", Made.REFUSED)]
+    assert {step.message for step in steps} == {"whether the device itself is in use is not known: no"}
+    assert not any(step.is_drift for step in steps)
     hosts = replace(physical(), use=Use(UseKind.HOST, name="ens0f0"))
     assert {step.made for step in plan(hosts, replace(ENS0, num_vfs=4, autoprobe=False))} == {Made.WOULD_SET}
 
@@ -155,6 +163,16 @@ def test_a_function_that_is_not_there_is_told() -> None:
     (step,) = plan(physical(vfs=2), replace(ENS0, of_vf={2: VfSettings(trust=True)}))
     assert (step.vf, step.made) == (2, Made.FAILED)
     assert step.message == "there is no such virtual function, for numvfs is 2: declare numvfs as well"
+
+
+def test_a_function_is_known_by_its_number_where_one_before_it_is_missing() -> None:
+    pf = physical(vfs=3)
+    pf = replace(pf, num_vfs=2, vfs=(pf.vfs[0], pf.vfs[2]))
+    wanted = dict.fromkeys((1, 2), VfSettings(trust=True))
+    assert [(step.vf, step.made) for step in plan(pf, replace(ENS0, of_vf=wanted))] == [
+        (2, Made.WOULD_SET),
+        (1, Made.FAILED),
+    ]
 
 
 def test_what_the_driver_does_not_tell_is_not_supported() -> None:

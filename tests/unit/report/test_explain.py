@@ -309,7 +309,7 @@ def test_a_device_that_no_guest_has_says_so() -> None:
         "device": f"{VF0}, driver ice",
         "interrupts": "40",
         "node": "numa_node is 0, with CPUs 0-7; online are 0-15",
-        "target": "none: no active guest has it",
+        "target": "none: no active guest names it",
     }
     assert free(Device(ADDRESS, trouble="/sys/x: Permission denied"), {})["unreadable"] == "/sys/x: Permission denied"
 
@@ -318,9 +318,9 @@ def test_a_device_that_left_its_guest_tells_what_goes_back() -> None:
     action = Action(40, ADDRESS, GuestId(GUEST), CpuSet([2]), None, CpuSet.parse("0-15"), is_release=True)
     result = Result(action, Verdict.WOULD_SET, action.target, CpuSet([2]), None)
     told = free(Device(ADDRESS), {40: RECORD}, result)["target"]
-    assert told == f"no active guest has it; 40, moved for guest {GUEST}, go back to 0-15"
+    assert told == f"no active guest names it; 40, moved for guest {GUEST}, go back to 0-15"
     told = free(Device(ADDRESS), {40: RECORD, 41: RECORD})["target"]
-    assert told == f"no active guest has it; 40-41, moved for guest {GUEST}, stay where they are for now"
+    assert told == f"no active guest names it; 40-41, moved for guest {GUEST}, stay where they are for now"
 
 
 @pytest.mark.parametrize(

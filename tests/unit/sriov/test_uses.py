@@ -334,8 +334,13 @@ def test_real_interfaces_that_others_stand_on_are_the_hosts(tmp_path: Path) -> N
 
 
 def test_a_real_process_that_holds_a_real_file_has_the_function(host: Host, tmp_path: Path) -> None:
-    """The file stands for a group of vfio, which needs an IOMMU; all of /proc is real."""
-    group = tmp_path / "dev/vfio/10"
+    """The file stands for a group of vfio, which needs an IOMMU; all of /proc is real.
+
+    Its number is this process's: another run of the tests, which /proc shows too, has another one.
+    """
+    (host.device_folder(str(VF0)) / "iommu_group").unlink()
+    put_in_group(host, str(VF0), os.getpid())
+    group = tmp_path / f"dev/vfio/{os.getpid()}"
     group.parent.mkdir(parents=True)
     group.touch()
     folder = host.proc
