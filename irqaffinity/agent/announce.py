@@ -148,10 +148,11 @@ class Announcer:
             }
             for name, link in self._links.items()
         }
+        wants_broker = settings.notifications.enabled
         absent = {
             "vectors": "new interrupts are polled for, as [vectors] source says",
             "metrics": "[metrics] enabled is false",
-            "broker": "no transport_url is set" if settings.notifications.enabled else "[notifications] enabled is false",
+            "broker": "no transport_url is set" if wants_broker else "[notifications] enabled is false",
         }
         since = show_time(self._started)
         off = {name: {"state": "off", "peer": "", "since": since, "trouble": why} for name, why in absent.items()}

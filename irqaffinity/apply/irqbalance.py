@@ -109,7 +109,8 @@ def parse_setup(balancer: Balancer, data: bytes) -> Setup:
         start = clean(data[:100].decode("ascii", "backslashreplace"))
         what = f"{len(data)} bytes, which begin with {start!r}" if data else "nothing"
         raise BalancerTrouble(
-            f"{balancer} was asked for its setup and answered {what}: it is left as it is; see its version"
+            f"{balancer} was asked for its setup and answered {what}: it is left as it is; "
+            "configure it in its own file, and set [isolation] irqbalance = false"
         ) from None
 
 

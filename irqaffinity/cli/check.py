@@ -85,7 +85,7 @@ def _check_configuration(settings: Settings) -> Iterator[Finding]:
         yield Finding("configuration", True, note)
     yield from check_profiles(settings.policy)
     if not settings.unknown:
-        files = ", ".join(settings.files) or "no file was found: options that the environment does not set have their defaults"
+        files = ", ".join(settings.files) or "no file was found: what the environment does not set has its default"
         taken = [f"{path} (the broker, host and [pci] alone)" for path in settings.nova_files]
         yield Finding("configuration", True, ", ".join([files, *taken]))
 

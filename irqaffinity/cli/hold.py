@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     row = describe_hold(hold)
     document = {"schema": SCHEMA, "host": session.settings.host, "time": show_time(hold.since), "holds": [row]}
     is_default = arguments.span is None and arguments.until is None
-    note = " (24 h: neither --for nor --until says another time)" if is_default else ""
+    note = " (24 h, for neither --for nor --until is given)" if is_default else ""
     line = f"{tell_hold(row, named.name)}{note}"
     say_report(arguments, document, "holds", lambda: line, done=line)
     _tell(reply, session)
@@ -60,6 +60,6 @@ def _tell(reply: Reply, session: Session) -> None:
     if reply is Reply.NO_AGENT:
         LOG.warning("no agent runs here: the hold counts for every later pass, also those of audit")
     elif reply is Reply.SILENT:
-        most = f"{session.settings.audit_interval:g} s at most"
+        when = f"before its next move, after {session.settings.audit_interval:g} s at the latest"
         where = f"if its state folder is {session.folder.path} too"
-        LOG.warning("the agent does not show the hold yet: it sees it before its next move (%s), %s", most, where)
+        LOG.warning("the agent does not show the hold yet: it will see it %s, %s", when, where)

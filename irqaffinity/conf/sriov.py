@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the physical functions of the host shall be, and whether the agent makes them so."""
+"""What the physical functions of the host should be, and whether the agent makes them so."""
 
 from oslo_config import cfg
 
@@ -11,7 +11,7 @@ OPTS = [
     cfg.MultiOpt(
         "pf",
         item_type=DeclaredPfs(),
-        help="What a physical function and its virtual functions shall be: a JSON object that names it by devname or "
+        help="What a physical function and its virtual functions should be: a JSON object that names it by devname or "
         "address. numvfs is their number, autoprobe whether drivers of the host take new ones; vf has settings for "
         "each of them (spoofchk, trust, link_state, max_tx_rate, min_tx_rate, vlan, qos), vfs what differs for those "
         "with these numbers; what is not named is left as it is. physical_network is Neutron's. The option can stand "

@@ -11,8 +11,8 @@ from irqaffinity.observe.rival_files import find_link_files, find_tuned_setting
 from irqaffinity.observe.root import HostRoot
 
 ADVICE = {
-    "irqbalance": "have it leave these alone with IRQBALANCE_ARGS=--banmod=vfio in /etc/default/irqbalance (irqbalance "
-    "1.9.2 and newer) and restart it, or stop it",
+    "irqbalance": "have it leave the interrupts of guests alone with IRQBALANCE_ARGS=--banmod=vfio in "
+    "/etc/default/irqbalance (irqbalance 1.9.2 and newer) and restart it, or stop it",
     "set_irq_affinity": "do not run this script on the interrupts of guests; find who starts it, such as a unit, an "
     "udev rule or a hook of the network",
     "starlingx": "run one of the two: the pci-irq-affinity-agent of StarlingX places the same interrupts",

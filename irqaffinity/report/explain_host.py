@@ -81,7 +81,7 @@ def _judge(
     if policy.mode is IsolationMode.REPORT:
         place = cpus - kept.cpus or "the housekeeping CPUs"
         return f"stays: {where}, and [isolation] mode is report; enforce would move it to {place}"
-    return f"stays: {where}, but {trouble}" if trouble is not None else f"should leave these CPUs: {where}"
+    return f"stays: {where}; {trouble}" if trouble is not None else f"should leave these CPUs: {where}"
 
 
 def _name_kept(cpus: CpuSet, kept: Kept, names: Mapping[GuestId, str]) -> str:

@@ -146,12 +146,13 @@ def _intruder_cells(rows: Sequence[Row], movable: str) -> list[str]:
 def _work_lines(work: Mapping[str, Any], screen: Screen, each_irq: bool) -> Iterator[Line]:
     if work["message"] is not None:
         yield Line(printable(f"Isolation moves nothing: {work['message']}"), tone=Tone.ERROR)
-    elif work["mode"] == "enforce":
+    elif work["mode"] == "enforce" and (work["kept"] or work["housekeeping"]):
         away = f"; {counted(work['moved'], 'interrupt')} of the host kept away" if work.get("moved") else ""
         text = f"Isolation: {_describe_cpus(work['kept'] or '', work['housekeeping'] or '')}{away}"
         yield Line(printable(text), tone=Tone.HEAD, painted=len("Isolation:"))
     elif work["irqs"] or work["default"] is not None:
-        text = f"Isolation: [isolation] mode is {work['mode']}, so what was moved before goes back"
+        why = "" if work["mode"] == "enforce" else f"[isolation] mode is {work['mode']}, so "
+        text = f"Isolation: {why}what was moved before goes back"
         yield Line(printable(text), tone=Tone.HEAD, painted=len("Isolation:"))
     groups = _alike(work["irqs"], _moved_key, _moved_cells, each_irq)
     groups.sort(key=lambda group: group.rows[0]["verdict"] not in _FAILED)
@@ -167,11 +168,9 @@ def _work_lines(work: Mapping[str, Any], screen: Screen, each_irq: bool) -> Iter
 
 
 def _describe_cpus(kept: str, house: str) -> str:
-    """Return which CPUs are kept and which do the host's work; after a reset there are neither."""
-    if not kept:
-        first = "no CPU is kept for a guest"
-    else:
-        first = f"kept for guests {'is CPU' if kept.isdecimal() else 'are CPUs'} {kept}"
+    """Return which CPUs are kept and which do the host's work; there are some of one of the two."""
+    first = f"kept for guests {'is CPU' if kept.isdecimal() else 'are CPUs'} {kept}"
+    first = first if kept else "no CPU is kept for a guest"
     if not house:
         return first
     return f"{first}; housekeeping {'CPU is' if house.isdecimal() else 'CPUs are'} {house}"

@@ -85,7 +85,7 @@ def read_history(folder: StateFolder, wanted: Wanted) -> list[Line]:
     for condition in conditions:
         _require(condition, is_known=False)
     what = f"{folder.path} has no {HISTORY}" if is_there else f"there is no folder {folder.path}"
-    raise HistoryMissing(clean(f"{what}: nothing was moved since the agent keeps a history, or [history] lines is 0"))
+    raise HistoryMissing(clean(f"{what}: nothing has been moved yet, or [history] lines is 0"))
 
 
 def _require(condition: _Condition, *, is_known: bool) -> None:

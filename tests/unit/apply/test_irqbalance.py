@@ -131,6 +131,7 @@ def test_what_is_no_answer_is_said_in_one_line(answer: bytes) -> None:
     with pytest.raises(BalancerTrouble) as refused:
         parse_setup(SOMEBODY, answer)
     assert str(refused.value).startswith("irqbalance 7 was asked for its setup and answered ")
+    assert str(refused.value).endswith("in its own file, and set [isolation] irqbalance = false")
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 400
 

@@ -182,7 +182,7 @@ def test_without_a_history_there_is_no_change_and_a_warning_says_why(
     if not has_folder:
         folder.rmdir()
     assert run()[:2] == (0, "the history has no change\n")
-    why = "nothing was moved since the agent keeps a history, or [history] lines is 0"
+    why = "nothing has been moved yet, or [history] lines is 0"
     what = f"{folder} has no history.db" if has_folder else f"there is no folder {folder}"
     assert caplog.messages == [f"{what}: {why}"]
     assert json.loads(run("-f", "json")[1])["lines"] == []

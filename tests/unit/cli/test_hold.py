@@ -120,7 +120,7 @@ def test_a_hold_is_told_in_a_line_and_stands_in_the_state(run: Run, store: Store
 
 
 def test_without_a_time_it_lasts_a_day_and_says_so(run: Run) -> None:
-    assert run("hold", "--reason", "x")[1].endswith(": x (24 h: neither --for nor --until says another time)\n")
+    assert run("hold", "--reason", "x")[1].endswith(": x (24 h, for neither --for nor --until is given)\n")
     assert span(holds(run)[0]) == timedelta(hours=24)
 
 

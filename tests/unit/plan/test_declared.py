@@ -129,7 +129,7 @@ def test_a_device_that_somebody_may_have_is_left_alone_and_that_is_no_drift() ->
     pf = replace(physical(vfs=1), use=Use(UseKind.UNKNOWN, message="libvirt is away"))
     steps = plan(pf, replace(ENS0, num_vfs=4, settings=VfSettings(trust=True)), force=True)
     assert told(steps) == [(None, "numvfs", Made.REFUSED), (0, "trust", Made.REFUSED)]
-    why = "the device itself may be in use: nobody can tell who uses it: libvirt is away"
+    why = "whether the device itself is in use is not known: libvirt is away"
     assert [(step.message, step.is_drift) for step in steps] == [(why, False)] * 2
 
 

@@ -75,7 +75,7 @@ def interrupt(smp: str = "0-15", *, writable: bool = True, action: str = "nvme0q
             None,
             f"stays: {HERE}, and [isolation] mode is report; enforce would move it to the housekeeping CPUs",
         ),
-        (interrupt(), ENFORCE, "1 CPU is online", f"stays: {WHERE}, but 1 CPU is online"),
+        (interrupt(), ENFORCE, "1 CPU is online", f"stays: {WHERE}; 1 CPU is online"),
         (interrupt(), ENFORCE, None, f"should leave these CPUs: {WHERE}"),
         (interrupt("3"), ENFORCE, None, f"should leave these CPUs: {HERE}"),
     ],

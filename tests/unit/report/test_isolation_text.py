@@ -192,12 +192,19 @@ def test_interrupts_with_the_same_reason_share_a_line(outcome: Outcome) -> None:
     [
         ("1", "0", "kept for guests is CPU 1; housekeeping CPU is 0"),
         ("", "0-1", "no CPU is kept for a guest; housekeeping CPUs are 0-1"),
-        ("", "", "no CPU is kept for a guest"),
+        ("1", "", "kept for guests is CPU 1"),
     ],
 )
 def test_the_kept_cpus_are_told_in_words(outcome: Outcome, kept: str, house: str, told: str) -> None:
     found = replace(isolated("enforce"), kept=Kept({}, CpuSet.parse(kept)), housekeeping=CpuSet.parse(house))
     assert f"Isolation: {told}" in table(outcome, found)
+
+
+def test_a_reset_in_enforce_says_what_goes_back_and_nothing_of_kept_cpus(outcome: Outcome) -> None:
+    assert not any("solation" in line for line in table(outcome, Isolated("enforce")))
+    found = Isolated("enforce", results=(moved(44, reason=IrqReason.RELEASED),), names={44: "acpi"})
+    lines = table(outcome, found)
+    assert [line for line in lines if "solation" in line] == ["Isolation: what was moved before goes back"]
 
 
 def test_a_default_affinity_that_cannot_be_written_says_why(outcome: Outcome) -> None:

@@ -175,9 +175,9 @@ def test_one_that_is_just_being_made_has_no_lines(path: Path) -> None:
 
 
 def test_one_that_is_missing_says_why_that_may_be(path: Path) -> None:
-    with pytest.raises(HistoryMissing, match=r"has no history.db: nothing was moved since the agent keeps a history"):
+    with pytest.raises(HistoryMissing, match=r"has no history.db: nothing has been moved yet"):
         read(path)
-    with pytest.raises(HistoryMissing, match=r"there is no folder .*/nowhere: nothing was moved"):
+    with pytest.raises(HistoryMissing, match=r"there is no folder .*/nowhere: nothing has been moved"):
         read(path / "nowhere")
 
 
