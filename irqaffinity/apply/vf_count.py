@@ -12,6 +12,7 @@ While it waits, the kernel lets nobody read `sriov_numvfs` either: the links `vi
 import contextlib
 import errno
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -141,10 +142,16 @@ def _write(path: str, text: str, deadline: float, keep: Keep) -> Counted:
 
 
 def _let(process: "subprocess.Popen[bytes]", keep: Keep) -> Counted | None:
-    """Let the process write as soon as it can, unless that is to be kept back: then its input ends, and so does it."""
+    """Let the process write as soon as it can, unless that is to be kept back: then its input ends, and so does it.
+
+    One that does not ask in time is ended.
+    """
     assert process.stdin is not None
     assert process.stdout is not None
     with process.stdin, process.stdout:
+        if not select.select([process.stdout], [], [], DEADLINE)[0]:
+            process.kill()
+            return None
         if not process.stdout.read(1):
             return None  # it has ended, and its status says why
         kept = keep()

@@ -136,7 +136,7 @@ def _describe_absence(root: HostRoot, text: str, who: str) -> str:
     if name is not None:
         return f"the netdev {clean(name)} stands on no PCI device; ls -l {root.sys}/class/net shows what it stands on"
     if mac is not None:
-        missing = f"no interface of any {who}, netdev or virtual function has the MAC {mac}"
+        missing = f"no interface of any {who}, no netdev and no virtual function that netlink shows has the MAC {mac}"
         return f"{missing}; ip link shows those of the host"
     if text.lower().startswith("cpu"):
         return f"{shown} is no CPU, and no {who} has this name: name a CPU as cpu 14"

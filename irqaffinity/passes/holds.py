@@ -60,7 +60,8 @@ class Holds:
         current = self.current(state)
         if current:
             names = ", ".join(map(name_hold, current))
-            raise HoldInForce(f"{names}: lift it first with irqaffinity unhold, or use --force")
+            them = "it" if len(current) == 1 else "them"
+            raise HoldInForce(f"{names}: lift {them} first with irqaffinity unhold, or use --force")
 
 
 def find_drift(root: HostRoot, state: State, holds: Sequence[Hold], now: datetime) -> Mapping[IrqId, Deferred]:

@@ -146,6 +146,13 @@ def test_a_signal_ends_the_process_that_writes_if_the_kernel_lets_it(
     kernel.go_on()
 
 
+def test_a_process_that_cannot_open_the_file_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / AUTOPROBE)  # to open it waits for a reader
+    monkeypatch.setattr(vf_count, "DEADLINE", SHORT)
+    answer = write_autoprobe(str(tmp_path), False, HANG)
+    assert answer == Counted(Made.FAILED, "the process that writes it was ended by signal 9: try again")
+
+
 def test_what_is_kept_back_at_the_last_moment_is_not_written(kernel: Kernel) -> None:
     held, asked = Counted(Made.HELD, "hold 1"), []
 

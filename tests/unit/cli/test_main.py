@@ -447,7 +447,7 @@ def test_explain_of_an_unreadable_guest_and_its_device(scene: Scene, run: Run, m
         ("cpu 16", "there is no CPU 16: this host has CPUs 0-15"),
         (
             "52:54:00:00:00:01",
-            "no interface of any active guest, netdev or virtual function has the MAC 52:54:00:00:00:01",
+            "no interface of any active guest, no netdev and no virtual function that netlink shows has the MAC 52:54",
         ),
         ("00:01.0", "'00:01.0' is no interrupt, PCI address"),
     ],

@@ -91,7 +91,8 @@ def test_a_name_that_several_have_is_shown_on_one_printable_line(host: FakeHost)
         (
             "3C-EC-EF-00-00-02",
             (
-                "no interface of any active guest, netdev or virtual function has the MAC 3c:ec:ef:00:00:02; "
+                "no interface of any active guest, no netdev and no virtual function that netlink shows has the MAC "
+                "3c:ec:ef:00:00:02; "
                 "ip link shows those of the host"
             ),
         ),

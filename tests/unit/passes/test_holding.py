@@ -211,7 +211,7 @@ class Holding(Machine):
     @rule(death=DEATHS, is_forced=SELDOM)
     def reset(self, death: tuple[str, int] | None, is_forced: bool) -> None:
         if self.current() and not is_forced:
-            with pytest.raises(HoldInForce, match=r"hold \d+ \(why\) until .*: lift it first"):
+            with pytest.raises(HoldInForce, match=r"hold \d+ \(why\) until .*: lift (it|them) first"):
                 self.auditor.reset()
             return
         self.is_forced = True
