@@ -2,7 +2,7 @@
 """`irqaffinity explain TARGET`."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from irqaffinity.cli.explain_cpu import explain_cpu_of
 from irqaffinity.cli.output import say
@@ -13,6 +13,7 @@ from irqaffinity.model.irq import Interrupt
 from irqaffinity.model.isolation import HostInterrupt
 from irqaffinity.model.pci import NO_DEVICE, PciAddress
 from irqaffinity.model.target import Cpu, Target
+from irqaffinity.model.verdict import FAILED, Verdict
 from irqaffinity.observe.find import Owned, find_target
 from irqaffinity.observe.meanings import holders
 from irqaffinity.observe.owners import Owner, find_owners
@@ -90,7 +91,7 @@ def _explain_interrupt(number: int, made: Pass, session: Session) -> Iterator[Ru
     if not results:
         yield from explain_idle_interrupt(number, seen)
     if seen is not None and not any(address in made.frame.claimants for address in devices):
-        yield from _explain_host_interrupt(seen, made, session)
+        yield from _explain_host_interrupt(seen, results, made, session)
 
 
 def _explain_holds(target: Target, made: Pass, session: Session) -> Iterator[Rule]:
@@ -128,8 +129,8 @@ def _results(number: int, made: Pass) -> list[Result]:
     return [result for result in (*made.outcome.results, *hosts) if result.action.number == number]
 
 
-def _explain_host_interrupt(seen: Interrupt, made: Pass, session: Session) -> Iterator[Rule]:
-    """Give what isolation makes of an interrupt that no guest has."""
+def _explain_host_interrupt(seen: Interrupt, results: Sequence[Result], made: Pass, session: Session) -> Iterator[Rule]:
+    """Give what isolation makes of an interrupt that no guest has; `results` say what would be done with it."""
     root, policy = session.root, session.settings.policy
     device = find_owners(root, {seen.number}).get(seen.number, Owner(NO_DEVICE)).device
     driver = None if device == NO_DEVICE else driver_of(root, device)
@@ -138,7 +139,7 @@ def _explain_host_interrupt(seen: Interrupt, made: Pass, session: Session) -> It
     record = state.records.get(device, {}).get(seen.number)
     hosts = record if record is not None and record.owner == HOST else None
     kept = find_kept(made.frame.occupancy, made.guests.values(), policy.dedicated_cpus)
-    trouble = None if made.isolated is None else made.isolated.trouble
+    trouble = _find_trouble(results, made)
     fixed = find_fixed(found, state.fixed)
     yield from explain_isolation(found, kept, _names(made), policy.isolation, hosts, trouble, fixed)
 
@@ -146,6 +147,16 @@ def _explain_host_interrupt(seen: Interrupt, made: Pass, session: Session) -> It
 def _names(made: Pass) -> dict[GuestId, str]:
     """Return the names of all guests."""
     return {uuid: guest.guest.name for uuid, guest in made.guests.items()}
+
+
+def _find_trouble(results: Sequence[Result], made: Pass) -> str | None:
+    """Return why an interrupt of the host stays although it should leave, None where nothing is in the way."""
+    for result in results:
+        if result.verdict in FAILED:
+            return result.message or result.verdict.sentence
+        if result.verdict is Verdict.HELD:
+            return "a hold keeps it where it is"
+    return None if made.isolated is None else made.isolated.trouble
 
 
 def _explain_device(address: PciAddress, made: Pass, policy: Policy, root: HostRoot) -> Iterator[Rule]:

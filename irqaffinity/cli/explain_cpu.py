@@ -3,10 +3,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.irq import IrqId
 from irqaffinity.model.record import Fixed
-from irqaffinity.model.verdict import Verdict
 from irqaffinity.observe.cpu import read_cpu
 from irqaffinity.observe.host_interrupts import HostInterrupts
 from irqaffinity.observe.root import HostRoot
@@ -53,8 +53,8 @@ def _use_of(cpu: int, made: Pass, policy: Policy, root: HostRoot, fixed: Mapping
     )
 
 
-def _find_moves(made: Pass) -> Mapping[int, Verdict]:
+def _find_moves(made: Pass) -> Mapping[int, Result]:
     """Return what would be done with the interrupts of the host, and with those that guests give back, by number."""
     hosts = () if made.isolated is None else made.isolated.results
     given_back = (result for result in made.outcome.results if result.action.is_release)
-    return {result.action.number: result.verdict for result in (*given_back, *hosts)}
+    return {result.action.number: result for result in (*given_back, *hosts)}

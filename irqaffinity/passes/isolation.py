@@ -68,7 +68,7 @@ class Isolation:
         self._frame: Frame | None = None
         self._kept = Kept()
         self._last: tuple[Kept, Policy] | None = None
-        self._is_held_up = False
+        self._is_short = False
         self._banned: tuple[AbstractSet[int], tuple[int, ...]] = frozenset(), ()
         self._stirred: set[int] = set()
         self._ended: set[int] = set()
@@ -102,7 +102,7 @@ class Isolation:
         numbers = self._footprints.numbers
         if numbers is not self._banned[0]:
             self._banned = numbers, tuple(sorted(numbers))
-        return Bans(CpuSet() if self._is_held_up else self._kept.cpus, self._banned[1])
+        return Bans(CpuSet() if self._is_short else self._kept.cpus, self._banned[1])
 
     def is_due(self, frame: Frame, guests: Seen, policy: Policy) -> bool:
         """Tell whether a pass that is not a full one has to look at the host's interrupts: other CPUs are kept now."""
@@ -136,7 +136,7 @@ class Isolation:
             self._last = kept, policy
             return Looked(Isolated(policy.isolation.mode.value))
         sight = self._see(frame, kept, state, policy, holds, self._keeper.save)
-        self._is_held_up = sight.plan.is_held_up
+        self._is_short = sight.plan.is_short
         done, unsaved = self._carry_out(sight.plan, state)
         self._old = frozenset(sight.names.keys() - find_recorded(state))
         stirred, self._stirred, self._ended, self._last = frozenset(self._stirred), set(), set(), (kept, policy)

@@ -26,15 +26,15 @@ class IsolationPlan(NamedTuple):
     """What is to be done with the host's own interrupts, by number; the default affinity stands first.
 
     `changes` are stored before the first write. `intruders` are those found, `target` is where they are to go.
-    `trouble` says why not all is moved that should be, None where nothing is in the way. Where it `is_held_up`, too few
-    housekeeping CPUs are online, and nothing is moved away from the kept CPUs.
+    `trouble` says why nothing is moved away from the kept CPUs, None where nothing is in the way. Where it `is_short`,
+    the reason is that too few housekeeping CPUs are online.
     """
 
     actions: list[Action]
     changes: Changes
     intruders: tuple[Intruder, ...]
     trouble: str | None
-    is_held_up: bool = False
+    is_short: bool = False
 
 
 def isolate(
@@ -57,13 +57,14 @@ def isolate(
     """
     is_enforced = policy.mode is IsolationMode.ENFORCE
     refuge = (housekeeping & topology.online) - kept.cpus if is_enforced else CpuSet()
+    is_short = len(refuge) < policy.minimum
     rules = Rules(
         topology,
         Room(topology.online, use),
         kept=kept.cpus if is_enforced else CpuSet(),
         refuge=refuge,
         leave=policy.leave,
-        is_held_up=len(refuge) < policy.minimum,
+        is_held_up=is_short or default is None,
         may_widen=kept.is_whole or not is_enforced,
         old=old,
     )
@@ -75,8 +76,8 @@ def isolate(
         actions,
         Changes(_records_changed(steps, state, claimed, unread), _fixed_ended(interrupts, state, claimed, unread)),
         find_intruders(kept, seen, state.fixed, targets),
-        _find_trouble(rules, len(refuge), policy.minimum, default),
-        rules.is_held_up,
+        _find_trouble(rules, len(refuge), policy.minimum),
+        is_short,
     )
 
 
@@ -97,15 +98,15 @@ def give_back_all(
     return IsolationPlan(_actions(steps), changes, (), None)
 
 
-def _find_trouble(rules: Rules, usable: int, minimum: int, default: CpuSet | None) -> str | None:
-    if rules.kept and rules.is_held_up:
+def _find_trouble(rules: Rules, usable: int, minimum: int) -> str | None:
+    if not rules.kept or not rules.is_held_up:
+        return None
+    if usable < minimum:
         return _describe_trouble(usable, minimum)
-    if rules.kept and default is None:
-        return (
-            "/proc/irq/default_smp_affinity is no set of CPUs, so new interrupts of the host may arrive on the CPUs of "
-            "guests: see what the file says"
-        )
-    return None
+    return (
+        "/proc/irq/default_smp_affinity is no set of CPUs, so nobody knows where new interrupts of the host arrive, "
+        "and none is moved away: see what the file says"
+    )
 
 
 def _describe_trouble(count: int, minimum: int) -> str:

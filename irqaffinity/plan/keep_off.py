@@ -13,7 +13,8 @@ it has no record and no kept CPU                      it is left alone
 all that is left of its original is offline           it goes to, or stays on, the housekeeping CPUs
 not all kept CPUs are known                           it gets no CPU back
 its original has no kept CPU                          it is given back; the record stays until that has worked
-too few housekeeping CPUs are online                  it stays, and so does its record
+too few housekeeping CPUs are online, or nobody       it stays, and so does its record
+knows the default affinity
 no CPU has room for it                                it stays, and so does its record
 otherwise                                             it gets its original without the kept CPUs
 ====================================================  ========================================================

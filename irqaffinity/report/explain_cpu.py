@@ -37,7 +37,7 @@ class CpuUse:
 
     `kept_for` are the guests that it is dedicated to, with the vCPUs that have it; `kept` are the CPUs that are kept
     for any guest. `guests` are those that can be read, `names` of all, `owners` the guests of devices. `results` are
-    those of guests' interrupts, and `moves` the verdicts on those of the host. `vectors` are those that are taken.
+    those of guests' interrupts, and `moves` what is done with those of the host. `vectors` are those that are taken.
     `trouble` says why nothing is moved. `fixed` are the interrupts that turned out not to be movable.
     """
 
@@ -48,7 +48,7 @@ class CpuUse:
     owners: Mapping[PciAddress, GuestId]
     results: Sequence[Result]
     mode: IsolationMode
-    moves: Mapping[int, Verdict] = field(default_factory=dict)
+    moves: Mapping[int, Result] = field(default_factory=dict)
     vectors: VectorUse = field(default_factory=VectorUse)
     trouble: str | None = None
     fixed: Mapping[IrqId, Fixed] = field(default_factory=dict)
@@ -193,8 +193,10 @@ def _move_remedy(number: int, use: CpuUse) -> str:
         return use.trouble
     if number not in use.moves:
         return "no pass does so; irqaffinity explain IRQ says why"
-    verdict = use.moves[number]
-    return "the next pass does so" if verdict is Verdict.WOULD_SET else f"{verdict.value}: {verdict.sentence}"
+    move = use.moves[number]
+    if move.verdict is Verdict.WOULD_SET:
+        return "the next pass does so"
+    return f"{move.verdict.value}: {move.message or move.verdict.sentence}"
 
 
 def _timer(facts: CpuFacts, use: CpuUse) -> str:

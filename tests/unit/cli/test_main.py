@@ -474,6 +474,25 @@ def test_explain_takes_a_cpu_in_two_words(scene: Scene, run: Run) -> None:
     assert run("explain", "cpu", "16")[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("is_held", "told"), [(False, "each CPU that it may go to has half of"), (True, "a hold keeps")]
+)
+def test_an_interrupt_that_cannot_leave_is_not_said_to_leave(scene: Scene, run: Run, is_held: bool, told: str) -> None:
+    file = scene.folder / "enforce.conf"
+    file.write_text("[isolation]\nmode = enforce\nhousekeeping_cpus = 0\nminimum = 1\n")
+    scene.add_guest(VF0)
+    scene.host.add_host_interrupt(60, "eth0-0", "2", "2")
+    free = 190 if is_held else 3
+    rows = "".join(f"    {cpu}     {free}     0     0  {202 - free}  33-37\n" for cpu in range(16))
+    table = f"name:   VECTOR\nSystem: 38: 0-19\n | CPU | avl | man | mac | act | vectors\n{rows}"
+    scene.host.put(scene.host.sys / "kernel/debug/irq/domains/VECTOR", table)
+    if is_held:
+        run("hold", "--everything", "--reason", "x", f"--config-file={file}")
+    _, out, _ = run("explain", "60", f"--config-file={file}")
+    (line,) = (line for line in out.splitlines() if line.startswith("isolation"))
+    assert "stays: it may come to CPU 2, kept for instance-0, but " + told in line
+
+
 def test_explain_says_where_an_interrupt_of_the_host_was_before(scene: Scene, run: Run) -> None:
     scene.host.add_device("0000:04:00.0", 0, driver="ice")
     scene.host.add_host_interrupt(60, "eth0-rx-1", "0-1", address="0000:04:00.0")

@@ -187,8 +187,10 @@ def test_reset_gives_all_back_whatever_guests_have_now() -> None:
 
 
 def test_a_default_that_is_no_set_of_cpus_is_said_while_cpus_are_kept() -> None:
-    trouble = plan(default=None).trouble
+    made = plan([found(40, "0-7")], default=None)
+    trouble = made.trouble
     assert trouble is not None
+    assert made.actions == [], "nothing is moved, as the report then says"
     assert "/proc/irq/default_smp_affinity is no set of CPUs" in trouble
     assert plan(default=None, kept=Kept()).trouble is None
     assert plan(default=None, policy=Isolation()).trouble is None

@@ -160,12 +160,13 @@ def test_no_boot_parameter_is_named_for_what_an_interrupt_controller_refused(sce
 def test_enforce_says_what_it_does_with_each_intruder(scene: Scene) -> None:
     scene.policy = ENFORCE
     made = scene.auditor.rehearse(logs=False)
-    found = isolated("enforce", results=(moved(60, Verdict.NO_VECTOR), moved(61, Verdict.WOULD_SET)))
+    full = moved(60, Verdict.NO_VECTOR, message="each CPU is half full")
+    found = isolated("enforce", results=(full, moved(61, Verdict.WOULD_SET)))
     rules = rules_of(scene, 2, replace(made, isolated=found))
     left_alone = "no pass does so; irqaffinity explain IRQ says why"
     assert [text for name, text in rules if name == "intruders"][:3] == [
         f"50-51 (vfio-msix[*]({VF1})) of the host can be moved: {left_alone}",
-        "60 (eth0-rx-0) of the host can be moved: no_vector: the CPUs of the target have no free interrupt vector",
+        "60 (eth0-rx-0) of the host can be moved: no_vector: each CPU is half full",
         "61 (eth0-rx-1) of the host can be moved: the next pass does so",
     ]
     held_up = isolated("enforce", trouble="1 housekeeping CPU is online")
