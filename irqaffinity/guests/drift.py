@@ -64,17 +64,17 @@ class Drifts:
         drifts: list[Drift] = []
         before, self._left = self._left, {}
         for result in results:
-            action = result.action
+            action, irq = result.action, result.action.irq
             if result.reason is IrqReason.BACKOFF or action.current is None:  # left alone, or unread: nothing is known
-                if action.irq in before:
-                    self._left[action.irq] = before[action.irq]
+                if irq in before:
+                    self._left[irq] = before[irq]
                 continue
-            was_in_place = not action.is_release and before.get(action.irq) == action.target
+            was_in_place = not action.is_release and before.get(irq) == action.target
             if was_in_place and action.current != action.target and is_quiet:
                 drifts.append(self._note(result, now))
             is_there = result.was_written or result.smp == result.asked  # a busy interrupt is pending, and not there
             if result.verdict in _IN_PLACE and is_there and not action.is_release:
-                self._left[action.irq] = result.asked
+                self._left[irq] = result.asked
         self._times = {irq: times for irq, times in self._times.items() if irq in self._left}
         self._told = {irq: told for irq, told in self._told.items() if irq in self._left}
         return drifts

@@ -59,7 +59,8 @@ def render_table(
 
 def _blocks(outcome: Outcome, shown: Outcome, each_irq: bool) -> list[Line | Row]:
     """Return the lines and rows on the guests that are shown, and on their devices."""
-    whole, meant = by_device(outcome.results), by_device(shown.results)
+    whole = by_device(outcome.results)
+    meant = whole if shown is outcome else by_device(shown.results)
     blocks: list[Line | Row] = []
     for headlines, devices in _groups(shown, whole):
         blocks += headlines
