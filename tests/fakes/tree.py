@@ -1,14 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """A tree as that of the demo, with all else that a host may have."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from irqaffinity.demo import tree as demo
 
+_AFFINITY = "_affinity_list"
+
 
 class HostTree(demo.HostTree):
     """The tree of the demo, whose devices may be of any kind and any driver, on any node or none."""
+
+    @staticmethod
+    def put(path: Path, text: str) -> None:
+        """Write a file as the kernel changes its own: an agent that reads it meanwhile never finds it empty."""
+        try:
+            fd = os.open(path, os.O_WRONLY)
+        except FileNotFoundError:
+            whole = path.with_name(f"new-{path.name}") if path.name.endswith(_AFFINITY) else path
+            demo.HostTree.put(whole, text)
+            whole.rename(path)
+            return
+        data = f"{text}\n".encode()
+        try:
+            size = os.fstat(fd).st_size
+            os.pwrite(fd, b"\n" * (len(data) - size), size)  # it grows before it has more to say
+            os.pwrite(fd, data.ljust(size, b"\n"), 0)
+            os.ftruncate(fd, len(data))
+        finally:
+            os.close(fd)
 
     def add_device(
         self,
