@@ -3,8 +3,6 @@
 
 import functools
 import operator
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -15,8 +13,8 @@ from irqaffinity.model.text import clean
 from irqaffinity.observe.procfs import read_interrupts
 from irqaffinity.observe.root import HostRoot, HostUnreadable
 from irqaffinity.observe.sysfs import device_folder, driver_of, msi_numbers, numa_node_of, pci_addresses
+from irqaffinity.observe.virtfn import number_in, virtual_functions
 
-_VIRTUAL = re.compile("virtfn([0-9]{1,5})")
 _NOT_KNOWN = ("", "unknown")
 _MOST_VFS = 0xFFFF
 """TotalVFs has 16 bits (include/uapi/linux/pci_regs.h, PCI_SRIOV_TOTAL_VF)."""
@@ -115,42 +113,8 @@ def _read_port(root: HostRoot, folder: str) -> tuple[str | None, int | None]:
         return None, None
     if state != "up":
         return "down", None
-    speed = _number(root.read_if_there(f"{folder}/speed"))
+    speed = number_in(root.read_if_there(f"{folder}/speed"))
     return "up", speed if speed is not None and speed > 0 else None
-
-
-def _virtual_functions(root: HostRoot, physical: PciAddress) -> Iterator[tuple[int, PciAddress, str | None]]:
-    """Give index and address of the virtual functions below a physical one, by index; raise OSError and ValueError.
-
-    A link that leads to no address comes with what is wrong with it, and the address that the kernel gives to this one.
-    """
-    folder = device_folder(root, physical)
-    matches = filter(None, map(_VIRTUAL.fullmatch, root.list_if_there(folder)))
-    for index, name in sorted((int(match[1]), match[0]) for match in matches):
-        target = root.read_link(f"{folder}/{name}")
-        if target is None:
-            continue
-        try:
-            yield index, PciAddress.parse(os.path.basename(target)), None
-        except ValueError as error:
-            trouble = f"{folder}/{name}: {error}"
-            yield index, _place(root, physical, index, trouble), clean(trouble)
-
-
-def _place(root: HostRoot, physical: PciAddress, index: int, trouble: str) -> PciAddress:
-    """Return where the kernel has a virtual function (pci_iov_virtfn_bus and _devfn in drivers/pci/iov.c).
-
-    Raises OSError, and ValueError with the `trouble` where that is not known either.
-    """
-    folder = device_folder(root, physical)
-    first, step = (_number(root.read_if_there(f"{folder}/sriov_{name}")) for name in ("offset", "stride"))
-    if not first or step is None:
-        raise ValueError(trouble)
-    number = (physical.bus << 8 | physical.slot << 3 | physical.function) + first + step * index
-    try:
-        return PciAddress.checked(physical.domain, number >> 8, number >> 3 & 0x1F, number & 7)
-    except ValueError:
-        raise ValueError(trouble) from None
 
 
 def _read_virtual_functions(root: HostRoot, physical: PciAddress) -> tuple[Function, ...]:
@@ -164,7 +128,7 @@ def _read_virtual_functions(root: HostRoot, physical: PciAddress) -> tuple[Funct
         _read_virtual(root, index, address, (vendor, product) if product else None)
         if trouble is None
         else Function(index, address, trouble=trouble)
-        for index, address, trouble in _virtual_functions(root, physical)
+        for index, address, trouble in virtual_functions(root, physical)
     )
 
 
@@ -218,7 +182,7 @@ def _read_netdevs(root: HostRoot, address: PciAddress) -> list[str]:
     folder = f"{device_folder(root, address)}/net"
     names = root.list_if_there(folder)
     if len(names) > 1:
-        names.sort(key=lambda name: _number(root.read_if_there(f"{folder}/{name}/ifindex")) or 0)
+        names.sort(key=lambda name: number_in(root.read_if_there(f"{folder}/{name}/ifindex")) or 0)
     return names
 
 
@@ -241,13 +205,6 @@ def _identifier(root: HostRoot, path: str) -> str:
     except ValueError:
         raise ValueError(f"{path}: '{text}' is no hexadecimal number") from None
     return f"{number:04x}" if number else ""
-
-
-def _number(text: str | None) -> int | None:
-    try:
-        return int(text) if text else None
-    except ValueError:
-        return None
 
 
 def _describe(error: OSError | ValueError) -> str:

@@ -10,10 +10,12 @@ from irqaffinity.model.action import Result
 from irqaffinity.model.cpuset import CpuSet
 from irqaffinity.model.guest import HOST, GuestId
 from irqaffinity.model.irq import DEFAULT, IrqId
-from irqaffinity.model.isolation import Intruder, Isolated, Kept
+from irqaffinity.model.isolation import HostInterrupt, Intruder, Isolated, Kept
+from irqaffinity.model.pci import NO_DEVICE
 from irqaffinity.model.record import State
 from irqaffinity.model.verdict import Verdict
 from irqaffinity.passes.footprints import Footprint
+from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.intruders import guests_intruders
 from irqaffinity.plan.isolate import IsolationPlan
 
@@ -58,6 +60,15 @@ def _count_moved(state: State, results: Mapping[IrqId, Result]) -> int:
 def find_recorded(state: State) -> set[int]:
     """Return the numbers of the interrupts of devices of which the host has a record."""
     return {number for device in state.devices_of(HOST) for number in state.records[device]}
+
+
+def may_be_a_guests(interrupt: HostInterrupt, frame: Frame) -> bool:
+    """Tell whether a guest may have an interrupt of vfio: one that cannot be read, or whose devices are not all known.
+
+    Where no device lists an interrupt of vfio, nobody knows whose it is.
+    """
+    is_vfio = any(name.startswith("vfio-") for name in (interrupt.interrupt.action or "").split(","))
+    return is_vfio and (interrupt.device == NO_DEVICE or bool(frame.unknown))
 
 
 def _has(cpus: CpuSet | None, result: Result | None) -> bool:

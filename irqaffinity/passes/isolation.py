@@ -26,7 +26,7 @@ from irqaffinity.observe.root import HostRoot
 from irqaffinity.observe.sysfs import action_name
 from irqaffinity.passes.finish import Finish
 from irqaffinity.passes.footprints import Footprints
-from irqaffinity.passes.host_sight import HostSight, find_foreign, find_recorded
+from irqaffinity.passes.host_sight import HostSight, find_foreign, find_recorded, may_be_a_guests
 from irqaffinity.passes.vectors import count_use
 from irqaffinity.plan.frame import Frame
 from irqaffinity.plan.headroom import find_headroom, find_shortages
@@ -184,8 +184,8 @@ class Isolation:
         footprints = self._footprints.take()
         found = self._reader.read(self._footprints.numbers_now(), frame.claimants)
         self._forget_reborn(found, frame.topology, state, forget)
-        doubtful = {interrupt.device for interrupt in found if _may_be_a_guests(interrupt, frame)}
-        interrupts = [interrupt for interrupt in found if not _may_be_a_guests(interrupt, frame)] if doubtful else found
+        doubtful = {interrupt.device for interrupt in found if may_be_a_guests(interrupt, frame)}
+        interrupts = [interrupt for interrupt in found if not may_be_a_guests(interrupt, frame)] if doubtful else found
         claimed = frame.claimants.keys() | (doubtful - {NO_DEVICE}) if doubtful else frame.claimants
         use = count_use(self._root, frame.topology.online, interrupts, [each.loads for each in footprints.values()])
         housekeeping = find_housekeeping(frame.topology, policy)
@@ -242,12 +242,3 @@ class Isolation:
             for plan in () if life.decision is None else life.decision.devices:
                 if plan.target is not None:
                     yield plan.target
-
-
-def _may_be_a_guests(interrupt: HostInterrupt, frame: Frame) -> bool:
-    """Tell whether a guest may have an interrupt of vfio: one that cannot be read, or whose devices are not all known.
-
-    Where no device lists an interrupt of vfio, nobody knows whose it is.
-    """
-    is_vfio = any(name.startswith("vfio-") for name in (interrupt.interrupt.action or "").split(","))
-    return is_vfio and (interrupt.device == NO_DEVICE or bool(frame.unknown))
