@@ -136,4 +136,4 @@ def test_the_mac_of_a_port_leads_to_the_guest_that_has_its_function(
     out = capsys.readouterr().out
     assert (GUEST in out, VF1 in out, VF0 in out) == (True, True, False)
     assert explain(host, "fa:16:3e:00:00:09") == 1
-    assert "virtual function has the MAC fa:16:3e:00:00:09" in capsys.readouterr().err
+    assert "virtual function that netlink shows has the MAC fa:16:3e:00:00:09" in capsys.readouterr().err

@@ -490,7 +490,7 @@ def test_an_interrupt_that_cannot_leave_is_not_said_to_leave(scene: Scene, run: 
         run("hold", "--everything", "--reason", "x", f"--config-file={file}")
     _, out, _ = run("explain", "60", f"--config-file={file}")
     (line,) = (line for line in out.splitlines() if line.startswith("isolation"))
-    assert "stays: it may come to CPU 2, kept for instance-0, but " + told in line
+    assert "stays: it may come to CPU 2, kept for instance-0; " + told in line
 
 
 def test_explain_says_where_an_interrupt_of_the_host_was_before(scene: Scene, run: Run) -> None:
