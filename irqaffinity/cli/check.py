@@ -10,7 +10,7 @@ from irqaffinity.agent.status_file import NoStatus, is_running, read_status
 from irqaffinity.apply.writer import AffinityWriter
 from irqaffinity.cli.check_balance import check_balance
 from irqaffinity.cli.check_isolation import check_isolation
-from irqaffinity.cli.check_profiles import check_profiles
+from irqaffinity.cli.check_profiles import check_profiles, check_serve
 from irqaffinity.cli.check_sriov import check_sriov
 from irqaffinity.cli.health import look_at_health, tell
 from irqaffinity.cli.main import CommandError
@@ -84,6 +84,7 @@ def _check_configuration(settings: Settings) -> Iterator[Finding]:
     for note in settings.notes:
         yield Finding("configuration", True, note)
     yield from check_profiles(settings.policy)
+    yield from check_serve(settings.policy)
     if not settings.unknown:
         files = ", ".join(settings.files) or "no file was found: what the environment does not set has its default"
         taken = [f"{path} (the broker, host and [pci] alone)" for path in settings.nova_files]

@@ -154,7 +154,7 @@ class StoredHistory:
         except (StateError, BadState) as error:
             self._close()
             if self._trouble is None:
-                LOG.warning("the history is not kept at present, and placement goes on: %s", error)
+                LOG.warning("the history is not kept at present, and the work goes on: %s", error)
             self._trouble = str(error)
         else:
             if self._trouble is not None:

@@ -100,7 +100,7 @@ def test_a_history_that_is_damaged_newer_or_held_keeps_nobody_from_being_placed(
     other.execute("BEGIN IMMEDIATE")
     stage.destroy()
     agent.wait_placed(irq40="0-15")
-    agent.wait_logged("the history is not kept at present, and placement goes on: ")
+    agent.wait_logged("the history is not kept at present, and the work goes on: ")
     assert [line["cause"] for line in lines(agent)] == ["birth"]
     other.execute("COMMIT")
     wait_for("the line that had to wait", lambda: [line["cause"] for line in lines(agent)] == ["birth", "gone"])

@@ -709,6 +709,24 @@ def test_check_names_profiles_that_apply_to_nothing(scene: Scene, run: Run) -> N
     assert (status, out.count("applies to nothing")) == (1, 2)
 
 
+@pytest.mark.parametrize(
+    ("more", "is_told"),
+    [
+        ("serve = housekeeping", True),
+        ('profile = {"physical_network": "a", "serve": "housekeeping"}', True),
+        ("serve = housekeeping\ndedicated_cpus = 2-3", False),
+        ("serve = housekeeping\n[isolation]\nhousekeeping_cpus = 0", False),
+        ("serve = emulator", False),
+    ],
+)
+def test_check_says_that_no_cpu_serves_where_none_is_named(scene: Scene, run: Run, more: str, is_told: bool) -> None:
+    scene.host.put(scene.host.proc / "1/comm", "systemd")
+    file = scene.folder / "own.conf"
+    file.write_text(f"[placement]\n{more}\n")
+    told = "[placement] serve is housekeeping, and no CPU is named for that"
+    assert (told in run("check", f"--config-file={file}")[1]) is is_told
+
+
 def test_check_stops_at_a_configuration_that_cannot_be_read(scene: Scene, run: Run) -> None:
     bad = scene.folder / "bad.conf"
     bad.write_text("[audit]\ninterval = x\n")

@@ -273,7 +273,7 @@ def test_while_somebody_else_writes_lines_wait_and_are_stored_later(
     history.tidy()
     assert told(path) == ["12:00:00", "12:00:01"]
     broken, works = said(caplog)
-    assert broken.startswith("the history is not kept at present, and placement goes on: ")
+    assert broken.startswith("the history is not kept at present, and the work goes on: ")
     assert "history.db: database is locked; " in broken
     assert works == "the history is kept again"
 
