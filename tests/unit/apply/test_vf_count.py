@@ -208,9 +208,9 @@ def test_what_an_error_means(number: int, made: Made, told: str) -> None:
 
 
 def test_an_error_of_the_kernel_reaches_us_by_its_number(tmp_path: Path) -> None:
-    (tmp_path / NUMVFS).symlink_to("/dev/full")
-    assert write_count(str(tmp_path), 1, removes=False).message == (
-        "it has 0, and should have 1: No space left on device; the kernel's log says more"
+    (tmp_path / NUMVFS).symlink_to(f"/proc/{os.getpid()}/oom_score_adj")  # no other process locks it
+    assert write_count(str(tmp_path), 5000, removes=False).message == (
+        "it has 0, and should have 5000: Invalid argument; the kernel's log says more"
     )
 
 
