@@ -266,6 +266,10 @@ def fork(work: Callable[[], None]) -> Callable[[], int]:
     return lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+BEFORE_FRAMES = 32
+"""Bytes of the header of a log: a frame that cannot be written is not begun then, as a full disk cuts none either."""
+
+
 @contextlib.contextmanager
 def no_file_above(size: int) -> Iterator[None]:
     """Let this process write no file above `size` bytes: EFBIG, as on a file system with a quota."""

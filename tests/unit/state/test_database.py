@@ -19,6 +19,7 @@ from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.lock import PASS_LOCK
 from irqaffinity.state.store import Store
 from tests.unit.state.sample import (
+    BEFORE_FRAMES,
     BOOT,
     FILES,
     NIC,
@@ -237,7 +238,7 @@ def make_state_with(*numbers: int) -> State:
 def test_a_log_that_cannot_be_copied_is_said_once_and_nothing_is_lost(path, caplog):
     made = store_in(path)
     made.save(changes(500))
-    with no_file_above(4096):
+    with no_file_above(BEFORE_FRAMES):
         made.tidy()
         made.tidy()
     (message,) = caplog.messages

@@ -20,6 +20,7 @@ from irqaffinity.state.folder import StateError, StateFolder
 from irqaffinity.state.lock import PASS_LOCK, LockTaken, hold
 from irqaffinity.state.memory import MemoryStore
 from tests.unit.state.sample import (
+    BEFORE_FRAMES,
     DEFAULT_RECORD,
     DEFERRED,
     DEFERREDS,
@@ -299,7 +300,7 @@ def test_a_save_that_fails_changes_neither_file_nor_state_and_the_next_one_works
 
 def test_a_first_save_that_fails_leaves_no_state(path):
     made = store_in(path)
-    with no_file_above(4096), pytest.raises(StateError, match=r"state\.db: .*; free or mend"):
+    with no_file_above(BEFORE_FRAMES), pytest.raises(StateError, match=r"state\.db: .*; free or mend"):
         made.save(changes())
     assert "state.db" not in os.listdir(path)
     assert made.load() == State()

@@ -21,6 +21,7 @@ from irqaffinity.state.schema import MIGRATIONS
 from irqaffinity.state.store import Store
 from irqaffinity.state.tolerant import TolerantStore
 from tests.unit.state.sample import (
+    BEFORE_FRAMES,
     DISK,
     GUEST,
     NIC,
@@ -57,7 +58,7 @@ def test_what_could_not_be_stored_is_kept_in_memory_and_stored_as_soon_as_possib
     caplog.set_level(logging.INFO)
     store = TolerantStore(store_in(path))
     found = one_pass(store, changes())
-    with no_file_above(4096):
+    with no_file_above(BEFORE_FRAMES):
         found = one_pass(store, ONE)
         assert one_pass(store, TWO, GONE) is found
         assert numbers(found) == [2]
@@ -79,7 +80,7 @@ def test_a_save_that_works_again_within_a_pass_stores_what_failed_before_it(path
     store = TolerantStore(store_in(path))
     with store.exclusive():
         found = store.load()
-        with no_file_above(4096):
+        with no_file_above(BEFORE_FRAMES):
             store.save(ONE)
         assert numbers(found) == [1]
         assert store_in(path).load() == State()
@@ -253,7 +254,7 @@ def test_what_was_saved_is_copied_once_in_a_thread(path) -> None:
 def test_a_hold_that_a_person_lifted_does_not_come_back_with_what_could_not_be_stored(path, caplog) -> None:
     store = TolerantStore(store_in(path))
     one_pass(store, changes())
-    with no_file_above(4096):
+    with no_file_above(BEFORE_FRAMES):
         one_pass(store, ONE)
     lifted = store_in(path)
     with lifted.exclusive():
