@@ -137,7 +137,7 @@ def test_no_path_is_built_from_the_text(host: FakeHost, monkeypatch: pytest.Monk
     monkeypatch.setattr(host, "stat", stat)
     for text in ("../../../../etc/passwd", "0000:41:00.1/../0000:41:00.1", "40/..", "..\0"):
         read_target(host.root, seen(host, guest(VF0)), text)
-    assert [path for path in asked if ".." in path or "\0" in path or "etc" in path] == []
+    assert [path for path in asked if ".." in path or "\0" in path or "/etc/" in path] == []
 
 
 def test_a_short_address_is_that_of_domain_0_or_of_any_one(host: FakeHost) -> None:

@@ -147,7 +147,7 @@ def test_off_reads_none_of_the_hosts_interrupts(scene: Scene) -> None:
     scene.host.called = lambda call, path: asked.append(path)  # type: ignore[method-assign]
     outcome = scene.audit()
     assert described(outcome)["intruders"] == []
-    assert not [path for path in asked if f"{WIDE}/" in path]
+    assert not [path for path in asked if f"/irq/{WIDE}/" in path]
 
 
 def test_a_switch_to_report_gives_all_back(scene: Scene) -> None:
@@ -255,7 +255,7 @@ def test_a_look_at_a_guest_with_the_same_cpus_reads_none_of_the_hosts_interrupts
     scene.host.called = lambda call, path: asked.append(path)  # type: ignore[method-assign]
     scene.auditor.look(parse_guest_id(GUEST))
     assert asked
-    assert not [path for path in asked if f"{WIDE}/" in path]
+    assert not [path for path in asked if f"/irq/{WIDE}/" in path]
 
 
 def test_a_guests_own_interrupt_is_an_intruder_on_another_guests_cpus_alone(scene: Scene) -> None:
