@@ -168,7 +168,7 @@ def _taken(pf: PhysicalFunction) -> str:
     if pf.use is None:
         return "the device itself is in use"
     if _is_unknown(pf):
-        return f"whether the device itself is in use is not known: {pf.use.message or 'no reason is told'}"
+        return f"whether the device itself is in use is not known: {pf.use.message or 'the reason is not known either'}"
     return f"the device itself is in use: {name_use(pf.use)}"
 
 
